@@ -1,0 +1,128 @@
+// Package store keeps what the engine must not know: the person, the links,
+// the vendors' ids; and what must outlive the engine: the verdict. One
+// implementation speaks SQLite and PostgreSQL.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+var (
+	// ErrNotFound: no such row, or not this client's.
+	ErrNotFound = errors.New("store: not found")
+	// ErrRedacted: the row's personal part was erased.
+	ErrRedacted = errors.New("store: redacted")
+	// ErrDailyCap: the number's charged or possibly charged record checks of
+	// the day reached the cap; nothing was written.
+	ErrDailyCap = errors.New("store: daily cap")
+	// ErrOtherKeys: the store was made with another hash key.
+	ErrOtherKeys = errors.New("store: made with another hash key")
+)
+
+// Row is one verification as the store knows it.
+type Row struct {
+	ID     string
+	Client string
+	// Fingerprint is a keyed hash of the parsed request.
+	Fingerprint []byte
+	Policy      verification.PolicyRef
+	CreatedAt   time.Time
+	// StartCalledAt is when a start call last came in.
+	StartCalledAt time.Time
+	// StartedAt is when the run's first activity marked the row; zero before.
+	StartedAt time.Time
+	// State is the last state that the run wrote; at the end the last word.
+	State verification.State
+	Ended bool
+	// Request is the sealed personal part, opened.
+	Request verification.Request
+}
+
+// Session is one session at a face vendor.
+type Session struct {
+	VerificationID string
+	Number         int
+	Provider       string
+	// Link and Handle rest sealed, and only while the session may need them.
+	Link      string
+	Handle    []byte
+	OpenedAt  time.Time // zero: intended, not known to be open
+	ExpiresAt time.Time
+	// Begun: the vendor was once seen saying that the person had begun.
+	Begun bool
+	Hints int
+}
+
+// Call is one question to a records vendor: its intent is written before it
+// is asked.
+type Call struct {
+	ID             int64
+	VerificationID string
+	Provider       string
+	IntendedAt     time.Time
+	// AnsweredAt is zero for an answer that never came, whose charge is
+	// unknown.
+	AnsweredAt time.Time
+	Code       string
+	Billable   verification.Billable
+	// Check is the vendor's answer, once known.
+	Check *verification.Check
+}
+
+// Store is what the product asks of its database. All methods are safe for
+// concurrent use, and every write is one transaction.
+type Store interface {
+	// Insert writes a new row and reports created. When the id exists it
+	// changes nothing but StartCalledAt and returns the row that is there
+	// (ErrRedacted if erased); the caller compares the fingerprints.
+	Insert(ctx context.Context, r Row) (existing Row, created bool, err error)
+	// Get returns a row of the client.
+	Get(ctx context.Context, client, id string) (Row, error)
+	// Load returns a row for the run itself, whose client needs no check.
+	Load(ctx context.Context, id string) (Row, error)
+	// MarkStarted notes that the run exists. Idempotent. ErrNotFound when the
+	// row was swept.
+	MarkStarted(ctx context.Context, id string, at time.Time) error
+	// Finish writes the last state, marks the row ended and erases links,
+	// handles and tickets' counters. Idempotent: a second Finish with the same
+	// or a lower state version changes nothing.
+	Finish(ctx context.Context, id string, s verification.State) error
+
+	// IntendSession writes that a session is about to be opened, and returns
+	// the session if it is already known (OpenedAt set: do not open again).
+	IntendSession(ctx context.Context, s Session) (Session, error)
+	// OpenSession stores what the vendor answered; the last one wins.
+	OpenSession(ctx context.Context, s Session) error
+	Session(ctx context.Context, id string, number int) (Session, error)
+	// LatestSession returns the newest session that has a link.
+	LatestSession(ctx context.Context, id string) (Session, error)
+	MarkBegun(ctx context.Context, id string, number int) error
+	// CloseSession erases the session's link and handle.
+	CloseSession(ctx context.Context, id string, number int) error
+	// CountHint counts one more hint for a session and returns the count.
+	CountHint(ctx context.Context, id string, number int) (int, error)
+
+	// Calls returns the verification's questions to its records vendor.
+	Calls(ctx context.Context, id string) ([]Call, error)
+	// IntendCall writes the intent of a question, unless numberHash has
+	// reached the cap on that day (ErrDailyCap). day is YYYYMMDD in
+	// Asia/Shanghai; intents without an answer and unknown ones count.
+	IntendCall(ctx context.Context, c Call, numberHash []byte, day string, dailyCap int) (Call, error)
+	// AnswerCall completes a call. Idempotent.
+	AnswerCall(ctx context.Context, c Call) error
+
+	// Unstarted returns ids of rows never marked started whose last start call
+	// is older than before; Sweep deletes one of them if that still holds.
+	Unstarted(ctx context.Context, before time.Time, limit int) ([]string, error)
+	Sweep(ctx context.Context, id string, before time.Time) (deleted bool, err error)
+	// Running returns ids of started rows without an end, created before the
+	// time, in order of id, after the given one.
+	Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error)
+
+	Ping(ctx context.Context) error
+	Close() error
+}

@@ -1,0 +1,136 @@
+// Package provider holds what every vendor package under it speaks: the two
+// kinds of vendor, their typed error, and the registry through which the rest
+// of the product knows them. A new vendor is a new package and one entry in
+// the registry.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Face is a vendor that judges a person's face in a session of its own page.
+// Implementations keep no state, retry nothing by themselves and are safe for
+// concurrent use. Every failed call returns an *Error.
+type Face interface {
+	// Open opens a session. A repeated call opens another one.
+	Open(ctx context.Context, o Opening) (Opened, error)
+	// Look asks whether the session is over, without side effects.
+	Look(ctx context.Context, s FaceSession) (Look, error)
+	// Result fetches what came of a session that Look called Finished.
+	Result(ctx context.Context, s FaceSession) (verification.FaceResult, error)
+}
+
+// Opening is what a vendor needs to open a session.
+type Opening struct {
+	VerificationID string
+	// Session is our number of the session, from 1.
+	Session int
+	Subject verification.Subject
+	// ReturnURL is where the vendor sends the person's browser afterwards: our
+	// callback, with its ticket.
+	ReturnURL string
+}
+
+// Opened is a session that a vendor opened. Link and Handle are secrets.
+type Opened struct {
+	// Link is the page for the person.
+	Link string
+	// Handle is whatever the vendor package needs to find the session again:
+	// opaque to everybody else, sealed in the store.
+	Handle []byte
+	// ExpiresAt is when the link and the session die.
+	ExpiresAt time.Time
+}
+
+// FaceSession is a session that was opened, with the person it is about.
+type FaceSession struct {
+	VerificationID string
+	Session        int
+	Handle         []byte
+	OpenedAt       time.Time
+	ExpiresAt      time.Time
+	Subject        verification.Subject
+}
+
+// Phase is how far a session has come.
+type Phase string
+
+const (
+	Untouched Phase = "untouched" // the person has not begun
+	Begun     Phase = "begun"     // the person is in the flow
+	Finished  Phase = "finished"  // over, passed or not: fetch the result
+	RanOut    Phase = "ran_out"   // the vendor's clock ended it
+)
+
+// Look is a vendor's answer to whether a session is over.
+type Look struct {
+	Phase Phase
+	// Result is set when the vendor's look already carries the result.
+	Result *verification.FaceResult
+}
+
+// Records is a vendor that compares name, number and validity dates with the
+// authority's records.
+type Records interface {
+	// Check asks once. The check it returns is the vendor's answer with
+	// Billable set; an *Error says whether the question may have been charged.
+	Check(ctx context.Context, s verification.Subject) (verification.Check, error)
+}
+
+// Class says what a failed vendor call means for us.
+type Class string
+
+const (
+	// Unavailable: outage, time-out, fault; the same call may work later.
+	Unavailable Class = "unavailable"
+	// RateLimited: too many calls; later.
+	RateLimited Class = "rate_limited"
+	// Misconfigured: credentials, permission, balance, parameters: ours to
+	// mend, and nothing about the person.
+	Misconfigured Class = "misconfigured"
+	// ContractViolation: an answer that is not what the contract says.
+	ContractViolation Class = "contract_violation"
+	// Refused: the vendor cannot serve this person; another may.
+	Refused Class = "refused"
+	// Gone: the session is unknown or its result is no longer kept.
+	Gone Class = "gone"
+)
+
+// Error is a failed vendor call. Its text names the operation, the class and
+// the vendor's code, and never holds an upstream body or personal data.
+type Error struct {
+	// Op is "provider.operation", e.g. "tencent.GetEidToken".
+	Op    string
+	Class Class
+	// Code is the vendor's raw error code or "http_502"; it is shown.
+	Code string
+	// Reason is what the error means for a check, when it ends one.
+	Reason verification.ReasonCode
+	// RetryAfter is the vendor's or its contract's wish; 0: ours to choose.
+	RetryAfter time.Duration
+	// MaxTries bounds how often the same code may come back for one
+	// verification before the check ends; 0: only the patience bounds it.
+	MaxTries int
+	// Billable: was the failed call charged? Empty means no.
+	Billable verification.Billable
+	// Err is the cause. It is for errors.Is only: its text is not shown, it
+	// may hold a URL or a body.
+	Err error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s (%s)", e.Op, e.Class, e.Code) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns an error's class; an error that no vendor package made is
+// Unavailable.
+func ClassOf(err error) Class {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Class
+	}
+	return Unavailable
+}

@@ -1,0 +1,191 @@
+package verification
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Requirement says what a policy wants of a check.
+type Requirement string
+
+const (
+	// Required: approved only if passed.
+	Required Requirement = "required"
+	// IfAvailable: may be skipped or unavailable; what it says counts.
+	IfAvailable Requirement = "if_available"
+	// Off: not asked, and ignored.
+	Off Requirement = "off"
+)
+
+// When says when the charged records check runs.
+type When string
+
+const (
+	Parallel  When = "parallel"   // hides its latency behind the person
+	AfterFace When = "after_face" // saves its price for abandoned sessions
+)
+
+// UnknownCharge says what follows a records answer lost after the question
+// was sent, when it may have been charged.
+type UnknownCharge string
+
+const (
+	UnknownRetry  UnknownCharge = "retry"  // ask once more
+	UnknownReview UnknownCharge = "review" // never pay twice: a human looks
+)
+
+// SuspicionRule says what a vendor's suspicion of an attack leads to.
+type SuspicionRule string
+
+const (
+	SuspicionReview  SuspicionRule = "review"
+	SuspicionDecline SuspicionRule = "decline"
+)
+
+// Policy is what a verification must show, and how long each step may take.
+// It is pinned into a verification at its start; a changed policy gets a new
+// Version. It travels through the engine and holds nothing personal.
+type Policy struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+
+	// Checks holds the requirement for each check; a check that is not named
+	// is off.
+	Checks map[CheckType]Requirement `json:"checks"`
+	// FaceProviders in the order in which they are tried; empty: no face.
+	FaceProviders []string `json:"face_providers,omitempty"`
+	// RecordsProvider answers identity_records; empty: none.
+	RecordsProvider string        `json:"records_provider,omitempty"`
+	RecordsWhen     When          `json:"records_when"`
+	UnknownCharge   UnknownCharge `json:"unknown_charge"`
+	Suspicion       SuspicionRule `json:"suspicion"`
+
+	// Attempts is how many judged face sessions a person has, Sessions how
+	// many sessions of any ending.
+	Attempts int `json:"attempts"`
+	Sessions int `json:"sessions"`
+	// RecordsDailyCap is the number of charged or possibly charged record
+	// checks for one ID number and day (Asia/Shanghai), over all verifications.
+	RecordsDailyCap int `json:"records_daily_cap"`
+
+	// StartPatience: how long an outage of every face provider is waited out.
+	StartPatience time.Duration `json:"start_patience"`
+	// RecordsPatience: how long an outage of the records vendor is waited out.
+	RecordsPatience time.Duration `json:"records_patience"`
+	// LastLookPatience: how long an expired session's result is looked for.
+	LastLookPatience time.Duration `json:"last_look_patience"`
+	// RetryWindow: how long requires_input lasts without an open session.
+	RetryWindow time.Duration `json:"retry_window"`
+	// ReviewDeadline: how long a reviewer has.
+	ReviewDeadline time.Duration `json:"review_deadline"`
+}
+
+// DefaultPolicy holds the design's figures; a configured policy overrides
+// what it names.
+func DefaultPolicy() Policy {
+	return Policy{
+		Version:          1,
+		RecordsWhen:      Parallel,
+		UnknownCharge:    UnknownRetry,
+		Suspicion:        SuspicionReview,
+		Attempts:         3,
+		Sessions:         6,
+		RecordsDailyCap:  3,
+		StartPatience:    30 * time.Minute,
+		RecordsPatience:  24 * time.Hour,
+		LastLookPatience: 24 * time.Hour,
+		RetryWindow:      30 * time.Minute,
+		ReviewDeadline:   7 * 24 * time.Hour,
+	}
+}
+
+// Requirement returns what the policy wants of a check.
+func (p Policy) Requirement(t CheckType) Requirement {
+	if r, ok := p.Checks[t]; ok {
+		return r
+	}
+	return Off
+}
+
+// Wants reports whether the policy asks for the check at all.
+func (p Policy) Wants(t CheckType) bool { return p.Requirement(t) != Off }
+
+// WantsFace reports whether the policy asks for a face session.
+func (p Policy) WantsFace() bool { return p.Wants(Liveness) || p.Wants(FaceMatch) }
+
+// Longest bounds how long a verification under this policy can run, given
+// the longest life of one face session. An execution time-out must not be
+// shorter.
+func (p Policy) Longest(session time.Duration) time.Duration {
+	perSession := p.StartPatience + session + p.LastLookPatience + p.RetryWindow
+	return max(p.RecordsPatience, time.Duration(p.Sessions)*perSession) + p.RecordsPatience + p.ReviewDeadline
+}
+
+// Validate reports every fault of the policy at once, each naming its
+// setting.
+func (p Policy) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("policy %q: "+format, append([]any{p.Name}, args...)...))
+	}
+	if p.Name == "" {
+		bad("name is empty")
+	}
+	if p.Version < 1 {
+		bad("version must be 1 or more")
+	}
+	required := 0
+	for t, r := range p.Checks {
+		if !slices.Contains(CheckTypes, t) {
+			bad("checks: %q is no check", t)
+		}
+		if !slices.Contains([]Requirement{Required, IfAvailable, Off}, r) {
+			bad("checks.%s: %q is none of required, if_available, off", t, r)
+		}
+		if r == Required {
+			required++
+		}
+	}
+	if required == 0 {
+		bad("checks: at least one must be required, or everybody would be approved")
+	}
+	if p.WantsFace() != (len(p.FaceProviders) > 0) {
+		bad("face_providers and the checks liveness and face_match go together")
+	}
+	if p.Wants(IdentityRecords) != (p.RecordsProvider != "") {
+		bad("records_provider and the check identity_records go together")
+	}
+	if !slices.Contains([]When{Parallel, AfterFace}, p.RecordsWhen) {
+		bad("records_when: %q is none of parallel, after_face", p.RecordsWhen)
+	}
+	if !slices.Contains([]UnknownCharge{UnknownRetry, UnknownReview}, p.UnknownCharge) {
+		bad("unknown_charge: %q is none of retry, review", p.UnknownCharge)
+	}
+	if !slices.Contains([]SuspicionRule{SuspicionReview, SuspicionDecline}, p.Suspicion) {
+		bad("suspicion: %q is none of review, decline", p.Suspicion)
+	}
+	if p.Attempts < 1 {
+		bad("attempts must be 1 or more")
+	}
+	if p.Sessions < p.Attempts {
+		bad("sessions must not be less than attempts")
+	}
+	if p.RecordsDailyCap < 1 {
+		bad("records_daily_cap must be 1 or more")
+	}
+	for _, d := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"start_patience", p.StartPatience}, {"records_patience", p.RecordsPatience},
+		{"last_look_patience", p.LastLookPatience}, {"retry_window", p.RetryWindow},
+		{"review_deadline", p.ReviewDeadline},
+	} {
+		if d.d <= 0 {
+			bad("%s must be more than 0", d.name)
+		}
+	}
+	return errors.Join(errs...)
+}

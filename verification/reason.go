@@ -1,0 +1,184 @@
+package verification
+
+// ReasonCode is a stable, machine-readable reason, "domain.code". A code is
+// never renamed and never changes its class.
+type ReasonCode string
+
+// ReasonClass says what a reason does to a verdict.
+type ReasonClass string
+
+const (
+	// Final: trying again cannot change it; with a failed check it declines.
+	Final ReasonClass = "final"
+	// Retryable: the same person may pass next time.
+	Retryable ReasonClass = "retryable"
+	// Suspicion: a vendor saw an attack. Review, or declined by policy.
+	Suspicion ReasonClass = "suspicion"
+	// Neutral: says nothing against the person; at best review.
+	Neutral ReasonClass = "neutral"
+	// Note: reported, changes nothing.
+	Note ReasonClass = "note"
+	// Session: how a session or a verification ended without a judgement.
+	Session ReasonClass = "session"
+)
+
+const (
+	IdentityMismatch        ReasonCode = "identity.mismatch"
+	IdentityNumberMalformed ReasonCode = "identity.number_malformed"
+	IdentityNameMalformed   ReasonCode = "identity.name_malformed"
+
+	RecordsNotFound      ReasonCode = "records.not_found"
+	RecordsNotVerifiable ReasonCode = "records.not_verifiable"
+	RecordsDailyCap      ReasonCode = "records.daily_cap"
+	RecordsChargeUnknown ReasonCode = "records.charge_unknown"
+
+	DocumentExpired           ReasonCode = "document.expired"
+	DocumentUnreadable        ReasonCode = "document.unreadable"
+	DocumentImplausible       ReasonCode = "document.implausible"
+	DocumentTypeUnsupported   ReasonCode = "document.type_unsupported"
+	DocumentValidityMalformed ReasonCode = "document.validity_malformed"
+	DocumentValidityAge       ReasonCode = "document.validity_age_mismatch"
+	DocumentBeforeChipCards   ReasonCode = "document.before_chip_cards"
+	DocumentBirthMismatch     ReasonCode = "document.birth_date_mismatch"
+	DocumentSexMismatch       ReasonCode = "document.sex_mismatch"
+	DocumentExpiring          ReasonCode = "document.expiring"
+	DocumentSequenceZero      ReasonCode = "document.sequence_zero"
+	DocumentNamePrivateUse    ReasonCode = "document.name_private_use"
+
+	HolderMismatch ReasonCode = "holder.mismatch"
+
+	FaceNoMatch            ReasonCode = "face.no_match"
+	FaceNotLive            ReasonCode = "face.not_live"
+	FacePoorCapture        ReasonCode = "face.poor_capture"
+	FaceSpoofSuspected     ReasonCode = "face.spoof_suspected"
+	FaceInjectionSuspected ReasonCode = "face.injection_suspected"
+	FaceNoReferencePhoto   ReasonCode = "face.no_reference_photo"
+	FaceNotCompared        ReasonCode = "face.not_compared"
+
+	SessionCancelled         ReasonCode = "session.cancelled"
+	SessionExpired           ReasonCode = "session.expired"
+	SessionInterrupted       ReasonCode = "session.interrupted"
+	SessionVendorLimit       ReasonCode = "session.vendor_limit"
+	SessionRetryWindow       ReasonCode = "session.retry_window"
+	SessionUsedUp            ReasonCode = "session.used_up"
+	SessionAttemptsExhausted ReasonCode = "session.attempts_exhausted"
+	SessionVerificationEnded ReasonCode = "session.verification_ended"
+
+	DeviceUnsupported  ReasonCode = "device.unsupported"
+	DeviceCameraDenied ReasonCode = "device.camera_denied"
+
+	ProviderUnavailable        ReasonCode = "provider.unavailable"
+	ProviderMisconfigured      ReasonCode = "provider.misconfigured"
+	ProviderContractViolation  ReasonCode = "provider.contract_violation"
+	ProviderHolderUnregistered ReasonCode = "provider.holder_unregistered"
+
+	ReviewDeadline ReasonCode = "review.deadline"
+	ReviewApproved ReasonCode = "review.approved"
+	ReviewRejected ReasonCode = "review.rejected"
+
+	CanceledByCaller   ReasonCode = "canceled.by_caller"
+	CanceledByOperator ReasonCode = "canceled.by_operator"
+
+	EngineEnded ReasonCode = "engine.ended"
+)
+
+// Reason is a reason as it is told, with what it means for another try.
+type Reason struct {
+	Code      ReasonCode `json:"code"`
+	Retryable bool       `json:"retryable"`
+}
+
+// CatalogueEntry describes a reason for those who read it.
+type CatalogueEntry struct {
+	Code  ReasonCode  `json:"code"`
+	Class ReasonClass `json:"class"`
+	// User may be shown to the person; Ops is for those who run the service.
+	User string `json:"user"`
+	Ops  string `json:"ops"`
+}
+
+// Catalogue lists every reason once.
+var Catalogue = []CatalogueEntry{
+	{IdentityMismatch, Final, "The name and ID number do not belong together.", "The authority's records or the face vendor say that name, number or dates differ; which of them is not told."},
+	{IdentityNumberMalformed, Neutral, "We could not check this ID number automatically.", "A vendor refused a number that passed our own rules: compare the rules."},
+	{IdentityNameMalformed, Neutral, "We could not check this name automatically.", "A vendor refused a name that passed our own rules: often a rare character."},
+	{RecordsNotFound, Neutral, "No record could be found automatically.", "The vendor's source has no record. Sources have gaps; a human looks."},
+	{RecordsNotVerifiable, Neutral, "The details could not be verified automatically.", "The vendor holds the identity information invalid or not verifiable; it is no mismatch."},
+	{RecordsDailyCap, Neutral, "The details were checked too often today.", "Our own cap of charged record checks for one number and day is used up."},
+	{RecordsChargeUnknown, Neutral, "The records check gave no clear answer.", "An answer was lost after the question had been sent; asking again may be charged again."},
+	{DocumentExpired, Final, "The document has expired. Please use the new one.", "The document's last day is before today in Asia/Shanghai."},
+	{DocumentUnreadable, Retryable, "The chip could not be read. Please scan the card again.", "The chip token could not be fetched, decrypted or understood."},
+	{DocumentImplausible, Neutral, "The document's data needs a closer look.", "Data from the chip breaks a hard rule for numbers or dates."},
+	{DocumentTypeUnsupported, Neutral, "This kind of document is not supported.", "The number belongs to a kind of card that the policy does not take."},
+	{DocumentValidityMalformed, Neutral, "The validity dates could not be checked automatically.", "The vendor refused dates that passed our own rules."},
+	{DocumentValidityAge, Neutral, "The validity dates need a closer look.", "The term does not fit the holder's age on the day of issue (Law on Resident Identity Cards, art. 5)."},
+	{DocumentBeforeChipCards, Neutral, "The validity dates need a closer look.", "A chip names a begin before 2004, when no chip cards existed."},
+	{DocumentBirthMismatch, Neutral, "The document's data needs a closer look.", "The chip's birth date differs from the number's."},
+	{DocumentSexMismatch, Neutral, "The document's data needs a closer look.", "The chip's sex differs from the number's."},
+	{DocumentExpiring, Note, "The document expires soon.", "The document expires within 30 days."},
+	{DocumentSequenceZero, Note, "", "The number's sequence is 000: unusual, not forbidden."},
+	{DocumentNamePrivateUse, Note, "", "The name holds a private-use character; the authority may hold the other form."},
+	{HolderMismatch, Final, "The document belongs to somebody else.", "Chip, claim or the identity that the face vendor saw differ."},
+	{FaceNoMatch, Retryable, "Your face did not match. Please try again in good light.", "Similarity below the vendor's threshold."},
+	{FaceNotLive, Retryable, "The camera check did not succeed. Please try again.", "Liveness was not passed."},
+	{FacePoorCapture, Retryable, "The picture was not good enough. Please try again in good light.", "No usable picture, face incomplete, or several faces."},
+	{FaceSpoofSuspected, Suspicion, "The check needs a closer look.", "The vendor suspects a presentation attack."},
+	{FaceInjectionSuspected, Suspicion, "The check needs a closer look.", "The vendor suspects a replayed, synthetic or swapped face."},
+	{FaceNoReferencePhoto, Neutral, "Your face could not be compared automatically.", "The vendor's source has no usable reference photo."},
+	{FaceNotCompared, Neutral, "Your face could not be compared automatically.", "A face was captured and compared with nothing."},
+	{SessionCancelled, Session, "You left the check. You can start it again.", "The person cancelled the vendor's page."},
+	{SessionExpired, Session, "The link has expired.", "The session ran out before the person finished."},
+	{SessionInterrupted, Session, "The check was interrupted. Please try again.", "A technical fault at the vendor or in the person's network; no judgement."},
+	{SessionVendorLimit, Session, "The check was tried too often in one session. You can start a new one.", "The vendor's own retry limit for the session is used up; no judgement."},
+	{SessionRetryWindow, Session, "The time to try again is over.", "No retry came within the policy's retry_window."},
+	{SessionUsedUp, Session, "No more tries are left.", "The policy's cap of sessions is used up."},
+	{SessionAttemptsExhausted, Final, "No more tries are left.", "The last of the policy's attempts was judged and not passed."},
+	{SessionVerificationEnded, Session, "The verification has ended.", "The session was ended together with the verification."},
+	{DeviceUnsupported, Session, "This browser cannot run the check. Please use another one.", "The vendor's page does not run in this browser."},
+	{DeviceCameraDenied, Session, "Please allow the camera and try again.", "The person or the browser refused the camera."},
+	{ProviderUnavailable, Neutral, "A service we depend on is not reachable.", "The vendor was unreachable, over its limits or faulty until our patience ended."},
+	{ProviderMisconfigured, Neutral, "The service is not available right now.", "The vendor refuses our credentials, permissions, balance or parameters: ours to mend."},
+	{ProviderContractViolation, Neutral, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
+	{ProviderHolderUnregistered, Neutral, "This check is not available for you.", "The vendor cannot serve this person."},
+	{ReviewDeadline, Session, "The review was not finished in time.", "Nobody decided before the review deadline."},
+	{ReviewApproved, Note, "", "A reviewer approved."},
+	{ReviewRejected, Final, "The verification was not approved.", "A reviewer declined."},
+	{CanceledByCaller, Session, "The verification was cancelled.", "The caller cancelled over the API."},
+	{CanceledByOperator, Session, "The verification was cancelled.", "The run was cancelled in the engine."},
+	{EngineEnded, Session, "The verification could not be finished.", "The run was terminated, timed out or failed before it wrote its end."},
+}
+
+var catalogueByCode = func() map[ReasonCode]CatalogueEntry {
+	m := make(map[ReasonCode]CatalogueEntry, len(Catalogue))
+	for _, e := range Catalogue {
+		m[e.Code] = e
+	}
+	return m
+}()
+
+// Describe returns the catalogue's entry; ok is false for a code that is not
+// in it.
+func (c ReasonCode) Describe() (e CatalogueEntry, ok bool) {
+	e, ok = catalogueByCode[c]
+	return e, ok
+}
+
+// Class returns the code's class; an unknown code is Neutral, so that it can
+// neither decline nor approve.
+func (c ReasonCode) Class() ReasonClass {
+	if e, ok := catalogueByCode[c]; ok {
+		return e.Class
+	}
+	return Neutral
+}
+
+// ReasonOf makes the reason as it is told: retryable when the same person may
+// pass, or finish, next time.
+func ReasonOf(c ReasonCode) Reason {
+	r := c.Class() == Retryable
+	switch c {
+	case SessionCancelled, SessionInterrupted, SessionVendorLimit, SessionExpired, DeviceUnsupported, DeviceCameraDenied:
+		r = true
+	}
+	return Reason{Code: c, Retryable: r}
+}

@@ -1,0 +1,66 @@
+package verification
+
+import (
+	"strings"
+	"time"
+)
+
+// LongTerm is the wire form of a validity without an end (长期).
+const LongTerm = "00000000"
+
+// Validity is a card's validity period, both days included.
+type Validity struct {
+	From string `json:"from"` // YYYYMMDD
+	To   string `json:"to"`   // YYYYMMDD, or LongTerm
+}
+
+// Subject is the person that a verification is about. It is personal data:
+// it rests sealed in the store and passes nowhere else but to vendors.
+type Subject struct {
+	Name       string   `json:"name"`
+	IDNumber   string   `json:"id_number"`
+	IDValidity Validity `json:"id_validity"`
+}
+
+// String and GoString keep a subject that strays into a log or an error from
+// telling who it is.
+func (Subject) String() string   { return "[subject]" }
+func (Subject) GoString() string { return "[subject]" }
+
+// Masked returns what may be shown: the first character of the name, the
+// first three and last two of the number.
+func (s Subject) Masked() (name, number string) {
+	if r := []rune(s.Name); len(r) > 0 {
+		name = string(r[:1]) + strings.Repeat("*", len(r)-1)
+		if len(r) == 1 {
+			name = "*"
+		}
+	}
+	if n := s.IDNumber; len(n) > 5 {
+		number = n[:3] + strings.Repeat("*", len(n)-5) + n[len(n)-2:]
+	}
+	return name, number
+}
+
+// Consent records that the person agreed to a purpose.
+type Consent struct {
+	Purpose  string    `json:"purpose"`
+	TextHash string    `json:"text_hash,omitempty"`
+	GivenAt  time.Time `json:"given_at"`
+	Channel  string    `json:"channel,omitempty"`
+}
+
+// Request is what an onboarding service asks for. Everything in it but the
+// policy's name is personal or may be.
+type Request struct {
+	Policy            string            `json:"policy"`
+	Subject           *Subject          `json:"subject,omitempty"`
+	NFCReqID          string            `json:"nfc_reqid,omitempty"`
+	ReturnURL         string            `json:"return_url,omitempty"`
+	ClientReferenceID string            `json:"client_reference_id,omitempty"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
+	Consents          []Consent         `json:"consents,omitempty"`
+}
+
+func (Request) String() string   { return "[request]" }
+func (Request) GoString() string { return "[request]" }

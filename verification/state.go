@@ -1,0 +1,64 @@
+package verification
+
+import "time"
+
+// ActionType says what the person must do next.
+type ActionType string
+
+const (
+	// ActionRedirect: open the link at the face vendor.
+	ActionRedirect ActionType = "redirect"
+	// ActionRetry: the caller may open a new session with retry.
+	ActionRetry ActionType = "retry"
+	// ActionScanChip: scan the card again; retry takes a new nfc_reqid.
+	ActionScanChip ActionType = "scan_chip"
+)
+
+// NextAction says how a verification in requires_input goes on. The link
+// itself is personal and lives in the store.
+type NextAction struct {
+	Type ActionType `json:"type"`
+	// OpenIn names the only app in which the link works, e.g. "wechat".
+	OpenIn    string     `json:"open_in,omitempty"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// Attempt counts judged attempts and sessions.
+type Attempt struct {
+	// Number of the running or, without one, the last attempt, from 1.
+	Number int `json:"number"`
+	Max    int `json:"max"`
+	// Session is the number of the newest session, from 1; 0: none yet.
+	Session int `json:"session"`
+}
+
+// LastError tells how the last session ended, judged or not.
+type LastError struct {
+	Code      ReasonCode `json:"code"`
+	Retryable bool       `json:"retryable"`
+}
+
+// State is a verification without the person: what the engine knows and what
+// the store keeps after the end.
+type State struct {
+	Status     Status      `json:"status"`
+	Decision   Decision    `json:"decision,omitempty"`
+	Policy     PolicyRef   `json:"policy"`
+	NextAction *NextAction `json:"next_action,omitempty"`
+	Attempt    Attempt     `json:"attempt"`
+	// Provider of the newest face session.
+	Provider  string     `json:"provider,omitempty"`
+	LastError *LastError `json:"last_error,omitempty"`
+	Checks    []Check    `json:"checks"`
+	Verdict   *Verdict   `json:"verdict,omitempty"`
+	// ReviewReasons say why a human must decide.
+	ReviewReasons []Reason   `json:"review_reasons,omitempty"`
+	CreatedAt     time.Time  `json:"created_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+	ExpiresAt     *time.Time `json:"expires_at,omitempty"`
+	// Version rises with every change.
+	Version int `json:"version"`
+}
+
+// Outcome is the state in one word, empty while it runs.
+func (s State) Outcome() Outcome { return OutcomeOf(s.Status, s.Decision) }

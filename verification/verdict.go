@@ -1,0 +1,83 @@
+package verification
+
+import (
+	"slices"
+	"time"
+)
+
+// DecidedBy says who gave a verdict.
+type DecidedBy string
+
+const (
+	ByPolicy   DecidedBy = "policy"
+	ByReviewer DecidedBy = "reviewer"
+)
+
+// PolicyRef names a policy and its version.
+type PolicyRef struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+}
+
+// Verdict is a decision about a person, with what it rests on.
+type Verdict struct {
+	// Version rises with every new verdict of a reopened case.
+	Version   int       `json:"version"`
+	Decision  Decision  `json:"decision"`
+	DecidedBy DecidedBy `json:"decided_by"`
+	Policy    PolicyRef `json:"policy"`
+	Reasons   []Reason  `json:"reasons"`
+	DecidedAt time.Time `json:"decided_at"`
+}
+
+// Judgement is what a policy says of a set of checks.
+type Judgement struct {
+	// Outcome is approved, declined or review.
+	Outcome Outcome
+	// Reasons are those of the checks that stood in the way.
+	Reasons []Reason
+}
+
+// Judge applies a policy to checks. It is pure: same policy and checks, same
+// judgement. Its laws:
+//
+//  1. Only a check that failed for a final reason declines, or a suspicion
+//     where the policy says so.
+//  2. Approved needs every required check passed.
+//  3. Everything else is review.
+//
+// A check that the policy does not name says nothing, whatever it holds.
+func Judge(p Policy, checks []Check) Judgement {
+	var declining, open []Reason
+	declined, approved := false, true
+	for _, t := range CheckTypes {
+		want := p.Requirement(t)
+		if want == Off {
+			continue
+		}
+		c, ok := Find(checks, t)
+		switch {
+		case ok && (c.FailedFinally() || c.Status == Failed && c.Suspicious() && p.Suspicion == SuspicionDecline):
+			declined = true
+			declining = append(declining, weighty(c)...)
+		case ok && c.Status == Passed:
+		case want == IfAvailable && (!ok || c.Status == Skipped || c.Status == Unavailable):
+		default:
+			approved = false
+			open = append(open, weighty(c)...)
+		}
+	}
+	switch {
+	case declined:
+		return Judgement{Outcome: OutcomeDeclined, Reasons: declining}
+	case approved:
+		return Judgement{Outcome: OutcomeApproved}
+	default:
+		return Judgement{Outcome: OutcomeReview, Reasons: open}
+	}
+}
+
+// weighty drops a check's notes: they change nothing and explain nothing.
+func weighty(c Check) []Reason {
+	return slices.DeleteFunc(slices.Clone(c.Reasons), func(r Reason) bool { return r.Code.Class() == Note })
+}

@@ -1,0 +1,105 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// This file is the contract of the Verification workflow with everybody who
+// starts, signals, updates or reads it. Changes here only add. Nothing in it
+// holds anything personal or secret.
+
+// VerificationWorkflow is the workflow's name; its id is the verification's.
+const VerificationWorkflow = "Verification"
+
+// QueueVerification is the task queue of workflows and of activities that
+// only touch the store.
+const QueueVerification = "verification"
+
+const (
+	// SignalHint: a vendor's callback or a returning browser says "look now".
+	SignalHint = "hint"
+
+	// UpdateLaunch answers once there is something to show.
+	UpdateLaunch = "launch"
+	// UpdateRetry opens a new session in place of the one that it names. Its
+	// update id is RetryUpdateID(session).
+	UpdateRetry = "retry"
+	// UpdateCancel ends the verification.
+	UpdateCancel = "cancel"
+
+	// QueryState returns a verification.State.
+	QueryState = "state"
+)
+
+// Types of the errors with which a validator refuses an update.
+const (
+	// RefusedState: not in this status. Details: verification.State.
+	RefusedState = "refused_state"
+	// RefusedSession: the named session is not the newest. Details: the State.
+	RefusedSession = "refused_session"
+)
+
+// VerificationInput starts a verification whose row is in the store.
+type VerificationInput struct {
+	ID     string              `json:"id"`
+	Client string              `json:"client"`
+	Policy verification.Policy `json:"policy"`
+	// Face routes the policy's face providers, in its order.
+	Face []FaceRoute `json:"face,omitempty"`
+	// RecordsQueue is the records provider's queue.
+	RecordsQueue string `json:"records_queue,omitempty"`
+}
+
+// FaceRoute is how the workflow reaches one face provider.
+type FaceRoute struct {
+	Provider   string `json:"provider"`
+	OpenQueue  string `json:"open_queue"`
+	WatchQueue string `json:"watch_queue"`
+	// Polled: Look is called in intervals, not only on hints and at expiry.
+	Polled bool   `json:"polled"`
+	OpenIn string `json:"open_in,omitempty"`
+}
+
+// VerificationResult is the workflow's result.
+type VerificationResult struct {
+	Outcome verification.Outcome  `json:"outcome"`
+	Reasons []verification.Reason `json:"reasons,omitempty"`
+}
+
+// Hint is the payload of SignalHint.
+type Hint struct {
+	Session int `json:"session"`
+}
+
+// Launched is the result of UpdateLaunch: there is something to show.
+type Launched struct {
+	Status verification.Status `json:"status"`
+}
+
+// RetryRequest is the argument of UpdateRetry.
+type RetryRequest struct {
+	// Session is the number of the session that the new one replaces.
+	Session int `json:"session"`
+}
+
+// Retried is the result of UpdateRetry.
+type Retried struct {
+	// Session is the number of the new session.
+	Session int `json:"session"`
+}
+
+// CancelRequest is the argument of UpdateCancel.
+type CancelRequest struct {
+	Reason verification.ReasonCode `json:"reason"`
+}
+
+// Canceled is the result of UpdateCancel.
+type Canceled struct {
+	Status verification.Status `json:"status"`
+}
+
+// StatusTimeout is how long a caller waits for the engine before it answers
+// that the engine is unavailable.
+const StatusTimeout = 8 * time.Second
