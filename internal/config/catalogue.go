@@ -1,0 +1,233 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+//go:embed policies.yaml
+var builtIn []byte
+
+// Scopes of an API key.
+var Scopes = []string{"verifications:read", "verifications:write"}
+
+// catalogue is the file's form.
+type catalogue struct {
+	Clients  []Client     `yaml:"clients"`
+	Policies []policyFile `yaml:"policies"`
+}
+
+// policyFile is a policy as written: what is not named keeps its default.
+// Durations are strings such as 30m or 24h.
+type policyFile struct {
+	Name             string                                              `yaml:"name"`
+	Version          int                                                 `yaml:"version"`
+	Checks           map[verification.CheckType]verification.Requirement `yaml:"checks"`
+	FaceProviders    []string                                            `yaml:"face_providers"`
+	RecordsProvider  *string                                             `yaml:"records_provider"`
+	RecordsWhen      *verification.When                                  `yaml:"records_when"`
+	UnknownCharge    *verification.UnknownCharge                         `yaml:"unknown_charge"`
+	Suspicion        *verification.SuspicionRule                         `yaml:"suspicion"`
+	Attempts         *int                                                `yaml:"attempts"`
+	Sessions         *int                                                `yaml:"sessions"`
+	RecordsDailyCap  *int                                                `yaml:"records_daily_cap"`
+	StartPatience    *time.Duration                                      `yaml:"start_patience"`
+	RecordsPatience  *time.Duration                                      `yaml:"records_patience"`
+	LastLookPatience *time.Duration                                      `yaml:"last_look_patience"`
+	RetryWindow      *time.Duration                                      `yaml:"retry_window"`
+	ReviewDeadline   *time.Duration                                      `yaml:"review_deadline"`
+}
+
+// over lays what the file names over a base.
+func (f policyFile) over(p verification.Policy) verification.Policy {
+	p.Name, p.Version = f.Name, f.Version
+	p.Checks = maps.Clone(p.Checks)
+	if p.Checks == nil {
+		p.Checks = map[verification.CheckType]verification.Requirement{}
+	}
+	maps.Copy(p.Checks, f.Checks)
+	if f.FaceProviders != nil {
+		p.FaceProviders = slices.Clone(f.FaceProviders)
+	}
+	set(&p.RecordsProvider, f.RecordsProvider)
+	set(&p.RecordsWhen, f.RecordsWhen)
+	set(&p.UnknownCharge, f.UnknownCharge)
+	set(&p.Suspicion, f.Suspicion)
+	set(&p.Attempts, f.Attempts)
+	set(&p.Sessions, f.Sessions)
+	set(&p.RecordsDailyCap, f.RecordsDailyCap)
+	set(&p.StartPatience, f.StartPatience)
+	set(&p.RecordsPatience, f.RecordsPatience)
+	set(&p.LastLookPatience, f.LastLookPatience)
+	set(&p.RetryWindow, f.RetryWindow)
+	set(&p.ReviewDeadline, f.ReviewDeadline)
+	return p
+}
+
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// BuiltIn returns the built-in policies by name.
+func BuiltIn() map[string]verification.Policy {
+	file, err := parse(bytes.NewReader(builtIn))
+	if err != nil {
+		panic(fmt.Sprintf("config: the built-in policies: %v", err)) // a test loads them
+	}
+	out := map[string]verification.Policy{}
+	for _, f := range file.Policies {
+		out[f.Name] = f.over(verification.DefaultPolicy())
+	}
+	return out
+}
+
+// parse is strict: an unknown or repeated member is an error, for a misspelt
+// one would leave a default in force unseen.
+func parse(r io.Reader) (catalogue, error) {
+	var c catalogue
+	err := yaml.NewDecoder(r, yaml.Strict(), yaml.DisallowUnknownField()).Decode(&c)
+	if errors.Is(err, io.EOF) { // an empty file says nothing, which is allowed
+		err = nil
+	}
+	if err != nil {
+		return c, errors.New(yaml.FormatError(err, false, false)) // without an excerpt of the file
+	}
+	return c, nil
+}
+
+// loadCatalogue reads the file that YANZHEN_CONFIG names over the built-in
+// policies.
+func (c *Config) loadCatalogue() []error {
+	c.Policies = BuiltIn()
+	if c.File == "" {
+		return nil
+	}
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return []error{fmt.Errorf("YANZHEN_CONFIG: %s cannot be read: %w", c.File, underlying(err))}
+	}
+	file, err := parse(bytes.NewReader(text))
+	if err != nil {
+		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
+	}
+	c.Clients = file.Clients
+	faults := append(checkClients(file.Clients), c.mergePolicies(file.Policies)...)
+	for i, err := range faults {
+		faults[i] = fmt.Errorf("YANZHEN_CONFIG: %w", err)
+	}
+	return faults
+}
+
+func (c *Config) mergePolicies(files []policyFile) []error {
+	var faults []error
+	seen := map[string]bool{}
+	for _, f := range files {
+		base, ok := c.Policies[f.Name]
+		if !ok {
+			base = verification.DefaultPolicy()
+		}
+		switch {
+		case seen[f.Name]:
+			faults = append(faults, fmt.Errorf("policy %q is listed twice", f.Name))
+		case f.Version == 0:
+			faults = append(faults, fmt.Errorf("policy %q: state a version, and raise it with every change: running verifications keep theirs", f.Name))
+		case ok && f.Version <= base.Version:
+			faults = append(faults, fmt.Errorf("policy %q: it changes the built-in version %d, so its version must be higher", f.Name, base.Version))
+		}
+		seen[f.Name] = true
+		p := f.over(base)
+		if err := p.Validate(); err != nil {
+			faults = append(faults, split(err)...)
+		}
+		c.Policies[f.Name] = p
+	}
+	return faults
+}
+
+// split takes a joined error apart, so that every fault gets its own line.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+var (
+	clientName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
+	keyHash    = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+func checkClients(clients []Client) []error {
+	var faults []error
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	names, hashes := map[string]bool{}, map[string]bool{}
+	for i, cl := range clients {
+		who := fmt.Sprintf("clients[%d] (%s)", i, cl.Name)
+		if !clientName.MatchString(cl.Name) {
+			bad("clients[%d].name must be lower case letters, digits, - and _, at most 40", i)
+		}
+		if names[cl.Name] {
+			bad("%s: the name is listed twice", who)
+		}
+		names[cl.Name] = true
+		if len(cl.KeyHashes) == 0 {
+			bad("%s: key_hashes is empty, so it could never call", who)
+		}
+		for j, h := range cl.KeyHashes {
+			switch {
+			case !keyHash.MatchString(h):
+				bad("%s: key_hashes[%d] must be sha256: and 64 hex digits: printf %%s \"$KEY\" | sha256sum. Never the key itself", who, j)
+			case hashes[h]:
+				bad("%s: key_hashes[%d] is listed twice; every client has its own key", who, j)
+			}
+			hashes[h] = true
+		}
+		for _, s := range cl.Scopes {
+			if !slices.Contains(Scopes, s) {
+				bad("%s: scope %q is none of %s", who, s, strings.Join(Scopes, ", "))
+			}
+		}
+		if len(cl.Scopes) == 0 {
+			bad("%s: scopes is empty; give it some of %s", who, strings.Join(Scopes, ", "))
+		}
+		for j, u := range cl.ReturnURLs {
+			if why := returnURLFault(u); why != "" {
+				bad("%s: return_urls[%d] %s", who, j, why)
+			}
+		}
+	}
+	return faults
+}
+
+// returnURLFault says what is wrong with an entry of the list, or "". App
+// schemes are listed whole.
+func returnURLFault(entry string) string {
+	u, err := url.Parse(entry)
+	switch {
+	case err != nil || u.Scheme == "":
+		return "is not an address"
+	case u.User != nil || u.Fragment != "":
+		return "must have no user part and no fragment"
+	case u.Scheme == "https" && u.Host == "", u.Scheme == "http" && !loopback(u.Hostname()):
+		return "must be https, or http on loopback, or an app's own scheme"
+	case slices.Contains([]string{"javascript", "data", "file", "blob", "vbscript", "about"}, u.Scheme):
+		return "has a scheme that is never allowed"
+	}
+	return ""
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Prefix of every setting's variable.
+const Prefix = "YANZHEN_"
+
+// Config is everything that the process can be told. A field's tags are its
+// documentation: env names the variable after Prefix, help goes into the
+// README, and what is tagged secret is never printed.
+type Config struct {
+	File      string     `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
+	API       string     `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`
+	Ops       string     `env:"OPS_LISTEN" envDefault:"127.0.0.1:9090" help:"Where health, readiness and metrics are served. Keep it inside."`
+	PublicURL string     `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks are built on it. https, but on loopback."`
+	Store     string     `env:"STORE" envDefault:"sqlite:yanzhen.db" secret:"dsn" help:"The store: sqlite:PATH or postgres://…"`
+	Keys      string     `env:"KEYS" help:"The key file (a JWK set), the same for every process. yanzhen setup --make-keys makes one."`
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
+
+	Tencent Tencent `envPrefix:"TENCENT_"`
+	AceData AceData `envPrefix:"ACEDATA_"`
+	Caller  Caller
+
+	// Clients and Policies come from the catalogue; Policies is keyed by name
+	// and holds the built-in ones too.
+	Clients  []Client
+	Policies map[string]verification.Policy
+}
+
+// Tencent configures E证通; it is enabled when one of its credentials is set,
+// and then all of them must be.
+type Tencent struct {
+	SecretID      string        `env:"SECRET_ID" secret:"all" help:"Enables tencent_eid: the API key's id,"`
+	SecretKey     string        `env:"SECRET_KEY" secret:"all" help:"its key,"`
+	MerchantID    string        `env:"MERCHANT_ID" help:"and the E证通 merchant's id from Tencent's console."`
+	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" help:"Host, and port if need be, without a scheme."`
+	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
+	InfoType      string        `env:"INFO_TYPE" envDefault:"1" help:"What is asked of a result: 1 is text; images and videos are not asked for without need."`
+	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
+	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (hex), if the return of identity was applied for: holder_match needs it."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds."`
+}
+
+// Enabled reports whether any credential is set.
+func (t Tencent) Enabled() bool { return t.SecretID != "" || t.SecretKey != "" || t.MerchantID != "" }
+
+// AceData configures the records check; it is enabled when its token is set.
+type AceData struct {
+	Token         string        `env:"TOKEN" secret:"all" help:"Enables acedata: a credential for the identity service."`
+	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" help:"Where the service is."`
+	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call."`
+	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+}
+
+// Enabled reports whether the token is set.
+func (a AceData) Enabled() bool { return a.Token != "" }
+
+// Caller is what the commands that only talk to an API need.
+type Caller struct {
+	API    string `env:"API" help:"For start and status: the API to talk to."`
+	APIKey string `env:"API_KEY" secret:"all" help:"For start and status: the key."`
+}
+
+// Client is an onboarding service that may call the API.
+type Client struct {
+	Name string `yaml:"name"`
+	// KeyHashes are "sha256:" and the hex SHA-256 of each API key; two during
+	// a rotation.
+	KeyHashes []string `yaml:"key_hashes"`
+	Scopes    []string `yaml:"scopes"`
+	// ReturnURLs are what a request's return_url may begin with.
+	ReturnURLs []string `yaml:"return_urls"`
+}

@@ -1,0 +1,209 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Needs says what a command cannot do without.
+type Needs struct {
+	Keys      bool // the key file
+	Clients   bool // at least one client
+	Providers bool // every provider that a policy names
+}
+
+// Load reads the settings from an environment ("NAME=value", as os.Environ
+// gives it) and the catalogue that they name. The error joins every fault.
+func Load(environ []string, needs Needs) (*Config, error) {
+	vars := env.ToMap(environ)
+	var c Config
+	faults := unknown(vars)
+	if err := env.ParseWithOptions(&c, env.Options{Prefix: Prefix, Environment: vars}); err != nil {
+		faults = append(faults, parseFaults(err)...)
+	}
+	faults = append(faults, c.checkSettings()...)
+	faults = append(faults, c.loadCatalogue()...)
+	faults = append(faults, c.checkNeeds(needs)...)
+	if len(faults) > 0 {
+		return nil, faultList(faults)
+	}
+	return &c, nil
+}
+
+// faultList prints faults one a line.
+type faultList []error
+
+func (l faultList) Unwrap() []error { return l }
+
+func (l faultList) Error() string {
+	var b strings.Builder
+	b.WriteString("the configuration has faults:")
+	for _, err := range l {
+		b.WriteString("\n  - " + err.Error())
+	}
+	return b.String()
+}
+
+// unknown reports variables with our prefix that are no settings: a typo there
+// would otherwise leave a default in force unseen.
+func unknown(vars map[string]string) []error {
+	known := map[string]bool{}
+	for _, s := range Settings() {
+		known[s.Name] = true
+	}
+	var names []string
+	for name := range vars {
+		if strings.HasPrefix(name, Prefix) && !known[name] {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	var faults []error
+	for _, name := range names {
+		faults = append(faults, fmt.Errorf("%s is no setting; did you mean %s? Unset it", name, nearest(name)))
+	}
+	return faults
+}
+
+// nearest returns the setting whose name shares the most with a wrong one.
+func nearest(name string) string {
+	best, least := "", 1<<30
+	for _, s := range Settings() {
+		if d := distance(name, s.Name); d < least {
+			best, least = s.Name, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// parseFaults names the variable instead of the Go field, and does not repeat
+// the value: it may be a secret in the wrong place.
+func parseFaults(err error) []error {
+	var faults []error
+	errs := []error{err}
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
+		errs = all.Errors
+	}
+	for _, e := range errs {
+		parse, ok := errors.AsType[env.ParseError](e)
+		if !ok {
+			faults = append(faults, e)
+			continue
+		}
+		names := []string{}
+		for _, s := range Settings() {
+			if s.field == parse.Name && s.kind == parse.Type {
+				names = append(names, s.Name)
+			}
+		}
+		faults = append(faults, fmt.Errorf("%s is not a %s", strings.Join(names, " or "), kindName(parse.Type)))
+	}
+	return faults
+}
+
+func kindName(t reflect.Type) string {
+	switch t.String() {
+	case "time.Duration":
+		return "duration such as 10s or 5m"
+	case "slog.Level":
+		return "level: debug, info, warn or error"
+	case "bool":
+		return "yes or no: write true or false"
+	}
+	return t.String()
+}
+
+func (c *Config) checkNeeds(n Needs) []error {
+	var faults []error
+	if n.Keys {
+		switch info, err := os.Stat(c.Keys); {
+		case c.Keys == "":
+			faults = append(faults, errors.New("YANZHEN_KEYS is not set: name the key file, or make one with `yanzhen setup --make-keys FILE`"))
+		case err != nil:
+			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s cannot be read: %w", c.Keys, underlying(err)))
+		case info.Mode().Perm()&0o077 != 0:
+			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s can be read by others than its owner: chmod 600", c.Keys))
+		}
+	}
+	if n.Clients && len(c.Clients) == 0 {
+		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so nobody could call the API: list one under clients"))
+	}
+	if n.Providers {
+		faults = append(faults, c.checkProviders()...)
+	}
+	return faults
+}
+
+// checkProviders: a policy that names a provider without credentials could
+// never be run.
+func (c *Config) checkProviders() []error {
+	enabled := map[string]bool{"tencent_eid": c.Tencent.Enabled(), "acedata": c.AceData.Enabled()}
+	remedy := map[string]string{
+		"tencent_eid": "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
+		"acedata":     "set YANZHEN_ACEDATA_TOKEN",
+	}
+	wanted := map[string][]string{}
+	for name, p := range c.Policies {
+		for _, provider := range append(slices.Clone(p.FaceProviders), p.RecordsProvider) {
+			if provider != "" {
+				wanted[provider] = append(wanted[provider], name)
+			}
+		}
+	}
+	var faults []error
+	for _, provider := range sortedKeys(wanted) {
+		sort.Strings(wanted[provider])
+		by := strings.Join(wanted[provider], ", ")
+		switch has, known := enabled[provider]; {
+		case !known:
+			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", by, provider, strings.Join(sortedKeys(enabled), ", ")))
+		case !has:
+			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: %s", by, provider, remedy[provider]))
+		}
+	}
+	return faults
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// underlying drops the path that the caller's sentence already holds.
+func underlying(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
