@@ -1,0 +1,13 @@
+// Package residentid holds the rules for the number, the name and the
+// validity dates on Chinese identity cards, as far as they can be checked
+// without asking anybody. It is pure: the day is given, nothing is looked up,
+// and no finding repeats a value.
+//
+// Sources: GB 11643-1999 (number), ISO 7064 MOD 11-2 (check character), Law on
+// Resident Identity Cards art. 5 (terms), notice 民委发〔2016〕33号 (separator in
+// names), 国办发〔2018〕81号 (residence permits for Hong Kong, Macau, Taiwan).
+//
+// What stops a person comes in two kinds that must not be mixed. Malformed
+// data is a mistake in the input and may be corrected. An expired card is
+// well-formed and says something about the card: the person needs a new one.
+package residentid
