@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// dialect holds the little in which the two databases differ. All other SQL is
+// the same text for both.
+type dialect struct {
+	goose goose.Dialect
+	// migrations is the folder of the embedded schema.
+	migrations string
+	// tableExists asks whether the table $1 is there.
+	tableExists string
+	// holdRow ends a SELECT whose row nobody else may change before the commit.
+	holdRow string
+	// holdNumber makes the transactions of one number ($1) queue up.
+	holdNumber string
+	// forget makes erased bytes leave the files that the product can reach.
+	forget string
+}
+
+var sqlite = dialect{
+	goose:       goose.DialectSQLite3,
+	migrations:  "migrations/sqlite",
+	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
+	// holdRow and holdNumber are empty: every writing transaction begins
+	// IMMEDIATE and is alone.
+
+	// secure_delete zeroes what is erased in the database file; the write-ahead
+	// log would keep the old pages until it happens to be overwritten.
+	forget: `PRAGMA wal_checkpoint(TRUNCATE)`,
+}
+
+var postgres = dialect{
+	goose:       goose.DialectPostgres,
+	migrations:  "migrations/postgres",
+	tableExists: `SELECT to_regclass($1) IS NOT NULL`,
+	holdRow:     ` FOR NO KEY UPDATE`,
+	holdNumber:  `SELECT pg_advisory_xact_lock($1)`,
+	// forget is empty: a dead row version, which holds ciphertext, stays until
+	// the server's own vacuum and log recycling have come by.
+}
+
+// pools are the connections to one database.
+type pools struct {
+	dialect dialect
+	read    *sql.DB
+	// write is the same pool as read in PostgreSQL. In SQLite it is a single
+	// connection, because there is a single writer: callers queue here, where
+	// their context ends the waiting, and not in the file's lock.
+	write *sql.DB
+}
+
+func (p pools) close() error {
+	if p.read == p.write {
+		return p.write.Close()
+	}
+	return errors.Join(p.read.Close(), p.write.Close())
+}
+
+// errNoFile: the SQLite file is not there yet.
+var errNoFile = errors.New("store: the SQLite file does not exist")
+
+// connect makes the pools for a dsn, without connecting yet. Its errors never
+// show the dsn, which holds a password.
+func connect(dsn string, create bool) (pools, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		return connectSQLite(path, create)
+	}
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return pools{}, errors.New("store: the database is named as sqlite:PATH or postgres://…")
+	}
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return pools{}, errors.New("store: the postgres:// URL is malformed")
+	}
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "yanzhen"
+	}
+	db := stdlib.OpenDB(*cfg)
+	// A process takes a fifth of PostgreSQL's default of 100 connections, so
+	// that a few workers and APIs fit.
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(20)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return pools{dialect: postgres, read: db, write: db}, nil
+}
+
+func connectSQLite(path string, create bool) (pools, error) {
+	if path == "" || strings.Contains(path, ":memory:") {
+		return pools{}, errors.New("store: sqlite: needs the path of a file")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return pools{}, fmt.Errorf("store: path of the SQLite file: %w", err)
+	}
+	if create {
+		err = createFile(path)
+	} else if _, err = os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return pools{}, errNoFile
+	}
+	if err != nil {
+		return pools{}, fmt.Errorf("store: SQLite file: %w", err)
+	}
+
+	write, err := openSQLite(path, "immediate")
+	if err != nil {
+		return pools{}, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := openSQLite(path, "deferred")
+	if err != nil {
+		return pools{}, errors.Join(err, write.Close())
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	return pools{dialect: sqlite, read: read, write: write}, nil
+}
+
+// createFile makes the file readable for its owner only, before SQLite makes
+// it with the process's umask; -wal and -shm inherit its mode.
+func createFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func openSQLite(path, txlock string) (*sql.DB, error) {
+	q := url.Values{
+		"mode":    {"rw"},
+		"_txlock": {txlock},
+		"_pragma": {
+			"busy_timeout(10000)", // another process is writing
+			"journal_mode(WAL)",
+			// FULL, not NORMAL: the intent of a charged call must survive a
+			// power cut, or the call is bought twice.
+			"synchronous(FULL)",
+			"foreign_keys(ON)",
+			"secure_delete(ON)",
+		},
+	}
+	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("store: SQLite: %w", err)
+	}
+	return db, nil
+}
+
+// forget carries out the dialect's forget as well as it can: when another
+// process reads at this moment, the next one does it. What lingers until then
+// is ciphertext.
+func (p pools) forget(ctx context.Context) {
+	if p.dialect.forget == "" {
+		return
+	}
+	// The caller's context may have ended with its transaction; waiting for
+	// another process's reader must not hold up the one writer for long.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = p.write.ExecContext(ctx, p.dialect.forget)
+}

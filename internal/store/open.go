@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// sqlStore is the Store on either database.
+type sqlStore struct {
+	pools
+	keys Sealer
+}
+
+var _ Store = (*sqlStore)(nil)
+
+// Open connects to the database that dsn names, "sqlite:PATH" or
+// "postgres://…". It refuses a database without the schema of this binary
+// (SchemaError; Migrate makes it) and one that was first opened with another
+// hash key (ErrOtherKeys). No error shows the dsn.
+func Open(ctx context.Context, dsn string, keys Sealer) (Store, error) {
+	p, err := connect(dsn, false)
+	if errors.Is(err, errNoFile) {
+		return nil, fmt.Errorf("%w: run `yanzhen setup`", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &sqlStore{pools: p, keys: keys}
+	if err := s.check(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// check compares schema and hash key with the binary's.
+func (s *sqlStore) check(ctx context.Context) error {
+	have, want, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	if err := schemaFault(have, want); err != nil {
+		return err
+	}
+	return s.update(ctx, "hash check", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx,
+			`INSERT INTO meta (key, value) VALUES ('hash_check', $1) ON CONFLICT (key) DO NOTHING`,
+			s.keys.HashCheck()); err != nil {
+			return err
+		}
+		var stored string
+		if err := tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'hash_check'`).Scan(&stored); err != nil {
+			return err
+		}
+		if stored != s.keys.HashCheck() {
+			return ErrOtherKeys
+		}
+		return nil
+	})
+}
+
+// Ping asks for more than a connection: a database whose schema went away is
+// not ready.
+func (s *sqlStore) Ping(ctx context.Context) error {
+	var one int
+	return wrap("ping", s.read.QueryRowContext(ctx, `SELECT 1 FROM meta WHERE key = 'hash_check'`).Scan(&one))
+}
+
+func (s *sqlStore) Close() error { return wrap("close", s.close()) }
+
+// update runs f in one transaction. In SQLite it holds the write lock from the
+// start, so that nothing f read can change before it writes.
+func (s *sqlStore) update(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return wrap(what, err)
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback() // f's error says more
+		return wrap(what, err)
+	}
+	return wrap(what, tx.Commit())
+}
+
+// wrap names the operation in an error. The package's own errors stay as they
+// are; a row that is not there becomes ErrNotFound.
+func wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys):
+		return err
+	default:
+		return fmt.Errorf("store: %s: %w", what, err)
+	}
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// scanner is one row of an answer.
+type scanner interface{ Scan(dest ...any) error }
+
+// touched turns a statement that met no row into ErrNotFound.
+func touched(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Times rest as microseconds since 1970, which both databases keep exactly and
+// compare alike. The zero time is NULL.
+
+func stamp(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
+}
+
+func timeOf(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}
+
+// orNow fills in a time that the caller left open.
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now()
+	}
+	return t
+}

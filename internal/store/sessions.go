@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+const sessionColumns = `verification_id, number, provider, opened_at, expires_at, begun, hints, link, handle`
+
+func (s *sqlStore) scanSession(from scanner) (Session, error) {
+	var v Session
+	var opened, expires sql.NullInt64
+	var link, handle []byte
+	if err := from.Scan(&v.VerificationID, &v.Number, &v.Provider, &opened, &expires,
+		&v.Begun, &v.Hints, &link, &handle); err != nil {
+		return Session{}, wrap("session", err)
+	}
+	v.OpenedAt, v.ExpiresAt = timeOf(opened), timeOf(expires)
+	row := sessionRow(v.VerificationID, v.Number)
+	plain, err := s.open(row, columnLink, link)
+	if err != nil {
+		return Session{}, err
+	}
+	v.Link = string(plain)
+	v.Handle, err = s.open(row, columnHandle, handle)
+	return v, err
+}
+
+func (s *sqlStore) IntendSession(ctx context.Context, v Session) (known Session, err error) {
+	err = s.update(ctx, "intend session", func(tx *sql.Tx) error {
+		if _, err := s.hold(ctx, tx, v.VerificationID); err != nil {
+			return err
+		}
+		// An intent that was never known to succeed may pass to another
+		// provider; an open session stays as it is.
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO sessions (verification_id, number, provider, intended_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (verification_id, number) DO UPDATE
+			SET provider = excluded.provider, intended_at = excluded.intended_at, closed_at = NULL
+			WHERE sessions.opened_at IS NULL`,
+			v.VerificationID, v.Number, v.Provider, stamp(time.Now())); err != nil {
+			return err
+		}
+		known, err = s.session(ctx, tx, v.VerificationID, v.Number)
+		return err
+	})
+	return known, err
+}
+
+func (s *sqlStore) OpenSession(ctx context.Context, v Session) error {
+	row := sessionRow(v.VerificationID, v.Number)
+	link, err := s.seal(row, columnLink, []byte(v.Link))
+	if err != nil {
+		return err
+	}
+	handle, err := s.seal(row, columnHandle, v.Handle)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, "open session", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, v.VerificationID)
+		if err != nil {
+			return err
+		}
+		if held.ended {
+			// A vendor's answer that comes after the end: what Finish erased
+			// must not come back.
+			link, handle = nil, nil
+		}
+		now := stamp(time.Now())
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO sessions (verification_id, number, provider, intended_at, opened_at, expires_at, begun, link, handle)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (verification_id, number) DO UPDATE
+			SET provider = excluded.provider, opened_at = excluded.opened_at, expires_at = excluded.expires_at,
+				link = CASE WHEN sessions.closed_at IS NULL THEN excluded.link END,
+				handle = CASE WHEN sessions.closed_at IS NULL THEN excluded.handle END`,
+			v.VerificationID, v.Number, v.Provider, now, stamp(orNow(v.OpenedAt)), stamp(v.ExpiresAt), v.Begun, link, handle)
+		return err
+	})
+}
+
+func (s *sqlStore) Session(ctx context.Context, id string, number int) (Session, error) {
+	return s.session(ctx, s.read, id, number)
+}
+
+func (s *sqlStore) session(ctx context.Context, q querier, id string, number int) (Session, error) {
+	return s.scanSession(q.QueryRowContext(ctx,
+		`SELECT `+sessionColumns+` FROM sessions WHERE verification_id = $1 AND number = $2`, id, number))
+}
+
+func (s *sqlStore) LatestSession(ctx context.Context, id string) (Session, error) {
+	return s.scanSession(s.read.QueryRowContext(ctx, `
+		SELECT `+sessionColumns+` FROM sessions WHERE verification_id = $1 AND link IS NOT NULL
+		ORDER BY number DESC LIMIT 1`, id))
+}
+
+func (s *sqlStore) MarkBegun(ctx context.Context, id string, number int) error {
+	return wrap("mark begun", touched(s.write.ExecContext(ctx,
+		`UPDATE sessions SET begun = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
+}
+
+func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) error {
+	err := touched(s.write.ExecContext(ctx, `
+		UPDATE sessions SET link = NULL, handle = NULL, closed_at = COALESCE(closed_at, $3)
+		WHERE verification_id = $1 AND number = $2`, id, number, stamp(time.Now())))
+	if err != nil {
+		return wrap("close session", err)
+	}
+	s.forget(ctx)
+	return nil
+}
+
+func (s *sqlStore) CountHint(ctx context.Context, id string, number int) (hints int, err error) {
+	err = s.write.QueryRowContext(ctx, `
+		UPDATE sessions SET hints = hints + 1 WHERE verification_id = $1 AND number = $2 RETURNING hints`,
+		id, number).Scan(&hints)
+	if err != nil {
+		return 0, wrap("count hint", err)
+	}
+	return hints, nil
+}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// neverStarted is the condition under which a row is swept. A redacted row
+// stays: its id must go on answering that it is gone.
+const neverStarted = `started_at IS NULL AND ended_at IS NULL AND redacted_at IS NULL`
+
+func (s *sqlStore) Unstarted(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	return s.ids(ctx, "unstarted", `
+		SELECT id FROM verifications WHERE `+neverStarted+` AND start_called_at < $1
+		ORDER BY start_called_at, id LIMIT $2`, stamp(before), limit)
+}
+
+func (s *sqlStore) Sweep(ctx context.Context, id string, before time.Time) (bool, error) {
+	res, err := s.write.ExecContext(ctx,
+		`DELETE FROM verifications WHERE id = $1 AND `+neverStarted+` AND start_called_at < $2`, id, stamp(before))
+	if err != nil {
+		return false, wrap("sweep", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == 0 {
+		return false, wrap("sweep", err)
+	}
+	s.forget(ctx)
+	return true, nil
+}
+
+func (s *sqlStore) Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error) {
+	return s.ids(ctx, "running", `
+		SELECT id FROM verifications
+		WHERE started_at IS NOT NULL AND ended_at IS NULL AND id > $1 AND created_at < $2
+		ORDER BY id LIMIT $3`, after, stamp(before), limit)
+}
+
+func (s *sqlStore) ids(ctx context.Context, what, query string, args ...any) (ids []string, err error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, wrap(what, err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err has told already
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, wrap(what, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, wrap(what, rows.Err())
+}

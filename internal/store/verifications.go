@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
+	started_at, state, ended_at, redacted_at, request`
+
+// sealedRow is a row as it rests.
+type sealedRow struct {
+	Row
+	state    []byte
+	request  []byte
+	redacted bool
+}
+
+func scanRow(from scanner) (sealedRow, error) {
+	var r sealedRow
+	var created, called, started, ended, redacted sql.NullInt64
+	err := from.Scan(&r.ID, &r.Client, &r.Fingerprint, &r.Policy.Name, &r.Policy.Version, &created, &called,
+		&started, &r.state, &ended, &redacted, &r.request)
+	r.CreatedAt, r.StartCalledAt, r.StartedAt = timeOf(created), timeOf(called), timeOf(started)
+	r.Ended, r.redacted = ended.Valid, redacted.Valid
+	return r, err
+}
+
+// openRow opens a row's sealed part; of a redacted one nothing is told.
+func (s *sqlStore) openRow(r sealedRow) (Row, error) {
+	if r.redacted {
+		return Row{}, ErrRedacted
+	}
+	if err := fromJSON(r.ID, "verifications.state", r.state, &r.State); err != nil {
+		return Row{}, err
+	}
+	plain, err := s.open(r.ID, columnRequest, r.request)
+	if err != nil {
+		return Row{}, err
+	}
+	if err := fromJSON(r.ID, columnRequest, plain, &r.Request); err != nil {
+		return Row{}, err
+	}
+	return r.Row, nil
+}
+
+func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
+	r.CreatedAt = orNow(r.CreatedAt)
+	if r.StartCalledAt.IsZero() {
+		r.StartCalledAt = r.CreatedAt
+	}
+	plain, err := json.Marshal(r.Request)
+	if err != nil {
+		return Row{}, false, errors.New("store: the request does not encode") // the cause may quote it
+	}
+	request, err := s.seal(r.ID, columnRequest, plain)
+	if err != nil {
+		return Row{}, false, err
+	}
+	for range 3 {
+		row, created, err := s.insertOrTouch(ctx, r, request)
+		if errors.Is(err, errSwept) {
+			continue
+		}
+		if err != nil {
+			return Row{}, false, err
+		}
+		opened, err := s.openRow(row)
+		return opened, created, err
+	}
+	return Row{}, false, wrap("insert", errSwept)
+}
+
+// errSwept: the row that stood in the way of an insert was swept before it
+// could be read.
+var errSwept = errors.New("the row was swept meanwhile")
+
+func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (row sealedRow, created bool, err error) {
+	first := verification.State{Status: verification.Processing}
+	state, err := json.Marshal(first)
+	if err != nil {
+		return sealedRow{}, false, fmt.Errorf("store: insert: %w", err)
+	}
+	err = s.update(ctx, "insert", func(tx *sql.Tx) error {
+		row, err = scanRow(tx.QueryRowContext(ctx, `
+			INSERT INTO verifications (id, client, fingerprint, policy_name, policy_version, created_at,
+				start_called_at, status, decision, state, state_version, request)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, 0, $10)
+			ON CONFLICT (id) DO NOTHING
+			RETURNING `+rowColumns,
+			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, stamp(r.CreatedAt),
+			stamp(r.StartCalledAt), string(first.Status), string(state), request))
+		if created = err == nil; created || !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		row, err = s.touch(ctx, tx, r)
+		return err
+	})
+	return row, created, err
+}
+
+// touch notes a repeated start call on the row that is there. Another client's
+// row, which no id of ours can name, is neither changed nor shown.
+func (s *sqlStore) touch(ctx context.Context, tx *sql.Tx, r Row) (sealedRow, error) {
+	row, err := scanRow(tx.QueryRowContext(ctx, `
+		UPDATE verifications
+		SET start_called_at = CASE WHEN start_called_at < $3 THEN $3 ELSE start_called_at END
+		WHERE id = $1 AND client = $2
+		RETURNING `+rowColumns, r.ID, r.Client, stamp(r.StartCalledAt)))
+	if !errors.Is(err, sql.ErrNoRows) {
+		return row, err
+	}
+	if _, err := s.hold(ctx, tx, r.ID); errors.Is(err, ErrNotFound) {
+		return sealedRow{}, errSwept
+	}
+	return sealedRow{}, ErrNotFound
+}
+
+func (s *sqlStore) Get(ctx context.Context, client, id string) (Row, error) {
+	row, err := scanRow(s.read.QueryRowContext(ctx,
+		`SELECT `+rowColumns+` FROM verifications WHERE id = $1 AND client = $2`, id, client))
+	if err != nil {
+		return Row{}, wrap("get", err)
+	}
+	return s.openRow(row)
+}
+
+func (s *sqlStore) Load(ctx context.Context, id string) (Row, error) {
+	row, err := scanRow(s.read.QueryRowContext(ctx,
+		`SELECT `+rowColumns+` FROM verifications WHERE id = $1`, id))
+	if err != nil {
+		return Row{}, wrap("load", err)
+	}
+	return s.openRow(row)
+}
+
+func (s *sqlStore) MarkStarted(ctx context.Context, id string, at time.Time) error {
+	return s.update(ctx, "mark started", func(tx *sql.Tx) error {
+		if _, err := s.hold(ctx, tx, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx,
+			`UPDATE verifications SET started_at = $2 WHERE id = $1 AND started_at IS NULL`, id, stamp(orNow(at)))
+		return err
+	})
+}
+
+func (s *sqlStore) Finish(ctx context.Context, id string, last verification.State) error {
+	if !last.Status.Ended() {
+		return fmt.Errorf("store: finish: %q is not the status of an end", last.Status)
+	}
+	state, err := json.Marshal(last)
+	if err != nil {
+		return fmt.Errorf("store: finish: %w", err)
+	}
+	err = s.update(ctx, "finish", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		at := stamp(orNow(last.UpdatedAt))
+		if !held.ended || held.stateVersion < last.Version {
+			if _, err := tx.ExecContext(ctx, `
+				UPDATE verifications SET status = $2, decision = $3, state = $4, state_version = $5,
+					ended_at = COALESCE(ended_at, $6) WHERE id = $1`,
+				id, string(last.Status), string(last.Decision), string(state), last.Version, at); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE sessions SET link = NULL, handle = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
+			WHERE verification_id = $1`, id, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.forget(ctx)
+	return nil
+}
+
+// heldRow is what a writing transaction must know of the verification.
+type heldRow struct {
+	ended        bool
+	stateVersion int
+}
+
+// hold keeps the verification's row from being changed by others until the
+// transaction ends. A redacted one takes no more writes.
+func (s *sqlStore) hold(ctx context.Context, tx *sql.Tx, id string) (heldRow, error) {
+	var h heldRow
+	var ended, redacted sql.NullInt64
+	err := tx.QueryRowContext(ctx,
+		`SELECT state_version, ended_at, redacted_at FROM verifications WHERE id = $1`+s.dialect.holdRow, id).
+		Scan(&h.stateVersion, &ended, &redacted)
+	if err != nil {
+		return heldRow{}, wrap("hold", err)
+	}
+	if redacted.Valid {
+		return heldRow{}, ErrRedacted
+	}
+	h.ended = ended.Valid
+	return h, nil
+}
+
+// nonNil keeps a NOT NULL column of bytes from being refused.
+func nonNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
