@@ -1,0 +1,224 @@
+package acedata
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+const (
+	// Name is how policies call this vendor.
+	Name = "acedata"
+
+	path = "/identity/idcard/check-2e"
+	op   = "acedata.check-2e"
+	// An answer is some hundred bytes; more than this is none.
+	maxBody = 1 << 20
+	// The longest Retry-After that we believe.
+	maxRetryAfter = time.Hour
+	// A day limit is asked about again a little after midnight, when the
+	// vendor's clock has turned too.
+	afterMidnight = 2 * time.Minute
+)
+
+// china has had no summer time since 1991; a fixed zone needs no tzdata.
+var china = time.FixedZone("Asia/Shanghai", 8*60*60)
+
+// Client asks AceData. It is safe for concurrent use and keeps no state.
+type Client struct {
+	cfg  Config
+	http *http.Client
+	now  func() time.Time
+}
+
+// New makes a client; the error names every fault of the configuration.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg.withDefaults(), http: newHTTPClient(), now: time.Now}, nil
+}
+
+// Vendor is the client's entry in the registry.
+func Vendor(c *Client) provider.RecordsVendor {
+	return provider.RecordsVendor{Name: Name, Provider: c, Queue: provider.Queue{Name: "acedata", PerSecond: 10}}
+}
+
+// String and GoString keep a client that strays into a log from telling its
+// token: fmt prints unexported fields without asking their String.
+func (c Client) String() string   { return "acedata.Client" + c.cfg.String() }
+func (c Client) GoString() string { return c.String() }
+
+// newHTTPClient makes a client that sends a request at most once: a charged
+// call that is silently sent twice is charged twice. Without kept connections
+// there is no dead one to send on, which net/http would answer by dialling
+// again, and which would make every such call one of unknown charge; HTTP/2
+// repeats what a server refuses, so it stays off. Redirects would carry the
+// person's data to a place nobody configured.
+func newHTTPClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableKeepAlives = true
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Check asks once whether name, number and validity dates agree with the
+// authority's records. A card that the source does not know, or a subject of
+// which one of the four members is missing, is not asked about: unavailable
+// with the reason, not charged.
+func (c *Client) Check(ctx context.Context, s verification.Subject) (verification.Check, error) {
+	if reason := c.unfit(s); reason != "" {
+		return newCheck(outcome{status: verification.Unavailable, reason: reason, billable: free}, ""), nil
+	}
+	body, err := json.Marshal(newRequest(s))
+	if err != nil {
+		return verification.Check{}, &provider.Error{Op: op, Class: provider.Misconfigured, Code: "request", Reason: verification.ProviderMisconfigured, Billable: free}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	a, err := c.post(ctx, body)
+	if err != nil {
+		return verification.Check{}, err
+	}
+	if a.status != http.StatusOK {
+		return verification.Check{}, httpFailure(a.status, errorCode(a.body), c.retryAfter(a.header))
+	}
+	result, description, err := parseAnswer(a.body)
+	if err != nil {
+		return verification.Check{}, contractViolation("http_200")
+	}
+	o := c.cfg.classify(result, description)
+	if o.status == "" {
+		return verification.Check{}, &provider.Error{
+			Op: op, Class: provider.Unavailable, Code: result, Reason: o.reason,
+			RetryAfter: c.waitFor(o), MaxTries: o.maxTries, Billable: o.billable,
+		}
+	}
+	return newCheck(o, result), nil
+}
+
+// reply is an HTTP answer, its body read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (c *Client) post(ctx context.Context, body []byte) (reply, error) {
+	// sent: the request may have reached the vendor, and then been charged.
+	// It turns true before the first byte leaves, never after.
+	var sent atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, strings.TrimRight(c.cfg.BaseURL, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return reply{}, &provider.Error{Op: op, Class: provider.Misconfigured, Code: "request", Reason: verification.ProviderMisconfigured, Billable: free}
+	}
+	req.GetBody = nil // without it net/http cannot send the body again
+	req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+
+	res, err := c.http.Do(req)
+	if err != nil {
+		return reply{}, lost(ctx, err, sent.Load())
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	switch {
+	case err != nil && res.StatusCode == http.StatusOK:
+		return reply{}, lost(ctx, err, true)
+	case len(got) > maxBody && res.StatusCode == http.StatusOK:
+		return reply{}, contractViolation("too_large")
+	}
+	return reply{status: res.StatusCode, header: res.Header, body: got}, nil
+}
+
+// lost is a call without an answer. Before the request was written nothing
+// can have been charged; afterwards nobody knows.
+func lost(ctx context.Context, err error, sent bool) *provider.Error {
+	e := &provider.Error{
+		Op: op, Class: provider.Unavailable, Code: "no_connection", Reason: verification.ProviderUnavailable,
+		Billable: free, Err: provider.Cause(errors.Join(ctx.Err(), err)),
+	}
+	if sent {
+		e.Code, e.Reason, e.Billable = "no_answer", verification.RecordsChargeUnknown, verification.BillableUnknown
+	}
+	return e
+}
+
+func contractViolation(code string) *provider.Error {
+	return &provider.Error{
+		Op: op, Class: provider.ContractViolation, Code: code,
+		Reason: verification.ProviderContractViolation, Billable: verification.BillableUnknown,
+	}
+}
+
+func newCheck(o outcome, code string) verification.Check {
+	var reasons []verification.ReasonCode
+	if o.reason != "" {
+		reasons = append(reasons, o.reason)
+	}
+	check := verification.NewCheck(verification.IdentityRecords, o.status, reasons...)
+	check.Provider, check.ProviderCode, check.Billable = Name, code, o.billable
+	return check
+}
+
+var (
+	// Numbers of resident cards begin with a province, 11 to 65.
+	residentNumber = regexp.MustCompile(`^(1[1-9]|[2-5][0-9]|6[0-5])[0-9]{15}[0-9X]$`)
+	permitNumber   = regexp.MustCompile(`^8[1-3][0-9]{15}[0-9X]$`)
+	date           = regexp.MustCompile(`^[0-9]{8}$`)
+)
+
+// unfit says why a subject is not asked about; empty: it is. The rules for
+// numbers and dates have their home in the local checks, which come first;
+// what slips through them must still not be paid for.
+func (c *Client) unfit(s verification.Subject) verification.ReasonCode {
+	switch {
+	case !residentNumber.MatchString(s.IDNumber) && !(c.cfg.Permits && permitNumber.MatchString(s.IDNumber)):
+		return verification.DocumentTypeUnsupported
+	case s.Name == "":
+		return verification.IdentityNameMalformed
+	case !date.MatchString(s.IDValidity.From) || !date.MatchString(s.IDValidity.To):
+		return verification.DocumentValidityMalformed
+	}
+	return ""
+}
+
+// waitFor is how long to wait before asking again; 0: the caller's choice.
+func (c *Client) waitFor(o outcome) time.Duration {
+	if !o.nextDay {
+		return o.wait
+	}
+	now := c.now().In(china)
+	midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, china)
+	return midnight.Sub(now) + afterMidnight
+}
+
+// retryAfter reads Retry-After in both of its forms (RFC 9110, 10.2.3).
+func (c *Client) retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		wait = time.Duration(min(seconds, int(maxRetryAfter.Seconds()))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(c.now())
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
