@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the process's own counts. Labels hold names from the code and
+// the configuration only, so that neither a person nor an attacker can add
+// series. A nil *Metrics counts nothing.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	hints    *prometheus.CounterVec
+	starts   *prometheus.CounterVec
+	swept    *prometheus.CounterVec
+}
+
+// NewMetrics makes the metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_http_requests_total", Help: "Requests answered, by route and status.",
+		}, []string{"method", "route", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "yanzhen_http_request_duration_seconds", Help: "Time to answer, by route. Waiting reads are as long as they wait.",
+			// Starts wait for a vendor up to 8 s, reads for a change up to 60 s.
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 8, 10, 30, 60},
+		}, []string{"method", "route"}),
+		hints: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_hints_total", Help: "Callbacks of vendors and returning browsers, by what became of them.",
+		}, []string{"provider", "result"}),
+		starts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_starts_total", Help: "Start calls by result: created, accepted, replayed, or the code of the refusal.",
+		}, []string{"result"}),
+		swept: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_swept_total", Help: "Rows that the sweeper deleted or ended.",
+		}, []string{"result"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.starts, m.swept,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Registry is where other parts of the process add their metrics.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Handler serves the metrics to Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Request counts an answered request. route is the route's template, never
+// the path.
+func (m *Metrics) Request(method, route string, status int, d time.Duration) {
+	if m == nil {
+		return
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.duration.WithLabelValues(method, route).Observe(d.Seconds())
+}
+
+// Hint counts a callback. provider comes from a genuine ticket.
+func (m *Metrics) Hint(provider, result string) {
+	if m != nil {
+		m.hints.WithLabelValues(provider, result).Inc()
+	}
+}
+
+// Start counts a start call.
+func (m *Metrics) Start(result string) {
+	if m != nil {
+		m.starts.WithLabelValues(result).Inc()
+	}
+}
+
+// Swept counts rows that the sweeper deleted and runs whose end it wrote.
+func (m *Metrics) Swept(deleted, ended int) {
+	if m != nil {
+		m.swept.WithLabelValues("deleted").Add(float64(deleted))
+		m.swept.WithLabelValues("ended").Add(float64(ended))
+	}
+}
