@@ -1,0 +1,111 @@
+// Package activities holds the steps with side effects. An activity gets an
+// id, loads what it needs from the store, calls a vendor, writes what it
+// learned, and returns checks: nothing personal passes through the engine.
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Store is what the activities ask of the database.
+type Store interface {
+	Load(ctx context.Context, id string) (store.Row, error)
+	MarkStarted(ctx context.Context, id string, at time.Time) error
+	Finish(ctx context.Context, id string, s verification.State) error
+	IntendSession(ctx context.Context, s store.Session) (store.Session, error)
+	OpenSession(ctx context.Context, s store.Session) error
+	Session(ctx context.Context, id string, number int) (store.Session, error)
+	MarkBegun(ctx context.Context, id string, number int) error
+	Calls(ctx context.Context, id string) ([]store.Call, error)
+	IntendCall(ctx context.Context, c store.Call, numberHash []byte, day string, dailyCap int) (store.Call, error)
+	AnswerCall(ctx context.Context, c store.Call) error
+}
+
+// Keys makes the keyed hashes and callback tickets.
+type Keys interface {
+	Hash(purpose string, parts ...string) []byte
+	IssueTicket(t sealing.Ticket) (string, error)
+}
+
+// Activities are the steps; its methods are registered with the workers.
+type Activities struct {
+	Store   Store
+	Keys    Keys
+	Vendors *provider.Registry
+	// PublicURL is the base of our callbacks, without a slash at its end.
+	PublicURL string
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// BeginInput is the argument of Begin.
+type BeginInput struct {
+	ID     string              `json:"id"`
+	Policy verification.Policy `json:"policy"`
+}
+
+// BeginResult holds the local checks.
+type BeginResult struct {
+	Checks []verification.Check `json:"checks"`
+}
+
+// Begin marks the row started, so that the sweeper leaves it alone, and does
+// the checks that cost nothing. Without a row it fails with TypeRowMissing.
+func (a *Activities) Begin(ctx context.Context, in BeginInput) (BeginResult, error) {
+	row, err := a.load(ctx, in.ID)
+	if err != nil {
+		return BeginResult{}, err
+	}
+	if err := a.Store.MarkStarted(ctx, in.ID, a.Now()); err != nil {
+		return BeginResult{}, storeError(err)
+	}
+	var out BeginResult
+	if in.Policy.Wants(verification.DocumentValidity) && row.Request.Subject != nil {
+		out.Checks = append(out.Checks, verification.DocumentCheck(*row.Request.Subject, a.Now()))
+	}
+	return out, nil
+}
+
+// FinishInput is the argument of Finish.
+type FinishInput struct {
+	ID    string             `json:"id"`
+	State verification.State `json:"state"`
+}
+
+// Finish writes the end and erases the links and tokens. Idempotent.
+func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
+	err := a.Store.Finish(ctx, in.ID, in.State)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRedacted) {
+		a.Log.WarnContext(ctx, "no row to write the end to", "verification", in.ID, "status", in.State.Status)
+		return nil
+	}
+	return storeError(err)
+}
+
+func (a *Activities) load(ctx context.Context, id string) (store.Row, error) {
+	row, err := a.Store.Load(ctx, id)
+	if err != nil {
+		return store.Row{}, storeError(err)
+	}
+	return row, nil
+}
+
+// subject loads the person that a vendor is asked about.
+func (a *Activities) subject(ctx context.Context, id string) (verification.Subject, error) {
+	row, err := a.load(ctx, id)
+	if err != nil {
+		return verification.Subject{}, err
+	}
+	if row.Request.Subject == nil {
+		return verification.Subject{}, rowMissing("the row holds no subject")
+	}
+	return *row.Request.Subject, nil
+}

@@ -1,0 +1,89 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
+)
+
+// Types of the errors that activities return to the engine, beside the
+// provider's classes. They stand in the clear in a run's history.
+const (
+	// TypePending: the vendor's session is not over. Benign: no fault.
+	TypePending = "pending"
+	// TypeStore: the database did not answer.
+	TypeStore = "store"
+	// TypeRowMissing: there is no such row, or its person was erased.
+	TypeRowMissing = "row_missing"
+)
+
+// pending says that a session is not over, and when to look again. It is
+// benign, so that a poll is neither logged nor counted as a failure.
+func pending(next time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions("the session is not over", TypePending, temporal.ApplicationErrorOptions{
+		NextRetryDelay: next,
+		Category:       temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// vendorError turns a failed vendor call into the engine's terms. The cause
+// stays behind: its text may hold what must not stand in a history.
+func vendorError(err error, retryable bool, next time.Duration) error {
+	message, class := "vendor call failed", provider.Unavailable
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		message, class = e.Error(), e.Class
+		next = max(next, e.RetryAfter)
+	}
+	return temporal.NewApplicationErrorWithOptions(message, string(class), temporal.ApplicationErrorOptions{
+		NonRetryable:   !retryable,
+		NextRetryDelay: next,
+	})
+}
+
+// storeError turns a store's error into the engine's terms, without its text.
+func storeError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRedacted):
+		return rowMissing("there is no such row, or its person was erased")
+	}
+	return temporal.NewApplicationError("the store did not answer", TypeStore)
+}
+
+func rowMissing(why string) error {
+	return temporal.NewNonRetryableApplicationError(why, TypeRowMissing, nil)
+}
+
+// ClassOf reads the vendor's error class off an activity's error in the
+// workflow. Whatever is no vendor's word, a lost worker or a time-out say,
+// counts as unavailable.
+func ClassOf(err error) provider.Class {
+	if e, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		switch c := provider.Class(e.Type()); c {
+		case provider.RateLimited, provider.Misconfigured, provider.ContractViolation, provider.Refused, provider.Gone:
+			return c
+		}
+	}
+	return provider.Unavailable
+}
+
+// backoff grows from first to longest by factor with each attempt (from 1),
+// with a fifth of jitter either way: the server's own backoff has none, and
+// many sessions that met the same outage would come back together.
+func backoff(attempt int32, first, longest time.Duration, factor float64) time.Duration {
+	d := float64(first)
+	for i := int32(1); i < attempt && d < float64(longest); i++ {
+		d *= factor
+	}
+	d = min(d, float64(longest))
+	return time.Duration(d * (0.8 + 0.4*rand.Float64()))
+}

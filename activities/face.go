@@ -1,0 +1,216 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// ticketLife is how long a callback's ticket opens the way back for a
+// browser. It outlives every session; a late browser still wants to go home.
+const ticketLife = 24 * time.Hour
+
+// outagePause bounds the time between two tries while a vendor is down.
+const outagePause = 5 * time.Minute
+
+// OpenInput is the argument of OpenSession.
+type OpenInput struct {
+	ID       string `json:"id"`
+	Session  int    `json:"session"`
+	Provider string `json:"provider"`
+}
+
+// OpenResult says until when the session lives; its link is in the store.
+type OpenResult struct {
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// OpenSession opens a face session and puts its link into the store. The
+// vendor is not asked again for a session that is known to be open; a lost
+// answer costs a second session, of which only the last link is handed out.
+func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult, error) {
+	vendor, err := a.face(in.Provider)
+	if err != nil {
+		return OpenResult{}, err
+	}
+	subject, err := a.subject(ctx, in.ID)
+	if err != nil {
+		return OpenResult{}, err
+	}
+	known, err := a.Store.IntendSession(ctx, store.Session{VerificationID: in.ID, Number: in.Session, Provider: in.Provider})
+	if err != nil {
+		return OpenResult{}, storeError(err)
+	}
+	if !known.OpenedAt.IsZero() && known.Provider == in.Provider {
+		return OpenResult{ExpiresAt: known.ExpiresAt}, nil
+	}
+	back, err := a.returnURL(in)
+	if err != nil {
+		return OpenResult{}, err
+	}
+	opened, err := vendor.Provider.Open(ctx, provider.Opening{VerificationID: in.ID, Session: in.Session, Subject: subject, ReturnURL: back})
+	if err != nil {
+		a.logVendor(ctx, in.ID, in.Provider, err)
+		return OpenResult{}, vendorError(err, false, 0)
+	}
+	err = a.Store.OpenSession(ctx, store.Session{
+		VerificationID: in.ID, Number: in.Session, Provider: in.Provider,
+		Link: opened.Link, Handle: opened.Handle, OpenedAt: a.Now(), ExpiresAt: opened.ExpiresAt,
+	})
+	return OpenResult{ExpiresAt: opened.ExpiresAt}, storeError(err)
+}
+
+// returnURL is our callback for the browser that comes back, with its ticket.
+func (a *Activities) returnURL(in OpenInput) (string, error) {
+	ticket, err := a.Keys.IssueTicket(sealing.Ticket{
+		Provider: in.Provider, Kind: sealing.KindReturn, ID: in.ID, Session: in.Session, Expires: a.Now().Add(ticketLife),
+	})
+	if err != nil {
+		return "", temporal.NewApplicationError("the callback's ticket could not be made", "ticket")
+	}
+	return fmt.Sprintf("%s/callbacks/%s/%s/%s", strings.TrimRight(a.PublicURL, "/"), url.PathEscape(in.Provider), sealing.KindReturn, ticket), nil
+}
+
+// SessionInput names one open session.
+type SessionInput struct {
+	ID       string `json:"id"`
+	Session  int    `json:"session"`
+	Provider string `json:"provider"`
+}
+
+// LookResult is what a look at a session found.
+type LookResult struct {
+	Phase provider.Phase `json:"phase"`
+	// Begun: the vendor was once seen saying that the person had begun.
+	Begun bool `json:"begun,omitempty"`
+	// Result is set where the vendor's look carries it.
+	Result *verification.FaceResult `json:"result,omitempty"`
+}
+
+// PollSession looks once and fails with TypePending while the session is not
+// over, so that the server calls it again: first after the vendor's PollFirst,
+// growing to its PollMax.
+func (a *Activities) PollSession(ctx context.Context, in SessionInput) (LookResult, error) {
+	vendor, err := a.face(in.Provider)
+	if err != nil {
+		return LookResult{}, err
+	}
+	next := backoff(activity.GetInfo(ctx).Attempt, vendor.PollFirst, vendor.PollMax, 1.5)
+	out, err := a.look(ctx, vendor, in, next)
+	if err == nil && out.Phase != provider.Finished && out.Phase != provider.RanOut {
+		return LookResult{}, pending(next)
+	}
+	return out, err
+}
+
+// LookAtSession looks once and answers what it saw, over or not.
+func (a *Activities) LookAtSession(ctx context.Context, in SessionInput) (LookResult, error) {
+	vendor, err := a.face(in.Provider)
+	if err != nil {
+		return LookResult{}, err
+	}
+	return a.look(ctx, vendor, in, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
+}
+
+func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in SessionInput, next time.Duration) (LookResult, error) {
+	s, known, err := a.session(ctx, in)
+	if err != nil {
+		return LookResult{}, err
+	}
+	look, err := vendor.Provider.Look(ctx, s)
+	if provider.ClassOf(err) == provider.Gone && err != nil {
+		return LookResult{Phase: provider.RanOut, Begun: known.Begun}, nil
+	}
+	if err != nil {
+		a.logVendor(ctx, in.ID, in.Provider, err)
+		return LookResult{}, vendorError(err, true, next)
+	}
+	begun := known.Begun
+	if look.Phase == provider.Begun && !begun {
+		if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {
+			return LookResult{}, storeError(err)
+		}
+		begun = true
+	}
+	return LookResult{Phase: look.Phase, Begun: begun, Result: look.Result}, nil
+}
+
+// FetchResult is what came of a session.
+type FetchResult struct {
+	Result verification.FaceResult `json:"result"`
+}
+
+// FetchSession fetches the result of a session that is over. Reading it again
+// is free and harmless.
+func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchResult, error) {
+	vendor, err := a.face(in.Provider)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	s, known, err := a.session(ctx, in)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	result, err := vendor.Provider.Result(ctx, s)
+	if provider.ClassOf(err) == provider.Gone && err != nil {
+		return FetchResult{Result: verification.FaceResult{Reason: verification.SessionExpired, Begun: known.Begun}}, nil
+	}
+	if err != nil {
+		a.logVendor(ctx, in.ID, in.Provider, err)
+		return FetchResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
+	}
+	result.Begun = result.Begun || known.Begun
+	return FetchResult{Result: result}, nil
+}
+
+func (a *Activities) session(ctx context.Context, in SessionInput) (provider.FaceSession, store.Session, error) {
+	subject, err := a.subject(ctx, in.ID)
+	if err != nil {
+		return provider.FaceSession{}, store.Session{}, err
+	}
+	s, err := a.Store.Session(ctx, in.ID, in.Session)
+	if err != nil {
+		return provider.FaceSession{}, store.Session{}, storeError(err)
+	}
+	return provider.FaceSession{
+		VerificationID: in.ID, Session: in.Session, Handle: s.Handle,
+		OpenedAt: s.OpenedAt, ExpiresAt: s.ExpiresAt, Subject: subject,
+	}, s, nil
+}
+
+// face finds a face provider. A worker that does not know it, because its
+// configuration differs from the api's, must not fail the run: another worker
+// may know it, or this one after its next start.
+func (a *Activities) face(name string) (provider.FaceVendor, error) {
+	v, ok := a.Vendors.Face(name)
+	if !ok {
+		return v, temporal.NewApplicationError("this worker does not know the provider "+name, string(provider.Misconfigured))
+	}
+	return v, nil
+}
+
+// logVendor logs a failed vendor call by class and code: its text may hold
+// what must not be logged. What is ours to mend is an error, for the alert.
+func (a *Activities) logVendor(ctx context.Context, id, name string, err error) {
+	log := a.Log.WarnContext
+	code, op := "", ""
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		code, op = e.Code, e.Op
+	}
+	class := provider.ClassOf(err)
+	if class == provider.Misconfigured || class == provider.ContractViolation {
+		log = a.Log.ErrorContext
+	}
+	log(ctx, "vendor call failed", "verification", id, "provider", name, "operation", op, "class", class, "code", code)
+}

@@ -1,0 +1,115 @@
+// Package worker registers the workflows and activities on their task queues
+// and runs them until it is told to stop.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// stopTimeout is how long running activities may finish after a stop: longer
+// than any vendor call, shorter than a container's usual grace period of 30 s.
+const stopTimeout = 20 * time.Second
+
+// Deps is what the workers need.
+type Deps struct {
+	Client     client.Client
+	Namespace  string
+	Activities *activities.Activities
+	Vendors    *provider.Registry
+}
+
+// Run checks that the namespace knows our search attributes, and then runs
+// one worker a queue until ctx ends or one of them fails. It returns nil after
+// a stop that was asked for.
+func Run(ctx context.Context, d Deps) error {
+	if err := CheckSearchAttributes(ctx, d.Client, d.Namespace); err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	fatal := func(err error) {
+		select {
+		case failed <- err:
+		default:
+		}
+	}
+	workers := []worker.Worker{verificationWorker(d, fatal)}
+	for _, q := range d.Vendors.Queues() {
+		workers = append(workers, vendorWorker(d, q, fatal))
+	}
+	var started []worker.Worker
+	defer func() { stop(started) }()
+	for _, w := range workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start a worker: %w", err)
+		}
+		started = append(started, w)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return fmt.Errorf("a worker failed: %w", err)
+	}
+}
+
+// stop stops all workers at the same time: each may take its whole time-out.
+func stop(workers []worker.Worker) {
+	done := make(chan struct{})
+	for _, w := range workers {
+		go func() { w.Stop(); done <- struct{}{} }()
+	}
+	for range workers {
+		<-done
+	}
+}
+
+// verificationWorker runs the workflows and the activities that only touch
+// the store.
+func verificationWorker(d Deps, fatal func(error)) worker.Worker {
+	w := worker.New(d.Client, workflows.QueueVerification, worker.Options{
+		WorkerStopTimeout: stopTimeout,
+		OnFatalError:      fatal,
+	})
+	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+	register(w, d.Activities)
+	return w
+}
+
+// vendorWorker runs the activities of one vendor's queue. Its limit is kept by
+// the server for all workers together.
+func vendorWorker(d Deps, q provider.Queue, fatal func(error)) worker.Worker {
+	w := worker.New(d.Client, q.Name, worker.Options{
+		DisableWorkflowWorker:        true,
+		TaskQueueActivitiesPerSecond: q.PerSecond,
+		WorkerStopTimeout:            stopTimeout,
+		OnFatalError:                 fatal,
+	})
+	register(w, d.Activities)
+	return w
+}
+
+// register registers the steps by their methods' names, which stand in every
+// history: renaming a method breaks running verifications.
+func register(w worker.ActivityRegistry, a *activities.Activities) {
+	for name, f := range map[string]any{
+		"Begin": a.Begin, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
+		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Finish": a.Finish,
+	} {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+// ErrSetup says that the namespace was not prepared.
+var ErrSetup = errors.New("run `yanzhen setup` once")

@@ -1,0 +1,133 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// env runs one Verification against a script, with skipped time.
+type env struct {
+	*testsuite.TestWorkflowEnvironment
+	t      *testing.T
+	script *script
+	in     workflows.VerificationInput
+	// onWait runs whenever the verification waits for a retry.
+	retries int
+}
+
+func newEnv(t *testing.T, s *script) *env {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, script: s, in: input()}
+	e.SetTestTimeout(time.Minute)
+	e.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+	s.now = e.Now
+	for name, step := range s.steps() {
+		e.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: name})
+	}
+	for name, step := range s.steps() {
+		e.OnActivity(name, mock.Anything, mock.Anything).Return(step).AfterFn(func() time.Duration { return s.delay[name] })
+	}
+	return e
+}
+
+// run runs the verification to its end and returns the state that was written.
+func (e *env) run() verification.State {
+	e.t.Helper()
+	e.ExecuteWorkflow(workflows.VerificationWorkflow, e.in)
+	require.True(e.t, e.IsWorkflowCompleted(), "the run has not ended")
+	require.NoError(e.t, e.GetWorkflowError())
+	require.Len(e.t, e.script.finished, 1, "the end is written once")
+	s := e.script.finished[0]
+	require.True(e.t, s.Status.Ended())
+	require.Nil(e.t, s.NextAction)
+	for _, c := range s.Checks {
+		require.NotEqual(e.t, verification.Pending, c.Status, "%s is pending after the end", c.Type)
+	}
+	var out workflows.VerificationResult
+	require.NoError(e.t, e.GetWorkflowResult(&out))
+	require.Equal(e.t, s.Outcome(), out.Outcome)
+	return s
+}
+
+// at runs f at a time since the start.
+func (e *env) at(d time.Duration, f func()) { e.RegisterDelayedCallback(f, d) }
+
+func (e *env) hint(session int) {
+	e.SignalWorkflow(workflows.SignalHint, workflows.Hint{Session: session})
+}
+
+func (e *env) state() verification.State {
+	e.t.Helper()
+	v, err := e.QueryWorkflow(workflows.QueryState)
+	require.NoError(e.t, err)
+	var s verification.State
+	require.NoError(e.t, v.Get(&s))
+	return s
+}
+
+// answer is what became of an update.
+type answer struct {
+	rejected, failed error
+	completed        bool
+	value            any
+}
+
+func (a *answer) refused(t *testing.T, kind string) {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.Error(t, a.rejected, "the update was not refused")
+	require.True(t, errors.As(a.rejected, &app))
+	require.Equal(t, kind, app.Type())
+}
+
+func (e *env) update(name, id string, arg any) *answer {
+	a := &answer{}
+	e.UpdateWorkflow(name, id, &testsuite.TestUpdateCallback{
+		OnReject: func(err error) { a.rejected = err },
+		OnAccept: func() {},
+		OnComplete: func(v any, err error) {
+			a.completed, a.value, a.failed = true, v, err
+		},
+	}, arg)
+	return a
+}
+
+func (e *env) retry(session int) *answer {
+	return e.update(workflows.UpdateRetry, workflows.RetryUpdateID(session), workflows.RetryRequest{Session: session})
+}
+
+func (e *env) cancel() *answer {
+	return e.update(workflows.UpdateCancel, workflows.UpdateCancel, workflows.CancelRequest{Reason: verification.CanceledByCaller})
+}
+
+// retryEvery calls retry as soon as a look in the interval finds that it is
+// asked for, up to a time.
+func (e *env) retryEvery(interval, end time.Duration) {
+	for d := interval; d < end; d += interval {
+		e.at(d, func() {
+			if s := e.state(); s.NextAction != nil && s.NextAction.Type == verification.ActionRetry {
+				e.retries++
+				e.retry(s.Attempt.Session)
+			}
+		})
+	}
+}
+
+func check(t *testing.T, s verification.State, ct verification.CheckType) verification.Check {
+	t.Helper()
+	c, ok := verification.Find(s.Checks, ct)
+	require.True(t, ok, "no check %s", ct)
+	return c
+}

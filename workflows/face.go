@@ -1,0 +1,250 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// face opens sessions until one of them settles the face side, or the person,
+// the caps or the clocks end it.
+func (r *run) face(ctx workflow.Context) {
+	defer func() { r.faceDone = true }()
+	if !r.in.Policy.WantsFace() {
+		return
+	}
+	for {
+		route, ok := r.open(ctx)
+		if !ok {
+			return
+		}
+		result := r.watch(ctx, route)
+		if ctx.Err() != nil {
+			return
+		}
+		switch r.conclude(ctx, route, result) {
+		case faceSettled:
+			return
+		case faceNextProvider:
+		case faceRetry:
+			if !r.awaitRetry(ctx) {
+				return
+			}
+		}
+	}
+}
+
+// open opens the next session at the first provider of the policy's list that
+// can. When none can, the outage is waited out for the policy's start
+// patience; then the verification ends in error, since the person was never
+// judged.
+func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
+	r.state.Attempt.Session++
+	r.state.LastError = nil
+	r.resetFace(ctx)
+	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience)
+	r.show(ctx, verification.Processing, nil, &deadline)
+
+	reason := verification.ProviderUnavailable
+	for round := 0; ; round++ {
+		for _, route := range r.in.Face {
+			if r.excluded[route.Provider] {
+				continue
+			}
+			err := r.openAt(ctx, route, deadline)
+			if err == nil {
+				return route, true
+			}
+			if ctx.Err() != nil {
+				return FaceRoute{}, false
+			}
+			switch activities.ClassOf(err) {
+			case provider.Refused:
+				r.excluded[route.Provider] = true
+			case provider.Misconfigured:
+				reason = verification.ProviderMisconfigured
+			default:
+				reason = verification.ProviderUnavailable
+			}
+		}
+		if r.allExcluded() {
+			r.inconclusiveFace(ctx, verification.ProviderHolderUnregistered)
+			return FaceRoute{}, false
+		}
+		pause := min(time.Second<<min(round, 6), time.Minute)
+		if workflow.Now(ctx).Add(pause).After(deadline) {
+			r.endWith(verification.Error, reason)
+			return FaceRoute{}, false
+		}
+		timer := workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "No face provider is available: wait and try again"})
+		if timer.Get(ctx, nil) != nil {
+			return FaceRoute{}, false
+		}
+	}
+}
+
+func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time) error {
+	n := r.state.Attempt.Session
+	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider}
+	var out activities.OpenResult
+	limit := max(deadline.Sub(workflow.Now(ctx)), stepOpen.startToClose)
+	actx := stepOpen.on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
+	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
+		return err
+	}
+	r.state.Provider = route.Provider
+	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}
+	r.show(ctx, verification.RequiresInput, next, &out.ExpiresAt)
+	return nil
+}
+
+// afterwards is what follows a session's end.
+type afterwards int
+
+const (
+	faceSettled afterwards = iota
+	faceRetry
+	faceNextProvider
+)
+
+// conclude takes a session's result into the state and says what follows.
+func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) afterwards {
+	ending := result.Ending()
+	if result.Reason != "" {
+		r.fail(result.Reason)
+	}
+	if ending != verification.EndedUnjudged {
+		r.judged++
+	}
+	switch ending {
+	case verification.EndedPassed, verification.EndedFinally, verification.EndedSuspicious, verification.EndedInconclusive:
+		r.put(ctx, result.Checks...)
+		r.waiting(ctx)
+		return faceSettled
+	case verification.EndedRetryable:
+		if r.judged >= r.in.Policy.Attempts {
+			r.put(ctx, verification.Exhausted(result.Checks)...)
+			r.state.LastError.Retryable = false
+			r.waiting(ctx)
+			return faceSettled
+		}
+		r.put(ctx, result.Checks...)
+	case verification.EndedUnjudged:
+		if result.NextProvider {
+			return r.next(ctx, route, result.Reason)
+		}
+		if result.Reason == verification.SessionExpired && !result.Begun {
+			r.endWith(verification.Expired, verification.SessionExpired)
+			return faceSettled
+		}
+	}
+	if r.state.Attempt.Session >= r.in.Policy.Sessions {
+		r.endWith(verification.Expired, result.Reason)
+		return faceSettled
+	}
+	return faceRetry
+}
+
+// next excludes a provider that cannot serve this person or us. Without
+// another one, what is ours to mend ends in error, and what is the vendor's
+// limit is inconclusive: neither is the person's fault.
+func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.ReasonCode) afterwards {
+	r.excluded[route.Provider] = true
+	switch {
+	case !r.allExcluded() && r.state.Attempt.Session < r.in.Policy.Sessions:
+		return faceNextProvider
+	case reason == verification.ProviderMisconfigured:
+		r.endWith(verification.Error, reason)
+	default:
+		r.inconclusiveFace(ctx, reason)
+	}
+	return faceSettled
+}
+
+func (r *run) allExcluded() bool {
+	for _, route := range r.in.Face {
+		if !r.excluded[route.Provider] {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitRetry waits for the caller's retry, for as long as the policy allows.
+func (r *run) awaitRetry(ctx workflow.Context) bool {
+	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow)
+	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: verification.ActionRetry, ExpiresAt: &until}, &until)
+	in, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout:      r.in.Policy.RetryWindow,
+		TimerOptions: workflow.TimerOptions{Summary: "Time to retry"},
+	}, func() bool { return r.retryOf != 0 })
+	if err != nil {
+		return false
+	}
+	if !in {
+		reason := verification.SessionRetryWindow
+		if r.state.LastError != nil {
+			reason = r.state.LastError.Code
+		}
+		r.endWith(verification.Expired, reason)
+		return false
+	}
+	r.retryOf = 0
+	return true
+}
+
+// waiting shows that the face side is done and what is being waited for.
+func (r *run) waiting(ctx workflow.Context) {
+	if r.recordsDone || r.settled(ctx) {
+		return // the verdict follows in this very task
+	}
+	deadline := r.state.CreatedAt.Add(r.in.Policy.RecordsPatience)
+	r.show(ctx, verification.Processing, nil, &deadline)
+}
+
+// resetFace sets the face checks back to pending: a new session answers them
+// anew, and what an ended one said no longer stands.
+func (r *run) resetFace(ctx workflow.Context) {
+	for _, t := range faceChecks {
+		if r.in.Policy.Wants(t) {
+			r.put(ctx, verification.NewCheck(t, verification.Pending))
+		}
+	}
+}
+
+// inconclusiveFace settles the face side without a judgement by any vendor.
+func (r *run) inconclusiveFace(ctx workflow.Context, reason verification.ReasonCode) {
+	r.fail(reason)
+	for _, t := range faceChecks {
+		if r.in.Policy.Wants(t) {
+			r.put(ctx, verification.NewCheck(t, verification.Inconclusive, reason))
+		}
+	}
+	r.waiting(ctx)
+}
+
+var faceChecks = []verification.CheckType{verification.Liveness, verification.FaceMatch}
+
+// unavailableReason is what stands in a check or an end when a vendor's calls
+// failed until the patience ended.
+func unavailableReason(err error) verification.ReasonCode {
+	switch activities.ClassOf(err) {
+	case provider.Misconfigured:
+		return verification.ProviderMisconfigured
+	case provider.ContractViolation:
+		return verification.ProviderContractViolation
+	}
+	return verification.ProviderUnavailable
+}
+
+func isCanceled(err error) bool {
+	var canceled *temporal.CanceledError
+	return errors.As(err, &canceled)
+}

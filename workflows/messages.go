@@ -1,0 +1,136 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// handleMessages registers every message handler before anything blocks: a
+// message may be there before the first step.
+func (r *run) handleMessages(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, QueryState, func() (verification.State, error) { return r.state, nil }); err != nil {
+		return fmt.Errorf("register query %s: %w", QueryState, err)
+	}
+	updates := []struct {
+		name, description string
+		handler           any
+		validator         any
+	}{
+		{UpdateLaunch, "Answers once there is a link or an end", r.launch, nil},
+		{UpdateRetry, "Opens a new face session in place of the named one", r.retry, r.validateRetry},
+		{UpdateCancel, "Ends the verification", r.cancel, r.validateCancel},
+	}
+	for _, u := range updates {
+		opts := workflow.UpdateHandlerOptions{Validator: u.validator, Description: u.description}
+		if err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler, opts); err != nil {
+			return fmt.Errorf("register update %s: %w", u.name, err)
+		}
+	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		hints := workflow.GetSignalChannel(ctx, SignalHint)
+		for {
+			var h Hint
+			if !hints.Receive(ctx, &h) {
+				return
+			}
+			r.hint(h)
+		}
+	})
+	return nil
+}
+
+// hint notes that a session should be looked at. Hints coalesce; one for
+// another session than the newest says nothing.
+func (r *run) hint(h Hint) {
+	if h.Session == r.state.Attempt.Session {
+		r.hinted = h.Session
+	}
+}
+
+// drain empties the signal channel before the run returns, so that no hint is
+// reported as lost.
+func (r *run) drain(ctx workflow.Context) {
+	hints := workflow.GetSignalChannel(ctx, SignalHint)
+	for hints.ReceiveAsync(nil) {
+	}
+}
+
+// showable: there is a link, or something else that needs no more waiting.
+func (r *run) showable() bool { return r.state.Status != verification.Processing }
+
+func (r *run) launch(ctx workflow.Context) (Launched, error) {
+	if err := workflow.Await(ctx, r.showable); err != nil {
+		return Launched{}, err
+	}
+	return Launched{Status: r.state.Status}, nil
+}
+
+func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
+	if req.Session != r.state.Attempt.Session {
+		return refused(RefusedSession, "the newest session is another one", r.state)
+	}
+	if r.state.NextAction == nil || r.state.NextAction.Type != verification.ActionRetry || r.retryOf != 0 {
+		return refused(RefusedState, "there is no ended session to retry", r.state)
+	}
+	return nil
+}
+
+func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
+	r.retryOf = req.Session
+	err := workflow.Await(ctx, func() bool {
+		return r.state.Attempt.Session > req.Session && r.showable() || r.state.Status.Ended()
+	})
+	return Retried{Session: r.state.Attempt.Session}, err
+}
+
+func (r *run) validateCancel(ctx workflow.Context, _ CancelRequest) error {
+	if r.state.Status.Ended() {
+		return refused(RefusedState, "the verification has ended", r.state)
+	}
+	return nil
+}
+
+func (r *run) cancel(ctx workflow.Context, req CancelRequest) (Canceled, error) {
+	r.canceled = req.Reason
+	if r.canceled == "" {
+		r.canceled = verification.CanceledByCaller
+	}
+	r.endWith(verification.Canceled, r.canceled)
+	r.stop()
+	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	return Canceled{Status: r.state.Status}, err
+}
+
+// refused makes a validator's error: a stable type, and the state that the
+// caller should have known.
+func refused(kind, why string, s verification.State) error {
+	return temporal.NewApplicationErrorWithOptions(why, kind, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{s}})
+}
+
+// RetryUpdateID is the update id of a retry, so that a repeat gets the first
+// one's answer.
+func RetryUpdateID(session int) string { return fmt.Sprintf("retry-%d", session) }
+
+// details is what the Temporal UI shows as the run's present state.
+func (r *run) details() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s**", r.state.Status)
+	if r.state.Decision != "" {
+		fmt.Fprintf(&b, " · **%s**", r.state.Decision)
+	}
+	fmt.Fprintf(&b, " · policy %s v%d · attempt %d of %d, session %d\n\n",
+		r.state.Policy.Name, r.state.Policy.Version, r.state.Attempt.Number, r.state.Attempt.Max, r.state.Attempt.Session)
+	if e := r.state.LastError; e != nil {
+		fmt.Fprintf(&b, "Last error: `%s`\n\n", e.Code)
+	}
+	b.WriteString("| check | status | reasons | provider | code |\n|---|---|---|---|---|\n")
+	for _, c := range r.state.Checks {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", c.Type, c.Status, strings.Join(reasonCodes(c.Reasons), ", "), c.Provider, c.ProviderCode)
+	}
+	return b.String()
+}

@@ -1,0 +1,228 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// script stands in for the activities: one face vendor and one records vendor
+// whose answers are given by a test, on the clock of the engine.
+type script struct {
+	now func() time.Time
+
+	// sessions say what becomes of each session, by its number from 1.
+	sessions map[int]session
+	// openError, lookError, fetchError and recordsError fail a call at a time
+	// since the start; nil: it works.
+	openError, lookError, fetchError, recordsError func(sinceStart time.Duration) error
+	beginError                                     error
+	document                                       verification.Check
+	records                                        verification.Check
+	// delay is how long an activity takes, by its name.
+	delay map[string]time.Duration
+
+	mu       sync.Mutex
+	started  time.Time
+	opened   map[int]time.Time
+	calls    map[string]int
+	finished []verification.State
+}
+
+// session is one session's fate.
+type session struct {
+	// begun and over are how long after its opening the person begins and the
+	// session is over; 0: never.
+	begun, over time.Duration
+	phase       provider.Phase // at its end; finished if empty
+	result      verification.FaceResult
+}
+
+func newScript() *script {
+	return &script{
+		now:      time.Now,
+		sessions: map[int]session{1: {begun: 5 * time.Second, over: 30 * time.Second, result: passed()}},
+		document: verification.NewCheck(verification.DocumentValidity, verification.Passed),
+		records:  verification.NewCheck(verification.IdentityRecords, verification.Passed),
+		delay:    map[string]time.Duration{},
+		opened:   map[int]time.Time{},
+		calls:    map[string]int{},
+	}
+}
+
+func passed() verification.FaceResult {
+	return judged(verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed))
+}
+
+func notAlike() verification.FaceResult {
+	r := judged(verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Failed, verification.FaceNoMatch))
+	r.Reason = verification.FaceNoMatch
+	return r
+}
+
+func spoof() verification.FaceResult {
+	r := judged(verification.NewCheck(verification.Liveness, verification.Failed, verification.FaceSpoofSuspected))
+	r.Reason = verification.FaceSpoofSuspected
+	return r
+}
+
+func judged(checks ...verification.Check) verification.FaceResult {
+	return verification.FaceResult{Judged: true, Begun: true, Checks: checks}
+}
+
+func unjudged(code verification.ReasonCode) verification.FaceResult {
+	return verification.FaceResult{Reason: code, Begun: true}
+}
+
+// call counts a call and returns the time since the first one.
+func (s *script) call(name string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[name]++
+	if s.started.IsZero() {
+		s.started = s.now()
+	}
+	return s.now().Sub(s.started)
+}
+
+func (s *script) count(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[name]
+}
+
+func fails(f func(time.Duration) error, at time.Duration) error {
+	if f == nil {
+		return nil
+	}
+	return f(at)
+}
+
+func (s *script) Begin(context.Context, activities.BeginInput) (activities.BeginResult, error) {
+	s.call("Begin")
+	return activities.BeginResult{Checks: []verification.Check{s.document}}, s.beginError
+}
+
+func (s *script) OpenSession(_ context.Context, in activities.OpenInput) (activities.OpenResult, error) {
+	at := s.call("OpenSession")
+	if err := fails(s.openError, at); err != nil {
+		return activities.OpenResult{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened[in.Session] = s.now()
+	return activities.OpenResult{ExpiresAt: s.now().Add(sessionLife)}, nil
+}
+
+// sessionLife is how long the scripted vendor's sessions live.
+var sessionLife = 600 * time.Second
+
+func (s *script) PollSession(ctx context.Context, in activities.SessionInput) (activities.LookResult, error) {
+	out, err := s.look("PollSession", in)
+	if err == nil && out.Phase != provider.Finished && out.Phase != provider.RanOut {
+		return out, temporal.NewApplicationErrorWithOptions("not over", activities.TypePending, temporal.ApplicationErrorOptions{
+			NextRetryDelay: pollPause, Category: temporal.ApplicationErrorCategoryBenign,
+		})
+	}
+	return out, err
+}
+
+var pollPause = 10 * time.Second
+
+func (s *script) LookAtSession(ctx context.Context, in activities.SessionInput) (activities.LookResult, error) {
+	return s.look("LookAtSession", in)
+}
+
+func (s *script) look(name string, in activities.SessionInput) (activities.LookResult, error) {
+	if err := fails(s.lookError, s.call(name)); err != nil {
+		return activities.LookResult{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fate, age := s.sessions[in.Session], s.now().Sub(s.opened[in.Session])
+	out := activities.LookResult{Phase: provider.Untouched, Begun: fate.begun > 0 && age >= fate.begun}
+	switch {
+	case fate.over != 0 && age >= fate.over:
+		out.Phase = provider.Finished
+		if fate.phase != "" {
+			out.Phase = fate.phase
+		}
+	case age >= sessionLife:
+		out.Phase = provider.RanOut
+	case out.Begun:
+		out.Phase = provider.Begun
+	}
+	return out, nil
+}
+
+func (s *script) FetchSession(_ context.Context, in activities.SessionInput) (activities.FetchResult, error) {
+	if err := fails(s.fetchError, s.call("FetchSession")); err != nil {
+		return activities.FetchResult{}, err
+	}
+	return activities.FetchResult{Result: s.sessions[in.Session].result}, nil
+}
+
+func (s *script) CheckRecords(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
+	if err := fails(s.recordsError, s.call("CheckRecords")); err != nil {
+		return activities.RecordsResult{}, err
+	}
+	return activities.RecordsResult{Check: s.records}, nil
+}
+
+func (s *script) Finish(_ context.Context, in activities.FinishInput) error {
+	s.call("Finish")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished = append(s.finished, in.State)
+	return nil
+}
+
+// steps are the script's activities by the names under which they run.
+func (s *script) steps() map[string]any {
+	return map[string]any{
+		"Begin": s.Begin, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
+		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Finish": s.Finish,
+	}
+}
+
+// vendorFault is what an activity returns for a failed vendor call.
+func vendorFault(class provider.Class) error {
+	return temporal.NewApplicationErrorWithOptions("vendor call failed", string(class), temporal.ApplicationErrorOptions{NextRetryDelay: faultPause})
+}
+
+var faultPause = time.Minute
+
+// until fails with the class up to a time since the start.
+func until(end time.Duration, class provider.Class) func(time.Duration) error {
+	return func(at time.Duration) error {
+		if at < end {
+			return vendorFault(class)
+		}
+		return nil
+	}
+}
+
+var errTest = errors.New("test")
+
+func input() workflows.VerificationInput {
+	p := verification.DefaultPolicy()
+	p.Name = "cn-resident"
+	p.Checks = map[verification.CheckType]verification.Requirement{
+		verification.DocumentValidity: verification.Required, verification.IdentityRecords: verification.Required,
+		verification.Liveness: verification.Required, verification.FaceMatch: verification.Required,
+		verification.HolderMatch: verification.IfAvailable,
+	}
+	p.FaceProviders, p.RecordsProvider = []string{"face"}, "records"
+	return workflows.VerificationInput{
+		ID: "ver_test", Client: "shop", Policy: p, RecordsQueue: workflows.QueueVerification,
+		Face: []workflows.FaceRoute{{Provider: "face", OpenQueue: workflows.QueueVerification, WatchQueue: workflows.QueueVerification, Polled: true}},
+	}
+}

@@ -1,0 +1,97 @@
+package workflows
+
+import (
+	"math"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// step is one activity's queue, clocks and retries. Every activity of the
+// product stands in the table below and nowhere else.
+type step struct {
+	id      string // fixed, so that ops can name the activity; see on
+	summary string
+	queue   string // empty: the route says
+	// startToClose bounds one try. It is longer than the vendor client's own
+	// time-out, so that a lost worker is the only thing that it ends.
+	startToClose time.Duration
+	// scheduleToClose bounds all tries; 0: the policy says, or none.
+	scheduleToClose time.Duration
+	// tries; manyTries where only a clock ends it.
+	tries int32
+	// first and longest pause between tries. Activities ask for another pause
+	// where they know better (pending, a vendor's Retry-After).
+	first, longest time.Duration
+}
+
+// manyTries stands for "until the clock ends it". Unlimited is not written as
+// zero: the test environment takes zero for ten.
+const manyTries = math.MaxInt32
+
+var (
+	// begin only touches the store: short, and tried until it works, since
+	// nothing was done yet that could be lost.
+	stepBegin = step{id: "begin", summary: "Mark the row started, check document and dates locally", queue: QueueVerification,
+		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 10 * time.Second}
+
+	// open: one try, because failing over is the workflow's: the next try may
+	// be another vendor's. 10 s is the vendor client's limit.
+	stepOpen = step{id: "open", summary: "Open a face session", startToClose: 12 * time.Second, tries: 1}
+
+	// poll is retried by the server: no event, no slot and no timer for each
+	// look. It ends by the session's timer; the slack keeps the server from
+	// giving up early, which it does when the next try falls after the limit.
+	stepPoll = step{id: "poll", summary: "Poll the face session until it is over", startToClose: 12 * time.Second,
+		tries: manyTries, first: time.Second, longest: 10 * time.Second}
+
+	// look answers a hint. Two tries: if it fails, poll and expiry remain.
+	stepLook = step{id: "look", summary: "Look at the face session: its browser came back", startToClose: 12 * time.Second,
+		scheduleToClose: time.Minute, tries: 2, first: time.Second, longest: time.Second}
+
+	// last look and result: what came of the session rests at the vendor for
+	// days, so an outage is waited out for the policy's last_look_patience.
+	stepLastLook = step{id: "last-look", summary: "Look at the face session a last time", startToClose: 12 * time.Second,
+		tries: manyTries, first: time.Second, longest: 5 * time.Minute}
+	// result may look three times within ten seconds by itself.
+	stepResult = step{id: "result", summary: "Fetch the face session's result", startToClose: 60 * time.Second,
+		tries: manyTries, first: time.Second, longest: 5 * time.Minute}
+
+	// records: 15 s is the vendor client's limit. Tries are counted and bounded
+	// by the activity itself, which knows what was charged; outages are waited
+	// out for the policy's records_patience.
+	stepRecords = step{id: "records", summary: "Check name, number and dates against the authority's records",
+		startToClose: 20 * time.Second, tries: manyTries, first: time.Second, longest: 5 * time.Minute}
+
+	// finish writes the end; nothing but the store can keep it from that.
+	stepFinish = step{id: "finish", summary: "Write the end to the store, erase links and tokens", queue: QueueVerification,
+		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
+)
+
+// pollSlack is how much longer than the session its poll may live.
+const pollSlack = time.Minute
+
+// on puts the step's options on a context. The id gets the session's number
+// where a step runs once a session.
+func (s step) on(ctx workflow.Context, queue, idSuffix, summarySuffix string, limit time.Duration) workflow.Context {
+	if s.queue != "" {
+		queue = s.queue
+	}
+	if s.scheduleToClose != 0 {
+		limit = s.scheduleToClose
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ActivityID:             s.id + idSuffix,
+		TaskQueue:              queue,
+		StartToCloseTimeout:    s.startToClose,
+		ScheduleToCloseTimeout: limit,
+		Summary:                s.summary + summarySuffix,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    max(s.first, time.Millisecond),
+			BackoffCoefficient: 2,
+			MaximumInterval:    max(s.longest, time.Millisecond),
+			MaximumAttempts:    s.tries,
+		},
+	})
+}

@@ -1,0 +1,267 @@
+// Package workflows holds the order of the steps: what happens when, what
+// races what, and what ends what. Workflow code is deterministic; everything
+// with a side effect is an activity.
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// acts names the activities' methods; it is never called.
+var acts *activities.Activities
+
+// Verification is one verification, from its row to its written end.
+func Verification(ctx workflow.Context, in VerificationInput) (VerificationResult, error) {
+	r, err := newRun(ctx, in)
+	if err != nil {
+		return VerificationResult{}, err
+	}
+	return r.run(ctx)
+}
+
+// run is the state of one Verification.
+type run struct {
+	in    VerificationInput
+	state verification.State
+
+	// stop ends every phase that is under way.
+	stop workflow.CancelFunc
+	// canceled is set by the cancel update.
+	canceled verification.ReasonCode
+	// end is set by the phase that ends the verification without a verdict.
+	end *ending
+
+	faceDone, recordsDone bool
+	// judged counts the attempts: sessions that ended with a judgement.
+	judged int
+	// hinted is the newest session that a hint named, until it was looked at.
+	hinted int
+	// retryOf is the session that a retry replaces, until it was taken.
+	retryOf int
+	// excluded are face providers that cannot serve this person or us.
+	excluded map[string]bool
+	// rowMissing: there is no row to write the end to.
+	rowMissing bool
+
+	published published
+}
+
+// ending is an end without a verdict.
+type ending struct {
+	status verification.Status
+	reason verification.ReasonCode
+}
+
+func newRun(ctx workflow.Context, in VerificationInput) (*run, error) {
+	now := workflow.Now(ctx)
+	r := &run{
+		in:       in,
+		excluded: map[string]bool{},
+		state: verification.State{
+			Status:    verification.Processing,
+			Policy:    verification.PolicyRef{Name: in.Policy.Name, Version: in.Policy.Version},
+			Attempt:   verification.Attempt{Number: 1, Max: in.Policy.Attempts},
+			CreatedAt: now,
+			UpdatedAt: now,
+			Version:   1,
+		},
+		published: published{status: verification.Processing},
+	}
+	for _, t := range verification.CheckTypes {
+		if in.Policy.Wants(t) {
+			r.state.Checks = append(r.state.Checks, verification.NewCheck(t, verification.Pending))
+		}
+	}
+	return r, r.handleMessages(ctx)
+}
+
+// run is the story of a verification, phase by phase.
+func (r *run) run(ctx workflow.Context) (VerificationResult, error) {
+	work, stop := workflow.WithCancel(ctx)
+	r.stop = stop
+
+	r.begin(work)
+	r.verify(work)
+	r.judge(work)
+	r.review(work)
+	stop()
+	return r.finish(ctx)
+}
+
+// begin marks the row started and does the local checks, which cost nothing.
+func (r *run) begin(ctx workflow.Context) {
+	in := activities.BeginInput{ID: r.in.ID, Policy: r.in.Policy}
+	var out activities.BeginResult
+	err := workflow.ExecuteActivity(stepBegin.on(ctx, "", "", "", 0), acts.Begin, in).Get(ctx, &out)
+	switch {
+	case err == nil:
+		r.put(ctx, out.Checks...)
+	case ctx.Err() != nil:
+	default:
+		// The only error that is not tried again: there is no such row.
+		r.rowMissing = true
+		r.endWith(verification.Error, verification.EngineEnded)
+	}
+}
+
+// verify runs the records check and the face side by side, until both are
+// done, or one of them ends the verification for both.
+func (r *run) verify(ctx workflow.Context) {
+	if r.settled(ctx) {
+		return
+	}
+	sides, stop := workflow.WithCancel(ctx)
+	defer stop()
+	workflow.Go(sides, r.records)
+	workflow.Go(sides, r.face)
+	_ = workflow.Await(ctx, func() bool {
+		return r.faceDone && r.recordsDone || r.settled(ctx)
+	})
+}
+
+// settled reports whether nothing that is still open can matter: the policy
+// already declines, or the verification ends without a verdict.
+func (r *run) settled(ctx workflow.Context) bool {
+	return ctx.Err() != nil || r.end != nil || verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
+}
+
+// judge applies the policy to what was found.
+func (r *run) judge(ctx workflow.Context) {
+	if ctx.Err() != nil || r.end != nil {
+		return
+	}
+	r.skipPending()
+	j := verification.Judge(r.in.Policy, r.state.Checks)
+	if j.Outcome == verification.OutcomeReview {
+		r.state.ReviewReasons = j.Reasons
+		return
+	}
+	r.state.Verdict = &verification.Verdict{
+		Version:   1,
+		Decision:  verification.Decision(j.Outcome),
+		DecidedBy: verification.ByPolicy,
+		Policy:    r.state.Policy,
+		Reasons:   j.Reasons,
+		DecidedAt: workflow.Now(ctx),
+	}
+}
+
+// review waits for a human where the policy could not decide. A reviewer's
+// silence ends in expired, never in declined.
+func (r *run) review(ctx workflow.Context) {
+	if ctx.Err() != nil || r.end != nil || r.state.Verdict != nil {
+		return
+	}
+	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline)
+	r.show(ctx, verification.InReview, nil, &deadline)
+	timer := workflow.NewTimerWithOptions(ctx, r.in.Policy.ReviewDeadline, workflow.TimerOptions{Summary: "Review deadline"})
+	if timer.Get(ctx, nil) == nil {
+		r.endWith(verification.Expired, verification.ReviewDeadline)
+	}
+}
+
+// finish writes the end. It runs on a context of its own: a cancelled run has
+// an end to write too.
+func (r *run) finish(ctx workflow.Context) (VerificationResult, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	r.close(ctx)
+	if !r.rowMissing {
+		in := activities.FinishInput{ID: r.in.ID, State: r.state}
+		if err := workflow.ExecuteActivity(stepFinish.on(ctx, "", "", "", 0), acts.Finish, in).Get(ctx, nil); err != nil {
+			return VerificationResult{}, fmt.Errorf("write the end: %w", err)
+		}
+	}
+	// No blocking call may follow the draining: a message that came in after
+	// it would be lost.
+	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	r.drain(ctx)
+	return VerificationResult{Outcome: r.state.Outcome(), Reasons: r.reasons()}, nil
+}
+
+// close puts the end into the state.
+func (r *run) close(ctx workflow.Context) {
+	if r.end == nil && r.state.Verdict == nil {
+		if r.canceled == "" {
+			r.canceled = verification.CanceledByOperator
+		}
+		r.end = &ending{verification.Canceled, r.canceled}
+	}
+	status := verification.Completed
+	if r.end != nil {
+		status = r.end.status
+		r.state.Verdict = nil
+		if r.end.reason != "" {
+			r.fail(r.end.reason)
+		}
+	} else {
+		r.state.Decision = r.state.Verdict.Decision
+	}
+	r.skipPending()
+	r.show(ctx, status, nil, nil)
+}
+
+// skipPending: what nobody waits for any more was not asked for in the end.
+func (r *run) skipPending() {
+	for i, c := range r.state.Checks {
+		if c.Status == verification.Pending {
+			r.state.Checks[i].Status = verification.Skipped
+		}
+	}
+}
+
+// endWith ends the verification without a verdict; the first end stands.
+func (r *run) endWith(s verification.Status, reason verification.ReasonCode) {
+	if r.end == nil {
+		r.end = &ending{s, reason}
+	}
+}
+
+// fail tells how the last session, or the verification, ended.
+func (r *run) fail(code verification.ReasonCode) {
+	reason := verification.ReasonOf(code)
+	r.state.LastError = &verification.LastError{Code: reason.Code, Retryable: reason.Retryable}
+}
+
+// put writes checks into the state.
+func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
+	now := workflow.Now(ctx)
+	for _, c := range checks {
+		if c.CompletedAt == nil && c.Status != verification.Pending {
+			c.CompletedAt = &now
+		}
+		r.state.Checks = verification.Replace(r.state.Checks, c)
+	}
+	r.touch(ctx)
+}
+
+// show moves the verification to a status, with what the person must do and
+// the clock now running.
+func (r *run) show(ctx workflow.Context, s verification.Status, next *verification.NextAction, expires *time.Time) {
+	r.state.Status, r.state.NextAction, r.state.ExpiresAt = s, next, expires
+	r.state.Attempt.Number = min(r.judged+1, r.in.Policy.Attempts)
+	r.touch(ctx)
+	r.publish(ctx)
+	workflow.SetCurrentDetails(ctx, r.details())
+}
+
+func (r *run) touch(ctx workflow.Context) {
+	r.state.UpdatedAt = workflow.Now(ctx)
+	r.state.Version++
+}
+
+// reasons are the codes that explain the end, for the result and for search.
+func (r *run) reasons() []verification.Reason {
+	switch {
+	case r.state.Verdict != nil:
+		return r.state.Verdict.Reasons
+	case r.end != nil && r.end.reason != "":
+		return []verification.Reason{verification.ReasonOf(r.end.reason)}
+	}
+	return r.state.ReviewReasons
+}
