@@ -30,7 +30,7 @@ const keeper = `
 dir=$1 bin=$2 port=$3
 exec 3<&0 </dev/null >>"$dir/log" 2>&1
 "$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-	-c fsync=off -c full_page_writes=off -c max_connections=200 &
+	-c fsync=off -c full_page_writes=off -c max_connections=200 3<&- &
 server=$!
 { cat <&3; kill -QUIT "$server"; } &
 watcher=$!
@@ -113,6 +113,7 @@ func initAndRun(bin string, who *syscall.Credential, dir string) (*url.URL, erro
 		return nil, err
 	}
 	ended := make(chan struct{})
+	// Waiting also keeps cmd, and with it the pipe, from the garbage collector.
 	go func() { _ = cmd.Wait(); close(ended) }()
 
 	u := &url.URL{Scheme: "postgres", User: url.UserPassword("postgres", password),

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // Traces returns the ways in which a text may lie in a file: as UTF-8, escaped
@@ -17,9 +19,9 @@ func Traces(text string) map[string][]byte {
 		"hex":   []byte(hex.EncodeToString([]byte(text))),
 		"HEX":   []byte(strings.ToUpper(hex.EncodeToString([]byte(text)))),
 	}
-	if escaped := strconv.QuoteToASCII(text); escaped != `"`+text+`"` {
-		traces["json"] = []byte(strings.Trim(escaped, `"`))
-		traces["JSON"] = upperEscapes(traces["json"])
+	if lower := escaped(text, `\u%04x`); lower != text {
+		traces["json"] = []byte(lower)
+		traces["JSON"] = []byte(escaped(text, `\u%04X`))
 	}
 	for offset := range 3 {
 		// Characters that mix our bits with a neighbour's are cut off.
@@ -32,9 +34,17 @@ func Traces(text string) map[string][]byte {
 	return traces
 }
 
-// upperEscapes turns \u5b57 into \u5B57.
-func upperEscapes(b []byte) []byte {
-	return bytes.ReplaceAll(bytes.ToUpper(b), []byte(`\U`), []byte(`\u`))
+// escaped writes everything beyond ASCII as JSON's escapes.
+func escaped(text, format string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if unit < 0x80 {
+			b.WriteByte(byte(unit))
+		} else {
+			_, _ = fmt.Fprintf(&b, format, unit) // a Builder never fails
+		}
+	}
+	return b.String()
 }
 
 // Find returns the names of the traces of the text that lie in the data.
