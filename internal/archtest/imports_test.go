@@ -36,7 +36,7 @@ var allowed = []struct {
 	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing"}, never: []string{"github.com/gin-gonic"}},
 	{part: "api", may: []string{"verification", "starter", "internal/sealing", "internal/telemetry"}},
 	{part: "client", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
-	{part: "internal/config", may: []string{"verification"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/config", may: []string{"verification", "provider"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	// The stand-ins share nothing with those who speak to them.
 	{part: "internal/sandbox", never: []string{"go.temporal.io"}},
 	{part: "internal/engine", may: []string{"workflows"}},

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -21,9 +19,6 @@ import (
 
 //go:embed policies.yaml
 var builtIn []byte
-
-// Scopes of an API key.
-var Scopes = []string{"verifications:read", "verifications:write"}
 
 // catalogue is the file's form.
 type catalogue struct {
@@ -162,72 +157,31 @@ func (c *Config) mergePolicies(files []policyFile) []error {
 
 // split takes a joined error apart, so that every fault gets its own line.
 func split(err error) []error {
+	if err == nil {
+		return nil
+	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}
 }
 
-var (
-	clientName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
-	keyHash    = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-)
+var clientID = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
+// checkClients holds what is a rule of the file; what the API asks of its
+// clients is the API's to say (Needs.CheckClients).
 func checkClients(clients []Client) []error {
 	var faults []error
-	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	names, hashes := map[string]bool{}, map[string]bool{}
 	for i, cl := range clients {
-		who := fmt.Sprintf("clients[%d] (%s)", i, cl.Name)
-		if !clientName.MatchString(cl.Name) {
-			bad("clients[%d].name must be lower case letters, digits, - and _, at most 40", i)
+		if !clientID.MatchString(cl.ID) {
+			faults = append(faults, fmt.Errorf("clients[%d].id must be lower case letters, digits, - and _, at most 40", i))
 		}
-		if names[cl.Name] {
-			bad("%s: the name is listed twice", who)
-		}
-		names[cl.Name] = true
 		if len(cl.KeyHashes) == 0 {
-			bad("%s: key_hashes is empty, so it could never call", who)
-		}
-		for j, h := range cl.KeyHashes {
-			switch {
-			case !keyHash.MatchString(h):
-				bad("%s: key_hashes[%d] must be sha256: and 64 hex digits: printf %%s \"$KEY\" | sha256sum. Never the key itself", who, j)
-			case hashes[h]:
-				bad("%s: key_hashes[%d] is listed twice; every client has its own key", who, j)
-			}
-			hashes[h] = true
-		}
-		for _, s := range cl.Scopes {
-			if !slices.Contains(Scopes, s) {
-				bad("%s: scope %q is none of %s", who, s, strings.Join(Scopes, ", "))
-			}
+			faults = append(faults, fmt.Errorf("client %q: key_hashes is empty, so it could never call: printf %%s \"$KEY\" | sha256sum", cl.ID))
 		}
 		if len(cl.Scopes) == 0 {
-			bad("%s: scopes is empty; give it some of %s", who, strings.Join(Scopes, ", "))
-		}
-		for j, u := range cl.ReturnURLs {
-			if why := returnURLFault(u); why != "" {
-				bad("%s: return_urls[%d] %s", who, j, why)
-			}
+			faults = append(faults, fmt.Errorf("client %q: scopes is empty, so it could do nothing", cl.ID))
 		}
 	}
 	return faults
-}
-
-// returnURLFault says what is wrong with an entry of the list, or "". App
-// schemes are listed whole.
-func returnURLFault(entry string) string {
-	u, err := url.Parse(entry)
-	switch {
-	case err != nil || u.Scheme == "":
-		return "is not an address"
-	case u.User != nil || u.Fragment != "":
-		return "must have no user part and no fragment"
-	case u.Scheme == "https" && u.Host == "", u.Scheme == "http" && !loopback(u.Hostname()):
-		return "must be https, or http on loopback, or an app's own scheme"
-	case slices.Contains([]string{"javascript", "data", "file", "blob", "vbscript", "about"}, u.Scheme):
-		return "has a scheme that is never allowed"
-	}
-	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/provider"
 )
 
 // checkSettings holds the rules for single settings and pairs of them.
@@ -53,7 +55,7 @@ func (t Tencent) check() []error {
 	}
 	if strings.Contains(t.Endpoint, "://") || t.Endpoint == "" {
 		bad("YANZHEN_TENCENT_ENDPOINT must be a host without a scheme; the scheme is YANZHEN_TENCENT_SCHEME")
-	} else if t.Scheme != "https" && !(t.Scheme == "http" && loopback(hostOf(t.Endpoint))) {
+	} else if t.Scheme != "https" && !(t.Scheme == "http" && provider.Loopback(hostOf(t.Endpoint))) {
 		bad("YANZHEN_TENCENT_SCHEME must be https; http is for a stand-in on loopback only")
 	}
 	if strings.Trim(t.InfoType, "0123456789") != "" || t.InfoType == "" {
@@ -101,7 +103,7 @@ func webAddress(s string) string {
 		return "must be an address such as https://kyc.example.com"
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "must have no user, query or fragment"
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !provider.Loopback(u.Hostname()):
 		return "must be https: http is for loopback only"
 	}
 	return ""
@@ -113,12 +115,4 @@ func hostOf(endpoint string) string {
 		return h
 	}
 	return host
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -70,9 +70,9 @@ type Caller struct {
 
 // Client is an onboarding service that may call the API.
 type Client struct {
-	Name string `yaml:"name"`
-	// KeyHashes are "sha256:" and the hex SHA-256 of each API key; two during
-	// a rotation.
+	ID string `yaml:"id"`
+	// KeyHashes are the SHA-256, in hex, of each API key; two during a
+	// rotation.
 	KeyHashes []string `yaml:"key_hashes"`
 	Scopes    []string `yaml:"scopes"`
 	// ReturnURLs are what a request's return_url may begin with.

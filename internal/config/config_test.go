@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 
 const (
 	secret = "s3cr3t-that-must-not-be-shown"
-	hash   = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	hash   = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 )
 
 func file(t *testing.T, text string) string {
@@ -80,9 +81,12 @@ func TestEveryFaultIsToldAtOnceWithItsNameAndWithoutItsValue(t *testing.T) {
 		"YANZHEN_TENCENT_SCHEME=http",
 		"YANZHEN_ACEDATA_TOKEN=platform-" + secret,
 		"YANZHEN_TENCENT_SECRETID=" + secret,
-		file(t, "clients:\n  - name: shop\n    key_hashes: ["+secret+"]\n    scopes: [all]\n    return_urls: ['http://shop.example', 'https://u:p@shop.example']\n"+
+		file(t, "clients:\n  - id: Shop\n    key_hashes: ["+secret+"]\n    scopes: [all]\n    return_urls: ['http://shop.example', 'https://u:p@shop.example']\n"+
 			"policies:\n  - name: cn-resident\n    version: 1\n    attempts: 0\n    retry_window: 0s\n"),
-	}, config.Needs{Keys: true})
+	}, config.Needs{Keys: true, CheckClients: func(cl []config.Client) error {
+		require.Len(t, cl, 1)
+		return errors.Join(errors.New("first thing about clients"), errors.New("second thing"))
+	}})
 	require.Error(t, err)
 	text := err.Error()
 	require.NotContains(t, text, secret)
@@ -97,10 +101,9 @@ func TestEveryFaultIsToldAtOnceWithItsNameAndWithoutItsValue(t *testing.T) {
 		"YANZHEN_TENCENT_SCHEME must be https",
 		"YANZHEN_ACEDATA_TOKEN is an account token",
 		"YANZHEN_TENCENT_SECRETID is no setting; did you mean YANZHEN_TENCENT_SECRET_ID?",
-		"clients[0] (shop): key_hashes[0] must be sha256:",
-		`scope "all" is none of`,
-		"return_urls[0] must be https",
-		"return_urls[1] must have no user part",
+		"clients[0].id must be lower case",
+		`YANZHEN_CONFIG: first thing about clients`,
+		`YANZHEN_CONFIG: second thing`,
 		`policy "cn-resident": attempts must be 1 or more`,
 		`policy "cn-resident": retry_window must be more than 0`,
 		"its version must be higher",
@@ -157,7 +160,7 @@ func TestPrintedSettingsShowNoSecret(t *testing.T) {
 		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + strings.Repeat("ab", 32),
 		"YANZHEN_ACEDATA_TOKEN=" + secret, "YANZHEN_API_KEY=" + secret,
 		"YANZHEN_STORE=postgres://yz:" + secret + "@db/yz?password=" + secret,
-		file(t, "clients:\n  - {name: shop, key_hashes: ['"+hash+"'], scopes: ['verifications:read']}\n"),
+		file(t, "clients:\n  - {id: shop, key_hashes: ['"+hash+"'], scopes: ['verifications:read']}\n"),
 	}, config.Needs{Providers: true, Clients: true})
 	require.NoError(t, err)
 	for _, text := range []string{c.String(), fmt.Sprintf("%+v", *c), fmt.Sprintf("%#v", *c)} {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -17,6 +18,8 @@ type Needs struct {
 	Keys      bool // the key file
 	Clients   bool // at least one client
 	Providers bool // every provider that a policy names
+	// CheckClients, if not nil, tells what the API would not take.
+	CheckClients func([]Client) error
 }
 
 // Load reads the settings from an environment ("NAME=value", as os.Environ
@@ -155,6 +158,11 @@ func (c *Config) checkNeeds(n Needs) []error {
 	if n.Clients && len(c.Clients) == 0 {
 		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so nobody could call the API: list one under clients"))
 	}
+	if n.CheckClients != nil {
+		for _, err := range split(n.CheckClients(c.Clients)) {
+			faults = append(faults, fmt.Errorf("YANZHEN_CONFIG: %w", err))
+		}
+	}
 	if n.Providers {
 		faults = append(faults, c.checkProviders()...)
 	}
@@ -178,26 +186,17 @@ func (c *Config) checkProviders() []error {
 		}
 	}
 	var faults []error
-	for _, provider := range sortedKeys(wanted) {
+	for _, provider := range slices.Sorted(maps.Keys(wanted)) {
 		sort.Strings(wanted[provider])
 		by := strings.Join(wanted[provider], ", ")
 		switch has, known := enabled[provider]; {
 		case !known:
-			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", by, provider, strings.Join(sortedKeys(enabled), ", ")))
+			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", by, provider, strings.Join(slices.Sorted(maps.Keys(enabled)), ", ")))
 		case !has:
 			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: %s", by, provider, remedy[provider]))
 		}
 	}
 	return faults
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // underlying drops the path that the caller's sentence already holds.

@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -67,9 +69,9 @@ func (c Config) String() string {
 	}
 	for _, cl := range c.Clients {
 		fmt.Fprintf(&b, "client %s: scopes %s, %d key(s), return URLs %s\n",
-			cl.Name, strings.Join(cl.Scopes, " "), len(cl.KeyHashes), strings.Join(cl.ReturnURLs, " "))
+			cl.ID, strings.Join(cl.Scopes, " "), len(cl.KeyHashes), strings.Join(cl.ReturnURLs, " "))
 	}
-	for _, name := range sortedKeys(c.Policies) {
+	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		p := c.Policies[name]
 		fmt.Fprintf(&b, "policy %s version %d: face %s, records %s\n",
 			p.Name, p.Version, strings.Join(p.FaceProviders, " "), p.RecordsProvider)
