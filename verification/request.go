@@ -36,8 +36,8 @@ func (s Subject) Masked() (name, number string) {
 			name = "*"
 		}
 	}
-	if n := s.IDNumber; len(n) > 5 {
-		number = n[:3] + strings.Repeat("*", len(n)-5) + n[len(n)-2:]
+	if n := []rune(s.IDNumber); len(n) > 5 {
+		number = string(n[:3]) + strings.Repeat("*", len(n)-5) + string(n[len(n)-2:])
 	}
 	return name, number
 }

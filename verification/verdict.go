@@ -44,7 +44,8 @@ type Judgement struct {
 //  1. Only a check that failed for a final reason declines, or a suspicion
 //     where the policy says so.
 //  2. Approved needs every required check passed.
-//  3. Everything else is review.
+//  3. Everything else is review, a check with a suspicion too, whatever its
+//     status.
 //
 // A check that the policy does not name says nothing, whatever it holds.
 func Judge(p Policy, checks []Check) Judgement {
@@ -60,8 +61,8 @@ func Judge(p Policy, checks []Check) Judgement {
 		case ok && (c.FailedFinally() || c.Status == Failed && c.Suspicious() && p.Suspicion == SuspicionDecline):
 			declined = true
 			declining = append(declining, weighty(c)...)
-		case ok && c.Status == Passed:
-		case want == IfAvailable && (!ok || c.Status == Skipped || c.Status == Unavailable):
+		case ok && c.Status == Passed && !c.Suspicious():
+		case want == IfAvailable && (!ok || (c.Status == Skipped || c.Status == Unavailable) && !c.Suspicious()):
 		default:
 			approved = false
 			open = append(open, weighty(c)...)

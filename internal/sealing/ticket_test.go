@@ -1,7 +1,6 @@
 package sealing
 
 import (
-	"bytes"
 	"net/url"
 	"strings"
 	"testing"
@@ -170,7 +169,9 @@ func FuzzOpenTicket(f *testing.F) {
 		switch {
 		case err != nil && (err != ErrBadTicket || got != Ticket{}):
 			t.Fatal("a bad ticket must tell nothing")
-		case err == nil && !bytes.Equal([]byte(text), []byte(good)):
+		// Every worker of the fuzzer issues its own good ticket, with the same
+		// content.
+		case err == nil && got != ticket(KindReturn):
 			t.Fatal("a forged ticket opened")
 		}
 	})

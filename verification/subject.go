@@ -1,0 +1,72 @@
+package verification
+
+import (
+	"slices"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+)
+
+// Fault is a hard rule that a field of a claim breaks. It names field and rule,
+// never the value.
+type Fault = residentid.Fault
+
+// subjectRules are the rules for every subject: resident cards only. Whether
+// the vendors' records know other cards is unconfirmed.
+var subjectRules residentid.Rules
+
+// CheckSubject normalises a claimed subject and reports the first hard fault of
+// every field. A card that is well-formed but expired has none: that is for
+// DocumentCheck to say.
+func CheckSubject(s Subject, today time.Time) (Subject, []Fault) {
+	s, f := s.findings(today)
+	return s, f.Malformed
+}
+
+// DocumentCheck makes the document_validity check of a claim or of what a chip
+// says. CompletedAt is for the caller to set.
+//
+// Malformed data proves nothing about the person, so it is never a failure: a
+// claim with it was refused before, and a chip with it needs a human.
+func DocumentCheck(s Subject, today time.Time) Check {
+	_, f := s.findings(today)
+	var notes []ReasonCode
+	for _, n := range []struct {
+		soft residentid.Code
+		note ReasonCode
+	}{
+		{residentid.CardExpiring, DocumentExpiring},
+		{residentid.SequenceZero, DocumentSequenceZero},
+		{residentid.NamePrivateUse, DocumentNamePrivateUse},
+	} {
+		if slices.Contains(f.Soft, n.soft) {
+			notes = append(notes, n.note)
+		}
+	}
+	with := func(status CheckStatus, codes ...ReasonCode) Check {
+		return NewCheck(DocumentValidity, status, append(codes, notes...)...)
+	}
+	switch {
+	case slices.ContainsFunc(f.Malformed, func(x Fault) bool { return x.Code == residentid.UnsupportedDocument }):
+		return with(Inconclusive, DocumentTypeUnsupported)
+	case len(f.Malformed) > 0:
+		return with(Inconclusive, DocumentImplausible)
+	case f.Expired:
+		return with(Failed, DocumentExpired)
+	case slices.Contains(f.Soft, residentid.ValidityAgeMismatch):
+		return with(Inconclusive, DocumentValidityAge)
+	default:
+		return with(Passed)
+	}
+}
+
+func (s Subject) findings(today time.Time) (Subject, residentid.Findings) {
+	card, f := subjectRules.Check(residentid.Card{
+		Number: s.IDNumber, Name: s.Name, From: s.IDValidity.From, To: s.IDValidity.To,
+	}, today)
+	return Subject{
+		Name:       card.Name,
+		IDNumber:   card.Number,
+		IDValidity: Validity{From: card.From, To: card.To},
+	}, f
+}
