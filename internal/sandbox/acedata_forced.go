@@ -1,0 +1,130 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A forced outcome is asked for by the request header x-sim-outcome, by a
+// person's AceDataOutcome, or by one of the reserved numbers. Its words:
+//
+//	0 … -8          that result code, in the active profile's words
+//	429 500 504     that HTTP status with its documented error code
+//	used_up, …      any documented error code
+//	slow            agreement, after AceDataConfig.SlowDelay
+//	slow:1500ms     agreement, after that long
+//	drop            processed and charged as agreement, then the connection dies
+//	<any>xN         N times for this number, then agreement ("500x2", "dropx1")
+type forcedOutcome struct {
+	word  string
+	delay time.Duration
+	times int // 0: always
+}
+
+var forcedTimes = regexp.MustCompile(`^(.+)x([1-9][0-9]{0,3})$`)
+
+// parseForced reads the words above; an unknown one is an error.
+func parseForced(text string) (forcedOutcome, error) {
+	f := forcedOutcome{word: text}
+	if m := forcedTimes.FindStringSubmatch(text); m != nil {
+		f.word = m[1]
+		f.times, _ = strconv.Atoi(m[2])
+	}
+	if after, isSlow := strings.CutPrefix(f.word, "slow:"); isSlow {
+		d, err := time.ParseDuration(after)
+		if err != nil || d <= 0 {
+			return f, errors.New("no such duration after slow:")
+		}
+		f.word, f.delay = "slow", d
+	}
+	_, isError := aceMessages[f.word]
+	_, isCode := aceTexts[ProfileCheckIDNameDate][f.word]
+	if isError || isCode {
+		return f, nil
+	}
+	switch f.word {
+	case "429", "500", "504", "drop", "slow":
+		return f, nil
+	}
+	return f, errors.New("no such outcome")
+}
+
+// forcedAnswer gives a forced outcome, or false when it has run out for this
+// number. An unknown word is refused loudly: a test that misspells it must not pass.
+func (s *Sandbox) forcedAnswer(text, idNumber string) (answer, bool) {
+	f, err := parseForced(text)
+	if err != nil {
+		return s.aceError(http.StatusBadRequest, "bad_request"), true
+	}
+	if f.times > 0 && s.counters.next("forced/"+text+"/"+SubjectKey(idNumber)) > f.times {
+		return answer{}, false
+	}
+	switch f.word {
+	case "429":
+		return s.aceError(http.StatusTooManyRequests, "too_many_requests"), true
+	case "500":
+		return s.aceError(http.StatusInternalServerError, "api_error"), true
+	case "504":
+		return s.aceError(http.StatusGatewayTimeout, "timeout"), true
+	case "drop":
+		a := s.aceResult("0")
+		a.drop = true
+		return a, true
+	case "slow":
+		a := s.aceResult("0")
+		a.delay = f.delay
+		orElse(&a.delay, s.cfg.AceData.SlowDelay)
+		return a, true
+	}
+	if _, isError := aceMessages[f.word]; isError {
+		return s.aceError(s.aceStatus(f.word), f.word), true
+	}
+	return s.aceResult(f.word), true
+}
+
+// ReservedPeople are the people whose number alone forces an outcome at AceData,
+// whatever name and dates come with it: division 120199, born 1985-01-01, and a
+// sequence from 900 up. They pass every local check.
+func ReservedPeople() []Person {
+	var people []Person
+	for _, r := range []struct{ sequence, outcome string }{
+		{"900", "0"}, {"901", "-1"}, {"902", "-2"}, {"903", "-3"}, {"904", "-4"}, {"905", "-5"}, {"906", "-6"}, {"907", "-7"}, {"908", "-8"},
+		{"929", "429x3"}, {"930", "429"}, {"940", "used_up"}, {"950", "500x2"}, {"951", "500"}, {"954", "504"}, {"955", "504x1"},
+		{"960", "slow"}, {"970", "drop"}, {"971", "dropx1"},
+	} {
+		number := "12019919850101" + r.sequence
+		people = append(people, Person{ID: "R" + r.sequence, Name: "测试强制", IDNumber: number + string(checkCharacter(number)),
+			ValidFrom: "20200115", ValidTo: "20400115", AceDataOutcome: r.outcome})
+	}
+	return people
+}
+
+// errorCode is the vendor's own error of a fault of kind error_code.
+func (s *Sandbox) errorCode(c *call, f Fault) answer {
+	_, err := strconv.Atoi(f.Code)
+	isResult := err == nil
+	switch {
+	case f.Vendor == AceData && isResult:
+		return s.aceResult(f.Code)
+	case f.Vendor == AceData:
+		status := f.Status
+		orElse(&status, s.aceStatus(f.Code))
+		return s.aceError(status, f.Code)
+	case isResult && c.operation == "GetEidResult":
+		code, _ := strconv.Atoi(f.Code)
+		one, _ := s.sessions.find(c.token, c.now)
+		one.code, one.ended = code, c.now
+		result := emptyResult()
+		result["Text"], result["IsVerifyIntention"] = resultText(one), false
+		return tencentEnvelope(result, f.Code)
+	}
+	a := (&apiError{f.Code, "A fault of the sandbox."}).answer()
+	if f.Status != 0 {
+		a.status = f.Status
+	}
+	return a
+}

@@ -1,0 +1,177 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// operations of each vendor, as they stand in faults and in the ledger.
+var operations = map[string][]string{
+	Tencent: {"GetEidToken", "CheckEidTokenStatus", "GetEidResult"},
+	AceData: {"check-2e"},
+}
+
+const (
+	maxRequestBody = 10 << 20 // Tencent takes up to 10 MB
+	hugePadding    = 16 << 20
+)
+
+// call is one request to a vendor, its body read as raw bytes: the signature
+// covers those and not what a decoder makes of them.
+type call struct {
+	r         *http.Request
+	operation string
+	body      []byte
+	now       time.Time
+	// idNumber and token are filled in as far as the body names them.
+	idNumber, token string
+}
+
+// answer is what a vendor says to a call.
+type answer struct {
+	status  int
+	body    []byte
+	outcome string // for the ledger
+	charged bool
+	delay   time.Duration
+	drop    bool // the connection dies instead
+}
+
+func jsonAnswer(status int, body any, outcome string) answer {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(body); err != nil {
+		panic(err) // own structs only
+	}
+	return answer{status: status, body: bytes.TrimSuffix(b.Bytes(), []byte("\n")), outcome: outcome}
+}
+
+// serve takes one vendor call through faults, processing and ledger. The ledger
+// is written before the answer, so that whoever has the answer can read it there.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operation string, process func(*call) answer) {
+	c := &call{r: r, operation: operation, now: s.cfg.Clock()}
+	fault, struck := s.faults.take(vendor, operation)
+	if struck && fault.Kind == FaultRefuse {
+		s.record(vendor, c, answer{outcome: "fault:" + FaultRefuse})
+		reset(w)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
+	if err != nil {
+		s.record(vendor, c, answer{outcome: "unread"})
+		panic(http.ErrAbortHandler)
+	}
+	c.body = body
+	s.peek(c)
+
+	var a answer
+	if struck {
+		a = s.strike(r.Context(), fault, c, process)
+	} else {
+		a = process(c)
+	}
+	s.record(vendor, c, a)
+	if !pause(r.Context(), a.delay) || a.drop {
+		panic(http.ErrAbortHandler) // net/http's own way of cutting a connection
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if len(a.body) > 0 && a.body[0] == '<' {
+		w.Header().Set("Content-Type", "text/html")
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
+}
+
+// peek notes whom a call is about, whatever becomes of it: also a call that a
+// fault swallows must be found in the ledger by its subject.
+func (s *Sandbox) peek(c *call) {
+	var named struct {
+		IdCard   string `json:"IdCard"`
+		EidToken string `json:"EidToken"`
+		IDCard   string `json:"id_card"`
+	}
+	_ = json.Unmarshal(c.body, &named) // best effort; the vendor's own decoding follows
+	c.idNumber, c.token = named.IdCard+named.IDCard, named.EidToken
+	if c.token != "" {
+		c.idNumber = s.sessions.idNumber(c.token)
+	}
+}
+
+func (s *Sandbox) record(vendor string, c *call, a answer) {
+	e := Entry{Time: c.now, Vendor: vendor, Operation: c.operation, Outcome: a.outcome, Charged: a.charged,
+		Subject: SubjectKey(c.idNumber), Token: digest(c.token)}
+	s.book.call(e)
+	s.cfg.Logger.Info("vendor call", "vendor", vendor, "operation", e.Operation, "outcome", e.Outcome, "charged", e.Charged)
+}
+
+// strike answers a call that a fault has struck.
+func (s *Sandbox) strike(ctx context.Context, f Fault, c *call, process func(*call) answer) answer {
+	if f.Kind == FaultDelay {
+		if !pause(ctx, time.Duration(f.DelayMS)*time.Millisecond) {
+			return answer{outcome: "fault:" + FaultDelay, drop: true}
+		}
+		return process(c)
+	}
+	a := answer{status: http.StatusOK}
+	var proper []byte
+	if f.Processed || f.Kind == FaultDropAfter {
+		a = process(c)
+		proper = a.body
+	}
+	a.outcome, a.status = "fault:"+f.Kind, http.StatusOK
+	switch f.Kind {
+	case FaultDrop, FaultDropAfter:
+		a.drop = true
+	case FaultHTML502:
+		a.status, a.body = http.StatusBadGateway, []byte("<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>")
+	case FaultEmpty:
+		a.body = nil
+	case FaultHalfJSON:
+		if len(proper) == 0 {
+			proper = []byte(strings.Replace(spoiled[c.operation][FaultHuge], "%s", "", 1))
+		}
+		a.body = proper[:len(proper)/2]
+	case FaultErrorCode:
+		e := s.errorCode(c, f)
+		a.status, a.body, a.outcome = e.status, e.body, e.outcome
+		a.charged = a.charged || e.charged
+	case FaultHuge:
+		a.body = []byte(strings.Replace(spoiled[c.operation][f.Kind], "%s", strings.Repeat("0", hugePadding), 1))
+	default:
+		a.body = []byte(spoiled[c.operation][f.Kind])
+	}
+	return a
+}
+
+// pause waits and tells whether the caller is still there.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// reset closes the connection with an RST and ends the handler: the nearest a
+// listening server comes to refusing.
+func reset(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		_ = conn.Close()
+	}
+	panic(http.ErrAbortHandler)
+}

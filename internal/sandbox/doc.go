@@ -1,0 +1,29 @@
+// Package sandbox holds stand-ins for the vendors, so that the whole system can
+// be run, shown and tested with neither an account nor a charge.
+//
+// One handler serves everything:
+//
+//	/tencent, /tencent/                  Tencent Cloud FaceID, E证通: one POST endpoint, TC3-HMAC-SHA256 verified
+//	/acedata/identity/idcard/check-2e    AceData Cloud: name, number and validity dates
+//	/page/tencent/{token}                the page that a person meets at Tencent, with a button for every ending
+//	/sandbox/...                         people, faults, the ledger of calls and charges, clocks (see admin.go)
+//
+// The stand-ins are written from the vendors' published contracts and share no
+// code with the clients under provider/: a misreading on one side shows as a
+// failing test instead of being agreed with by the other. They check signatures,
+// sizes and rate limits for real and keep the vendors' awkward habits (HTTP 200
+// for errors, nulls, inconsistent spelling), with a switch where the papers do
+// not tell which of two habits the vendor has.
+//
+// Nothing here logs a name or a number; the ledger knows a person by a digest.
+// All data is invented, and only invented data belongs here.
+//
+// Sources: https://cloud.tencent.com/document/api/1007/54089 (GetEidToken),
+// https://cloud.tencent.com/document/api/1007/54090 (GetEidResult),
+// https://cloud.tencent.com/document/product/1007/58231 (CheckEidTokenStatus),
+// https://cloud.tencent.com/document/product/1007/115318 (result codes),
+// https://cloud.tencent.com/document/product/1007/63370 (return of identity),
+// https://cloud.tencent.com/document/api/213/30654 (signature v3),
+// https://docs.acedata.cloud/en/api-reference/identity/idcard-check-2e,
+// https://cloud.tencent.com/document/api/1007/60075 (CheckIdNameDate).
+package sandbox

@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Kinds of fault.
+const (
+	FaultHTML502        = "html_502"        // a gateway's HTML page, HTTP 502
+	FaultEmpty          = "empty"           // an empty body, HTTP 200
+	FaultHalfJSON       = "half_json"       // an answer cut in half, HTTP 200
+	FaultWrongTypes     = "wrong_types"     // members of other types than the contract says
+	FaultMissingMembers = "missing_members" // the one member that matters is not there
+	FaultHuge           = "huge"            // an answer padded to 16 MiB
+	FaultDrop           = "drop"            // the connection dies instead of an answer; nothing was processed
+	FaultDropAfter      = "drop_after"      // processed (and charged), then the connection dies
+	FaultDelay          = "delay"           // answered properly, DelayMS late
+	FaultRefuse         = "refuse"          // reset at once, the request unread
+	FaultErrorCode      = "error_code"      // the vendor's own error with Code and Status
+)
+
+var faultKinds = []string{FaultHTML502, FaultEmpty, FaultHalfJSON, FaultWrongTypes, FaultMissingMembers, FaultHuge,
+	FaultDrop, FaultDropAfter, FaultDelay, FaultRefuse, FaultErrorCode}
+
+// Fault is something that goes wrong at a vendor. The oldest one that matches a
+// call and is not used up applies.
+type Fault struct {
+	Vendor string `json:"vendor"`
+	// Operation is GetEidToken, CheckEidTokenStatus, GetEidResult or check-2e;
+	// empty means every operation of the vendor.
+	Operation string `json:"operation"`
+	Kind      string `json:"kind"`
+	// Code belongs to error_code: an API error code; or a result code (a number),
+	// which then stands in an otherwise proper answer of GetEidResult or check-2e.
+	Code string `json:"code,omitempty"`
+	// Status belongs to error_code; 0 means what the vendor documents for the code.
+	Status  int `json:"status,omitempty"`
+	DelayMS int `json:"delay_ms,omitempty"`
+	// Times is how many calls it strikes; 0 means until it is cleared.
+	Times int `json:"times"`
+	// Processed lets the vendor do its work, and charge, before the answer is
+	// spoilt. drop_after implies it, drop and refuse exclude it.
+	Processed bool `json:"processed,omitempty"`
+	// Struck is how many calls it has struck so far; set by the sandbox.
+	Struck int `json:"struck"`
+}
+
+func (f Fault) check() error {
+	switch {
+	case f.Vendor != Tencent && f.Vendor != AceData:
+		return fmt.Errorf("vendor must be %q or %q", Tencent, AceData)
+	case f.Operation != "" && !slices.Contains(operations[f.Vendor], f.Operation):
+		return fmt.Errorf("operation must be empty or one of %q", operations[f.Vendor])
+	case !slices.Contains(faultKinds, f.Kind):
+		return fmt.Errorf("kind must be one of %q", faultKinds)
+	case f.Kind == FaultErrorCode && f.Code == "":
+		return errors.New("error_code needs a code")
+	case f.Kind == FaultDelay && f.DelayMS <= 0:
+		return errors.New("delay needs delay_ms")
+	case f.Times < 0 || f.DelayMS < 0 || f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return errors.New("times, delay_ms or status out of range")
+	case f.Processed && (f.Kind == FaultDrop || f.Kind == FaultRefuse):
+		return errors.New("processed contradicts the kind; drop_after drops a processed call")
+	}
+	return nil
+}
+
+type faultList struct {
+	mu   sync.Mutex
+	list []Fault
+}
+
+func (l *faultList) add(f Fault) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	f.Struck = 0
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, f)
+	return nil
+}
+
+// take returns the fault that strikes this call, and counts it.
+func (l *faultList) take(vendor, operation string) (Fault, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.list {
+		f := &l.list[i]
+		if f.Vendor == vendor && (f.Operation == "" || f.Operation == operation) && (f.Times == 0 || f.Struck < f.Times) {
+			f.Struck++
+			return *f, true
+		}
+	}
+	return Fault{}, false
+}
+
+func (l *faultList) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+}
+
+func (l *faultList) snapshot() []Fault {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Fault{}, l.list...)
+}
+
+// spoiled is what a struck operation answers, by kind. The values look like an
+// answer at first sight: a client that decodes them without looking closely
+// would take some of them for good ones.
+var spoiled = map[string]map[string]string{
+	"GetEidToken": {
+		FaultWrongTypes:     `{"Response":{"EidToken":7,"Url":["https://example.invalid/"],"RequestId":"00000000-0000-4000-8000-000000000001"}}`,
+		FaultMissingMembers: `{"Response":{"Url":"https://example.invalid/","RequestId":"00000000-0000-4000-8000-000000000002"}}`,
+		FaultHuge:           `{"Response":{"Padding":"%s","EidToken":"00000000-0000-4000-8000-00000000000A","Url":"https://example.invalid/","RequestId":"00000000-0000-4000-8000-000000000003"}}`,
+	},
+	"CheckEidTokenStatus": {
+		FaultWrongTypes:     `{"Response":{"Status":3,"RequestId":"00000000-0000-4000-8000-000000000004"}}`,
+		FaultMissingMembers: `{"Response":{"RequestId":"00000000-0000-4000-8000-000000000005"}}`,
+		FaultHuge:           `{"Response":{"Padding":"%s","Status":"finished","RequestId":"00000000-0000-4000-8000-000000000006"}}`,
+	},
+	"GetEidResult": {
+		FaultWrongTypes:     `{"Response":{"Text":{"ErrCode":"0","LiveStatus":false,"Comparestatus":[],"Sim":91.07},"EidInfo":"","RequestId":"00000000-0000-4000-8000-000000000007"}}`,
+		FaultMissingMembers: `{"Response":{"Text":{"ErrMsg":"成功","Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000008"}}`,
+		FaultHuge:           `{"Response":{"Padding":"%s","Text":{"ErrCode":0,"ErrMsg":"成功","LiveStatus":0,"Comparestatus":0,"Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000009"}}`,
+	},
+	"check-2e": {
+		FaultWrongTypes:     `{"result":{"code":0},"description":["一致"]}`,
+		FaultMissingMembers: `{"description":"一致"}`,
+		FaultHuge:           `{"padding":"%s","result":"0","description":"一致"}`,
+	},
+}

@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"crypto/ecdsa"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Sandbox is the stand-in vendors with everything they remember. It is safe for
+// concurrent use. Nothing is kept on disk: a restart forgets tokens, added
+// people, faults and the ledger.
+type Sandbox struct {
+	cfg         Config
+	people      *register
+	sessions    *sessionTable
+	faults      faultList
+	book        book
+	limits      limiters
+	counters    counters
+	merchantKey *ecdsa.PublicKey // nil: identities are not returned
+	handler     http.Handler
+}
+
+// New builds the stand-ins. A configuration that Validate refuses is a mistake
+// of the program and panics.
+func New(cfg Config) *Sandbox {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	cfg = cfg.withDefaults()
+	s := &Sandbox{cfg: cfg, people: newRegister(append(ReservedPeople(), cfg.People...)), sessions: newSessionTable(cfg.Tencent)}
+	if cfg.Tencent.MerchantPublicKey != "" {
+		s.merchantKey, _ = parseSM2PublicKey(cfg.Tencent.MerchantPublicKey) // Validate has parsed it
+	}
+	s.handler = s.routes()
+	return s
+}
+
+// Handler serves the vendors, the pages and the admin paths.
+func (s *Sandbox) Handler() http.Handler { return s.handler }
+
+func (s *Sandbox) routes() http.Handler {
+	mux := http.NewServeMux()
+	// Both, because a redirect from one to the other would lose the POST's body,
+	// and Tencent's SDK sends an endpoint's path as it is configured.
+	mux.HandleFunc("/tencent", s.handleTencent)
+	mux.HandleFunc("/tencent/{$}", s.handleTencent)
+	mux.HandleFunc("/acedata/", s.handleAceData)
+	s.pageRoutes(mux)
+	s.adminRoutes(mux)
+	return mux
+}
+
+// AddPerson makes somebody known to the records, or replaces what is held under
+// the same number. The person's number, name and dates must be well-formed.
+func (s *Sandbox) AddPerson(p Person) error { return s.people.add(p) }
+
+// Fault adds a fault behind those that are there.
+func (s *Sandbox) Fault(f Fault) error { return s.faults.add(f) }
+
+// Faults returns the faults that are set, with how often each has struck.
+func (s *Sandbox) Faults() []Fault { return s.faults.snapshot() }
+
+// ClearFaults ends all faults.
+func (s *Sandbox) ClearFaults() { s.faults.clear() }
+
+// Ledger returns a snapshot of the calls and charges so far.
+func (s *Sandbox) Ledger() Ledger { return s.book.snapshot() }
+
+// ClearLedger empties the ledger.
+func (s *Sandbox) ClearLedger() { s.book.clear() }
+
+// TokenStatus tells the state of an EidToken without a vendor call.
+func (s *Sandbox) TokenStatus(token string) (status string, known bool) {
+	one, known := s.sessions.find(token, s.cfg.Clock())
+	return one.status, known
+}
+
+// limiters holds one token bucket an account and operation. The bucket is as
+// deep as one second's worth.
+type limiters struct {
+	mu sync.Mutex
+	by map[string]*rate.Limiter
+}
+
+func (l *limiters) allow(key string, perSecond float64, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.by == nil {
+		l.by = map[string]*rate.Limiter{}
+	}
+	if l.by[key] == nil {
+		l.by[key] = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+	}
+	return l.by[key].AllowN(now, 1)
+}
+
+// counters counts by key, from 1.
+type counters struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (c *counters) next(key string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = map[string]int{}
+	}
+	c.by[key]++
+	return c.by[key]
+}
+
+// back is the address to which a person's browser returns: the caller's
+// RedirectUrl with the query key `token`, other keys and the fragment kept.
+func back(redirect, token string) string {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return "" // checked when the token was made
+	}
+	switch q := u.Query(); {
+	case q.Has("token"):
+		q.Set("token", token)
+		u.RawQuery = q.Encode()
+	case u.RawQuery == "":
+		u.RawQuery = "token=" + url.QueryEscape(token)
+	default:
+		u.RawQuery += "&token=" + url.QueryEscape(token)
+	}
+	return u.String()
+}
