@@ -55,7 +55,8 @@ func (l faultList) Error() string {
 }
 
 // unknown reports variables with our prefix that are no settings: a typo there
-// would otherwise leave a default in force unseen.
+// would otherwise leave a default in force unseen. YANZHEN_TEST_* belong to the
+// tests.
 func unknown(vars map[string]string) []error {
 	known := map[string]bool{}
 	for _, s := range Settings() {
@@ -63,7 +64,7 @@ func unknown(vars map[string]string) []error {
 	}
 	var names []string
 	for name := range vars {
-		if strings.HasPrefix(name, Prefix) && !known[name] {
+		if strings.HasPrefix(name, Prefix) && !strings.HasPrefix(name, Prefix+"TEST_") && !known[name] {
 			names = append(names, name)
 		}
 	}

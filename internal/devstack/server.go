@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/yanzhen-id/yanzhen/internal/engine"
+	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 const (
@@ -113,8 +114,8 @@ func arguments(o Options) []string {
 	if o.DBFile != "" {
 		args = append(args, "--db-filename", o.DBFile, "--sqlite-pragma", "journal_mode=wal")
 	}
-	for _, name := range engine.Names() {
-		args = append(args, "--search-attribute", name+"="+engine.SearchAttributes[name].String())
+	for name, kind := range workflows.SearchAttributes() {
+		args = append(args, "--search-attribute", name+"="+kind.String())
 	}
 	return args
 }
@@ -182,7 +183,11 @@ func (s *Server) healthy(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	return engine.Check(ctx, c, s.Namespace)
+	missing, err := engine.Missing(ctx, c, s.Namespace)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("search attributes %v are not registered yet", missing)
+	}
+	return err
 }
 
 // PID of the server's process.

@@ -20,22 +20,9 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/yanzhen-id/yanzhen/workflows"
 )
-
-// SearchAttributes are what our runs set on themselves, by name. A run that
-// sets one the server does not know is stuck, so a worker checks them first.
-var SearchAttributes = map[string]enums.IndexedValueType{
-	"YzStatus":    enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzOutcome":   enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzClient":    enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzPolicy":    enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzProvider":  enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzReference": enums.INDEXED_VALUE_TYPE_KEYWORD,
-	"YzReasons":   enums.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-}
-
-// Names returns the search attributes' names in order.
-func Names() []string { return slices.Sorted(maps.Keys(SearchAttributes)) }
 
 // Options returns the client options that Temporal's own settings name
 // (TEMPORAL_ADDRESS and the others of its environment configuration).
@@ -75,29 +62,13 @@ func Missing(ctx context.Context, c client.Client, namespace string) ([]string, 
 		return nil, fmt.Errorf("listing search attributes of namespace %q: %w", namespace, err)
 	}
 	var missing []string
-	for _, name := range Names() {
-		if got.GetCustomAttributes()[name] != SearchAttributes[name] {
+	for name, want := range workflows.SearchAttributes() {
+		if got.GetCustomAttributes()[name] != want {
 			missing = append(missing, name)
 		}
 	}
+	slices.Sort(missing)
 	return missing, nil
-}
-
-// Check returns an error naming the remedy when the namespace is not ready
-// for our runs.
-func Check(ctx context.Context, c client.Client, namespace string) error {
-	missing, err := Missing(ctx, c, namespace)
-	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
-		return fmt.Errorf("the namespace %q is not there: run `yanzhen setup` once, then start again", namespace)
-	}
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the namespace %q lacks the search attributes %s: run `yanzhen setup` once, then start again",
-			namespace, strings.Join(missing, ", "))
-	}
-	return nil
 }
 
 // Setup makes the namespace with the retention, if it is not there, and
@@ -141,10 +112,8 @@ func addMissing(ctx context.Context, c client.Client, namespace string, say func
 		say("search attributes: are there")
 		return nil
 	}
-	add := map[string]enums.IndexedValueType{}
-	for _, name := range missing {
-		add[name] = SearchAttributes[name]
-	}
+	add := workflows.SearchAttributes()
+	maps.DeleteFunc(add, func(name string, _ enums.IndexedValueType) bool { return !slices.Contains(missing, name) })
 	if _, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: namespace, SearchAttributes: add,
 	}); err != nil {
