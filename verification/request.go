@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"log/slog"
 	"strings"
 	"time"
 )
@@ -22,10 +23,11 @@ type Subject struct {
 	IDValidity Validity `json:"id_validity"`
 }
 
-// String and GoString keep a subject that strays into a log or an error from
-// telling who it is.
-func (Subject) String() string   { return "[subject]" }
-func (Subject) GoString() string { return "[subject]" }
+// String, GoString and LogValue keep a subject that strays into a log or an
+// error from telling who it is.
+func (Subject) String() string       { return "[subject]" }
+func (Subject) GoString() string     { return "[subject]" }
+func (Subject) LogValue() slog.Value { return slog.StringValue("[subject]") }
 
 // Masked returns what may be shown: the first character of the name, the
 // first three and last two of the number.
@@ -62,5 +64,6 @@ type Request struct {
 	Consents          []Consent         `json:"consents,omitempty"`
 }
 
-func (Request) String() string   { return "[request]" }
-func (Request) GoString() string { return "[request]" }
+func (Request) String() string       { return "[request]" }
+func (Request) GoString() string     { return "[request]" }
+func (Request) LogValue() slog.Value { return slog.StringValue("[request]") }

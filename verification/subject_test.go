@@ -1,7 +1,9 @@
 package verification_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -118,6 +120,10 @@ func TestSubjectsAndRequestsNeverPrintThemselves(t *testing.T) {
 	s := subject()
 	r := Request{Policy: "p", Subject: &s, ReturnURL: "https://shop.example"}
 	told := fmt.Sprintf("%v %+v %#v %s %v %+v %#v %s %v", s, s, s, s, r, r, r, r, &s)
+	// A JSON handler would marshal what has no LogValue.
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "subject", s, "request", r, "pointer", &r)
+	told += log.String()
 	for _, value := range []string{"测试甲", "110199", "20200115", "shop.example"} {
 		require.NotContains(t, told, value)
 	}

@@ -1,6 +1,7 @@
 package residentid
 
 import (
+	"log/slog"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,10 +15,11 @@ type Card struct {
 	To     string // YYYYMMDD, or LongTerm
 }
 
-// String and GoString keep a card that strays into a log from telling whose
-// it is.
-func (Card) String() string   { return "[card]" }
-func (Card) GoString() string { return "[card]" }
+// String, GoString and LogValue keep a card that strays into a log from
+// telling whose it is.
+func (Card) String() string       { return "[card]" }
+func (Card) GoString() string     { return "[card]" }
+func (Card) LogValue() slog.Value { return slog.StringValue("[card]") }
 
 // Rules are the switches for what is not confirmed by any source. The zero
 // value is the safe choice: resident cards only.

@@ -11,8 +11,9 @@ import (
 // does not matter, since a mistyped number tells as much about the person.
 //
 // Eighteen characters are found inside longer digit strings too. Fifteen, whose
-// two-digit year fits far more text, must fill whole groups of digits and
-// start with a known province.
+// two-digit year fits far more text, must fill whole groups of digits. Both
+// must start with a known prefix: else one order number in a hundred of the form
+// YYYYMMDDhhmmss and a counter would be taken for a person.
 func ShapedLikeIDNumber(s string) bool {
 	for _, groups := range digitGroups(s) {
 		run := slices.Concat(groups...)
@@ -102,13 +103,22 @@ func likeX(r rune) bool {
 
 func shaped18(b []byte) bool {
 	n := string(b)
-	return wellFormed(n) && n[0] != '0' && plausibleBirth(n[6:14])
+	return wellFormed(n) && knownPrefix(b) && plausibleBirth(n[6:14])
 }
 
 func shaped15(b []byte) bool {
 	n := string(b)
-	known := slices.Contains(provinces, n[:2]) || slices.Contains([]string{"71", "81", "82", "83"}, n[:2])
-	return known && allDigits(n) && plausibleBirth("19"+n[6:12])
+	return n[0] != '9' && knownPrefix(b) && allDigits(n) && plausibleBirth("19"+n[6:12])
+}
+
+// knownPrefix: a province, Taiwan, a permit, or the 9 of foreigners' cards.
+func knownPrefix(b []byte) bool {
+	switch prefix := string(b[:2]); prefix {
+	case "71", "81", "82", "83":
+		return true
+	default:
+		return b[0] == '9' || slices.Contains(provinces, prefix)
+	}
 }
 
 // plausibleBirth leaves the upper end open by a century, so that it needs no

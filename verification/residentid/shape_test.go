@@ -42,6 +42,7 @@ func TestOrdinaryReferencesAreNotTakenForNumbers(t *testing.T) {
 	for _, s := range []string{
 		"", "order-17", "north", "测试甲",
 		"0b2f1c9e-5a77-4a4c-9a51-3f0e9c1d2b44",
+		"20261120051225-123456", "202611190512250001", // the day and time look like a birth date
 		"2026-11-22T14:30:15+08:00", "20261122143015", "20261122143015123",
 		"+8613800000000", "13800000000",
 		"6222020000000000000",    // a bank card's length
@@ -49,6 +50,7 @@ func TestOrdinaryReferencesAreNotTakenForNumbers(t *testing.T) {
 		"110199202302290014",     // no such day
 		"010199199003070017",     // no number begins with 0
 		"1234567890123456789012", // digits in a row
+		"190199199003070011",     // no such province
 		"190199900307001",        // 15 digits, no such province
 		"1101999003070012",       // 16 digits
 		"11019919900307001",      // 17 digits
