@@ -1,0 +1,115 @@
+// Package api serves openapi.yaml over HTTP: it authenticates, validates, and
+// turns the starter's words into answers. It holds no state.
+//
+//go:generate sh -c "cd .. && go tool -modfile=tools/gen/go.mod oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml"
+//go:generate sh -c "cd .. && go tool -modfile=tools/gen/go.mod oapi-codegen -config client/oapi-codegen.yaml api/openapi.yaml"
+package api
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Contract is openapi.yaml, the source of everything in this package.
+//
+//go:embed openapi.yaml
+var Contract []byte
+
+// Verifications is what the handlers ask of the starter. Its errors are
+// *starter.Error.
+type Verifications interface {
+	Validate(req verification.Request) []starter.FieldError
+	Start(ctx context.Context, client, idempotencyKey string, req verification.Request) (starter.View, starter.Started, error)
+	Read(ctx context.Context, client, id string) (starter.View, error)
+	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
+	Retry(ctx context.Context, client, id string, session int) (starter.View, error)
+	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode) (starter.View, error)
+	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)
+	Landing(ctx context.Context, id string) (starter.Landing, error)
+}
+
+// Tickets opens what a callback's path carries.
+type Tickets interface {
+	OpenTicket(ticket string) (sealing.Ticket, error)
+}
+
+// Deps is what the API works with.
+type Deps struct {
+	Verifications Verifications
+	Tickets       Tickets
+	// Clients must have passed CheckClients.
+	Clients []Client
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Metrics may be nil.
+	Metrics *telemetry.Metrics
+	// Now defaults to time.Now.
+	Now func() time.Time
+}
+
+const (
+	// maxBody is far above the largest request that the schema allows.
+	maxBody = 64 << 10
+	// answerTime bounds every request; it is above the starter's patience with
+	// the engine, so that the starter's answer comes first.
+	answerTime = 15 * time.Second
+	// MaxWait is the longest wait for a change. A server in front of the API
+	// must not give up an answer before MaxWait and answerTime are over.
+	MaxWait = 60 * time.Second
+)
+
+type server struct {
+	Deps
+	keys       keyring
+	operations map[string]operation
+}
+
+// New returns the API's handler. It fails only on a contract or clients that
+// do not hold together.
+func New(d Deps) (http.Handler, error) {
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if err := CheckClients(d.Clients); err != nil {
+		return nil, err
+	}
+	operations, err := readOperations(Contract)
+	if err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	s := &server{Deps: d, keys: newKeyring(d.Clients), operations: operations}
+
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	router.RedirectTrailingSlash = false
+	router.HandleMethodNotAllowed = true
+	if err := router.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	router.NoRoute(func(c *gin.Context) { s.refuse(c, errNotFound) })
+	router.NoMethod(func(c *gin.Context) { s.refuse(c, errMethod) })
+	router.Use(s.observe, s.recovered, s.bounded, s.admit)
+	contract.RegisterHandlersWithOptions(router,
+		contract.NewStrictHandlerWithOptions(s, nil, contract.StrictGinServerOptions{
+			RequestErrorHandlerFunc:  func(c *gin.Context, _ error) { s.refuse(c, errUnbindable) },
+			HandlerErrorFunc:         s.refuse,
+			ResponseErrorHandlerFunc: func(c *gin.Context, err error) { s.unsent(c, err) },
+		}),
+		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, errParameter) }})
+	return router, nil
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/yanzhen-id/yanzhen/starter"
+)
+
+// admitBody reads a request's body, holds it to strict JSON and to the
+// contract's schema, and leaves it to be bound. A *fault says what is wrong.
+func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength > maxBody {
+		return errTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return errTooLarge
+		}
+		return errUnread
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) == 0 && !op.bodyRequired {
+		return nil
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return errMediaType
+	}
+	if err := strictJSON(body); err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return errJSON
+	}
+	if err := op.body.Validate(value); err != nil {
+		return errFields(op.schemaFaults(err))
+	}
+	return nil
+}
+
+// strictJSON accepts exactly one JSON value, in valid UTF-8 and without a
+// member given twice: two readers of a doubled member may see two requests.
+func strictJSON(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	err := d.SkipValue()
+	if err == nil {
+		if _, err = d.ReadToken(); err == io.EOF {
+			return nil
+		}
+		return errJSON
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return errDuplicate
+	}
+	return errJSON
+}
+
+// schemaFaults lists the rules that a body breaks. The schema's own texts
+// quote values and are not used.
+func (op operation) schemaFaults(err error) []starter.FieldError {
+	verr, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return []starter.FieldError{{Code: "schema", Message: "Not what the contract says."}}
+	}
+	var out []starter.FieldError
+	op.collectFaults(verr, &out)
+	slices.SortFunc(out, func(a, b starter.FieldError) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
+	})
+	return slices.Compact(out)
+}
+
+func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.FieldError) {
+	at := op.field(e.InstanceLocation)
+	add := func(field, code, message string) {
+		*out = append(*out, starter.FieldError{Field: field, Code: code, Message: message})
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.Schema, *kind.Group, *kind.Reference:
+		for _, cause := range e.Causes {
+			op.collectFaults(cause, out)
+		}
+	case *kind.Required:
+		for _, name := range k.Missing {
+			add(join(at, name), "required", "Must be given.")
+		}
+	case *kind.AdditionalProperties:
+		// The unknown name itself stays unsaid: it was sent to us.
+		add(at, "unknown_member", "Holds a member that the contract does not know here.")
+	case *kind.Type:
+		add(at, "type", "Must be of the JSON type "+strings.Join(k.Want, " or ")+".")
+	case *kind.MinLength:
+		add(at, "too_short", "Is too short.")
+	case *kind.MaxLength:
+		add(at, "too_long", "Is too long.")
+	case *kind.PropertyNames:
+		add(at, "member_name", "Holds a member whose name is empty or too long.")
+	case *kind.MaxProperties, *kind.MaxItems:
+		add(at, "too_many", "Holds too many members.")
+	case *kind.Pattern:
+		add(at, "pattern", "Does not have the form that the contract says.")
+	case *kind.Format:
+		add(at, "format", "Is no "+k.Want+".")
+	case *kind.Enum:
+		add(at, "enum", "Is none of the values that the contract names.")
+	case *kind.Minimum, *kind.Maximum:
+		add(at, "range", "Is out of range.")
+	default:
+		add(at, "schema", "Is not what the contract says.")
+	}
+}
+
+// field names the place of a fault as far as the contract's own names and
+// list positions go: what lies deeper was named by the caller.
+func (op operation) field(location []string) string {
+	at := ""
+	for _, segment := range location {
+		if !op.members[segment] && !position(segment) {
+			break
+		}
+		at = join(at, segment)
+	}
+	return at
+}
+
+func position(s string) bool {
+	return len(s) <= 2 && strings.Trim(s, "0123456789") == ""
+}
+
+func join(at, name string) string {
+	if at == "" {
+		return name
+	}
+	return at + "." + name
+}

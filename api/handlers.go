@@ -1,0 +1,133 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+var _ contract.StrictServerInterface = (*server)(nil)
+
+// StartVerification answers POST /v1/verifications.
+func (s *server) StartVerification(ctx context.Context, r contract.StartVerificationRequestObject) (contract.StartVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	client, req := clientOf(ctx), requestOf(*r.Body)
+	if code := checkReturnURL(req.ReturnURL, client.ReturnURLs); req.ReturnURL != "" && code != "" {
+		fields := append([]starter.FieldError{{Field: "return_url", Code: code, Message: returnURLRules[code]}},
+			s.Verifications.Validate(req)...)
+		s.Metrics.Start(string(starter.InvalidRequest))
+		return nil, errFields(fields)
+	}
+	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req)
+	if err != nil {
+		s.Metrics.Start(faultOf(err).code)
+		return nil, err
+	}
+	at, replayed := location(v.ID), "true"
+	body := answerOf(v)
+	switch {
+	case started.Accepted && started.Replayed:
+		s.Metrics.Start("replayed")
+		return contract.StartVerification202JSONResponse{Body: body,
+			Headers: contract.StartVerification202ResponseHeaders{Location: &at, IdempotentReplayed: &replayed}}, nil
+	case started.Accepted:
+		s.Metrics.Start("accepted")
+		return contract.StartVerification202JSONResponse{Body: body,
+			Headers: contract.StartVerification202ResponseHeaders{Location: &at}}, nil
+	case started.Replayed:
+		s.Metrics.Start("replayed")
+		return contract.StartVerification200JSONResponse{Body: body,
+			Headers: contract.StartVerification200ResponseHeaders{Location: &at, IdempotentReplayed: &replayed}}, nil
+	}
+	s.Metrics.Start("created")
+	return contract.StartVerification201JSONResponse{Body: body,
+		Headers: contract.StartVerification201ResponseHeaders{Location: &at}}, nil
+}
+
+func location(id string) string { return "/v1/verifications/" + id }
+
+// GetVerification answers GET /v1/verifications/{id}.
+func (s *server) GetVerification(ctx context.Context, r contract.GetVerificationRequestObject) (contract.GetVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	wait, err := waitOf(r.Params.Wait)
+	if err != nil {
+		return nil, err
+	}
+	known := knownVersion(r.Params.IfNoneMatch)
+	client := clientOf(ctx).ID
+	var v starter.View
+	if wait > 0 {
+		v, err = s.Verifications.Wait(ctx, client, r.Id, known, wait)
+	} else {
+		v, err = s.Verifications.Read(ctx, client, r.Id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Partial {
+		return contract.GetVerification200JSONResponse{Body: answerOf(v)}, nil
+	}
+	if known == v.Version {
+		return contract.GetVerification304Response{}, nil
+	}
+	tag := etag(v.Version)
+	return contract.GetVerification200JSONResponse{Body: answerOf(v),
+		Headers: contract.GetVerification200ResponseHeaders{ETag: &tag}}, nil
+}
+
+func etag(version int) string { return `"v` + strconv.Itoa(version) + `"` }
+
+// knownVersion reads an ETag of ours; any other text knows nothing.
+func knownVersion(header *string) int {
+	text, ok := strings.CutPrefix(strings.TrimPrefix(deref(header), "W/"), `"v`)
+	if text, ok2 := strings.CutSuffix(text, `"`); ok && ok2 {
+		if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+			return n
+		}
+	}
+	return starter.Unknown
+}
+
+func waitOf(param *string) (time.Duration, error) {
+	if param == nil {
+		return 0, nil
+	}
+	digits, ok := strings.CutSuffix(*param, "s")
+	n, err := strconv.ParseUint(digits, 10, 8)
+	d := time.Duration(n) * time.Second
+	if !ok || err != nil || d > MaxWait || len(digits) > 1 && digits[0] == '0' {
+		return 0, errWait
+	}
+	return d, nil
+}
+
+// RetryVerification answers POST /v1/verifications/{id}/retry.
+func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerificationRequestObject) (contract.RetryVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, r.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	return contract.RetryVerification200JSONResponse(answerOf(v)), nil
+}
+
+// CancelVerification answers POST /v1/verifications/{id}/cancel.
+func (s *server) CancelVerification(ctx context.Context, r contract.CancelVerificationRequestObject) (contract.CancelVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	v, err := s.Verifications.Cancel(ctx, clientOf(ctx).ID, r.Id, verification.CanceledByCaller)
+	if err != nil {
+		return nil, err
+	}
+	return contract.CancelVerification200JSONResponse(answerOf(v)), nil
+}
+
+// GetContract answers GET /openapi.yaml.
+func (s *server) GetContract(context.Context, contract.GetContractRequestObject) (contract.GetContractResponseObject, error) {
+	return contract.GetContract200ApplicationyamlResponse{Body: bytes.NewReader(Contract), ContentLength: int64(len(Contract))}, nil
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+type contextKey int
+
+const (
+	requestIDKey contextKey = iota
+	clientKey
+)
+
+// refusalKey is where gin's context keeps the code of a refusal for the log.
+const refusalKey = "yanzhen.refusal"
+
+func noteRefusal(c *gin.Context, code string) { c.Set(refusalKey, code) }
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+// plain returns the request's own context. gin's is recycled after the
+// request, while an engine call may still look at what it was given.
+func plain(ctx context.Context) context.Context {
+	if c, ok := ctx.(*gin.Context); ok {
+		return c.Request.Context()
+	}
+	return ctx
+}
+
+// route is the route's template: the path itself holds ids and tickets.
+func route(c *gin.Context) string {
+	if p := c.FullPath(); p != "" {
+		return p
+	}
+	return "unmatched"
+}
+
+// observe names the request, logs it and counts it: route, never path, query
+// or body.
+func (s *server) observe(c *gin.Context) {
+	began := time.Now()
+	id := newRequestID()
+	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey, id))
+	c.Header("X-Request-Id", id)
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Cache-Control", "no-store")
+	c.Next()
+
+	took, status := time.Since(began), c.Writer.Status()
+	method := knownMethod(c.Request.Method)
+	s.Metrics.Request(method, route(c), status, took)
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("method", method), slog.String("route", route(c)), slog.Int("status", status),
+		slog.Duration("took", took), slog.String("request_id", id),
+	}
+	if client := clientOf(c.Request.Context()); client != nil {
+		attrs = append(attrs, slog.String("client", client.ID))
+	}
+	if code := c.GetString(refusalKey); code != "" {
+		attrs = append(attrs, slog.String("code", code))
+	}
+	s.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
+}
+
+// knownMethod keeps a caller from writing words of their own into logs and
+// metrics.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
+		return m
+	}
+	return "OTHER"
+}
+
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return "req_" + hex.EncodeToString(b[:])
+}
+
+// recovered turns a panic into a 500. It logs where, not what: a panic's value
+// may quote the data that it broke on.
+func (s *server) recovered(c *gin.Context) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		s.Logger.ErrorContext(c.Request.Context(), "panic", "request_id", requestID(c.Request.Context()),
+			"route", route(c), "type", typeName(p), "at", callers())
+		s.refuse(c, errInternal)
+	}()
+	c.Next()
+}
+
+// callers lists the functions and lines that led to a panic.
+func callers() []string {
+	var pcs [24]uintptr
+	n := runtime.Callers(4, pcs[:])
+	frames := runtime.CallersFrames(pcs[:n])
+	var at []string
+	for {
+		f, more := frames.Next()
+		at = append(at, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return at
+		}
+	}
+}
+
+func typeName(v any) string { return fmt.Sprintf("%T", v) }
+
+// bounded ends a request's context when its answer is overdue.
+func (s *server) bounded(c *gin.Context) {
+	limit := answerTime
+	if s.operations[operationKey(c.Request.Method, c.FullPath())].waits {
+		limit += MaxWait
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), limit)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// admit lets a request through to its handler: who it is, whether they may,
+// and whether what they sent is what the contract says.
+func (s *server) admit(c *gin.Context) {
+	op, ok := s.operations[operationKey(c.Request.Method, c.FullPath())]
+	if !ok {
+		// gin asks for middleware on unknown routes too; those answer
+		// themselves.
+		c.Next()
+		return
+	}
+	if op.scope != "" {
+		client := s.keys.find(c.Request.Header.Values("Authorization"))
+		if client == nil {
+			s.refuse(c, errUnauthenticated)
+			return
+		}
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), clientKey, client))
+		if !client.has(op.scope) {
+			s.refuse(c, errScope(op.scope))
+			return
+		}
+	}
+	if op.idempotent {
+		if err := checkIdempotencyKey(c.Request.Header.Values("Idempotency-Key")); err != nil {
+			s.refuse(c, err)
+			return
+		}
+	}
+	if op.body != nil {
+		if err := op.admitBody(c.Writer, c.Request); err != nil {
+			s.refuse(c, err)
+			return
+		}
+	}
+	c.Next()
+}

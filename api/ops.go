@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+)
+
+// Pinger is the store, as far as readiness goes.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// HealthChecker is a Temporal client, as far as readiness goes.
+type HealthChecker interface {
+	CheckHealth(ctx context.Context, r *client.CheckHealthRequest) (*client.CheckHealthResponse, error)
+}
+
+// OpsDeps is what the ops port looks at. Engine and Metrics may be nil.
+type OpsDeps struct {
+	Store   Pinger
+	Engine  HealthChecker
+	Metrics *telemetry.Metrics
+}
+
+const (
+	// readyFor is how long an answer about readiness holds, so that many
+	// probes ask the store and the engine once.
+	readyFor  = 2 * time.Second
+	readyTime = 2 * time.Second
+)
+
+// Ops returns the handler of the ops port: /healthz, /readyz, /metrics. It is
+// for the inside and asks nobody who they are.
+func Ops(d OpsDeps) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answerReady(w, http.StatusOK, map[string]string{"process": "ok"})
+	})
+	mux.Handle("GET /readyz", &readiness{deps: d})
+	if d.Metrics != nil {
+		mux.Handle("GET /metrics", d.Metrics.Handler())
+	}
+	return mux
+}
+
+type readiness struct {
+	deps OpsDeps
+
+	mu     sync.Mutex
+	until  time.Time
+	status int
+	parts  map[string]string
+}
+
+func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	r.mu.Lock()
+	if time.Now().After(r.until) {
+		r.look()
+	}
+	status, parts := r.status, r.parts
+	r.mu.Unlock()
+	answerReady(w, status, parts)
+}
+
+// look asks everything that a request needs. It does not use a probe's own
+// context: the answer is for the others too.
+func (r *readiness) look() {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTime)
+	defer cancel()
+	r.status, r.parts = http.StatusOK, map[string]string{}
+	note := func(part string, err error) {
+		r.parts[part] = "ok"
+		if err != nil {
+			r.parts[part] = "unavailable"
+			r.status = http.StatusServiceUnavailable
+		}
+	}
+	note("store", r.deps.Store.Ping(ctx))
+	if r.deps.Engine != nil {
+		_, err := r.deps.Engine.CheckHealth(ctx, &client.CheckHealthRequest{})
+		note("engine", err)
+	}
+	r.until = time.Now().Add(readyFor)
+}
+
+func answerReady(w http.ResponseWriter, status int, parts map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(parts)
+}

@@ -1,0 +1,167 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// fault is a refusal as HTTP tells it: RFC 9457 with a stable code. Every text
+// in it is ours; nothing that a caller sent enters one.
+type fault struct {
+	status  int
+	code    string
+	title   string
+	detail  string
+	errors  []starter.FieldError
+	now     verification.Status
+	allowed []verification.Status
+	session int
+	// header is one more header, for the statuses that demand one.
+	header, value string
+}
+
+func (f *fault) Error() string { return "api: " + f.code }
+
+var (
+	errNotFound        = &fault{status: 404, code: "not_found", title: "There is nothing here for this client."}
+	errMethod          = &fault{status: 405, code: "method_not_allowed", title: "This path knows other methods."}
+	errUnauthenticated = &fault{status: 401, code: "unauthenticated", title: "A valid API key is needed.",
+		header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}
+	errKeyMissing = &fault{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
+	errKeyInvalid = &fault{status: 400, code: "idempotency_key_invalid",
+		title: "The header Idempotency-Key must be given once, with 1 to 255 visible ASCII characters."}
+	errKeyPersonal = &fault{status: 422, code: "idempotency_key_personal",
+		title: "The Idempotency-Key holds something shaped like an ID number."}
+	errMediaType = &fault{status: 415, code: "unsupported_media_type", title: "The body must be application/json."}
+	errTooLarge  = &fault{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
+	errJSON      = &fault{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
+	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body names a member twice."}
+	errUnread    = &fault{status: 400, code: "malformed_body", title: "The body could not be read."}
+	// errUnbindable: the schema let it pass and Go's types do not hold it, e.g.
+	// an integer written as 1.0.
+	errUnbindable = &fault{status: 422, code: string(starter.InvalidRequest), title: "The request breaks a rule of the contract.",
+		errors: []starter.FieldError{{Code: "format", Message: "A number or a time is written in an unusual form."}}}
+	errParameter = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
+	errWait      = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract.",
+		errors: []starter.FieldError{{Field: "wait", Code: "pattern", Message: "Whole seconds from 0s to 60s."}}}
+	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Something is wrong on our side."}
+)
+
+func errScope(scope string) *fault {
+	return &fault{status: 403, code: "insufficient_scope", title: "The API key lacks the scope " + scope + ".",
+		header: "WWW-Authenticate", value: `Bearer realm="yanzhen", error="insufficient_scope", scope="` + scope + `"`}
+}
+
+func errFields(fields []starter.FieldError) *fault {
+	return &fault{status: 422, code: string(starter.InvalidRequest), title: "The request breaks a rule of the contract.", errors: fields}
+}
+
+// faultOf turns every error into what HTTP tells of it. What it does not know
+// is our fault and told as no more than that.
+func faultOf(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	e, ok := errors.AsType[*starter.Error](err)
+	if !ok {
+		return errInternal
+	}
+	switch e.Code {
+	case starter.InvalidRequest:
+		return errFields(e.Fields)
+	case starter.IdempotencyKeyReused:
+		return &fault{status: 422, code: string(e.Code), title: "The Idempotency-Key stands for another request.",
+			detail: "What was started under it goes on, untouched."}
+	case starter.NotFound:
+		return errNotFound
+	case starter.Redacted:
+		return &fault{status: 410, code: string(e.Code), title: "The person's data was erased."}
+	case starter.InvalidState:
+		return &fault{status: 409, code: string(e.Code), title: "The verification's present status does not allow this.",
+			now: e.Status, allowed: e.Allowed}
+	case starter.SessionReplaced:
+		return &fault{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
+			now: e.Status, session: e.Session}
+	case starter.EngineUnavailable:
+		return &fault{status: 503, code: string(e.Code), title: "The engine did not answer in time.",
+			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",
+			header: "Retry-After", value: "5"}
+	}
+	return errInternal
+}
+
+// refuse answers with a problem document and ends the request.
+func (s *server) refuse(c *gin.Context, err error) {
+	f := faultOf(err)
+	noteRefusal(c, f.code)
+	if f.status >= 500 {
+		s.Logger.ErrorContext(c, "request failed", "request_id", requestID(c.Request.Context()), "route", route(c), "error", composed(err))
+	}
+	if c.Writer.Written() {
+		c.Abort()
+		return
+	}
+	if f.header != "" {
+		c.Header(f.header, f.value)
+	}
+	body, _ := json.Marshal(f.document(requestID(c.Request.Context())))
+	c.Data(f.status, "application/problem+json", body)
+	c.Abort()
+}
+
+// unsent notes an answer that could not be written: the caller is gone, or we
+// made one that the contract does not know.
+func (s *server) unsent(c *gin.Context, err error) {
+	if !c.Writer.Written() {
+		s.refuse(c, err)
+		return
+	}
+	c.Abort()
+}
+
+func (f *fault) document(requestID string) contract.Problem {
+	p := contract.Problem{
+		Type: "urn:yanzhen:problem:" + f.code, Title: f.title, Status: f.status, Code: f.code, RequestId: requestID,
+		Detail: nonEmpty(f.detail),
+	}
+	if len(f.errors) > 0 {
+		list := make([]contract.FieldError, 0, len(f.errors))
+		for _, e := range f.errors {
+			list = append(list, contract.FieldError{Field: e.Field, Code: e.Code, Message: e.Message})
+		}
+		p.Errors = &list
+	}
+	if f.now != "" {
+		now := contract.Status(f.now)
+		p.CurrentStatus = &now
+	}
+	if len(f.allowed) > 0 {
+		list := make([]contract.Status, 0, len(f.allowed))
+		for _, s := range f.allowed {
+			list = append(list, contract.Status(s))
+		}
+		p.AllowedStatuses = &list
+	}
+	if f.session > 0 {
+		p.CurrentSession = &f.session
+	}
+	return p
+}
+
+// composed returns an error's text if it is one of ours, whose texts hold
+// nothing personal, and only its type otherwise.
+func composed(err error) string {
+	if e, ok := errors.AsType[*starter.Error](err); ok {
+		return e.Error()
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.Error()
+	}
+	return typeName(err)
+}

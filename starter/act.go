@@ -1,0 +1,122 @@
+package starter
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// Statuses in which a verification can be cancelled.
+var open = []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview}
+
+// Retry opens a new session in place of the named one and returns the
+// verification. A repeat opens no second one and answers it as it is now.
+// Errors are *Error: NotFound, Redacted, InvalidState, SessionReplaced,
+// EngineUnavailable, Internal.
+func (s *Starter) Retry(ctx context.Context, clientID, id string, session int) (View, error) {
+	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+		UpdateID:   workflows.RetryUpdateID(session),
+		UpdateName: workflows.UpdateRetry,
+		Args:       []any{workflows.RetryRequest{Session: session}},
+	})
+	if gone, ok := errors.AsType[*ended](err); ok {
+		return View{}, invalidState(gone.view.Status, verification.RequiresInput)
+	}
+	return v, err
+}
+
+// Cancel ends a verification. One that is canceled already is answered as it
+// is; one that ended otherwise is InvalidState. Errors are *Error, as for
+// Retry.
+func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verification.ReasonCode) (View, error) {
+	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+		UpdateID:   workflows.UpdateCancel,
+		UpdateName: workflows.UpdateCancel,
+		Args:       []any{workflows.CancelRequest{Reason: reason}},
+	})
+	if gone, ok := errors.AsType[*ended](err); ok {
+		if gone.view.Status == verification.Canceled {
+			return gone.view, nil
+		}
+		return View{}, invalidState(gone.view.Status, open...)
+	}
+	return v, err
+}
+
+// ended is how update says that there is no run to ask any more.
+type ended struct{ view View }
+
+func (*ended) Error() string { return "starter: the verification has ended" }
+
+// update sends an update to the client's verification and reads it afterwards.
+// The engine is asked even about an ended one: it keeps the answers that it
+// gave, and a repeat must get the first one's.
+func (s *Starter) update(ctx context.Context, clientID, id string, o client.UpdateWorkflowOptions) (View, error) {
+	row, err := s.store.Get(ctx, clientID, id)
+	if err != nil {
+		return View{}, storeFault("read the row", err)
+	}
+	o.WorkflowID = id
+	o.WaitForStage = client.WorkflowUpdateStageCompleted
+	wait, cancel := context.WithTimeout(ctx, s.patience)
+	handle, err := s.engine.UpdateWorkflow(wait, o)
+	if err == nil {
+		err = handle.Get(wait, nil)
+	}
+	cancel()
+	if err == nil {
+		return s.Read(ctx, clientID, id)
+	}
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		if refusal := refusal(app, o.UpdateName); refusal != nil {
+			return View{}, refusal
+		}
+	}
+	class := classify(err)
+	if class == engineFaulty {
+		s.log.ErrorContext(ctx, "the engine refuses an update", "id", id, "update", o.UpdateName, "error_type", typeOf(err))
+		return View{}, internal(o.UpdateName, err)
+	}
+	if row.Ended || class != engineSilent {
+		if v, readErr := s.Read(ctx, clientID, id); readErr != nil || v.Status.Ended() {
+			return View{}, cmpErr(readErr, &ended{view: v})
+		}
+	}
+	// Silent, or a run that has not begun: a later call may find it.
+	return View{}, unavailable(o.UpdateName, err)
+}
+
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// refusal turns a validator's word into ours; nil for another error.
+func refusal(app *temporal.ApplicationError, update string) error {
+	var st verification.State
+	if app.HasDetails() {
+		if err := app.Details(&st); err != nil {
+			st = verification.State{}
+		}
+	}
+	switch app.Type() {
+	case workflows.RefusedSession:
+		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
+	case workflows.RefusedState:
+		if update == workflows.UpdateCancel {
+			if st.Status.Ended() {
+				return nil // ending right now: how it ended decides
+			}
+			return invalidState(st.Status, open...)
+		}
+		return invalidState(st.Status, verification.RequiresInput)
+	}
+	return nil
+}

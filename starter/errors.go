@@ -1,0 +1,147 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Code is a stable name for why something was refused or failed.
+type Code string
+
+const (
+	// InvalidRequest: Fields say which rules the request breaks.
+	InvalidRequest Code = "invalid_request"
+	// IdempotencyKeyReused: the key stands for another request.
+	IdempotencyKeyReused Code = "idempotency_key_reused"
+	// NotFound: unknown, or another client's.
+	NotFound Code = "not_found"
+	// Redacted: the person was erased.
+	Redacted Code = "redacted"
+	// InvalidState: not possible in the present status; Allowed says in which.
+	InvalidState Code = "invalid_state"
+	// SessionReplaced: Session is the newest one.
+	SessionReplaced Code = "session_replaced"
+	// EngineUnavailable: no answer from the engine; what was asked for may
+	// still take effect.
+	EngineUnavailable Code = "engine_unavailable"
+	// Internal: a fault of ours.
+	Internal Code = "internal_error"
+)
+
+// FieldError is one broken rule of a request. Nothing in it was sent by the
+// caller.
+type FieldError struct {
+	// Field is the member, e.g. "subject.id_number".
+	Field string
+	// Code is the rule.
+	Code    string
+	Message string
+}
+
+// Error is why something was refused or failed. Its text and members hold
+// nothing personal; the cause is for logs' classes only and is not shown.
+type Error struct {
+	Code   Code
+	Fields []FieldError
+	// Status is the present one and Allowed those in which the call would have
+	// been possible, with InvalidState.
+	Status  verification.Status
+	Allowed []verification.Status
+	// Session is the newest session, with SessionReplaced.
+	Session int
+	// Op is what failed, in our words, with Internal and EngineUnavailable.
+	Op  string
+	Err error
+}
+
+// Error names the code and, for faults, the operation and the cause's type:
+// a cause's text may quote what was sent.
+func (e *Error) Error() string {
+	text := "starter: " + string(e.Code)
+	if e.Op != "" {
+		text += ": " + e.Op
+	}
+	if e.Err != nil {
+		text += fmt.Sprintf(" (%T)", e.Err)
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func internal(op string, err error) *Error { return &Error{Code: Internal, Op: op, Err: err} }
+
+func unavailable(op string, err error) *Error {
+	return &Error{Code: EngineUnavailable, Op: op, Err: err}
+}
+
+func invalidState(now verification.Status, allowed ...verification.Status) *Error {
+	return &Error{Code: InvalidState, Status: now, Allowed: allowed}
+}
+
+// storeFault turns a store's error into ours.
+func storeFault(op string, err error) *Error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &Error{Code: NotFound}
+	case errors.Is(err, store.ErrRedacted):
+		return &Error{Code: Redacted}
+	}
+	return internal(op, err)
+}
+
+func isNotFound(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRedacted)
+}
+
+// engineClass says what an engine's error means for us.
+type engineClass int
+
+const (
+	// engineSilent: no answer, or none in time; it may have taken effect.
+	engineSilent engineClass = iota
+	// engineGone: the run is unknown or closed.
+	engineGone
+	// engineRefused: the run itself said no, with an application error.
+	engineRefused
+	// engineFaulty: a request that can never work; ours to mend.
+	engineFaulty
+)
+
+// classify sorts the engine's errors, by type. What it does not know counts as
+// silence: the caller may ask again, and nothing was promised.
+func classify(err error) engineClass {
+	if _, ok := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err); ok {
+		return engineSilent
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return engineSilent
+	}
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return engineGone
+	}
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
+		return engineGone
+	}
+	if _, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return engineRefused
+	}
+	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
+		return engineFaulty
+	}
+	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
+		return engineFaulty
+	}
+	if _, ok := errors.AsType[*serviceerror.PermissionDenied](err); ok {
+		return engineFaulty
+	}
+	return engineSilent
+}

@@ -1,0 +1,76 @@
+package starter
+
+import (
+	"context"
+	"errors"
+
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// MaxHints is how many hints a session's callbacks may send: more say nothing
+// new, and each costs the run an event.
+const MaxHints = 50
+
+// HintResult tells what became of a hint.
+type HintResult string
+
+const (
+	HintSent    HintResult = "sent"
+	HintLate    HintResult = "late"    // the run is over or unknown
+	HintDropped HintResult = "dropped" // over MaxHints
+	HintFailed  HintResult = "failed"
+)
+
+// Hint tells the run that a vendor or a returning browser says "look now". A
+// run that is over is no error.
+func (s *Starter) Hint(ctx context.Context, id string, session int) (HintResult, error) {
+	count, err := s.store.CountHint(ctx, id, session)
+	switch {
+	case isNotFound(err):
+		return HintLate, nil
+	case err != nil:
+		return HintFailed, storeFault("count a hint", err)
+	case count > MaxHints:
+		return HintDropped, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	err = s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, workflows.Hint{Session: session})
+	if err == nil {
+		return HintSent, nil
+	}
+	if classify(err) == engineGone {
+		return HintLate, nil
+	}
+	return HintFailed, unavailable("signal a hint", err)
+}
+
+// Landing is where a person's browser is sent after a vendor's page.
+type Landing struct {
+	Client string
+	// ReturnURL is empty when the verification names none, or its person was
+	// erased.
+	ReturnURL string
+}
+
+// Landing finds where the verification's person goes on. It takes no client:
+// the callback's ticket stands for it.
+func (s *Starter) Landing(ctx context.Context, id string) (Landing, error) {
+	row, err := s.store.Load(ctx, id)
+	if err != nil {
+		fault := storeFault("read the row", err)
+		if fault.Code == Redacted {
+			return Landing{}, nil
+		}
+		return Landing{}, fault
+	}
+	return Landing{Client: row.Client, ReturnURL: row.Request.ReturnURL}, nil
+}
+
+// CodeOf returns an error's code; one that is not ours is Internal.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}

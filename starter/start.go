@@ -1,0 +1,225 @@
+package starter
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// Purposes under which the keys hash.
+const (
+	purposeFingerprint = "request-fingerprint"
+	purposeReference   = "client-reference"
+)
+
+// describeTime is the part of the patience kept for asking whether a run that
+// gave no answer exists at all.
+const describeTime = 1500 * time.Millisecond
+
+// Started tells how a start went.
+type Started struct {
+	// Replayed: the verification was there already.
+	Replayed bool
+	// Accepted: it runs, but has nothing to show yet.
+	Accepted bool
+}
+
+// Start starts the verification that the client's idempotency key stands for,
+// or answers the one that is there as it is now. It waits until there is
+// something to show, as far as its patience goes.
+//
+// A request that breaks a rule writes nothing and calls nobody. Errors are
+// *Error: InvalidRequest, IdempotencyKeyReused, Redacted, EngineUnavailable
+// (the start may still take effect; the same key finds it again), Internal.
+func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request) (View, Started, error) {
+	id := s.keys.VerificationID(clientID, idempotencyKey)
+	fingerprint, err := s.fingerprint(req)
+	if err != nil {
+		return View{}, Started{}, internal("fingerprint the request", err)
+	}
+	if faults := s.Validate(req); len(faults) > 0 {
+		return s.replayRefused(ctx, clientID, id, fingerprint, faults)
+	}
+	policy, now := s.policies[req.Policy], s.now()
+	row := store.Row{
+		ID:            id,
+		Client:        clientID,
+		Fingerprint:   fingerprint,
+		Policy:        verification.PolicyRef{Name: policy.Name, Version: policy.Version},
+		CreatedAt:     now,
+		StartCalledAt: now,
+		State:         initial(policy, now),
+		Request:       normalised(req, now),
+	}
+	existing, created, err := s.store.Insert(ctx, row)
+	if err != nil {
+		return View{}, Started{}, storeFault("insert the row", err)
+	}
+	if !created {
+		if existing.Client != clientID || !equal(existing.Fingerprint, fingerprint) {
+			return View{}, Started{}, &Error{Code: IdempotencyKeyReused}
+		}
+		row = existing
+	}
+	v, err := s.launch(ctx, row, policy)
+	if err != nil {
+		return View{}, Started{}, err
+	}
+	return v, Started{Replayed: !created, Accepted: v.Status == verification.Processing}, nil
+}
+
+// replayRefused answers a request that breaks a rule today. It may be the
+// repeat of one that broke none when it came: rules, policies and dates change,
+// a verification that runs is answered all the same.
+func (s *Starter) replayRefused(ctx context.Context, clientID, id string, fingerprint []byte, faults []FieldError) (View, Started, error) {
+	row, err := s.store.Get(ctx, clientID, id)
+	if err != nil || row.StartedAt.IsZero() || !equal(row.Fingerprint, fingerprint) {
+		return View{}, Started{}, &Error{Code: InvalidRequest, Fields: faults}
+	}
+	v, err := s.launch(ctx, row, verification.Policy{})
+	return v, Started{Replayed: true, Accepted: v.Status == verification.Processing}, err
+}
+
+// normalised returns the request with its subject in the one spelling that
+// vendors and checks compare.
+func normalised(req verification.Request, now time.Time) verification.Request {
+	if req.Subject != nil {
+		subject, _ := verification.CheckSubject(*req.Subject, now)
+		req.Subject = &subject
+	}
+	return req
+}
+
+// launch sees to it that the row's run exists, waits for something to show,
+// and reads it.
+func (s *Starter) launch(ctx context.Context, row store.Row, policy verification.Policy) (View, error) {
+	if row.Ended {
+		return s.view(ctx, row, row.State)
+	}
+	started := s.now()
+	wait, cancel := context.WithTimeout(ctx, s.patience-min(describeTime, s.patience/4))
+	err := s.callLaunch(wait, row, policy)
+	cancel()
+	if err == nil {
+		return s.Read(ctx, row.Client, row.ID)
+	}
+	switch classify(err) {
+	case engineGone, engineRefused:
+		// Closed already, or closing while we waited: the store, or the run's
+		// absence, tells how.
+		return s.Read(ctx, row.Client, row.ID)
+	case engineFaulty:
+		s.log.ErrorContext(ctx, "the engine refuses to start a verification", "id", row.ID, "error_type", typeOf(err))
+		return View{}, internal("start the run", err)
+	}
+	rest, cancel := context.WithTimeout(ctx, max(s.patience-s.now().Sub(started), 100*time.Millisecond))
+	defer cancel()
+	if _, descErr := s.engine.DescribeWorkflowExecution(rest, row.ID, ""); descErr != nil {
+		s.log.WarnContext(ctx, "no answer from the engine to a start", "id", row.ID, "error_type", typeOf(err))
+		return View{}, unavailable("start the run", err)
+	}
+	// It runs; only its first word takes longer than the caller should wait.
+	return s.accepted(ctx, row)
+}
+
+// accepted is the view of a run that exists and has shown nothing yet.
+func (s *Starter) accepted(ctx context.Context, row store.Row) (View, error) {
+	v, err := s.view(ctx, row, row.State)
+	v.Partial = true
+	return v, err
+}
+
+// callLaunch starts the run together with the update that waits for something
+// to show. A row that was marked started once is never started again: with its
+// run gone from the engine, a second one would ask and charge anew.
+func (s *Starter) callLaunch(ctx context.Context, row store.Row, policy verification.Policy) error {
+	update := client.UpdateWorkflowOptions{
+		WorkflowID:   row.ID,
+		UpdateID:     workflows.UpdateLaunch,
+		UpdateName:   workflows.UpdateLaunch,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	}
+	var handle client.WorkflowUpdateHandle
+	var err error
+	if row.StartedAt.IsZero() {
+		handle, err = s.engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: s.engine.NewWithStartWorkflowOperation(
+				s.startOptions(row, policy), workflows.VerificationWorkflow, s.input(row, policy)),
+			UpdateOptions: update,
+		})
+	} else {
+		handle, err = s.engine.UpdateWorkflow(ctx, update)
+	}
+	if err != nil {
+		return err
+	}
+	return handle.Get(ctx, nil)
+}
+
+// startOptions set no time-out: the run's own clocks end it, and a shorter
+// limit of the engine would end it without a word.
+func (s *Starter) startOptions(row store.Row, policy verification.Policy) client.StartWorkflowOptions {
+	attributes := []temporal.SearchAttributeUpdate{
+		workflows.AttrStatus.ValueSet(string(verification.Processing)),
+		workflows.AttrClient.ValueSet(row.Client),
+		workflows.AttrPolicy.ValueSet(policy.Name),
+	}
+	if ref := row.Request.ClientReferenceID; ref != "" {
+		attributes = append(attributes, workflows.AttrReference.ValueSet(s.ReferenceHash(row.Client, ref)))
+	}
+	return client.StartWorkflowOptions{
+		ID:                       row.ID,
+		TaskQueue:                workflows.QueueVerification,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
+		StaticSummary:            fmt.Sprintf("%s v%d for %s", policy.Name, policy.Version, row.Client),
+	}
+}
+
+func (s *Starter) input(row store.Row, policy verification.Policy) workflows.VerificationInput {
+	in := workflows.VerificationInput{ID: row.ID, Client: row.Client, Policy: policy}
+	for _, name := range policy.FaceProviders {
+		if f, ok := s.registry.Face(name); ok {
+			in.Face = append(in.Face, workflows.FaceRoute{
+				Provider: f.Name, OpenQueue: f.Open.Name, WatchQueue: f.Watch.Name, Polled: f.PollFirst > 0, OpenIn: f.OpenIn,
+			})
+		}
+	}
+	if r, ok := s.registry.Records(policy.RecordsProvider); ok {
+		in.RecordsQueue = r.Queue.Name
+	}
+	return in
+}
+
+// ReferenceHash is what stands for a client's reference in the search
+// attribute YzReference.
+func (s *Starter) ReferenceHash(clientID, reference string) string {
+	return hex.EncodeToString(s.keys.Hash(purposeReference, clientID, reference))[:32]
+}
+
+// fingerprint tells a repeated request from another one. It covers the request
+// as it was parsed and nothing that we added, so that a new version of the
+// policy leaves it as it is; members in the struct's order and maps sorted by
+// key make its JSON canonical.
+func (s *Starter) fingerprint(req verification.Request) ([]byte, error) {
+	canonical, err := json.Marshal(req)
+	if err != nil {
+		return nil, errors.New("request does not marshal")
+	}
+	return s.keys.Hash(purposeFingerprint, string(canonical)), nil
+}
+
+func typeOf(err error) slog.Value { return slog.StringValue(fmt.Sprintf("%T", err)) }

@@ -1,0 +1,182 @@
+// Package starter is the one way to start, read, retry, hint and cancel a
+// verification. It knows the store and the engine, decides which of the two
+// speaks for a verification, and tells its callers what happened in the
+// domain's words.
+package starter
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// Engine is what is asked of a Temporal client.
+type Engine interface {
+	NewWithStartWorkflowOperation(o client.StartWorkflowOptions, workflow any, args ...any) client.WithStartWorkflowOperation
+	UpdateWithStartWorkflow(ctx context.Context, o client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error)
+	UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error)
+	QueryWorkflowWithOptions(ctx context.Context, r *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error)
+	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+}
+
+// Keys derives what must be found again without being told.
+type Keys interface {
+	// VerificationID is the id that a client's idempotency key stands for.
+	VerificationID(client, idempotencyKey string) string
+	// Hash is a keyed hash under a purpose, its parts length-prefixed.
+	Hash(purpose string, parts ...string) []byte
+}
+
+// Deps is what a Starter works with.
+type Deps struct {
+	Engine Engine
+	Store  store.Store
+	Keys   Keys
+	// Policies by name, each in its newest version.
+	Policies map[string]verification.Policy
+	Registry *provider.Registry
+	// Now defaults to time.Now.
+	Now func() time.Time
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Patience is how long the engine is waited for; it defaults to
+	// workflows.StatusTimeout.
+	Patience time.Duration
+}
+
+// Starter starts, reads, retries, hints and cancels verifications. It is safe
+// for concurrent use.
+type Starter struct {
+	engine   Engine
+	store    store.Store
+	keys     Keys
+	policies map[string]verification.Policy
+	registry *provider.Registry
+	now      func() time.Time
+	log      *slog.Logger
+	patience time.Duration
+}
+
+// New makes a Starter.
+func New(d Deps) *Starter {
+	s := &Starter{
+		engine: d.Engine, store: d.Store, keys: d.Keys, policies: d.Policies, registry: d.Registry,
+		now: d.Now, log: d.Logger, patience: d.Patience,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.patience <= 0 {
+		s.patience = workflows.StatusTimeout
+	}
+	return s
+}
+
+// View is a verification as its client sees it: the state, and of the person
+// only what may be shown.
+type View struct {
+	verification.State
+
+	ID                string
+	ClientReferenceID string
+	Metadata          map[string]string
+	// Subject is nil while nobody is claimed.
+	Subject *MaskedSubject
+	// Link is the page for the person, set with a redirect that still works.
+	Link string
+	// Partial: the run lives but did not answer, so that the state is no more
+	// than the row and the search attributes tell; its Version says nothing.
+	Partial bool
+}
+
+// MaskedSubject is what may be shown of a person.
+type MaskedSubject struct{ Name, IDNumber string }
+
+// view makes the view of a row in a state.
+func (s *Starter) view(ctx context.Context, r store.Row, st verification.State) (View, error) {
+	v := View{
+		State:             st,
+		ID:                r.ID,
+		ClientReferenceID: r.Request.ClientReferenceID,
+		Metadata:          r.Request.Metadata,
+	}
+	if r.Request.Subject != nil {
+		name, number := r.Request.Subject.Masked()
+		v.Subject = &MaskedSubject{Name: name, IDNumber: number}
+	}
+	if st.NextAction == nil || st.NextAction.Type != verification.ActionRedirect {
+		return v, nil
+	}
+	link, err := s.link(ctx, r.ID, st.Attempt.Session)
+	if err != nil {
+		return View{}, err
+	}
+	if link == "" {
+		// A redirect without a working link would be a dead end; the run will
+		// soon say what comes after it.
+		v.NextAction = nil
+	}
+	v.Link = link
+	return v, nil
+}
+
+// link returns the session's link, or nothing when it is over.
+func (s *Starter) link(ctx context.Context, id string, session int) (string, error) {
+	latest, err := s.store.LatestSession(ctx, id)
+	switch {
+	case isNotFound(err):
+		return "", nil
+	case err != nil:
+		return "", internal("read the session", err)
+	case latest.Number != session || !s.now().Before(latest.ExpiresAt):
+		return "", nil
+	}
+	return latest.Link, nil
+}
+
+// initial is the state of a verification that nothing has happened to yet.
+func initial(p verification.Policy, now time.Time) verification.State {
+	st := verification.State{
+		Status:    verification.Processing,
+		Policy:    verification.PolicyRef{Name: p.Name, Version: p.Version},
+		Attempt:   verification.Attempt{Number: 1, Max: p.Attempts},
+		Checks:    []verification.Check{},
+		CreatedAt: now,
+		UpdatedAt: now,
+	}
+	for _, t := range verification.CheckTypes {
+		if p.Wants(t) {
+			st.Checks = append(st.Checks, verification.NewCheck(t, verification.Pending))
+		}
+	}
+	return st
+}
+
+// engineEnded is the state of a verification whose run ended without a word.
+func engineEnded(st verification.State, now time.Time) verification.State {
+	r := verification.ReasonOf(verification.EngineEnded)
+	st.Status = verification.Error
+	st.Decision = ""
+	st.Verdict = nil
+	st.NextAction = nil
+	st.ExpiresAt = nil
+	st.ReviewReasons = nil
+	st.LastError = &verification.LastError{Code: r.Code, Retryable: r.Retryable}
+	st.Checks = slices.Clone(st.Checks)
+	st.UpdatedAt = now
+	st.Version++
+	return st
+}

@@ -1,0 +1,84 @@
+package starter
+
+import (
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+)
+
+// Validate reports every rule of the domain that a request breaks. The fields
+// are named as the API calls them, and nothing of the request is in the
+// messages.
+func (s *Starter) Validate(req verification.Request) []FieldError {
+	var faults []FieldError
+	add := func(field, code, message string) {
+		faults = append(faults, FieldError{Field: field, Code: code, Message: message})
+	}
+	policy, ok := s.policies[req.Policy]
+	if !ok {
+		add("policy", "policy.unknown", "No policy of this name is configured.")
+	}
+	chip := policy.Wants(verification.DocumentChip)
+	switch {
+	case !ok:
+	case chip && req.NFCReqID == "" && req.Subject == nil:
+		add("subject", "required", "The policy needs a subject, or an nfc_reqid to read one from.")
+	case !chip && req.Subject == nil:
+		add("subject", "required", "The policy reads no chip, so the subject must be given.")
+	}
+	if ok && !chip && req.NFCReqID != "" {
+		add("nfc_reqid", "policy.no_chip", "The policy reads no chip.")
+	}
+	if req.Subject != nil {
+		faults = append(faults, checkSubject(*req.Subject, s.now())...)
+	}
+	const shaped = "Holds something shaped like an ID number; personal data belongs in subject only."
+	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {
+		add("client_reference_id", "personal_data", shaped)
+	}
+	for key, value := range req.Metadata {
+		if residentid.ShapedLikeIDNumber(key) || residentid.ShapedLikeIDNumber(value) {
+			// The key is not named: it may be the number.
+			add("metadata", "personal_data", shaped)
+			break
+		}
+	}
+	return faults
+}
+
+// checkSubject reports what is malformed in a claimed person.
+func checkSubject(subject verification.Subject, now time.Time) []FieldError {
+	_, faults := verification.CheckSubject(subject, now)
+	out := make([]FieldError, 0, len(faults))
+	for _, f := range faults {
+		out = append(out, FieldError{Field: string(f.Field), Code: string(f.Code), Message: explain(f.Code)})
+	}
+	return out
+}
+
+// explain tells a rule in a sentence.
+func explain(c residentid.Code) string {
+	if text, ok := explanations[c]; ok {
+		return text
+	}
+	return "Breaks a rule for resident identity cards."
+}
+
+var explanations = map[residentid.Code]string{
+	residentid.IDLength:            "An ID number has 18 characters.",
+	residentid.IDCharset:           "An ID number has 17 digits and a digit or X at the end.",
+	residentid.Legacy15Digit:       "Numbers of 15 digits are no longer valid; the card has one of 18.",
+	residentid.IDProvinceUnknown:   "The first two digits name no province.",
+	residentid.IDBirthInvalid:      "The birth date in the number does not exist.",
+	residentid.IDBirthFuture:       "The birth date in the number is in the future.",
+	residentid.IDChecksum:          "The check character does not fit the number.",
+	residentid.UnsupportedDocument: "Only resident identity cards are supported.",
+	residentid.NameEmpty:           "The name is empty.",
+	residentid.NameCharset:         "The name holds a character that names on cards do not have.",
+	residentid.NameSeparator:       "The name has a separator where none can be.",
+	residentid.NameLength:          "The name is longer than a card can hold.",
+	residentid.ValidityMalformed:   "Not a date in the form YYYYMMDD, or 00000000 for an end that never comes.",
+	residentid.ValidityImpossible:  "The period is impossible: a begin in the future, or an end before it.",
+	residentid.ValidityTermUnknown: "No card is valid for a term like this.",
+}
