@@ -74,11 +74,15 @@ type Call struct {
 }
 
 // Store is what the product asks of its database. All methods are safe for
-// concurrent use, and every write is one transaction.
+// concurrent use, and every write is one transaction. What names a row that is
+// not there gets ErrNotFound; a redacted one gives and takes nothing more
+// (ErrRedacted). Times come back in UTC, in whole microseconds.
 type Store interface {
-	// Insert writes a new row and reports created. When the id exists it
-	// changes nothing but StartCalledAt and returns the row that is there
-	// (ErrRedacted if erased); the caller compares the fingerprints.
+	// Insert writes a new row and reports created; it is processing unless
+	// r.State says otherwise, and neither started nor ended. When the id exists
+	// it changes nothing but StartCalledAt, which never goes back, and returns
+	// the row that is there (ErrRedacted if erased); the caller compares the
+	// fingerprints.
 	Insert(ctx context.Context, r Row) (existing Row, created bool, err error)
 	// Get returns a row of the client.
 	Get(ctx context.Context, client, id string) (Row, error)
@@ -89,16 +93,20 @@ type Store interface {
 	MarkStarted(ctx context.Context, id string, at time.Time) error
 	// Finish writes the last state, marks the row ended and erases links,
 	// handles and tickets' counters. Idempotent: a second Finish with the same
-	// or a lower state version changes nothing.
+	// or a lower state version changes nothing. A status that is no end is an
+	// error.
 	Finish(ctx context.Context, id string, s verification.State) error
 
 	// IntendSession writes that a session is about to be opened, and returns
-	// the session if it is already known (OpenedAt set: do not open again).
+	// the session if it is already known (OpenedAt set: do not open again). An
+	// intent that was not opened passes to the provider that now intends.
 	IntendSession(ctx context.Context, s Session) (Session, error)
-	// OpenSession stores what the vendor answered; the last one wins.
+	// OpenSession stores what the vendor answered; the last one wins. A session
+	// that was closed, or whose verification ended, keeps no link or handle.
 	OpenSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, id string, number int) (Session, error)
-	// LatestSession returns the newest session that has a link.
+	// LatestSession returns the newest session that has a link, ErrNotFound
+	// without one.
 	LatestSession(ctx context.Context, id string) (Session, error)
 	MarkBegun(ctx context.Context, id string, number int) error
 	// CloseSession erases the session's link and handle.
@@ -112,7 +120,7 @@ type Store interface {
 	// reached the cap on that day (ErrDailyCap). day is YYYYMMDD in
 	// Asia/Shanghai; intents without an answer and unknown ones count.
 	IntendCall(ctx context.Context, c Call, numberHash []byte, day string, dailyCap int) (Call, error)
-	// AnswerCall completes a call. Idempotent.
+	// AnswerCall completes a call. Idempotent: the first answer stands.
 	AnswerCall(ctx context.Context, c Call) error
 
 	// Unstarted returns ids of rows never marked started whose last start call

@@ -55,6 +55,9 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 	if r.StartCalledAt.IsZero() {
 		r.StartCalledAt = r.CreatedAt
 	}
+	if r.State.Status == "" {
+		r.State.Status = verification.Processing
+	}
 	plain, err := json.Marshal(r.Request)
 	if err != nil {
 		return Row{}, false, errors.New("store: the request does not encode") // the cause may quote it
@@ -82,8 +85,7 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 var errSwept = errors.New("the row was swept meanwhile")
 
 func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (row sealedRow, created bool, err error) {
-	first := verification.State{Status: verification.Processing}
-	state, err := json.Marshal(first)
+	state, err := json.Marshal(r.State)
 	if err != nil {
 		return sealedRow{}, false, fmt.Errorf("store: insert: %w", err)
 	}
@@ -91,11 +93,11 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 		row, err = scanRow(tx.QueryRowContext(ctx, `
 			INSERT INTO verifications (id, client, fingerprint, policy_name, policy_version, created_at,
 				start_called_at, status, decision, state, state_version, request)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, 0, $10)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (id) DO NOTHING
 			RETURNING `+rowColumns,
 			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, stamp(r.CreatedAt),
-			stamp(r.StartCalledAt), string(first.Status), string(state), request))
+			stamp(r.StartCalledAt), string(r.State.Status), string(r.State.Decision), string(state), r.State.Version, request))
 		if created = err == nil; created || !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -1,0 +1,137 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+)
+
+func TestADatabaseWithoutTheSchemaIsRefusedUntilItIsMade(t *testing.T) {
+	for name, fresh := range fresh {
+		t.Run(name, func(t *testing.T) {
+			dsn := fresh(t)
+			_, err := store.Open(t.Context(), dsn, keySet(t, 1, 2))
+			require.ErrorContains(t, err, "yanzhen setup")
+			have, want, err := store.Version(t.Context(), dsn)
+			require.NoError(t, err)
+			require.Zero(t, have)
+			require.Positive(t, want)
+
+			if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+				require.NoFileExists(t, path, "asking creates nothing")
+			}
+			require.NoError(t, store.Migrate(t.Context(), dsn))
+			require.NoError(t, store.Migrate(t.Context(), dsn), "again")
+			have, want, err = store.Version(t.Context(), dsn)
+			require.NoError(t, err)
+			require.Equal(t, want, have)
+			require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()))
+		})
+	}
+}
+
+func TestMigrateKeepsWhatIsThere(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		require.NoError(t, store.Migrate(t.Context(), dsn))
+		_, err := s.Load(t.Context(), id)
+		require.NoError(t, err)
+	})
+}
+
+func TestSeveralMayMigrateAtOnce(t *testing.T) {
+	for name, fresh := range fresh {
+		t.Run(name, func(t *testing.T) {
+			dsn := fresh(t)
+			each(5, func(int) {
+				if err := store.Migrate(t.Context(), dsn); err != nil {
+					t.Error(err)
+				}
+			})
+			require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()))
+		})
+	}
+}
+
+func TestAnOlderOrNewerSchemaIsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		db := raw(t, dsn)
+		_, err := db.Exec(`INSERT INTO yanzhen_schema (version_id, is_applied) VALUES (9999, $1)`, true)
+		require.NoError(t, err)
+		for what, err := range map[string]error{
+			"Open":    openFault(t, dsn),
+			"Migrate": store.Migrate(t.Context(), dsn),
+		} {
+			fault, ok := errors.AsType[*store.SchemaError](err)
+			require.True(t, ok, what)
+			require.EqualValues(t, 9999, fault.Have, what)
+			require.ErrorContains(t, err, "newer yanzhen", what)
+		}
+
+		_, err = db.Exec(`DELETE FROM yanzhen_schema WHERE version_id > 0`)
+		require.NoError(t, err)
+		require.ErrorContains(t, openFault(t, dsn), "yanzhen setup")
+	})
+}
+
+func openFault(t testing.TB, dsn string) error {
+	t.Helper()
+	_, err := store.Open(t.Context(), dsn, keySet(t, 1, 2))
+	return err
+}
+
+func TestAStoreMadeWithAnotherHashKeyIsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		open(t, dsn, keySet(t, 1, 2))
+		open(t, dsn, keySet(t, 1, 3))
+		_, err := store.Open(t.Context(), dsn, keySet(t, 9, 2))
+		require.ErrorIs(t, err, store.ErrOtherKeys)
+	})
+}
+
+func TestADSNThatNamesNoDatabaseIsRefusedWithoutBeingShown(t *testing.T) {
+	const secret = "pa55word"
+	for _, dsn := range []string{
+		"", secret, "mysql://u:" + secret + "@h/d", "postgres://u:" + secret + "@h:port/d", "postgres://u:" + secret + "@[::1/d",
+		"sqlite:", "sqlite::memory:", "sqlite:file::memory:?cache=shared",
+	} {
+		for _, err := range []error{openFault(t, dsn), store.Migrate(t.Context(), dsn)} {
+			require.ErrorContains(t, err, "store: ", dsn)
+			require.NotContains(t, err.Error(), secret)
+		}
+	}
+	refused := "postgres://yanzhen:" + secret + "@127.0.0.1:1/yanzhen"
+	require.Error(t, openFault(t, refused))
+	require.NotContains(t, openFault(t, refused).Error(), secret)
+}
+
+func TestTheSQLiteFilesAreTheirOwnersOnly(t *testing.T) {
+	dsn := fresh["sqlite"](t)
+	require.NoError(t, store.Migrate(t.Context(), dsn))
+	inserted(t, open(t, dsn, keySet(t, 1, 2)), row())
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), "*"))
+	require.NoError(t, err)
+	require.Len(t, files, 3, "the database, -wal and -shm")
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o077, file)
+	}
+}
+
+func TestPingFailsWithoutTheSchema(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		require.NoError(t, s.Ping(t.Context()))
+		_, err := raw(t, dsn).Exec(`DROP TABLE meta`)
+		require.NoError(t, err)
+		require.Error(t, s.Ping(t.Context()))
+	})
+}
