@@ -61,6 +61,9 @@ type screen struct {
 	Message              message
 }
 
+// errUsed: the link of an unbegun session was used up by an earlier look.
+var errUsed = errors.New("sandbox: link used")
+
 // message is a page that only says something.
 type message struct {
 	ID, Tone                    string // Tone: "good", "bad" or "calm"
@@ -119,9 +122,11 @@ func maskNumber(number string) string {
 
 func (s *Sandbox) getPage(w http.ResponseWriter, r *http.Request) {
 	one, err := s.sessions.change(r.PathValue("token"), s.cfg.Clock(), func(one *session) error {
-		usedByLook := one.opened && s.cfg.Tencent.LinkUsedBy == LinkUsedByOpen
-		if one.status != StatusInit || usedByLook {
+		if one.status != StatusInit {
 			return ErrState
+		}
+		if one.opened && s.cfg.Tencent.LinkUsedBy == LinkUsedByOpen {
+			return errUsed
 		}
 		one.opened = r.Method == http.MethodGet // a HEAD looks at nothing
 		return nil
@@ -173,7 +178,7 @@ func (s *Sandbox) refuse(w http.ResponseWriter, one session, err error) {
 		status, m = http.StatusUnprocessableEntity, messageOutcome
 	case one.status == StatusTimeout:
 		m = messageExpired
-	case one.status == StatusInit:
+	case one.status == StatusInit && !errors.Is(err, errUsed):
 		status, m = http.StatusConflict, messageNotBegun
 	}
 	s.render(w, status, "message.html", screen{Message: m})

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ func New(cfg Config) *Sandbox {
 		panic(err)
 	}
 	cfg = cfg.withDefaults()
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	s := &Sandbox{cfg: cfg, people: newRegister(append(ReservedPeople(), cfg.People...)), sessions: newSessionTable(cfg.Tencent)}
 	if cfg.Tencent.MerchantPublicKey != "" {
 		s.merchantKey, _ = parseSM2PublicKey(cfg.Tencent.MerchantPublicKey) // Validate has parsed it
