@@ -74,7 +74,7 @@ func TestHintBeforeTheSessionsAnswerIsKept(t *testing.T) {
 	sc := newScript()
 	sc.delay["OpenSession"] = 5 * time.Second
 	sc.sessions[1] = session{over: -1, result: passed()} // over before it was asked for
-	sc.delay["PollSession"] = 11 * time.Second // the poll's first answer is late
+	sc.delay["PollSession"] = 11 * time.Second           // the poll's first answer is late
 	e := newEnv(t, sc)
 	e.at(time.Second, func() { e.hint(1) })
 	s := e.run()

@@ -1,0 +1,283 @@
+//go:build record
+
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/internal/devstack"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// recording is one path to record: a script on a fast clock, and what happens
+// to the run from outside.
+type recording struct {
+	name    string
+	script  func(*script)
+	policy  func(*verification.Policy)
+	meddle  func(t *testing.T, c client.Client, id string)
+	outcome verification.Outcome
+}
+
+func hintAt(d time.Duration, session, times int) func(*testing.T, client.Client, string) {
+	return func(t *testing.T, c client.Client, id string) {
+		time.Sleep(d)
+		for range times {
+			require.NoError(t, c.SignalWorkflow(context.Background(), id, "", workflows.SignalHint, workflows.Hint{Session: session}))
+		}
+	}
+}
+
+func retryUntilEnd(t *testing.T, c client.Client, id string) {
+	for {
+		time.Sleep(100 * time.Millisecond)
+		v, err := c.QueryWorkflow(context.Background(), id, "", workflows.QueryState)
+		require.NoError(t, err)
+		var s verification.State
+		require.NoError(t, v.Get(&s))
+		if s.Status.Ended() || s.Status == verification.InReview {
+			return
+		}
+		if s.NextAction != nil && s.NextAction.Type == verification.ActionRetry {
+			h, err := c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
+				WorkflowID: id, UpdateName: workflows.UpdateRetry, UpdateID: workflows.RetryUpdateID(s.Attempt.Session),
+				Args: []any{workflows.RetryRequest{Session: s.Attempt.Session}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+			})
+			require.NoError(t, err)
+			require.NoError(t, h.Get(context.Background(), nil))
+		}
+	}
+}
+
+func cancelAt(d time.Duration) func(*testing.T, client.Client, string) {
+	return func(t *testing.T, c client.Client, id string) {
+		time.Sleep(d)
+		h, err := c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
+			WorkflowID: id, UpdateName: workflows.UpdateCancel, UpdateID: workflows.UpdateCancel,
+			Args: []any{workflows.CancelRequest{Reason: verification.CanceledByCaller}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		require.NoError(t, err)
+		require.NoError(t, h.Get(context.Background(), nil))
+	}
+}
+
+func cancelInUIAt(d time.Duration) func(*testing.T, client.Client, string) {
+	return func(t *testing.T, c client.Client, id string) {
+		time.Sleep(d)
+		require.NoError(t, c.CancelWorkflow(context.Background(), id, ""))
+	}
+}
+
+// quick are session fates on the fast clock.
+func quick(results ...verification.FaceResult) func(*script) {
+	return func(s *script) {
+		s.sessions = map[int]session{}
+		for i, r := range results {
+			s.sessions[i+1] = session{begun: 100 * time.Millisecond, over: 600 * time.Millisecond, result: r}
+		}
+	}
+}
+
+var misconfigured = func() verification.FaceResult {
+	r := unjudged(verification.ProviderMisconfigured)
+	r.NextProvider = true
+	return r
+}()
+
+var recordings = []recording{
+	{name: "approved-by-poll", outcome: verification.OutcomeApproved},
+	{name: "approved-by-hint", script: func(s *script) { s.sessions[1] = session{over: 300 * time.Millisecond, result: passed()} }, meddle: hintAt(350*time.Millisecond, 1, 3), outcome: verification.OutcomeApproved},
+	{name: "hint-before-the-session", script: func(s *script) {
+		s.delay["OpenSession"] = time.Second
+		s.sessions[1] = session{over: -1, result: passed()}
+	}, meddle: hintAt(300*time.Millisecond, 1, 1), outcome: verification.OutcomeApproved},
+	{name: "many-hints", script: func(s *script) { s.sessions[1] = session{over: 2 * time.Second, result: passed()} }, meddle: hintAt(200*time.Millisecond, 1, 200), outcome: verification.OutcomeApproved},
+	{name: "not-alike-then-approved", script: quick(notAlike(), passed()), meddle: retryUntilEnd, outcome: verification.OutcomeApproved},
+	{name: "not-alike-three-times", script: quick(notAlike(), notAlike(), notAlike()), meddle: retryUntilEnd, outcome: verification.OutcomeDeclined},
+	{name: "cancelled-sessions-until-the-cap", script: quick(unjudged(verification.SessionCancelled), unjudged(verification.SessionCancelled), unjudged(verification.SessionCancelled)), policy: func(p *verification.Policy) { p.Sessions = 3 }, meddle: retryUntilEnd, outcome: verification.OutcomeExpired},
+	{name: "retry-window-over", script: quick(notAlike()), outcome: verification.OutcomeExpired},
+	{name: "suspicion-review-deadline", script: quick(spoof()), outcome: verification.OutcomeExpired},
+	{name: "suspicion-declined", script: quick(spoof()), policy: func(p *verification.Policy) { p.Suspicion = verification.SuspicionDecline }, outcome: verification.OutcomeDeclined},
+	{name: "nobody-came", script: func(s *script) { s.sessions = nil }, outcome: verification.OutcomeExpired},
+	{name: "begun-and-left-then-approved", script: func(s *script) {
+		s.sessions = map[int]session{1: {begun: 100 * time.Millisecond}, 2: {over: 300 * time.Millisecond, result: passed()}}
+	}, meddle: retryUntilEnd, outcome: verification.OutcomeApproved},
+	{name: "vendor-ended-the-session", script: func(s *script) {
+		s.sessions = map[int]session{1: {over: 500 * time.Millisecond, phase: provider.RanOut}}
+	}, outcome: verification.OutcomeExpired},
+	{name: "last-look-after-an-outage", script: func(s *script) {
+		s.lookError = until(4500*time.Millisecond, provider.Unavailable)
+	}, outcome: verification.OutcomeApproved},
+	{name: "last-look-never-answered", script: func(s *script) { s.lookError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
+	{name: "result-after-an-outage", script: func(s *script) { s.fetchError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
+	{name: "result-never-answered", script: func(s *script) { s.fetchError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
+	{name: "records-slower-than-the-face", script: func(s *script) { s.delay["CheckRecords"] = 2 * time.Second }, outcome: verification.OutcomeApproved},
+	{name: "records-after-the-face", policy: func(p *verification.Policy) { p.RecordsWhen = verification.AfterFace }, outcome: verification.OutcomeApproved},
+	{name: "records-differ-while-the-face-is-open", script: func(s *script) {
+		s.records = verification.NewCheck(verification.IdentityRecords, verification.Failed, verification.IdentityMismatch)
+		s.delay["CheckRecords"] = 300 * time.Millisecond
+	}, outcome: verification.OutcomeDeclined},
+	{name: "records-after-an-outage", script: func(s *script) { s.recordsError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
+	{name: "records-never-answered", script: func(s *script) { s.recordsError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
+	{name: "vendor-down-and-back", script: func(s *script) { s.openError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
+	{name: "vendor-down-for-good", script: func(s *script) { s.openError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeError},
+	{name: "vendor-misconfigured-inside-a-result", script: quick(misconfigured), outcome: verification.OutcomeError},
+	{name: "holder-unknown-to-the-vendor", script: func(s *script) { s.openError = until(time.Hour, provider.Refused) }, outcome: verification.OutcomeExpired},
+	{name: "card-expired", script: func(s *script) {
+		s.document = verification.NewCheck(verification.DocumentValidity, verification.Failed, verification.DocumentExpired)
+	}, outcome: verification.OutcomeDeclined},
+	{name: "row-missing", script: func(s *script) { s.beginError = rowMissing() }, outcome: verification.OutcomeError},
+	{name: "cancelled-by-the-caller", script: func(s *script) { s.sessions = nil }, meddle: cancelAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "cancelled-in-the-ui", script: func(s *script) { s.sessions = nil }, meddle: cancelInUIAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "cancelled-in-review", script: quick(spoof()), meddle: cancelAt(1500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+}
+
+// TestRecord runs each path on a real server and writes its history.
+func TestRecord(t *testing.T) {
+	sessionLife, pollPause, faultPause = 4*time.Second, 200*time.Millisecond, 300*time.Millisecond
+	binary, err := devstack.Temporal(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	server, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: binary, Headless: true})
+	require.NoError(t, err)
+	defer server.Stop()
+	c, err := client.Dial(client.Options{HostPort: server.HostPort, Namespace: server.Namespace, Identity: "recorder"})
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, os.MkdirAll("testdata/histories", 0o755))
+	var all scripts
+	w := worker.New(c, workflows.QueueVerification, worker.Options{})
+	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+	all.register(w)
+	require.NoError(t, w.Start())
+	defer w.Stop()
+	t.Run("paths", func(t *testing.T) {
+		for _, r := range recordings {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				r.record(t, c, &all)
+			})
+		}
+	})
+}
+
+// scripts finds the script of a verification, for activities that serve all
+// recordings on the queues of production.
+type scripts struct{ byID sync.Map }
+
+// step calls the script's step of the verification, after its delay.
+func step[In, Out any](all *scripts, name string, id func(In) string, f func(*script) func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		v, ok := all.byID.Load(id(in))
+		if !ok {
+			var zero Out
+			return zero, errTest
+		}
+		s := v.(*script)
+		time.Sleep(s.delay[name])
+		return f(s)(ctx, in)
+	}
+}
+
+func (all *scripts) register(w worker.Worker) {
+	session := func(in activities.SessionInput) string { return in.ID }
+	for name, f := range map[string]any{
+		"Begin": step(all, "Begin", func(in activities.BeginInput) string { return in.ID }, func(s *script) func(context.Context, activities.BeginInput) (activities.BeginResult, error) {
+			return s.Begin
+		}),
+		"OpenSession": step(all, "OpenSession", func(in activities.OpenInput) string { return in.ID }, func(s *script) func(context.Context, activities.OpenInput) (activities.OpenResult, error) {
+			return s.OpenSession
+		}),
+		"PollSession": step(all, "PollSession", session, func(s *script) func(context.Context, activities.SessionInput) (activities.LookResult, error) {
+			return s.PollSession
+		}),
+		"LookAtSession": step(all, "LookAtSession", session, func(s *script) func(context.Context, activities.SessionInput) (activities.LookResult, error) {
+			return s.LookAtSession
+		}),
+		"FetchSession": step(all, "FetchSession", session, func(s *script) func(context.Context, activities.SessionInput) (activities.FetchResult, error) {
+			return s.FetchSession
+		}),
+		"CheckRecords": step(all, "CheckRecords", func(in activities.RecordsInput) string { return in.ID }, func(s *script) func(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
+			return s.CheckRecords
+		}),
+		"Finish": step(all, "Finish", func(in activities.FinishInput) string { return in.ID }, func(s *script) func(context.Context, activities.FinishInput) (struct{}, error) {
+			return func(ctx context.Context, in activities.FinishInput) (struct{}, error) {
+				return struct{}{}, s.Finish(ctx, in)
+			}
+		}),
+	} {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+func (r recording) record(t *testing.T, c client.Client, all *scripts) {
+	s := newScript()
+	s.sessions[1] = session{begun: 100 * time.Millisecond, over: 600 * time.Millisecond, result: passed()}
+	if r.script != nil {
+		r.script(s)
+	}
+	in := input()
+	in.ID = "ver_" + r.name
+	p := &in.Policy
+	p.StartPatience, p.RecordsPatience, p.LastLookPatience, p.RetryWindow, p.ReviewDeadline = 4*time.Second, 6*time.Second, 4*time.Second, 2*time.Second, 4*time.Second
+	if r.policy != nil {
+		r.policy(p)
+	}
+	all.byID.Store(in.ID, s)
+	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID: in.ID, TaskQueue: workflows.QueueVerification, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, workflows.VerificationWorkflow, in)
+	_, err := c.UpdateWithStartWorkflow(t.Context(), client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateName: workflows.UpdateLaunch, UpdateID: workflows.UpdateLaunch, WaitForStage: client.WorkflowUpdateStageAccepted,
+		},
+	})
+	require.NoError(t, err)
+	run, err := start.Get(t.Context())
+	require.NoError(t, err)
+	if r.meddle != nil {
+		r.meddle(t, c, in.ID)
+	}
+	var out workflows.VerificationResult
+	require.NoError(t, run.Get(t.Context(), &out))
+	require.Equal(t, r.outcome, out.Outcome)
+	r.write(t, c, run)
+}
+
+// write keeps the run's history.
+func (r recording) write(t *testing.T, c client.Client, run client.WorkflowRun) {
+	var h historypb.History
+	events := c.GetWorkflowHistory(t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(t, err)
+		h.Events = append(h.Events, e)
+	}
+	raw, err := protojson.Marshal(&h)
+	require.NoError(t, err)
+	host, err := os.Hostname() // stands in the names of sticky queues
+	require.NoError(t, err)
+	var pretty bytes.Buffer
+	require.NoError(t, json.Indent(&pretty, bytes.ReplaceAll(raw, []byte(host), []byte("recorder")), "", " "))
+	require.NoError(t, os.WriteFile(filepath.Join("testdata/histories", r.name+".json"), pretty.Bytes(), 0o644))
+	t.Logf("%s: %d events", r.name, len(h.Events))
+}

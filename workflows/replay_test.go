@@ -1,0 +1,30 @@
+package workflows_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// TestRecordedHistoriesReplay holds a change of the workflow against one
+// recorded run of each path: a change of order would break every verification
+// that is under way, and belongs behind workflow.GetVersion. The histories are
+// recorded by `go test -tags record -run TestRecord$ ./workflows`.
+func TestRecordedHistoriesReplay(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.json")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 20, "a history for each path")
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			r := worker.NewWorkflowReplayer()
+			r.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
+		})
+	}
+}
