@@ -67,14 +67,14 @@ type Check struct {
 }
 
 // NewCheck makes a check whose Retryable follows from its reasons: a failure
-// is retryable when every reason is.
+// is retryable when every reason is; notes say nothing either way.
 func NewCheck(t CheckType, s CheckStatus, codes ...ReasonCode) Check {
 	c := Check{Type: t, Status: s}
 	for _, code := range codes {
 		c.Reasons = append(c.Reasons, ReasonOf(code))
 	}
 	if s == Failed && len(codes) > 0 {
-		c.Retryable = !slices.ContainsFunc(c.Reasons, func(r Reason) bool { return !r.Retryable })
+		c.Retryable = !slices.ContainsFunc(c.Reasons, func(r Reason) bool { return !r.Retryable && r.Code.Class() != Note })
 	}
 	return c
 }
