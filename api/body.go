@@ -31,7 +31,10 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 		return errUnread
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if len(body) == 0 && !op.bodyRequired {
+	if len(body) == 0 {
+		if op.bodyRequired {
+			return errNoBody
+		}
 		return nil
 	}
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {

@@ -41,6 +41,7 @@ var (
 	errMediaType = &fault{status: 415, code: "unsupported_media_type", title: "The body must be application/json."}
 	errTooLarge  = &fault{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
 	errJSON      = &fault{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
+	errNoBody    = &fault{status: 400, code: "malformed_json", title: "The body is missing."}
 	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body names a member twice."}
 	errUnread    = &fault{status: 400, code: "malformed_body", title: "The body could not be read."}
 	// errUnbindable: the schema let it pass and Go's types do not hold it, e.g.

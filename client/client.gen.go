@@ -274,7 +274,7 @@ type Consent struct {
 type FieldError struct {
 	// Code The broken rule.
 	//
-	// Examples: number.check_digit
+	// Examples: id_checksum
 	Code string `json:"code"`
 
 	// Field The member, e.g. subject.id_number; empty for the whole body.
@@ -428,9 +428,10 @@ type StartRequest struct {
 	// Examples: https://shop.example/back
 	ReturnUrl *string `json:"return_url,omitempty"`
 
-	// Subject The person, as they claim to be. Rules for each member, with a code for
-	// each rule, are those of GB 11643, GB/T 35273's neighbours and the card
-	// law; a broken one is 422 and starts nothing.
+	// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+	// the number, the Law on Resident Identity Cards for the dates) and each
+	// rule its code; a broken one is 422 and starts nothing. A card that is
+	// well-formed and expired starts a verification that ends declined.
 	Subject *Subject `json:"subject,omitempty"`
 }
 
@@ -440,9 +441,10 @@ type StartRequest struct {
 // without one.
 type Status string
 
-// Subject The person, as they claim to be. Rules for each member, with a code for
-// each rule, are those of GB 11643, GB/T 35273's neighbours and the card
-// law; a broken one is 422 and starts nothing.
+// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+// the number, the Law on Resident Identity Cards for the dates) and each
+// rule its code; a broken one is 422 and starts nothing. A card that is
+// well-formed and expired starts a verification that ends declined.
 type Subject struct {
 	// IdNumber Eighteen characters with a valid check digit.
 	//
@@ -709,8 +711,8 @@ type ClientInterface interface {
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that the verification is not
-	// `requires_input`.
+	// session, 409 `invalid_state` that no ended session waits for another:
+	// `next_action.type` is not `retry`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -721,8 +723,8 @@ type ClientInterface interface {
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that the verification is not
-	// `requires_input`.
+	// session, 409 `invalid_state` that no ended session waits for another:
+	// `next_action.type` is not `retry`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -890,8 +892,8 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, body
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that the verification is not
-// `requires_input`.
+// session, 409 `invalid_state` that no ended session waits for another:
+// `next_action.type` is not `retry`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -912,8 +914,8 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that the verification is not
-// `requires_input`.
+// session, 409 `invalid_state` that no ended session waits for another:
+// `next_action.type` is not `retry`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1408,8 +1410,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that the verification is not
-	// `requires_input`.
+	// session, 409 `invalid_state` that no ended session waits for another:
+	// `next_action.type` is not `retry`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1420,8 +1422,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that the verification is not
-	// `requires_input`.
+	// session, 409 `invalid_state` that no ended session waits for another:
+	// `next_action.type` is not `retry`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1960,8 +1962,8 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that the verification is not
-// `requires_input`.
+// session, 409 `invalid_state` that no ended session waits for another:
+// `next_action.type` is not `retry`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1978,8 +1980,8 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that the verification is not
-// `requires_input`.
+// session, 409 `invalid_state` that no ended session waits for another:
+// `next_action.type` is not `retry`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

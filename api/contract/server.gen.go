@@ -273,7 +273,7 @@ type Consent struct {
 type FieldError struct {
 	// Code The broken rule.
 	//
-	// Examples: number.check_digit
+	// Examples: id_checksum
 	Code string `json:"code"`
 
 	// Field The member, e.g. subject.id_number; empty for the whole body.
@@ -427,9 +427,10 @@ type StartRequest struct {
 	// Examples: https://shop.example/back
 	ReturnUrl *string `json:"return_url,omitempty"`
 
-	// Subject The person, as they claim to be. Rules for each member, with a code for
-	// each rule, are those of GB 11643, GB/T 35273's neighbours and the card
-	// law; a broken one is 422 and starts nothing.
+	// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+	// the number, the Law on Resident Identity Cards for the dates) and each
+	// rule its code; a broken one is 422 and starts nothing. A card that is
+	// well-formed and expired starts a verification that ends declined.
 	Subject *Subject `json:"subject,omitempty"`
 }
 
@@ -439,9 +440,10 @@ type StartRequest struct {
 // without one.
 type Status string
 
-// Subject The person, as they claim to be. Rules for each member, with a code for
-// each rule, are those of GB 11643, GB/T 35273's neighbours and the card
-// law; a broken one is 422 and starts nothing.
+// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+// the number, the Law on Resident Identity Cards for the dates) and each
+// rule its code; a broken one is 422 and starts nothing. A card that is
+// well-formed and expired starts a verification that ends declined.
 type Subject struct {
 	// IdNumber Eighteen characters with a valid check digit.
 	//

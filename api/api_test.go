@@ -1,0 +1,258 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// The person that every test plants; no answer and no log may hold any of it.
+const (
+	plantedName   = "欧阳测试丁"
+	plantedNumber = "110199199003070017"
+)
+
+const knownID = "ver_aaaabbbbccccddddeeeeffff22"
+
+// fakeVerifications answers what a test says and counts what it is asked.
+type fakeVerifications struct {
+	mu    sync.Mutex
+	calls []string
+
+	validate func(verification.Request) []starter.FieldError
+	start    func(client, key string, req verification.Request) (starter.View, starter.Started, error)
+	read     func(client, id string) (starter.View, error)
+	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
+	retry    func(client, id string, session int) (starter.View, error)
+	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
+	hint     func(id string, session int) (starter.HintResult, error)
+	landing  func(id string) (starter.Landing, error)
+}
+
+func (f *fakeVerifications) note(call string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call)
+}
+
+func (f *fakeVerifications) Validate(req verification.Request) []starter.FieldError {
+	if f.validate == nil {
+		return nil
+	}
+	return f.validate(req)
+}
+
+func (f *fakeVerifications) Start(_ context.Context, client, key string, req verification.Request) (starter.View, starter.Started, error) {
+	f.note("start")
+	return f.start(client, key, req)
+}
+
+func (f *fakeVerifications) Read(_ context.Context, client, id string) (starter.View, error) {
+	f.note("read")
+	return f.read(client, id)
+}
+
+func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int, d time.Duration) (starter.View, error) {
+	f.note("wait")
+	return f.wait(client, id, known, d)
+}
+
+func (f *fakeVerifications) Retry(_ context.Context, client, id string, session int) (starter.View, error) {
+	f.note("retry")
+	return f.retry(client, id, session)
+}
+
+func (f *fakeVerifications) Cancel(_ context.Context, client, id string, reason verification.ReasonCode) (starter.View, error) {
+	f.note("cancel")
+	return f.cancel(client, id, reason)
+}
+
+func (f *fakeVerifications) Hint(_ context.Context, id string, session int) (starter.HintResult, error) {
+	f.note("hint")
+	return f.hint(id, session)
+}
+
+func (f *fakeVerifications) Landing(_ context.Context, id string) (starter.Landing, error) {
+	f.note("landing")
+	return f.landing(id)
+}
+
+// owned answers for the verification of one client only, as the starter does.
+func owned(client string, v starter.View) func(string, string) (starter.View, error) {
+	return func(asking, id string) (starter.View, error) {
+		if asking != client || id != v.ID {
+			return starter.View{}, &starter.Error{Code: starter.NotFound}
+		}
+		return v, nil
+	}
+}
+
+type rig struct {
+	t       *testing.T
+	handler http.Handler
+	fake    *fakeVerifications
+	keys    *sealing.Keys
+	logs    *bytes.Buffer
+	metrics *telemetry.Metrics
+	now     time.Time
+	// API keys: shop may do all, reader reads only, other is another client.
+	shop, reader, other string
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	set, err := sealing.Generate()
+	require.NoError(t, err)
+	keys, err := sealing.Parse(set)
+	require.NoError(t, err)
+	r := &rig{t: t, fake: &fakeVerifications{}, keys: keys, logs: &bytes.Buffer{}, metrics: telemetry.NewMetrics(),
+		now: time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)}
+	var clients []Client
+	add := func(id string, returns []string, scopes ...string) string {
+		key, hash := NewKey()
+		clients = append(clients, Client{ID: id, KeyHashes: []string{hash}, Scopes: scopes, ReturnURLs: returns})
+		return key
+	}
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead)
+	r.reader = add("reader", nil, ScopeRead)
+	r.other = add("other", nil, ScopeWrite, ScopeRead)
+	r.handler, err = New(Deps{
+		Verifications: r.fake, Tickets: keys, Clients: clients, Metrics: r.metrics,
+		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:    func() time.Time { return r.now },
+	})
+	require.NoError(t, err)
+	return r
+}
+
+type call struct {
+	method, path, key, body string
+	header                  map[string]string
+}
+
+func (r *rig) do(c call) *httptest.ResponseRecorder {
+	r.t.Helper()
+	var body io.Reader
+	if c.body != "" {
+		body = strings.NewReader(c.body)
+	}
+	req := httptest.NewRequest(c.method, c.path, body)
+	if c.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	for k, v := range c.header {
+		if v == "" {
+			req.Header.Del(k)
+			continue
+		}
+		req.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	r.nothingPlanted(w)
+	return w
+}
+
+// nothingPlanted holds the promise of every answer and log line.
+func (r *rig) nothingPlanted(w *httptest.ResponseRecorder) {
+	r.t.Helper()
+	var headers strings.Builder
+	require.NoError(r.t, w.Result().Header.Write(&headers))
+	for where, text := range map[string]string{"body": w.Body.String(), "headers": headers.String(), "logs": r.logs.String()} {
+		for _, planted := range []string{plantedName, plantedNumber, plantedNumber[:17]} {
+			require.NotContains(r.t, text, planted, "a planted value is in the %s", where)
+		}
+	}
+}
+
+func (r *rig) post(body string) *httptest.ResponseRecorder {
+	return r.do(call{method: "POST", path: "/v1/verifications", key: r.shop, body: body,
+		header: map[string]string{"Idempotency-Key": "order-17"}})
+}
+
+type problem struct {
+	Type      string `json:"type"`
+	Status    int    `json:"status"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+	Errors    []struct {
+		Field   string `json:"field"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"errors"`
+	CurrentStatus   string   `json:"current_status"`
+	AllowedStatuses []string `json:"allowed_statuses"`
+	CurrentSession  int      `json:"current_session"`
+}
+
+func problemIn(t *testing.T, w *httptest.ResponseRecorder, status int, code string) problem {
+	t.Helper()
+	require.Equal(t, status, w.Code, w.Body.String())
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+	var p problem
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
+	require.Equal(t, code, p.Code)
+	require.Equal(t, status, p.Status)
+	require.Equal(t, "urn:yanzhen:problem:"+code, p.Type)
+	require.Equal(t, w.Header().Get("X-Request-Id"), p.RequestID)
+	require.NotEmpty(t, p.RequestID)
+	return p
+}
+
+func goodBody(extra string) string {
+	return `{"policy":"cn-resident","subject":{"name":"` + plantedName + `","id_number":"` + plantedNumber +
+		`","id_validity":{"from":"20200115","to":"20400115"}}` + extra + `}`
+}
+
+func running() starter.View {
+	created := time.Date(2026, 11, 23, 3, 59, 0, 0, time.UTC)
+	expires := created.Add(10 * time.Minute)
+	return starter.View{
+		ID: knownID, ClientReferenceID: "order-17", Metadata: map[string]string{"branch": "north"},
+		Subject: &starter.MaskedSubject{Name: "欧****", IDNumber: "110*************17"},
+		Link:    "https://vendor.example/page",
+		State: verification.State{
+			Status: verification.RequiresInput, Policy: verification.PolicyRef{Name: "cn-resident", Version: 1},
+			NextAction: &verification.NextAction{Type: verification.ActionRedirect, OpenIn: "wechat", ExpiresAt: &expires},
+			Attempt:    verification.Attempt{Number: 1, Max: 3, Session: 1},
+			LastError:  &verification.LastError{Code: verification.FaceNoMatch, Retryable: true},
+			Checks:     []verification.Check{verification.NewCheck(verification.FaceMatch, verification.Pending)},
+			CreatedAt:  created, UpdatedAt: created, ExpiresAt: &expires, Version: 3,
+		},
+	}
+}
+
+func newRequest(method, path, body, key string) *http.Request {
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	return req
+}
+
+func (r *rig) serve(req *http.Request) *httptest.ResponseRecorder {
+	r.t.Helper()
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	r.nothingPlanted(w)
+	return w
+}

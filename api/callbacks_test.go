@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/starter"
+)
+
+// landingRig answers callbacks for knownID, whose person goes to returnURL.
+func landingRig(t *testing.T, returnURL string) *rig {
+	r := newRig(t)
+	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
+	r.fake.landing = func(string) (starter.Landing, error) {
+		return starter.Landing{Client: "shop", ReturnURL: returnURL}, nil
+	}
+	return r
+}
+
+func (r *rig) ticket(change func(*sealing.Ticket)) string {
+	ticket := sealing.Ticket{Provider: "tencent_eid", Kind: sealing.KindReturn, ID: knownID, Session: 2, Expires: r.now.Add(time.Minute)}
+	if change != nil {
+		change(&ticket)
+	}
+	text, err := r.keys.IssueTicket(ticket)
+	require.NoError(r.t, err)
+	return text
+}
+
+func (r *rig) comeBack(method, path string) *httptest.ResponseRecorder {
+	return r.do(call{method: method, path: path})
+}
+
+func TestABrowserIsSentOnWithTheIDAndNoVerdict(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		r := landingRig(t, "https://shop.example/back?order=17")
+		r.fake.hint = func(id string, session int) (starter.HintResult, error) {
+			require.Equal(t, knownID, id)
+			require.Equal(t, 2, session)
+			return starter.HintSent, nil
+		}
+		w := r.comeBack(method, "/callbacks/tencent_eid/return/"+r.ticket(nil)+"?vendor=junk&name="+plantedNumber)
+		require.Equal(t, 303, w.Code, w.Body.String())
+		require.Equal(t, "https://shop.example/back?order=17&verification_id="+knownID, w.Header().Get("Location"))
+		require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, []string{"hint", "landing"}, r.fake.calls)
+		require.Contains(t, r.metricsText(), `yanzhen_hints_total{provider="tencent_eid",result="sent"} 1`)
+	}
+}
+
+func (r *rig) metricsText() string {
+	w := httptest.NewRecorder()
+	r.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+func TestBadTicketsSayNothingAndSignalNothing(t *testing.T) {
+	foreign := newRig(t).ticket(nil)
+	for name, path := range map[string]func(r *rig) string{
+		"garbage":             func(*rig) string { return "/callbacks/tencent_eid/return/x" },
+		"of another key":      func(*rig) string { return "/callbacks/tencent_eid/return/" + foreign },
+		"cut":                 func(r *rig) string { return "/callbacks/tencent_eid/return/" + r.ticket(nil)[:80] },
+		"padded":              func(r *rig) string { return "/callbacks/tencent_eid/return/" + r.ticket(nil) + "=" },
+		"for another vendor":  func(r *rig) string { return "/callbacks/megvii_faceid/return/" + r.ticket(nil) },
+		"vendor in capitals":  func(r *rig) string { return "/callbacks/Tencent_Eid/return/" + r.ticket(nil) },
+		"return as notify":    func(r *rig) string { return "/callbacks/tencent_eid/notify/" + r.ticket(nil) },
+		"notify as return":    func(r *rig) string { return "/callbacks/tencent_eid/return/" + r.ticket(notify) },
+		"notify, not offered": func(r *rig) string { return "/callbacks/tencent_eid/notify/" + r.ticket(notify) },
+		"another kind":        func(r *rig) string { return "/callbacks/tencent_eid/" + plantedNumber + "/" + r.ticket(nil) },
+		"long":                func(*rig) string { return "/callbacks/tencent_eid/return/" + strings.Repeat("a.", 5000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, method := range []string{"GET", "POST"} {
+				r := landingRig(t, "https://shop.example/back")
+				w := r.comeBack(method, path(r))
+				p := problemIn(t, w, 404, "not_found")
+				require.Empty(t, p.Errors)
+				require.Empty(t, w.Header().Get("Location"))
+				require.Empty(t, r.fake.calls, "nothing may be signalled or read")
+			}
+		})
+	}
+}
+
+func notify(t *sealing.Ticket) { t.Kind = sealing.KindNotify }
+
+func TestAnExpiredTicketSignalsNothingAndStillLeadsBack(t *testing.T) {
+	r := landingRig(t, "https://shop.example/back")
+	w := r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(func(x *sealing.Ticket) { x.Expires = r.now }))
+	require.Equal(t, 303, w.Code)
+	require.Equal(t, []string{"landing"}, r.fake.calls)
+	require.Contains(t, r.metricsText(), `result="expired"`)
+}
+
+func TestAFailingSignalNeverStrandsThePerson(t *testing.T) {
+	r := landingRig(t, "https://shop.example/back")
+	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintFailed, errPlanted{} }
+	require.Equal(t, 303, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)).Code)
+
+	r.fake.landing = func(string) (starter.Landing, error) { return starter.Landing{}, errPlanted{} }
+	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
+}
+
+func requireClosePage(t *testing.T, w *httptest.ResponseRecorder) {
+	t.Helper()
+	require.Equal(t, 200, w.Code)
+	require.Contains(t, w.Header().Get("Content-Type"), "text/html")
+	require.Contains(t, w.Body.String(), "您可以关闭此页面")
+	require.Contains(t, w.Body.String(), "You can close this page")
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-")
+	require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))
+	require.NotContains(t, w.Body.String(), "http", "the page loads nothing from anywhere")
+}
+
+func TestWithoutAReturnURLThePageCanBeClosed(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		r := landingRig(t, "")
+		requireClosePage(t, r.comeBack(method, "/callbacks/tencent_eid/return/"+r.ticket(nil)))
+	}
+}
+
+func TestAReturnURLIsCheckedAgainBeforeTheBrowserGoes(t *testing.T) {
+	r := landingRig(t, "https://no-longer.example/back")
+	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
+	r.fake.landing = func(string) (starter.Landing, error) {
+		return starter.Landing{Client: "gone", ReturnURL: "https://shop.example/back"}, nil
+	}
+	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
+}
+
+func TestTheLogKeepsTicketsToItself(t *testing.T) {
+	r := landingRig(t, "https://shop.example/back")
+	ticket := r.ticket(nil)
+	r.comeBack("GET", "/callbacks/tencent_eid/return/"+ticket+"?q=secret-query")
+	require.NotContains(t, r.logs.String(), ticket[len(ticket)-40:])
+	require.NotContains(t, r.logs.String(), "secret-query")
+	require.NotContains(t, r.logs.String(), "tencent_eid/return")
+	require.Contains(t, r.logs.String(), `"route":"/callbacks/:provider/:kind/:ticket"`)
+}
+
+// Whatever stands in a callback's path, it is refused, or it was ours.
+func FuzzCallbackPath(f *testing.F) {
+	f.Add("tencent_eid", "return", "a.b.c.d.e")
+	f.Add("tencent_eid", "return", "eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA")
+	f.Add("..", "%2e", "%00")
+	f.Fuzz(func(t *testing.T, provider, kind, ticket string) {
+		r := landingRig(t, "https://shop.example/back")
+		req := httptest.NewRequest("GET", "/", nil)
+		req.URL.Path = "/callbacks/" + provider + "/" + kind + "/" + ticket
+		w := httptest.NewRecorder()
+		r.handler.ServeHTTP(w, req.WithContext(context.Background()))
+		require.GreaterOrEqual(t, w.Code, 400)
+		require.Less(t, w.Code, 500)
+		require.Empty(t, r.fake.calls)
+	})
+}

@@ -1,0 +1,270 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		started  starter.Started
+		status   int
+		replayed string
+	}{
+		{"fresh", starter.Started{}, 201, ""},
+		{"slow vendor", starter.Started{Accepted: true}, 202, ""},
+		{"replay", starter.Started{Replayed: true}, 200, "true"},
+		{"replay, still slow", starter.Started{Replayed: true, Accepted: true}, 202, "true"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			r.fake.start = func(client, key string, req verification.Request) (starter.View, starter.Started, error) {
+				require.Equal(t, "shop", client)
+				require.Equal(t, "order-17", key)
+				require.Equal(t, verification.Request{
+					Policy: "cn-resident",
+					Subject: &verification.Subject{Name: plantedName, IDNumber: plantedNumber,
+						IDValidity: verification.Validity{From: "20200115", To: "20400115"}},
+					ReturnURL: "https://shop.example/back?x=1", ClientReferenceID: "order-17", Metadata: map[string]string{"branch": "north"},
+					Consents: []verification.Consent{{Purpose: "face", GivenAt: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)}},
+				}, req)
+				return running(), tc.started, nil
+			}
+			w := r.post(goodBody(`,"return_url":"https://shop.example/back?x=1","client_reference_id":"order-17",
+				"metadata":{"branch":"north"},"consents":[{"purpose":"face","given_at":"2026-11-23T00:00:00+08:00"}]`))
+			require.Equal(t, tc.status, w.Code, w.Body.String())
+			require.Equal(t, "/v1/verifications/"+knownID, w.Header().Get("Location"))
+			require.Equal(t, tc.replayed, w.Header().Get("Idempotent-Replayed"))
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+			require.JSONEq(t, `{"id":"`+knownID+`","status":"requires_input","decision":null,"outcome":null,
+				"policy":{"name":"cn-resident","version":1},"client_reference_id":"order-17","metadata":{"branch":"north"},
+				"subject":{"name":"欧****","id_number":"110*************17"},
+				"next_action":{"type":"redirect","url":"https://vendor.example/page","open_in":"wechat","expires_at":"2026-11-23T04:09:00Z"},
+				"attempt":{"number":1,"max":3,"session":1},
+				"last_error":{"code":"face.no_match","retryable":true,"message":"Your face did not match. Please try again in good light."},
+				"checks":[{"type":"face_match","status":"pending","reasons":[],"retryable":false}],
+				"review_reasons":[],"verdict":null,"created_at":"2026-11-23T03:59:00Z","updated_at":"2026-11-23T03:59:00Z",
+				"expires_at":"2026-11-23T04:09:00Z"}`, w.Body.String())
+		})
+	}
+}
+
+func TestAnEndedVerificationShowsItsVerdict(t *testing.T) {
+	r := newRig(t)
+	v := running()
+	v.Status, v.Decision, v.NextAction, v.Link, v.LastError, v.ExpiresAt = verification.Completed, verification.Declined, nil, "", nil, nil
+	at := v.CreatedAt
+	v.Checks = []verification.Check{{Type: verification.IdentityRecords, Status: verification.Failed, Provider: "acedata", ProviderCode: "-1",
+		Billable: verification.BillableYes, CompletedAt: &at, Reasons: []verification.Reason{verification.ReasonOf(verification.IdentityMismatch)}}}
+	v.Verdict = &verification.Verdict{Version: 1, Decision: verification.Declined, DecidedBy: verification.ByPolicy,
+		Policy: v.Policy, Reasons: v.Checks[0].Reasons, DecidedAt: at}
+	r.fake.read = owned("shop", v)
+	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop})
+	require.Equal(t, 200, w.Code)
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.Equal(t, "declined", got["outcome"])
+	require.Equal(t, "declined", got["decision"])
+	require.Nil(t, got["next_action"])
+	verdict, err := json.Marshal(got["verdict"])
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version":1,"decision":"declined","decided_by":"policy","policy":{"name":"cn-resident","version":1},
+		"reasons":[{"code":"identity.mismatch","retryable":false}],"decided_at":"2026-11-23T03:59:00Z"}`, string(verdict))
+}
+
+func TestReadWaitsAsItIsAsked(t *testing.T) {
+	for _, tc := range []struct {
+		query, match string
+		known        int
+		wait         time.Duration
+	}{
+		{"?wait=30s", "", starter.Unknown, 30 * time.Second},
+		{"?wait=60s", `"v2"`, 2, time.Minute},
+		{"?wait=5s", `W/"v2"`, 2, 5 * time.Second},
+		{"?wait=5s", `"other"`, starter.Unknown, 5 * time.Second},
+	} {
+		r := newRig(t)
+		r.fake.wait = func(client, id string, known int, d time.Duration) (starter.View, error) {
+			require.Equal(t, tc.known, known)
+			require.Equal(t, tc.wait, d)
+			return owned("shop", running())(client, id)
+		}
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID + tc.query, key: r.shop, header: map[string]string{"If-None-Match": tc.match}})
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, `"v3"`, w.Header().Get("ETag"))
+	}
+	for _, query := range []string{"?wait=61s", "?wait=-1s", "?wait=5", "?wait=1m", "?wait=05s", "?wait=" + plantedNumber, "?wait=1s&wait=2s"} {
+		r := newRig(t)
+		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications/" + knownID + query, key: r.shop}), 422, "invalid_request")
+		require.Empty(t, r.fake.calls)
+		if query != "?wait=1s&wait=2s" {
+			require.Equal(t, "wait", p.Errors[0].Field)
+		}
+	}
+}
+
+func TestAnUnchangedVerificationIs304(t *testing.T) {
+	r := newRig(t)
+	r.fake.read = owned("shop", running())
+	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
+	require.Equal(t, 304, w.Code)
+	require.Empty(t, w.Body.String())
+
+	partial := running()
+	partial.Partial = true
+	r.fake.read = owned("shop", partial)
+	w = r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
+	require.Equal(t, 200, w.Code, "what no worker confirmed is never called unchanged")
+	require.Empty(t, w.Header().Get("ETag"))
+}
+
+func TestRetryAndCancelPassOnWhatTheyAreAsked(t *testing.T) {
+	r := newRig(t)
+	r.fake.retry = func(client, id string, session int) (starter.View, error) {
+		require.Equal(t, 2, session)
+		return owned("shop", running())(client, id)
+	}
+	require.Equal(t, 200, r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: `{"session":2}`}).Code)
+
+	r.fake.cancel = func(client, id string, reason verification.ReasonCode) (starter.View, error) {
+		require.Equal(t, verification.CanceledByCaller, reason)
+		return owned("shop", running())(client, id)
+	}
+	for _, body := range []string{"", "{}", `{"reason":"canceled.by_caller"}`} {
+		w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/cancel", key: r.shop, body: body})
+		require.Equal(t, 200, w.Code, w.Body.String())
+	}
+}
+
+func TestConflictsNameWhatWouldHaveBeenPossible(t *testing.T) {
+	r := newRig(t)
+	r.fake.retry = func(string, string, int) (starter.View, error) {
+		return starter.View{}, &starter.Error{Code: starter.SessionReplaced, Session: 4, Status: verification.RequiresInput}
+	}
+	p := problemIn(t, r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: `{"session":2}`}), 409, "session_replaced")
+	require.Equal(t, 4, p.CurrentSession)
+
+	r.fake.retry = func(string, string, int) (starter.View, error) {
+		return starter.View{}, &starter.Error{Code: starter.InvalidState, Status: verification.Completed, Allowed: []verification.Status{verification.RequiresInput}}
+	}
+	p = problemIn(t, r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: `{"session":2}`}), 409, "invalid_state")
+	require.Equal(t, "completed", p.CurrentStatus)
+	require.Equal(t, []string{"requires_input"}, p.AllowedStatuses)
+}
+
+// Every operation that names a verification, as another client would call it.
+func operationsOn(id string) map[string]call {
+	return map[string]call{
+		"read":   {method: "GET", path: "/v1/verifications/" + id},
+		"wait":   {method: "GET", path: "/v1/verifications/" + id + "?wait=1s"},
+		"retry":  {method: "POST", path: "/v1/verifications/" + id + "/retry", body: `{"session":1}`},
+		"cancel": {method: "POST", path: "/v1/verifications/" + id + "/cancel", body: `{}`},
+	}
+}
+
+func TestAnotherClientsVerificationIsNotFoundOnEveryOperation(t *testing.T) {
+	for name, c := range operationsOn(knownID) {
+		t.Run(name, func(t *testing.T) {
+			answer := func(key, id string) *httptest.ResponseRecorder {
+				r := newRig(t)
+				mine := owned("shop", running())
+				r.fake.read = mine
+				r.fake.wait = func(client, id string, _ int, _ time.Duration) (starter.View, error) { return mine(client, id) }
+				r.fake.retry = func(client, id string, _ int) (starter.View, error) { return mine(client, id) }
+				r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
+				c := c
+				c.key = map[string]string{"shop": r.shop, "other": r.other}[key]
+				c.path = strings.Replace(c.path, knownID, id, 1)
+				return r.do(c)
+			}
+			require.Equal(t, 200, answer("shop", knownID).Code)
+			foreign := problemIn(t, answer("other", knownID), 404, "not_found")
+			unknown := problemIn(t, answer("other", "ver_zzzz"), 404, "not_found")
+			foreign.RequestID, unknown.RequestID = "", ""
+			require.Equal(t, unknown, foreign, "a foreign id must look like an unknown one")
+		})
+	}
+}
+
+func TestScopesAreKept(t *testing.T) {
+	for name, c := range operationsOn(knownID) {
+		r := newRig(t)
+		r.fake.read = owned("reader", running())
+		r.fake.wait = func(client, id string, _ int, _ time.Duration) (starter.View, error) {
+			return owned("reader", running())(client, id)
+		}
+		c.key = r.reader
+		w := r.do(c)
+		if name == "read" || name == "wait" {
+			require.Equal(t, 200, w.Code)
+			continue
+		}
+		problemIn(t, w, 403, "insufficient_scope")
+		require.Contains(t, w.Header().Get("WWW-Authenticate"), ScopeWrite)
+		require.Empty(t, r.fake.calls)
+	}
+}
+
+func TestFaultsOfTheStarterBecomeProblems(t *testing.T) {
+	for _, tc := range []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{&starter.Error{Code: starter.IdempotencyKeyReused}, 422, "idempotency_key_reused"},
+		{&starter.Error{Code: starter.Redacted}, 410, "redacted"},
+		{&starter.Error{Code: starter.EngineUnavailable, Op: "start the run"}, 503, "engine_unavailable"},
+		{&starter.Error{Code: starter.Internal, Op: "x", Err: errPlanted{}}, 500, "internal_error"},
+		{errPlanted{}, 500, "internal_error"},
+	} {
+		r := newRig(t)
+		r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+			return starter.View{}, starter.Started{}, tc.err
+		}
+		w := r.post(goodBody(""))
+		problemIn(t, w, tc.status, tc.code)
+		if tc.status == 503 {
+			require.Contains(t, w.Body.String(), "may still take effect")
+			require.NotEmpty(t, w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+// errPlanted is an error whose text quotes the person, as drivers' may.
+type errPlanted struct{}
+
+func (errPlanted) Error() string { return "near " + plantedNumber + plantedName }
+
+func TestAPanicTellsNothing(t *testing.T) {
+	r := newRig(t)
+	r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+		panic("about " + plantedName + plantedNumber)
+	}
+	problemIn(t, r.post(goodBody("")), 500, "internal_error")
+	require.Contains(t, r.logs.String(), `"panic"`)
+	require.Contains(t, r.logs.String(), "TestAPanicTellsNothing", "the log says where")
+}
+
+func TestLogsNameTheRouteAndNeverThePath(t *testing.T) {
+	r := newRig(t)
+	r.fake.read = owned("shop", running())
+	r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "?secret=query", key: r.shop})
+	logs := r.logs.String()
+	require.Contains(t, logs, `"route":"/v1/verifications/:id"`)
+	require.Contains(t, logs, `"client":"shop"`)
+	require.NotContains(t, logs, knownID)
+	require.NotContains(t, logs, "secret")
+	require.NotContains(t, logs, r.shop)
+
+	r.do(call{method: "GET", path: "/" + plantedName + "/" + plantedNumber})
+	require.Contains(t, r.logs.String(), `"route":"unmatched"`)
+}
