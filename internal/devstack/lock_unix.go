@@ -41,3 +41,23 @@ func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), 
 		}
 	}
 }
+
+// ErrHeld: another process holds the file.
+var ErrHeld = errors.New("held by another process")
+
+// Hold takes a lock file without waiting. It is held until released or until
+// this process ends, however it ends.
+func Hold(path string) (release func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrHeld
+		}
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}

@@ -1,0 +1,162 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/client"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+)
+
+// caller speaks with an API as an onboarding service does.
+type caller struct {
+	base    string
+	sandbox string // the local stack's stand-in, if it is the local stack
+	ui      string // the local stack's Temporal UI, likewise
+	api     *client.ClientWithResponses
+}
+
+// callerFlags are those of every command that talks to an API.
+type callerFlags struct{ api, key, data string }
+
+func (f *callerFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.api, "api", "", "the API's address (YANZHEN_API; else the running `yanzhen dev`)")
+	c.Flags().StringVar(&f.key, "key", "", "the API key (YANZHEN_API_KEY; else that of the running `yanzhen dev`)")
+	c.Flags().StringVar(&f.data, "data", "", "the data folder of `yanzhen dev`")
+}
+
+// caller takes address and key from the flags, else the environment, else the
+// local stack's state file.
+func (f callerFlags) caller() (*caller, error) {
+	cfg, err := config.Load(os.Environ(), config.Needs{})
+	if err != nil {
+		return nil, err
+	}
+	state, found := readState(dataDir(f.data))
+	api, key := first(f.api, cfg.Caller.API), first(f.key, cfg.Caller.APIKey)
+	local := found && (api == "" || strings.TrimRight(api, "/") == state.API)
+	if local {
+		api, key = state.API, first(key, state.APIKey)
+	}
+	switch {
+	case api == "":
+		return nil, exit(exitUsage, "no API to talk to: start `yanzhen dev` in another terminal, or set --api and --key")
+	case key == "":
+		return nil, exit(exitUsage, "no API key: set --key or YANZHEN_API_KEY")
+	}
+	c, err := newCaller(api, key)
+	if err == nil && local {
+		c.sandbox, c.ui = state.Sandbox, state.TemporalUI
+	}
+	return c, err
+}
+
+func newCaller(api, key string) (*caller, error) {
+	base := strings.TrimRight(api, "/")
+	// A waiting read takes up to waitEach.
+	c, err := client.NewKeyedClient(base, key, client.WithHTTPClient(&http.Client{Timeout: waitEach + 15*time.Second}))
+	if err != nil {
+		return nil, exit(exitUsage, "the API's address: %w", err)
+	}
+	return &caller{base: base, api: c}, nil
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// waitEach is how long one read waits for a change.
+const waitEach = 20 * time.Second
+
+// errBusy: the API could not answer now; the same call may work later.
+var errBusy = errors.New("the API could not answer")
+
+func (c *caller) start(ctx context.Context, key string, body client.StartRequest) (*client.Verification, error) {
+	r, err := c.api.StartVerificationWithResponse(ctx, &client.StartVerificationParams{IdempotencyKey: key}, body)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	for _, v := range []*client.Verification{r.JSON201, r.JSON202, r.JSON200} {
+		if v != nil {
+			return v, nil
+		}
+	}
+	return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+}
+
+// read returns the verification as it is once it is another than the tag says;
+// nil when nothing changed in the time.
+func (c *caller) read(ctx context.Context, id, tag string, wait time.Duration) (v *client.Verification, newTag string, err error) {
+	p := &client.GetVerificationParams{}
+	if wait > 0 {
+		text := fmt.Sprintf("%ds", int(wait.Seconds()))
+		p.Wait = &text
+	}
+	if tag != "" {
+		p.IfNoneMatch = &tag
+	}
+	r, err := c.api.GetVerificationWithResponse(ctx, id, p)
+	if err != nil {
+		return nil, tag, c.unreachable(err)
+	}
+	switch {
+	case r.StatusCode() == http.StatusNotModified:
+		return nil, tag, nil
+	case r.JSON200 != nil:
+		return r.JSON200, r.HTTPResponse.Header.Get("ETag"), nil
+	}
+	return nil, tag, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+}
+
+func (c *caller) retry(ctx context.Context, id string, session int) error {
+	r, err := c.api.RetryVerificationWithResponse(ctx, id, client.RetryRequest{Session: session})
+	if err != nil {
+		return c.unreachable(err)
+	}
+	if r.JSON200 != nil {
+		return nil
+	}
+	return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+}
+
+func (c *caller) unreachable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return exit(exitNoReply, "no answer from %s: %w", c.base, errors.Join(errBusy, unwrapURL(err)))
+}
+
+// refusal puts a problem document into words.
+func refusal(status int, p *client.Problem) error {
+	if p == nil {
+		if status >= 500 {
+			return exit(exitNoReply, "%w (HTTP %d)", errBusy, status)
+		}
+		return exit(exitRefused, "the API answered HTTP %d without a problem document", status)
+	}
+	text := fmt.Sprintf("%s (%s, HTTP %d)", p.Title, p.Code, status)
+	if p.Detail != nil && *p.Detail != "" {
+		text += ": " + *p.Detail
+	}
+	if p.Errors != nil {
+		for _, e := range *p.Errors {
+			text += fmt.Sprintf("\n  %s: %s (%s)", e.Field, e.Message, e.Code)
+		}
+	}
+	if status >= 500 {
+		return exit(exitNoReply, "%w: %s", errBusy, text)
+	}
+	return exit(exitRefused, "the API refused: %s", text)
+}

@@ -1,0 +1,177 @@
+package cmd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"text/template"
+
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
+)
+
+// devState is what other commands learn of the running local stack. It holds
+// a key, so it is for its owner only.
+type devState struct {
+	API        string `json:"api"`
+	APIKey     string `json:"api_key"`
+	Ops        string `json:"ops"`
+	Sandbox    string `json:"sandbox"`
+	Temporal   string `json:"temporal"`
+	TemporalUI string `json:"temporal_ui,omitempty"`
+}
+
+// dataDir is where the local stack keeps everything: the user's cache folder,
+// so that start and status find it from anywhere.
+func dataDir(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ".yanzhen"
+	}
+	return filepath.Join(cache, "yanzhen", "dev")
+}
+
+func statePath(dir string) string { return filepath.Join(dir, "dev.json") }
+
+func readState(dir string) (devState, bool) {
+	var s devState
+	text, err := os.ReadFile(statePath(dir))
+	if err != nil || json.Unmarshal(text, &s) != nil {
+		return devState{}, false
+	}
+	return s, true
+}
+
+func (s devState) write(dir string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writePrivate(statePath(dir), append(text, '\n'))
+}
+
+// writePrivate replaces a file in one step, readable by its owner only.
+func writePrivate(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// devPorts are tried first; a taken one is replaced by a free one.
+type devPorts struct{ api, ops, sandbox, temporal, ui int }
+
+var usualPorts = devPorts{api: 8080, ops: 9090, sandbox: 8090, temporal: 7233, ui: 8233}
+
+// listenLocal listens on the port of loopback, or says that it is taken and
+// takes a free one.
+func listenLocal(port int, what string, out io.Writer) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err == nil {
+		return l, nil
+	}
+	l, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("no free port for %s: %w", what, err)
+	}
+	fmt.Fprintf(out, "Port %d is taken: %s uses %d instead.\n", port, what, l.Addr().(*net.TCPAddr).Port)
+	return l, nil
+}
+
+// freeLocal is listenLocal for a port that a child process will listen on.
+func freeLocal(port int, what string, out io.Writer) (int, error) {
+	l, err := listenLocal(port, what, out)
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// devCatalogue is the local stack's configuration file. Its policies wait
+// seconds where production waits hours, so that every ending can be seen.
+var devCatalogue = template.Must(template.New("").Parse(`# Written by yanzhen dev at each start; changes here are lost.
+clients:
+  - id: dev
+    key_hashes: ["{{.KeyHash}}"]
+    scopes: ["verifications:read", "verifications:write"]
+    return_urls: ["{{.Sandbox}}/", "http://localhost:3000/"]
+policies:
+  - name: cn-resident
+    version: 2
+    start_patience: 10s
+    records_patience: 10s
+    last_look_patience: 10s
+    retry_window: 20s
+    review_deadline: 60s
+`))
+
+// The sample key pair of GB/T 32918.5-2017, annex A: public, and therefore for
+// stand-ins only.
+const (
+	sampleSM2Private = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
+	sampleSM2Public  = "04" +
+		"09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020" +
+		"ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+)
+
+// prepare makes the data folder's keys and files, and returns the state to be
+// written and the settings with which the stack runs: the same that a real
+// installation has, pointed at the stand-ins.
+func prepare(dir string, s devState) (devState, *config.Config, error) {
+	old, _ := readState(dir)
+	s.APIKey = old.APIKey
+	if s.APIKey == "" {
+		s.APIKey, _ = api.NewKey()
+	}
+	keys := filepath.Join(dir, "keys.json")
+	if _, err := os.Stat(keys); errors.Is(err, os.ErrNotExist) {
+		if err := makeKeys(keys, io.Discard); err != nil {
+			return s, nil, err
+		}
+	}
+	catalogue := filepath.Join(dir, "yanzhen.yaml")
+	f, err := os.OpenFile(catalogue, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return s, nil, err
+	}
+	err = devCatalogue.Execute(f, map[string]string{"KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox})
+	if err := errors.Join(err, f.Close()); err != nil {
+		return s, nil, err
+	}
+	standIns := trimScheme(s.Sandbox)
+	cfg, err := config.Load([]string{
+		"YANZHEN_CONFIG=" + catalogue,
+		"YANZHEN_KEYS=" + keys,
+		"YANZHEN_STORE=sqlite:" + filepath.Join(dir, "yanzhen.db"),
+		"YANZHEN_PUBLIC_URL=" + s.API,
+		"YANZHEN_API_LISTEN=" + trimScheme(s.API),
+		"YANZHEN_OPS_LISTEN=" + trimScheme(s.Ops),
+		"YANZHEN_LOG_LEVEL=" + first(os.Getenv("YANZHEN_LOG_LEVEL"), "info"),
+		"YANZHEN_LOG_FORMAT=text",
+		"YANZHEN_TENCENT_SCHEME=http",
+		"YANZHEN_TENCENT_ENDPOINT=" + standIns + "/tencent",
+		"YANZHEN_TENCENT_SECRET_ID=" + sandbox.DefaultSecretID,
+		"YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
+		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
+		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + sampleSM2Private,
+		"YANZHEN_ACEDATA_BASE_URL=" + s.Sandbox + "/acedata",
+		"YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
+	}, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients})
+	return s, cfg, err
+}

@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every command.
+const (
+	exitFault   = 1 // a fault of the configuration or of this machine
+	exitUsage   = 2 // a wrong flag or argument
+	exitRefused = 3 // the API refused the request
+	exitNoReply = 4 // the API was not reached or could not answer
+	exitTooLong = 5 // --timeout was over before the end
+)
+
+// stopWithin bounds an orderly stop: longer than a worker waits for its
+// running activities, shorter than a container's grace period.
+const stopWithin = 25 * time.Second
+
+// exitError carries an exit code beside the error that is printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func exit(code int, format string, args ...any) error {
+	return &exitError{code, fmt.Errorf(format, args...)}
+}
+
+// Main runs the command line and returns the exit code. SIGINT and SIGTERM
+// ask for an orderly stop; a second one ends the process at once.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // the next signal has its default effect
+	}()
+	root := Root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "yanzhen: %v\n", err)
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	return exitFault
+}
+
+// Root is the command `yanzhen` with all its subcommands.
+func Root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "yanzhen",
+		Short: "Verify that a person is who a Chinese identity document says they are",
+		Long: `yanzhen (验真) verifies holders of Chinese identity documents: a face session
+at a vendor, name, number and validity dates against the authority's records,
+one verdict, each verification a durable Temporal workflow.
+
+Begin with "yanzhen dev": the whole stack on this machine with stand-in vendors.
+
+Exit codes: 0 done · 1 a fault of the configuration or this machine · 2 a wrong
+flag or argument · 3 the API refused · 4 the API did not answer · 5 --timeout
+was over.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.AddCommand(
+		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(),
+		setupCommand(), configCommand(), versionCommand(), temporalCommand(),
+	)
+	return root
+}
+
+// noArgs refuses arguments as wrong usage.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return exit(exitUsage, "unexpected argument %q", args[0])
+	}
+	return nil
+}

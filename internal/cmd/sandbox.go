@@ -1,0 +1,52 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+)
+
+func sandboxCommand() *cobra.Command {
+	var addr, public string
+	c := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Serve the stand-in vendors: Tencent's E证通 with its page, AceData's records",
+		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
+
+  YANZHEN_TENCENT_SCHEME=http YANZHEN_TENCENT_ENDPOINT=127.0.0.1:8090/tencent
+  YANZHEN_TENCENT_SECRET_ID=` + sandbox.DefaultSecretID + `
+  YANZHEN_TENCENT_SECRET_KEY=` + sandbox.DefaultSecretKey + `
+  YANZHEN_TENCENT_MERCHANT_ID=` + sandbox.DefaultMerchantID + `
+  YANZHEN_ACEDATA_BASE_URL=http://127.0.0.1:8090/acedata
+  YANZHEN_ACEDATA_TOKEN=` + sandbox.DefaultAceDataToken + `
+
+Nothing is kept: a restart forgets sessions, people and the ledger.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := config.Load(os.Environ(), config.Needs{})
+			if err != nil {
+				return err
+			}
+			log, err := telemetry.NewLogger(c.ErrOrStderr(), cfg.LogLevel.String(), cfg.LogFormat)
+			if err != nil {
+				return err
+			}
+			l, err := listen(addr, "--listen")
+			if err != nil {
+				return err
+			}
+			sc := sandbox.DefaultConfig()
+			sc.PublicURL, sc.Logger = public, log
+			fmt.Fprintf(c.OutOrStdout(), "The stand-in vendors serve on http://%s; calls and charges: http://%s/sandbox/ledger\n", l.Addr(), l.Addr())
+			return serve(c.Context(), l, sandbox.New(sc).Handler(), log)
+		},
+	}
+	c.Flags().StringVar(&addr, "listen", "127.0.0.1:8090", "where to serve")
+	c.Flags().StringVar(&public, "public-url", "", "their address as browsers reach it, if it is another one")
+	return c
+}
