@@ -52,22 +52,28 @@ func Migrate(ctx context.Context, dsn string) (err error) {
 	if err != nil {
 		return err
 	}
-	if have >= want {
-		return schemaFault(have, want)
+	for have < want {
+		failed := p.up(ctx)
+		if failed == nil {
+			return nil
+		}
+		// SQLite knows no lock around all migrations: when another process was
+		// faster with one of them, go on after it.
+		before := have
+		if have, _, err = p.version(ctx); err != nil || have == before {
+			return fmt.Errorf("store: migrate: %w", failed)
+		}
 	}
+	return schemaFault(have, want)
+}
+
+func (p pools) up(ctx context.Context) error {
 	migrator, err := p.migrator()
 	if err != nil {
 		return err
 	}
-	if _, err := migrator.Up(ctx); err != nil {
-		// SQLite knows no lock around all migrations: another process may have
-		// been faster.
-		if have, want, verr := p.version(ctx); verr == nil && have == want {
-			return nil
-		}
-		return fmt.Errorf("store: migrate: %w", err)
-	}
-	return nil
+	_, err = migrator.Up(ctx)
+	return err
 }
 
 // Version returns the version of the database's schema, 0 without one, and the
@@ -95,20 +101,20 @@ func schemaFault(have, want int64) error {
 func (p pools) migrator() (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, p.dialect.migrations)
 	if err != nil {
-		return nil, fmt.Errorf("store: migrations: %w", err)
+		return nil, fmt.Errorf("the embedded migrations: %w", err)
 	}
 	options := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true)}
 	if p.dialect.goose == goose.DialectPostgres {
 		// Once a second, for five minutes: every replica may run the set-up.
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {
-			return nil, fmt.Errorf("store: migrations' lock: %w", err)
+			return nil, fmt.Errorf("their lock: %w", err)
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
 	migrator, err := goose.NewProvider(p.dialect.goose, p.write, files, options...)
 	if err != nil {
-		return nil, fmt.Errorf("store: migrations: %w", err)
+		return nil, fmt.Errorf("the embedded migrations: %w", err)
 	}
 	return migrator, nil
 }
