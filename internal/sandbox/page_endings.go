@@ -35,7 +35,7 @@ var endingGroups = []endingGroup{
 		{Outcome: "2007", ZH: "库中无照片", EN: "No reference photo", Detail: "2007"},
 	}},
 	{"fault", "系统与网络", "System and network", "calm", []endingButton{
-		{Outcome: "1001", ZH: "引擎超时", EN: "Vendor fault", Detail: "1001"},
+		{Outcome: "1001", ZH: "服务故障", EN: "Vendor fault", Detail: "1001"},
 		{Outcome: "16", ZH: "超过次数上限", EN: "Vendor limit", Detail: "16"},
 		{Outcome: "1008", ZH: "网络不稳定", EN: "Network unstable", Detail: "1008"},
 	}},
