@@ -37,7 +37,7 @@ func parseForced(text string) (forcedOutcome, error) {
 	if after, isSlow := strings.CutPrefix(f.word, "slow:"); isSlow {
 		d, err := time.ParseDuration(after)
 		if err != nil || d <= 0 {
-			return f, errors.New("no such duration after slow:")
+			return f, errors.New("slow: needs a duration behind it")
 		}
 		f.word, f.delay = "slow", d
 	}

@@ -116,6 +116,7 @@ func (s *Sandbox) strike(ctx context.Context, f Fault, c *call, process func(*ca
 		if !pause(ctx, time.Duration(f.DelayMS)*time.Millisecond) {
 			return answer{outcome: "fault:" + FaultDelay, drop: true}
 		}
+		c.now = s.cfg.Clock() // processed when it gets there, not when it set out
 		return process(c)
 	}
 	a := answer{status: http.StatusOK}

@@ -31,7 +31,9 @@ func parseSM2PublicKey(text string) (*ecdsa.PublicKey, error) {
 	if err != nil || len(raw) != 65 || raw[0] != 4 {
 		return nil, errors.New("must be hex of 04||X||Y, 65 bytes")
 	}
+	//lint:ignore SA1019 ecdsa.ParseUncompressedPublicKey knows the NIST curves only
 	key := &ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(raw[1:33]), Y: new(big.Int).SetBytes(raw[33:])}
+	//lint:ignore SA1019 as above
 	if !key.IsOnCurve(key.X, key.Y) {
 		return nil, errors.New("is not a point of the SM2 curve")
 	}

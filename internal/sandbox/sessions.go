@@ -169,7 +169,7 @@ func (s *Sandbox) end(token, outcome string) (session, error) {
 			}
 			return nil
 		case OutcomeTimeout, OutcomeTimeoutBack:
-			if !open {
+			if one.status == StatusFinished {
 				return ErrState
 			}
 			one.status = StatusTimeout
