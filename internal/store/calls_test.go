@@ -128,6 +128,7 @@ func TestOf50ConcurrentCallsForOneNumberThreeAreLetThrough(t *testing.T) {
 			r.ID = fmt.Sprintf("ver_%02d", i)
 			inserted(t, stores[0], r)
 		}
+		warm(t, stores...)
 		var through, capped atomic.Int32
 		each(50, func(i int) {
 			_, err := stores[i%2].IntendCall(t.Context(),

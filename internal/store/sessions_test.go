@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,20 +108,25 @@ func TestTheEndErasesEverySessionForGood(t *testing.T) {
 func TestAnEndAndAnOpeningThatMeetLeaveNoLink(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
-		inserted(t, s, row())
-		each(20, func(i int) {
-			var err error
-			if i == 7 {
-				err = s.Finish(t.Context(), id, ended(5))
-			} else {
-				err = s.OpenSession(t.Context(), store.Session{VerificationID: id, Number: 1 + i%4, Link: link, Handle: []byte(token)})
-			}
-			if err != nil {
-				t.Errorf("%d: %v", i, err)
-			}
-		})
-		_, err := s.LatestSession(t.Context(), id)
-		require.ErrorIs(t, err, store.ErrNotFound)
+		warm(t, s)
+		for round := range 25 {
+			r := row()
+			r.ID = fmt.Sprintf("ver_%02d", round)
+			inserted(t, s, r)
+			each(6, func(i int) {
+				var err error
+				if i == 0 {
+					err = s.Finish(t.Context(), r.ID, ended(5))
+				} else {
+					err = s.OpenSession(t.Context(), store.Session{VerificationID: r.ID, Number: i, Link: link, Handle: []byte(token)})
+				}
+				if err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			})
+			_, err := s.LatestSession(t.Context(), r.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+		}
 	})
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
 	"sync"
@@ -18,16 +18,19 @@ import (
 // use in place of one of our own.
 const EnvPostgres = "YANZHEN_TEST_POSTGRES"
 
-var server = sync.OnceValues(func() (*url.URL, error) {
-	if dsn := os.Getenv(EnvPostgres); dsn != "" {
-		u, err := url.Parse(dsn)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("%s is no postgres:// URL", EnvPostgres) // it may hold a password
-		}
-		return u, nil
+var server = sync.OnceValues(findServer)
+
+func findServer() (*url.URL, error) {
+	dsn := os.Getenv(EnvPostgres)
+	if dsn == "" {
+		return startServer()
 	}
-	return startServer()
-})
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" {
+		return nil, errors.New(EnvPostgres + " is no postgres:// URL") // it may hold a password
+	}
+	return u, nil
+}
 
 // Postgres returns the dsn of a fresh, empty database, dropped when the test
 // ends. Its server is started once for the test process and ends with it,

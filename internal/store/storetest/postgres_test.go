@@ -79,6 +79,23 @@ func TestTheServerAndItsFilesGoWhenTheTestProcessIsKilled(t *testing.T) {
 	require.Error(t, err, "the server is still there")
 }
 
+func TestAMachineWithoutPostgreSQLIsToldWhatToInstall(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := findBin(t.TempDir() + "/*/bin")
+	require.ErrorContains(t, err, "apt-get install postgresql")
+}
+
+func TestANamedServerIsUsedInPlaceOfOurOwn(t *testing.T) {
+	t.Setenv(EnvPostgres, "postgres://u:pa55word@db.example:5433/x")
+	u, err := findServer()
+	require.NoError(t, err)
+	require.Equal(t, os.Getenv(EnvPostgres), u.String())
+	t.Setenv(EnvPostgres, "host=db.example password=pa55word")
+	_, err = findServer()
+	require.ErrorContains(t, err, EnvPostgres)
+	require.NotContains(t, err.Error(), "pa55word")
+}
+
 func TestTracesAreFoundWhereverTheTextStands(t *testing.T) {
 	const text = "测试甲 jia 𠮷"
 	for offset := range 3 {

@@ -43,7 +43,7 @@ rm -rf "$dir"
 // startServer makes a cluster in a temporary directory and starts it on a free
 // port of the loopback.
 func startServer() (*url.URL, error) {
-	bin, err := findBin()
+	bin, err := findBin(debianBins)
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +153,11 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// findBin returns the directory with PostgreSQL's programs. Debian keeps them
-// off the PATH.
-func findBin() (string, error) {
+// debianBins is where Debian keeps PostgreSQL's programs, off the PATH.
+const debianBins = "/usr/lib/postgresql/*/bin"
+
+// findBin returns the directory with PostgreSQL's programs.
+func findBin(pattern string) (string, error) {
 	var candidates []string
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -165,9 +167,9 @@ func findBin() (string, error) {
 	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
 		candidates = append(candidates, strings.TrimSpace(string(out)))
 	}
-	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is well-formed
-	slices.Reverse(debian)
-	for _, dir := range append(candidates, debian...) {
+	others, _ := filepath.Glob(pattern) // the pattern is well-formed
+	slices.Reverse(others)
+	for _, dir := range append(candidates, others...) {
 		if executable(filepath.Join(dir, "initdb")) && executable(filepath.Join(dir, "postgres")) {
 			return dir, nil
 		}
