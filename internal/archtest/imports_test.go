@@ -42,6 +42,7 @@ var allowed = []struct {
 	{part: "internal/engine", may: []string{"workflows"}},
 	{part: "internal/devstack", may: []string{"internal/engine", "workflows"}},
 	{part: "internal/archtest"},
+	{part: "internal/e2e"},
 	{part: "internal/cmd", may: []string{"*"}},
 	{part: ".", may: []string{"internal/cmd"}},
 }
