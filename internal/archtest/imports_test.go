@@ -41,7 +41,9 @@ var allowed = []struct {
 	{part: "internal/sandbox", never: []string{"go.temporal.io"}},
 	{part: "internal/engine", may: []string{"workflows"}},
 	{part: "internal/devstack", may: []string{"internal/engine", "workflows"}},
+	// Tests only.
 	{part: "internal/archtest"},
+	{part: "internal/e2e"},
 	{part: "internal/e2e"},
 	{part: "internal/cmd", may: []string{"*"}},
 	{part: ".", may: []string{"internal/cmd"}},

@@ -1,0 +1,34 @@
+# The two commands that are all the set-up on a fresh machine: make dev, make test.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Developers' tools are pinned in modules of their own, run from Go's build
+# cache and installed nowhere. See tools/.
+TOOL := go tool -modfile=tools/gen/go.mod
+
+.PHONY: help dev test lint build generate test-needs temporal
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+dev: ## Run the whole stack on this machine and show one verification
+	@go run . dev
+
+test: test-needs temporal ## Run every test (installs what they need on Debian)
+	go test -timeout 20m ./...
+
+lint: generate ## Check format, vet, staticcheck, workflow determinism, generated code, import directions
+	@bash tools/lint.sh
+
+build: ## Build bin/yanzhen
+	go build -trimpath -o bin/yanzhen .
+
+generate: ## Generate the API's server and client from api/openapi.yaml
+	go generate ./api/...
+
+test-needs:
+	@bash tools/test-needs.sh
+
+# Built once before the tests, which would otherwise wait for it one by one.
+temporal:
+	@go run . temporal-binary
