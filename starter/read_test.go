@@ -1,0 +1,252 @@
+package starter
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
+	for name, do := range map[string]func(s *Starter, id string) error{
+		"read": func(s *Starter, id string) error { _, err := s.Read(context.Background(), "other", id); return err },
+		"wait": func(s *Starter, id string) error {
+			_, err := s.Wait(context.Background(), "other", id, Unknown, time.Second)
+			return err
+		},
+		"retry": func(s *Starter, id string) error { _, err := s.Retry(context.Background(), "other", id, 1); return err },
+		"cancel": func(s *Starter, id string) error {
+			_, err := s.Cancel(context.Background(), "other", id, verification.CanceledByCaller)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			v := r.launched()
+			foreign := requireCode(t, do(r.s, v.ID), NotFound)
+			unknown := requireCode(t, do(r.s, "ver_unknown"), NotFound)
+			require.Equal(t, unknown, foreign)
+			require.Empty(t, r.engine.calls, "the engine must not hear of it")
+		})
+	}
+}
+
+func TestARunningVerificationIsReadFromItsRun(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.state.LastError = &verification.LastError{Code: verification.SessionCancelled, Retryable: true}
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, verification.SessionCancelled, got.LastError.Code)
+	require.Equal(t, "https://vendor.example/page", got.Link)
+	require.False(t, got.Partial)
+}
+
+func TestTheLinkOfAnotherSessionIsNotShown(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.state = r.asking(2)
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Empty(t, got.Link)
+	require.Nil(t, got.NextAction)
+}
+
+func TestWithoutAWorkerTheRowAndTheAttributesSpeak(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.queryErr = context.DeadlineExceeded
+	r.engine.attributes = map[string]string{"YzStatus": "in_review", "YzProvider": "toy"}
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.True(t, got.Partial)
+	require.Equal(t, verification.InReview, got.Status)
+	require.Equal(t, "toy", got.Provider)
+	require.Equal(t, v.Subject, got.Subject)
+
+	r.engine.attributes = map[string]string{"YzStatus": "completed"}
+	got, err = r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, verification.Processing, got.Status, "an end is told by the store alone")
+}
+
+func TestWithoutTheEngineAReadSaysSo(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.queryErr, r.engine.describeErr = serviceerror.NewUnavailable("x"), serviceerror.NewUnavailable("x")
+	_, err := r.s.Read(t.Context(), "shop", v.ID)
+	requireCode(t, err, EngineUnavailable)
+
+	r.end(v.ID, verification.Expired)
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err, "an ended one needs no engine")
+	require.Equal(t, verification.Expired, got.Status)
+}
+
+func TestARunThatEndedWithoutAWordReadsAsError(t *testing.T) {
+	for _, status := range []enums.WorkflowExecutionStatus{
+		enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+		enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_CANCELED,
+		enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED, // its history is gone
+	} {
+		for _, queryErr := range []error{nil, context.DeadlineExceeded} {
+			r := newRig(t)
+			v := r.launched()
+			r.engine.status, r.engine.queryErr = status, queryErr
+			got, err := r.s.Read(t.Context(), "shop", v.ID)
+			require.NoError(t, err)
+			require.Equal(t, verification.Error, got.Status)
+			require.Equal(t, &verification.LastError{Code: verification.EngineEnded}, got.LastError)
+			require.Empty(t, got.Link)
+		}
+	}
+}
+
+func TestARowWhoseRunHasNotBegunIsProcessing(t *testing.T) {
+	r := newRig(t)
+	r.engine.launch = func(context.Context) error { return serviceerror.NewUnavailable("x") }
+	_, _, err := r.s.Start(t.Context(), "shop", "k", request())
+	requireCode(t, err, EngineUnavailable)
+	v, err := r.s.Read(t.Context(), "shop", r.keys.VerificationID("shop", "k"))
+	require.NoError(t, err)
+	require.Equal(t, verification.Processing, v.Status)
+	require.True(t, v.Partial)
+	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("workflow not found for ID") }
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	requireCode(t, err, EngineUnavailable)
+}
+
+func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	began := time.Now()
+	got, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 600*time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, 3, got.Version)
+	require.GreaterOrEqual(t, time.Since(began), 500*time.Millisecond, "nothing changed, so it waits")
+
+	began = time.Now()
+	_, err = r.s.Wait(t.Context(), "shop", v.ID, 2, time.Minute)
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 5*time.Second, "it is another version than the known one")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = r.s.Wait(ctx, "shop", v.ID, 3, time.Minute)
+	require.NoError(t, err, "a caller that leaves gets what there was")
+
+	time.AfterFunc(300*time.Millisecond, func() {
+		st := r.engine.state
+		st.Status, st.NextAction, st.Version = verification.Completed, nil, 9
+		_ = r.store.Finish(context.Background(), v.ID, st)
+	})
+	got, err = r.s.Wait(t.Context(), "shop", v.ID, 3, time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, verification.Completed, got.Status)
+}
+
+func TestRetryNamesTheSessionItReplaces(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "retry-1", o.UpdateID)
+		require.Equal(t, []any{workflows.RetryRequest{Session: 1}}, o.Args)
+		r.run(v.ID, 2)
+		return nil
+	}
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Attempt.Session)
+	require.NotEmpty(t, got.Link)
+}
+
+func refuse(kind string, st verification.State) func(client.UpdateWorkflowOptions) error {
+	return func(client.UpdateWorkflowOptions) error {
+		return temporal.NewApplicationErrorWithOptions("refused", kind, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{st}})
+	}
+}
+
+func TestTheRunsRefusalsAreToldInDomainWords(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = refuse(workflows.RefusedSession, r.asking(4))
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, 1)
+	require.Equal(t, 4, requireCode(t, err, SessionReplaced).Session)
+
+	r.engine.update = refuse(workflows.RefusedState, r.asking(1))
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, 1)
+	e := requireCode(t, err, InvalidState)
+	require.Equal(t, []verification.Status{verification.RequiresInput}, e.Allowed)
+	require.Equal(t, verification.RequiresInput, e.Status)
+}
+
+func TestAnEndedVerificationTakesNoRetry(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.end(v.ID, verification.Completed)
+	gone := serviceerror.NewNotFound("workflow execution already completed")
+	for _, fault := range []error{gone, serviceerror.NewUnavailable("away")} {
+		r.engine.update = func(client.UpdateWorkflowOptions) error { return fault }
+		_, err := r.s.Retry(t.Context(), "shop", v.ID, 1)
+		require.Equal(t, verification.Completed, requireCode(t, err, InvalidState).Status)
+	}
+	// A retry that the run answered before its end keeps its answer.
+	r.engine.update = nil
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, verification.Completed, got.Status)
+}
+
+func TestCancelIsRepeatableAndLeavesOtherEndsAlone(t *testing.T) {
+	gone := func(client.UpdateWorkflowOptions) error {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	for status, want := range map[verification.Status]Code{
+		verification.Canceled: "", verification.Completed: InvalidState, verification.Expired: InvalidState, verification.Error: InvalidState,
+	} {
+		r := newRig(t)
+		v := r.launched()
+		r.end(v.ID, status)
+		r.engine.update = gone
+		got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, verification.Canceled, got.Status)
+			continue
+		}
+		e := requireCode(t, err, want)
+		require.Equal(t, status, e.Status)
+		require.NotEmpty(t, e.Allowed)
+	}
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "cancel", o.UpdateID)
+		require.Equal(t, []any{workflows.CancelRequest{Reason: verification.CanceledByCaller}}, o.Args)
+		r.end(v.ID, verification.Canceled)
+		return nil
+	}
+	got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	require.NoError(t, err)
+	require.Equal(t, verification.Canceled, got.Status)
+}
+
+func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+	}
+	_, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	requireCode(t, err, EngineUnavailable)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, 1)
+	requireCode(t, err, EngineUnavailable)
+}

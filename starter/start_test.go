@@ -1,0 +1,272 @@
+package starter
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+func TestStartWritesTheRowAndThenStartsTheRun(t *testing.T) {
+	r := newRig(t)
+	id := r.keys.VerificationID("shop", "k")
+	r.engine.launch = func(ctx context.Context) error {
+		row, err := r.store.Get(ctx, "shop", id)
+		require.NoError(t, err, "the row must be there before the run")
+		require.Equal(t, request(), row.Request)
+		require.Equal(t, verification.Processing, row.State.Status)
+		r.run(id, 1)
+		return nil
+	}
+	v, started, err := r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.Equal(t, Started{}, started)
+	require.Equal(t, id, v.ID)
+	require.Equal(t, verification.RequiresInput, v.Status)
+	require.Equal(t, "https://vendor.example/page", v.Link)
+	require.Equal(t, &MaskedSubject{Name: "测**", IDNumber: "110*************17"}, v.Subject)
+
+	require.Len(t, r.engine.options, 1)
+	o := r.engine.options[0]
+	require.Equal(t, id, o.ID)
+	require.Equal(t, workflows.QueueVerification, o.TaskQueue)
+	require.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, o.WorkflowIDReusePolicy)
+	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
+	require.Zero(t, o.WorkflowExecutionTimeout, "a limit of the engine would end a run without a word")
+	require.Zero(t, o.WorkflowRunTimeout)
+	reference, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrReference)
+	require.Equal(t, hex.EncodeToString(r.keys.Hash(purposeReference, "shop", "order-17"))[:32], reference)
+	owner, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrClient)
+	require.Equal(t, "shop", owner)
+
+	require.Equal(t, workflows.VerificationInput{ID: id, Client: "shop", Policy: policy(),
+		Face:         []workflows.FaceRoute{{Provider: "toy", OpenQueue: "toy", WatchQueue: "toy-status", Polled: true, OpenIn: "wechat"}},
+		RecordsQueue: "books"}, r.engine.inputs[0])
+	require.Equal(t, workflows.UpdateLaunch, r.engine.updates[0].UpdateID)
+	require.Equal(t, client.WorkflowUpdateStageCompleted, r.engine.updates[0].WaitForStage)
+}
+
+func TestBadInputWritesNothingAndCallsNobody(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change      func(*verification.Request)
+		field, code string
+	}{
+		"unknown policy":      {func(q *verification.Request) { q.Policy = "none" }, "policy", "policy.unknown"},
+		"no subject":          {func(q *verification.Request) { q.Subject = nil }, "subject", "required"},
+		"a chip nobody reads": {func(q *verification.Request) { q.NFCReqID = "x" }, "nfc_reqid", "policy.no_chip"},
+		"bad check digit":     {func(q *verification.Request) { q.Subject.IDNumber = "110199199003070018" }, "subject.id_number", "id_checksum"},
+		"short number":        {func(q *verification.Request) { q.Subject.IDNumber = "1101991990" }, "subject.id_number", "id_length"},
+		"bad date":            {func(q *verification.Request) { q.Subject.IDValidity.From = "20200230" }, "subject.id_validity.from", "validity_malformed"},
+		"bad name":            {func(q *verification.Request) { q.Subject.Name = "测试1" }, "subject.name", "name_charset"},
+		"number in reference": {func(q *verification.Request) { q.ClientReferenceID = "no 110199199003070017" }, "client_reference_id", "personal_data"},
+		"number in metadata":  {func(q *verification.Request) { q.Metadata["n"] = "110199199003070017" }, "metadata", "personal_data"},
+		"number as a key":     {func(q *verification.Request) { q.Metadata["110199199003070017"] = "" }, "metadata", "personal_data"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			req := request()
+			tc.change(&req)
+			_, _, err := r.s.Start(t.Context(), "shop", "k", req)
+			e := requireCode(t, err, InvalidRequest)
+			require.Len(t, e.Fields, 1)
+			require.Equal(t, tc.field, e.Fields[0].Field)
+			require.Equal(t, tc.code, e.Fields[0].Code)
+			require.NotEmpty(t, e.Fields[0].Message)
+			require.Empty(t, r.engine.calls)
+			_, err = r.store.Load(t.Context(), r.keys.VerificationID("shop", "k"))
+			require.ErrorIs(t, err, store.ErrNotFound)
+		})
+	}
+}
+
+func TestEveryHardRuleHasASentence(t *testing.T) {
+	for code, text := range explanations {
+		require.NotEmpty(t, text, code)
+	}
+	require.NotEmpty(t, explain("a rule of tomorrow"))
+}
+
+func TestTheSameKeyForAnotherPersonIsRefusedBeforeTheEngineIsCalled(t *testing.T) {
+	r := newRig(t)
+	r.launched()
+	before, err := r.store.Load(t.Context(), r.keys.VerificationID("shop", "k"))
+	require.NoError(t, err)
+	other := request()
+	other.Subject = &verification.Subject{Name: "测试乙", IDNumber: "110199199003070017", IDValidity: other.Subject.IDValidity}
+	_, _, err = r.s.Start(t.Context(), "shop", "k", other)
+	requireCode(t, err, IdempotencyKeyReused)
+	require.Empty(t, r.engine.calls)
+	after, err := r.store.Load(t.Context(), before.ID)
+	require.NoError(t, err)
+	require.Equal(t, before.Request, after.Request)
+	require.Equal(t, before.State, after.State)
+}
+
+func TestTheSameKeyOfAnotherClientIsAnotherVerification(t *testing.T) {
+	r := newRig(t)
+	mine := r.launched()
+	r.engine.launch = nil
+	v, started, err := r.s.Start(t.Context(), "other", "k", request())
+	require.NoError(t, err)
+	require.NotEqual(t, mine.ID, v.ID)
+	require.False(t, started.Replayed)
+}
+
+func TestAReplayAnswersTheVerificationAsItIsNow(t *testing.T) {
+	r := newRig(t)
+	first := r.launched()
+	v, started, err := r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.Equal(t, Started{Replayed: true}, started)
+	require.Equal(t, first, v)
+	require.Equal(t, []string{"update launch", "query"}, r.engine.calls, "a run that was marked is never started again")
+
+	r.now = r.now.Add(11 * time.Minute)
+	v, _, err = r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.Empty(t, v.Link, "a dead link is never handed out")
+	require.Nil(t, v.NextAction)
+
+	r.end(first.ID, verification.Expired)
+	r.engine.calls = nil
+	v, started, err = r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.Equal(t, Started{Replayed: true}, started)
+	require.Equal(t, verification.Expired, v.Status)
+	require.Empty(t, r.engine.calls, "an ended one is answered from the store")
+}
+
+func TestAReplayIsNoOtherRequestWhenThePolicyHasANewVersion(t *testing.T) {
+	r := newRig(t)
+	r.launched()
+	newer := policy()
+	newer.Version = 3
+	r.s.policies["cn-resident"] = newer
+	_, started, err := r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.True(t, started.Replayed)
+
+	delete(r.s.policies, "cn-resident")
+	_, started, err = r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err, "a verification that runs does not need its policy in the configuration")
+	require.True(t, started.Replayed)
+	_, _, err = r.s.Start(t.Context(), "shop", "other key", request())
+	requireCode(t, err, InvalidRequest)
+}
+
+func TestASlowVendorIsAcceptedAndNotAwaitedForEver(t *testing.T) {
+	r := newRig(t)
+	r.engine.launch = func(ctx context.Context) error {
+		r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+		<-ctx.Done()
+		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(ctx.Err())
+	}
+	began := time.Now()
+	v, started, err := r.s.Start(t.Context(), "shop", "k", request())
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 2*time.Second)
+	require.Equal(t, Started{Accepted: true}, started)
+	require.Equal(t, verification.Processing, v.Status)
+	require.Len(t, v.Checks, 4)
+}
+
+func TestAnEngineThatIsAwayIsSaidToBeAway(t *testing.T) {
+	away := serviceerror.NewUnavailable("connection refused")
+	for name, launch := range map[string]func(ctx context.Context) error{
+		"at once": func(context.Context) error { return away },
+		"silent": func(ctx context.Context) error {
+			<-ctx.Done()
+			return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(ctx.Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.engine.launch, r.engine.describeErr = launch, away
+			_, _, err := r.s.Start(t.Context(), "shop", "k", request())
+			requireCode(t, err, EngineUnavailable)
+
+			// The same key finds it again.
+			r.engine.describeErr = nil
+			r.engine.launch = func(context.Context) error { r.run(r.keys.VerificationID("shop", "k"), 1); return nil }
+			v, started, err := r.s.Start(t.Context(), "shop", "k", request())
+			require.NoError(t, err)
+			require.True(t, started.Replayed)
+			require.NotEmpty(t, v.Link)
+		})
+	}
+}
+
+func TestARunThatClosedMeanwhileIsAnsweredFromTheStore(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"already started": &serviceerror.WorkflowExecutionAlreadyStarted{Message: "closed"},
+		"closing":         temporal.NewApplicationError("closing", "AcceptedUpdateCompletedWorkflow"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			id := r.keys.VerificationID("shop", "k")
+			r.engine.launch = func(context.Context) error {
+				r.run(id, 1)
+				r.end(id, verification.Canceled)
+				return refusal
+			}
+			v, _, err := r.s.Start(t.Context(), "shop", "k", request())
+			require.NoError(t, err)
+			require.Equal(t, verification.Canceled, v.Status)
+		})
+	}
+}
+
+func TestAMisconfiguredEngineIsOurFault(t *testing.T) {
+	r := newRig(t)
+	r.engine.launch = func(context.Context) error { return serviceerror.NewInvalidArgument("no mapping defined for YzStatus") }
+	_, _, err := r.s.Start(t.Context(), "shop", "k", request())
+	requireCode(t, err, Internal)
+}
+
+func TestManyStartsUnderOneKeyAreOne(t *testing.T) {
+	r := newRig(t)
+	id := r.keys.VerificationID("shop", "k")
+	var once sync.Once
+	r.engine.launch = func(context.Context) error {
+		once.Do(func() { r.run(id, 1) })
+		return nil
+	}
+	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	r.engine.state = r.asking(1)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	fresh, failed := 0, []error{}
+	for range 50 {
+		wg.Go(func() {
+			v, started, err := r.s.Start(context.WithoutCancel(t.Context()), "shop", "k", request())
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || v.ID != id {
+				failed = append(failed, errors.Join(err, errors.New(v.ID)))
+			}
+			if !started.Replayed {
+				fresh++
+			}
+		})
+	}
+	wg.Wait()
+	require.Empty(t, failed)
+	require.Equal(t, 1, fresh)
+}
+
+func TestErrorsTellNothingOfTheirCause(t *testing.T) {
+	err := internal("read the row", errors.New("near 110199199003070017"))
+	require.Equal(t, "starter: internal_error: read the row (*errors.errorString)", err.Error())
+}

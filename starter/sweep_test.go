@@ -1,0 +1,150 @@
+package starter
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// unstarted leaves a row whose run never began.
+func (r *rig) unstarted() string {
+	r.t.Helper()
+	r.engine.launch = func(context.Context) error { return serviceerror.NewUnavailable("x") }
+	_, _, err := r.s.Start(r.t.Context(), "shop", "k", request())
+	requireCode(r.t, err, EngineUnavailable)
+	return r.keys.VerificationID("shop", "k")
+}
+
+func TestARowWithoutARunIsSweptAfterAnHour(t *testing.T) {
+	r := newRig(t)
+	id := r.unstarted()
+	r.now = r.now.Add(59 * time.Minute)
+	done, err := r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done)
+
+	r.now = r.now.Add(2 * time.Minute)
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{Deleted: 1}, done)
+	_, err = r.store.Load(t.Context(), id)
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func TestALaterStartCallKeepsTheRow(t *testing.T) {
+	r := newRig(t)
+	id := r.unstarted()
+	r.now = r.now.Add(61 * time.Minute)
+	r.unstarted()
+	done, err := r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done)
+	_, err = r.store.Load(t.Context(), id)
+	require.NoError(t, err)
+}
+
+func TestAnEngineThatIsAwayOrKnowsTheRunSweepsNothing(t *testing.T) {
+	for name, change := range map[string]func(*fakeEngine){
+		"unreachable":           func(f *fakeEngine) { f.describeErr = serviceerror.NewUnavailable("x") },
+		"silent":                func(f *fakeEngine) { f.describeErr = context.DeadlineExceeded },
+		"another namespace":     func(f *fakeEngine) { f.describeErr = serviceerror.NewNamespaceNotFound("yanzhen") },
+		"running, not yet seen": func(f *fakeEngine) { f.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			id := r.unstarted()
+			r.now = r.now.Add(25 * time.Hour)
+			change(r.engine)
+			done, err := r.s.Sweep(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, Swept{}, done)
+			_, err = r.store.Load(t.Context(), id)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestTheEndOfASilentRunIsWrittenDown(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.now = r.now.Add(2 * time.Minute)
+	done, err := r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done, "it runs")
+
+	r.engine.describeErr = serviceerror.NewUnavailable("x")
+	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done, "silence proves nothing")
+
+	r.engine.describeErr = nil
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{Ended: 1}, done)
+	row, err := r.store.Load(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.True(t, row.Ended)
+	require.Equal(t, verification.Error, row.State.Status)
+	require.Equal(t, verification.EngineEnded, row.State.LastError.Code)
+	_, err = r.store.LatestSession(t.Context(), v.ID)
+	require.ErrorIs(t, err, store.ErrNotFound, "links do not outlive it")
+
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done)
+}
+
+func TestHintsReachTheRunAndNeverMoreThanFifty(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	for range MaxHints {
+		result, err := r.s.Hint(t.Context(), v.ID, 1)
+		require.NoError(t, err)
+		require.Equal(t, HintSent, result)
+	}
+	result, err := r.s.Hint(t.Context(), v.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, HintDropped, result)
+	require.Len(t, r.engine.hints, MaxHints)
+	require.Equal(t, workflows.Hint{Session: 1}, r.engine.hints[0])
+}
+
+func TestAHintForARunThatIsOverIsLateAndNoError(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.signalErr = serviceerror.NewNotFound("workflow execution already completed")
+	result, err := r.s.Hint(t.Context(), v.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, HintLate, result)
+	result, err = r.s.Hint(t.Context(), "ver_unknown", 1)
+	require.NoError(t, err)
+	require.Equal(t, HintLate, result)
+
+	r.engine.signalErr = serviceerror.NewUnavailable("x")
+	result, err = r.s.Hint(t.Context(), v.ID, 1)
+	requireCode(t, err, EngineUnavailable)
+	require.Equal(t, HintFailed, result)
+}
+
+func TestLandingKnowsWhereThePersonGoesOn(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	l, err := r.s.Landing(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Equal(t, Landing{Client: "shop", ReturnURL: "https://shop.example/back"}, l)
+	r.end(v.ID, verification.Completed)
+	l, err = r.s.Landing(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Equal(t, "https://shop.example/back", l.ReturnURL, "a person who is late still finds the way back")
+	_, err = r.s.Landing(t.Context(), "ver_unknown")
+	requireCode(t, err, NotFound)
+}
