@@ -113,7 +113,13 @@ func (s *Sandbox) record(vendor string, c *call, a answer) {
 // strike answers a call that a fault has struck.
 func (s *Sandbox) strike(ctx context.Context, f Fault, c *call, process func(*call) answer) answer {
 	if f.Kind == FaultDelay {
-		if !pause(ctx, time.Duration(f.DelayMS)*time.Millisecond) {
+		late := time.Duration(f.DelayMS) * time.Millisecond
+		if f.Processed {
+			a := process(c)
+			a.delay += late
+			return a
+		}
+		if !pause(ctx, late) {
 			return answer{outcome: "fault:" + FaultDelay, drop: true}
 		}
 		c.now = s.cfg.Clock() // processed when it gets there, not when it set out

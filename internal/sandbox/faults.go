@@ -42,7 +42,8 @@ type Fault struct {
 	// Times is how many calls it strikes; 0 means until it is cleared.
 	Times int `json:"times"`
 	// Processed lets the vendor do its work, and charge, before the answer is
-	// spoilt. drop_after implies it, drop and refuse exclude it.
+	// spoilt, or late: a delayed call otherwise arrives late. drop_after implies
+	// it, drop and refuse exclude it.
 	Processed bool `json:"processed,omitempty"`
 	// Struck is how many calls it has struck so far; set by the sandbox.
 	Struck int `json:"struck"`

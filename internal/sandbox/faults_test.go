@@ -125,6 +125,25 @@ func TestADroppedTokenExistsAtTheVendor(t *testing.T) {
 	calls := w.Ledger().Select(Query{Operation: "GetEidToken"}).Calls
 	require.Len(t, calls, 1)
 	require.NotEmpty(t, calls[0].Token)
+	require.Len(t, w.Tokens(a1.IDNumber), 1)
+	require.Equal(t, calls[0].Token, digest(w.Tokens(a1.IDNumber)[0]))
+}
+
+func TestADelayedAnswerOfAProcessedCallIsChargedWhileTheCallerWaits(t *testing.T) {
+	w := start(t, nil)
+	p := person("A1")
+	subject := Query{Vendor: AceData, Subject: SubjectKey(p.IDNumber)}
+	require.NoError(t, w.Fault(Fault{Vendor: AceData, Kind: FaultDelay, DelayMS: 300, Times: 1, Processed: true}))
+	answered := make(chan error, 1)
+	go func() { _, _, err := w.check2e(p, nil); answered <- err }()
+	require.Eventually(t, func() bool { return w.Ledger().Charged(subject) == 1 }, time.Second, time.Millisecond)
+	select {
+	case err := <-answered:
+		t.Fatalf("answered at once: %v", err)
+	default:
+	}
+	require.NoError(t, <-answered)
+	require.Equal(t, 1, w.Ledger().Count(subject))
 }
 
 func TestFaultsOverHTTP(t *testing.T) {

@@ -82,6 +82,10 @@ func (s *Sandbox) TokenStatus(token string) (status string, known bool) {
 	return one.status, known
 }
 
+// Tokens lists the EidTokens that were made for an ID number, oldest first: also
+// those whose answer the caller never got.
+func (s *Sandbox) Tokens(idNumber string) []string { return s.sessions.tokens(idNumber) }
+
 // limiters holds one token bucket an account and operation. The bucket is as
 // deep as one second's worth.
 type limiters struct {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -115,6 +116,24 @@ func (t *sessionTable) idNumber(token string) string {
 		return s.idNumber
 	}
 	return ""
+}
+
+// tokens returns a person's tokens, oldest first.
+func (t *sessionTable) tokens(idNumber string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var some []*session
+	for _, s := range t.by {
+		if s.idNumber == idNumber {
+			some = append(some, s)
+		}
+	}
+	slices.SortFunc(some, func(a, b *session) int { return a.created.Compare(b.created) })
+	tokens := make([]string, len(some))
+	for i, s := range some {
+		tokens[i] = s.token
+	}
+	return tokens
 }
 
 // change applies an act to a session, which sees its state at that time. What

@@ -69,9 +69,9 @@ func (s *sqlStore) IntendCall(ctx context.Context, c Call, numberHash []byte, da
 		}
 		var err error
 		intended, err = scanCall(tx.QueryRowContext(ctx, `
-			INSERT INTO calls (verification_id, provider, number_hash, day, intended_at) VALUES ($1, $2, $3, $4, $5)
+			INSERT INTO calls (verification_id, provider, number_hash, day, intended_at, billable) VALUES ($1, $2, $3, $4, $5, $6)
 			RETURNING `+callColumns,
-			c.VerificationID, c.Provider, nonNil(numberHash), day, stamp(orNow(c.IntendedAt))))
+			c.VerificationID, c.Provider, nonNil(numberHash), day, stamp(orNow(c.IntendedAt)), string(verification.BillableUnknown)))
 		return err
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func TestACallComesBackAsItWasWritten(t *testing.T) {
 		want, err := intend(t, s)
 		require.NoError(t, err)
 		require.NotZero(t, want.ID)
-		require.Equal(t, store.Call{ID: want.ID, VerificationID: id, Provider: "acedata", IntendedAt: noon.UTC()}, want)
+		require.Equal(t, store.Call{ID: want.ID, VerificationID: id, Provider: "acedata", IntendedAt: noon.UTC(), Billable: verification.BillableUnknown}, want)
 
 		completed := noon.UTC()
 		check := verification.NewCheck(verification.IdentityRecords, verification.Failed, verification.IdentityMismatch)

@@ -64,8 +64,8 @@ type Call struct {
 	VerificationID string
 	Provider       string
 	IntendedAt     time.Time
-	// AnsweredAt is zero for an answer that never came, whose charge is
-	// unknown.
+	// AnsweredAt is zero for an answer that never came. Its charge is unknown
+	// from the intent on, with nobody left to write that down.
 	AnsweredAt time.Time
 	Code       string
 	Billable   verification.Billable
