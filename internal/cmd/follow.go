@@ -87,7 +87,7 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 			return nil // the script is over: the link is left alone
 		}
 		f.played = session
-		return f.play(ctx, *v.NextAction.Url)
+		return f.play(ctx, v)
 	case "retry":
 		if f.retried >= session || f.playing && len(f.outcomes) == 0 {
 			return nil
@@ -102,22 +102,34 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 	return nil
 }
 
-func (f *follower) play(ctx context.Context, link string) error {
+func (f *follower) play(ctx context.Context, v *client.Verification) error {
 	outcome := f.outcomes[0]
 	f.outcomes = f.outcomes[1:]
-	s, token, err := standInOf(link)
+	s, token, err := standInOf(*v.NextAction.Url)
 	if err != nil {
 		return err
 	}
 	f.show.line("the person's page is played: " + outcome)
-	if err := s.play(ctx, token, outcome, f.pause); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	err = s.play(ctx, token, outcome, f.pause)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		// A verification that ended meanwhile takes no more of the page.
 		f.show.line("on the page: " + err.Error())
+		return nil
+	case outcome == "cancel":
+		return f.afterCancel(ctx, s, token)
 	}
 	return nil
+}
+
+// afterCancel passes over the rest of the vendor's ten minutes: it tells nobody
+// that its page was left, so the session ends by its clock.
+func (f *follower) afterCancel(ctx context.Context, s *standIn, token string) error {
+	sleep(ctx, noticeable)
+	f.show.line("the stand-in's clock is turned to the end of the session")
+	return s.expire(ctx, token)
 }
 
 // wantsAgain asks the person at the terminal; without one the answer is no.

@@ -61,19 +61,27 @@ func (s *standIn) play(ctx context.Context, token, outcome string, pause time.Du
 		if err := s.press(ctx, page+"/begin", nil); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if act.end == "timeout" {
+			pause = max(pause, noticeable)
 		}
+		sleep(ctx, pause)
 	}
 	switch {
 	case act.end == "":
 		return nil
 	case act.end == "timeout":
-		return s.press(ctx, s.base+"/sandbox/tencent/tokens/"+url.PathEscape(token)+"/expire", nil)
+		return s.expire(ctx, token)
 	}
 	return s.press(ctx, page+"/end", url.Values{"outcome": {act.end}})
+}
+
+// noticeable is how long a state of the page must last to be surely seen by
+// somebody who looks every second or two.
+const noticeable = 4 * time.Second
+
+// expire lets the session's clock run out now.
+func (s *standIn) expire(ctx context.Context, token string) error {
+	return s.press(ctx, s.base+"/sandbox/tencent/tokens/"+url.PathEscape(token)+"/expire", nil)
 }
 
 func (s *standIn) press(ctx context.Context, address string, form url.Values) error {
