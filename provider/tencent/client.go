@@ -1,0 +1,225 @@
+package tencent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Name is how policies, routes and callbacks call this vendor.
+const Name = "tencent_eid"
+
+// maxName is the length that GetEidToken takes of a name.
+const maxName = 32
+
+// Client speaks to Tencent Cloud. It is safe for concurrent use and keeps no
+// state.
+type Client struct {
+	cfg      Config
+	sdk      *common.Client
+	key      *sm2.PrivateKey // nil: identities are not returned
+	loopback bool
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+}
+
+// New makes a client; the error names every fault of the configuration.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	host, _ := endpointHost(cfg.Endpoint)
+	c := &Client{cfg: cfg, loopback: provider.Loopback(host), now: time.Now, sleep: sleep}
+	if cfg.SM2PrivateKey != "" {
+		key, err := parseSM2Key(cfg.SM2PrivateKey)
+		if err != nil {
+			return nil, err
+		}
+		c.key = key
+	}
+	// The SDK's retries are off by default; its time-out has whole seconds and
+	// stands behind our own, which a context keeps.
+	p := profile.NewClientProfile()
+	p.HttpProfile.Scheme = cfg.Scheme
+	p.HttpProfile.Endpoint = cfg.Endpoint
+	p.HttpProfile.ReqTimeout = int(cfg.Timeout.Seconds()) + 5
+	c.sdk = common.NewCommonClient(common.NewCredential(cfg.SecretID, cfg.SecretKey), "", p)
+	c.sdk.WithHttpTransport(transport{http.DefaultTransport.(*http.Transport).Clone()})
+	return c, nil
+}
+
+// Vendor is the client's entry in the registry.
+func Vendor(c *Client) provider.FaceVendor {
+	return provider.FaceVendor{
+		Name:     Name,
+		Provider: c,
+		// Below 100 a second for tokens and results, and 2,000 for looks.
+		Open:      provider.Queue{Name: "tencent", PerSecond: 80},
+		Watch:     provider.Queue{Name: "tencent-status", PerSecond: 1500},
+		PollFirst: time.Second,
+		PollMax:   10 * time.Second,
+		OpenIn:    "wechat",
+	}
+}
+
+// String and GoString keep a client that strays into a log from telling its
+// secrets: fmt prints unexported fields without asking their String.
+func (c Client) String() string   { return "tencent.Client" + c.cfg.String() }
+func (c Client) GoString() string { return c.String() }
+
+// Open opens a session with GetEidToken. A repeated call opens another one;
+// the first then just runs out, uncharged.
+func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened, error) {
+	const op = "tencent.GetEidToken"
+	if utf8.RuneCountInString(o.Subject.Name) > maxName {
+		return provider.Opened{}, &provider.Error{Op: op, Class: provider.Refused, Code: "name_length", Reason: verification.ProviderHolderUnregistered}
+	}
+	req := &tokenRequest{
+		BaseRequest: &tchttp.BaseRequest{},
+		MerchantId:  c.cfg.MerchantID,
+		IdCard:      o.Subject.IDNumber,
+		Name:        o.Subject.Name,
+		Extra:       extra(o.VerificationID, o.Session),
+		Config:      tokenConfig{InputType: "4"},
+	}
+	if o.ReturnURL != "" {
+		req.RedirectUrl = &o.ReturnURL
+	}
+	if c.cfg.Intention {
+		req.Config.UseIntentionVerify, req.Config.IntentionMode, req.Config.IntentionVerifyText = new(true), new("1"), &c.cfg.IntentionText
+	}
+	// The token's life is counted from before the call: a link must not be
+	// shown for longer than it works.
+	expires := c.now().Add(c.cfg.TokenTTL)
+	var a tokenAnswer
+	if err := c.call(ctx, op, "GetEidToken", req, req.BaseRequest, &a); err != nil {
+		return provider.Opened{}, err
+	}
+	if a.EidToken == "" || !c.isLink(a.Url) {
+		return provider.Opened{}, violation(op, "token_or_url")
+	}
+	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: c.cfg.Intention})
+	if err != nil {
+		return provider.Opened{}, violation(op, "token_or_url")
+	}
+	return provider.Opened{Link: a.Url, Handle: h, ExpiresAt: expires}, nil
+}
+
+func (c *Client) isLink(link string) bool {
+	u, err := url.Parse(link)
+	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && c.loopback)
+}
+
+// Look asks CheckEidTokenStatus, which is free and has its own, high limit.
+func (c *Client) Look(ctx context.Context, s provider.FaceSession) (provider.Look, error) {
+	const op = "tencent.CheckEidTokenStatus"
+	h, err := openHandle(op, s.Handle)
+	if err != nil {
+		return provider.Look{}, err
+	}
+	req := &statusRequest{BaseRequest: &tchttp.BaseRequest{}, EidToken: h.EidToken}
+	var a statusAnswer
+	if err := c.call(ctx, op, "CheckEidTokenStatus", req, req.BaseRequest, &a); err != nil {
+		if e, ok := errors.AsType[*provider.Error](err); ok && e.Code == tokenHasExpired {
+			return provider.Look{Phase: provider.RanOut}, nil
+		}
+		return provider.Look{}, err
+	}
+	switch a.Status {
+	case "init":
+		return provider.Look{Phase: provider.Untouched}, nil
+	case "doing":
+		return provider.Look{Phase: provider.Begun}, nil
+	case "finished":
+		return provider.Look{Phase: provider.Finished}, nil
+	case "timeout":
+		return provider.Look{Phase: provider.RanOut}, nil
+	}
+	return provider.Look{}, violation(op, "status")
+}
+
+func openHandle(op string, sealed []byte) (handle, error) {
+	var h handle
+	if json.Unmarshal(sealed, &h) != nil || h.EidToken == "" {
+		return h, &provider.Error{Op: op, Class: provider.Gone, Code: "handle", Reason: verification.SessionExpired}
+	}
+	return h, nil
+}
+
+// call sends one request and decodes the answer's Response into out. Every
+// error is a *provider.Error.
+func (c *Client) call(ctx context.Context, op, action string, req tchttp.Request, base *tchttp.BaseRequest, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	var status int
+	base.Init().WithApiInfo(service, version, action)
+	base.SetContext(withStatus(ctx, &status))
+	res := &envelope{BaseResponse: &tchttp.BaseResponse{}}
+	if err := c.sdk.Send(req, res); err != nil {
+		return failure(ctx, op, err, status)
+	}
+	if res.ambiguous || len(res.Response) == 0 || string(res.Response) == "null" || json.Unmarshal(res.Response, out) != nil {
+		return violation(op, "response")
+	}
+	return nil
+}
+
+// failure turns the SDK's error into ours. The SDK's own text holds whole
+// bodies; nothing of it is kept but a code of the contract's form.
+func failure(ctx context.Context, op string, err error, status int) *provider.Error {
+	e := &provider.Error{
+		Op: op, Class: provider.Unavailable, Code: "no_answer", Reason: verification.ProviderUnavailable,
+		Billable: verification.BillableNo, Err: provider.Cause(errors.Join(ctx.Err(), err)),
+	}
+	sdk, ok := errors.AsType[*tcerr.TencentCloudSDKError](err)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return violation(op, "too_large")
+	case errors.Is(err, errRedirect):
+		return violation(op, fmt.Sprintf("http_%d", status))
+	case errors.Is(err, errNotJSON), ok && (sdk.Code == "ClientError.ParseJsonError" || sdk.Code == "ClientError.HttpStatusCodeError"):
+		// A gateway's page says that the API is not there; the same under 200 is
+		// what no contract knows.
+		if status == http.StatusOK {
+			return violation(op, "not_json")
+		}
+		e.Code = fmt.Sprintf("http_%d", status)
+	case ok:
+		known := classOfCode(sdk.Code)
+		e.Class, e.Reason, e.Code = known.class, known.reason, shownAPICode(sdk.Code)
+	}
+	return e
+}
+
+func violation(op, code string) *provider.Error {
+	return &provider.Error{
+		Op: op, Class: provider.ContractViolation, Code: code,
+		Reason: verification.ProviderContractViolation, Billable: verification.BillableNo,
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,106 @@
+package tencent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+const (
+	// A string longer than this is an image, a video or a sound: the longest
+	// text that we read is under a kilobyte.
+	maxString = 64 << 10
+	// What is left of an answer without its media; more is no answer.
+	maxKept = 1 << 20
+	// What is read of an answer in all. A result with everything in it holds
+	// some images and a video of some seconds.
+	maxRead = 64 << 20
+)
+
+var (
+	errTooLarge = errors.New("tencent: the answer is larger than any of the contract")
+	errRedirect = errors.New("tencent: the answer is a redirect")
+	errNotJSON  = errors.New("tencent: the answer is no JSON object")
+)
+
+// statusKey carries a *int, which receives the HTTP status of the answer: the
+// SDK's errors do not tell it.
+type statusKey struct{}
+
+func withStatus(ctx context.Context, status *int) context.Context {
+	return context.WithValue(ctx, statusKey{}, status)
+}
+
+// transport stands between the SDK and the network. The SDK reads whole bodies
+// of any size, keeps connections of event streams open, follows redirects with
+// the person's data in the body, and panics on the body "null".
+type transport struct{ base http.RoundTripper }
+
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	once := req.WithContext(req.Context())
+	once.GetBody = nil // without it net/http cannot send the body again
+	res, err := t.base.RoundTrip(once)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if status, ok := req.Context().Value(statusKey{}).(*int); ok {
+		*status = res.StatusCode
+	}
+	if res.StatusCode >= 300 && res.StatusCode < 400 {
+		return nil, errRedirect
+	}
+	var kept keeper
+	n, err := io.Copy(&kept, io.LimitReader(res.Body, maxRead+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case n > maxRead:
+		return nil, errTooLarge
+	case !bytes.HasPrefix(bytes.TrimLeft(kept.text, " \t\r\n"), []byte("{")):
+		return nil, errNotJSON
+	}
+	answer := *res
+	answer.Header = http.Header{"Content-Type": {"application/json"}}
+	answer.ContentLength = int64(len(kept.text))
+	answer.Body = io.NopCloser(bytes.NewReader(kept.text))
+	return &answer, nil
+}
+
+// keeper keeps a JSON text without the contents of its long strings, which
+// never rest in memory as a whole.
+type keeper struct {
+	text     []byte
+	inString bool
+	escaped  bool
+	dropping bool
+	start    int // of the string's contents in text
+}
+
+func (k *keeper) Write(p []byte) (int, error) {
+	for _, b := range p {
+		closing := k.inString && b == '"' && !k.escaped
+		switch {
+		case closing:
+			k.inString, k.dropping = false, false
+		case k.inString:
+			k.escaped = b == '\\' && !k.escaped
+			if k.dropping {
+				continue
+			}
+			if len(k.text)-k.start >= maxString {
+				k.text, k.dropping = k.text[:k.start], true
+				continue
+			}
+		case b == '"':
+			k.inString, k.escaped, k.start = true, false, len(k.text)+1
+		}
+		if len(k.text) >= maxKept {
+			return 0, errTooLarge
+		}
+		k.text = append(k.text, b)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,95 @@
+package tencent
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+)
+
+func TestLongStringsAreDroppedAsTheyArrive(t *testing.T) {
+	long := strings.Repeat("A", maxString+1)
+	for text, want := range map[string]string{
+		`{"a":"short","b":["\"","\\"],"c":1}`:            `{"a":"short","b":["\"","\\"],"c":1}`,
+		`{"a":"` + long + `","b":"x"}`:                   `{"a":"","b":"x"}`,
+		`{"a":"` + long + `\"}{\\","b":"x"}`:             `{"a":"","b":"x"}`,
+		`{"a":"` + strings.Repeat("A", maxString) + `"}`: `{"a":"` + strings.Repeat("A", maxString) + `"}`,
+		`{"a":"\\\"` + long + `","b":["` + long + `"]}`:  `{"a":"","b":[""]}`,
+	} {
+		for _, size := range []int{1, 7, 4096} {
+			var k keeper
+			_, err := io.CopyBuffer(struct{ io.Writer }{&k}, struct{ io.Reader }{strings.NewReader(text)}, make([]byte, size))
+			require.NoError(t, err)
+			require.Equal(t, want, string(k.text))
+		}
+	}
+}
+
+// flood answers with megabytes between a head and a tail.
+func flood(head, block, tail string, megabytes int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, head)
+		for range megabytes {
+			if _, err := io.WriteString(w, strings.Repeat(block, (1<<20)/len(block))); err != nil {
+				return
+			}
+		}
+		fmt.Fprint(w, tail)
+	}
+}
+
+func TestMegabytesNeverRestInMemory(t *testing.T) {
+	v := newVendor(t)
+	c, _ := v.client()
+	for name, answer := range map[string]http.HandlerFunc{
+		"text":           flood("", "x", "", 512),
+		"one string":     flood(`{"Response":{"Status":"finished","x":"`, "x", `"}}`, 512),
+		"many members":   flood(`{"Response":{"Status":"finished","x":[0`, ",0", `]}}`, 512),
+		"opened objects": flood(`{"Response":`, `{"a":`, "", 512),
+	} {
+		v.on("CheckEidTokenStatus", answer)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := c.Look(t.Context(), session)
+		runtime.ReadMemStats(&after)
+		require.Equal(t, provider.ContractViolation, failureOf(t, err).Class, name)
+		// The stand-in is in the same process and makes its blocks, one a
+		// megabyte, for as long as it is read.
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(maxRead+64<<20), name)
+	}
+}
+
+func TestMediaBesideTheVerdictIsNoHindrance(t *testing.T) {
+	v := newVendor(t)
+	v.on("CheckEidTokenStatus", flood(`{"Response":{"Video":"`, "x", `","Status":"finished"}}`, 20))
+	c, _ := v.client()
+	look, err := c.Look(t.Context(), session)
+	require.NoError(t, err)
+	require.Equal(t, provider.Finished, look.Phase)
+}
+
+func TestAnAnswerThatIsNoContractIsNothing(t *testing.T) {
+	v := newVendor(t)
+	c, _ := v.client(withKey)
+	for name, body := range map[string]string{
+		"HTML": "<html></html>", "empty": "", "half": `{"Response":{"Status":"fini`, "null": "null", "a string": `"finished"`, "an array": "[]",
+		"no Response": `{}`, "null Response": `{"Response":null}`, "Response a string": `{"Response":"finished"}`, "Response an array": `{"Response":[]}`,
+		"two Responses": `{"Response":{"Status":"finished"},"Response":{"Status":"finished"}}`, "trailing": `{"Response":{"Status":"finished"}} x`,
+		"two spellings": `{"Response":{"Status":"doing","status":"finished"}}`, "not UTF-8": "{\"Response\":{\"Status\":\"finished\",\"x\":\"\xff\"}}",
+		"empty Response": `{"Response":{"RequestId":"x"}}`,
+	} {
+		for _, action := range []string{"GetEidToken", "CheckEidTokenStatus", "GetEidResult"} {
+			v.on(action, status(200, body))
+		}
+		_, err := c.Look(t.Context(), session)
+		require.Contains(t, []provider.Class{provider.ContractViolation, provider.Unavailable}, failureOf(t, err).Class, name)
+		_, err = c.Open(t.Context(), opening)
+		require.Contains(t, []provider.Class{provider.ContractViolation, provider.Unavailable}, failureOf(t, err).Class, name)
+	}
+}

@@ -1,0 +1,131 @@
+package tencent
+
+import (
+	"encoding/json"
+	"fmt"
+
+	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+)
+
+const (
+	service = "faceid"
+	version = "2018-03-01"
+)
+
+// tokenRequest is GetEidToken. A request object serves one call: the SDK
+// leaves domain and parameters in it. Optional members are pointers because
+// the SDK's own JSON encoder omits nothing but nil.
+type tokenRequest struct {
+	*tchttp.BaseRequest
+	MerchantId  string
+	IdCard      string
+	Name        string
+	Extra       string
+	Config      tokenConfig
+	RedirectUrl *string `json:",omitempty"`
+}
+
+type tokenConfig struct {
+	InputType           string  // "4": we give name and number
+	UseIntentionVerify  *bool   `json:",omitempty"`
+	IntentionMode       *string `json:",omitempty"` // "1": read aloud
+	IntentionVerifyText *string `json:",omitempty"`
+}
+
+type tokenAnswer struct {
+	EidToken string
+	Url      string
+}
+
+// statusRequest is CheckEidTokenStatus.
+type statusRequest struct {
+	*tchttp.BaseRequest
+	EidToken string
+}
+
+type statusAnswer struct {
+	Status string
+}
+
+// resultRequest is GetEidResult.
+type resultRequest struct {
+	*tchttp.BaseRequest
+	EidToken string
+	InfoType string
+}
+
+// resultAnswer holds what a verdict needs and nothing else: no media, and
+// none of the identity fields that come back empty. Every member may be null.
+type resultAnswer struct {
+	Text                    *detectText
+	EidInfo                 *eidInfo
+	IntentionVerifyData     *struct{ ErrorCode *int64 }
+	IntentionQuestionResult *struct {
+		FinalResultDetailCode *int64
+		FinalResultCode       *string
+	}
+	IntentionActionResult *struct{ FinalResultDetailCode *int64 }
+	IsVerifyIntention     *bool
+	// IntentionVerifyType: "0" question and answer, "1" nod, "2" read aloud;
+	// IntentionMode counts differently.
+	IntentionVerifyType *string
+}
+
+type detectText struct {
+	ErrCode       *int64 // the outcome of the whole flow
+	LiveStatus    *int64 // of the liveness stage
+	Comparestatus *int64 // of the comparison; spelled like this
+	Sim           *string
+	Extra         *string
+	// LivenessDetail has one entry a try; only whether there was one counts.
+	LivenessDetail []json.RawMessage
+}
+
+// eidInfo is the encrypted identity; DesKey and UserInfo are base64.
+type eidInfo struct {
+	DesKey   string
+	UserInfo string
+}
+
+func (e *eidInfo) present() bool { return e != nil && e.DesKey != "" && e.UserInfo != "" }
+
+// userInfo is the plaintext of UserInfo. It is personal data.
+type userInfo struct {
+	Name  string `json:"name"`
+	IDNum string `json:"idnum"`
+}
+
+func (userInfo) String() string   { return "[user info]" }
+func (userInfo) GoString() string { return "[user info]" }
+
+// envelope is every answer.
+type envelope struct {
+	*tchttp.BaseResponse
+	Response  json.RawMessage
+	ambiguous bool
+}
+
+// ParseErrorFromHTTPResponse is where the SDK shows the whole body.
+func (e *envelope) ParseErrorFromHTTPResponse(body []byte) error {
+	e.ambiguous = provider.Unambiguous(body) != nil
+	return e.BaseResponse.ParseErrorFromHTTPResponse(body)
+}
+
+// handle is how a session is found again. It rests sealed in the store, so
+// its members are only ever added to.
+type handle struct {
+	EidToken string `json:"token"`
+	// Intention: we asked for the intention check when opening.
+	Intention bool `json:"intention,omitempty"`
+}
+
+func (handle) String() string   { return "[handle]" }
+func (handle) GoString() string { return "[handle]" }
+
+// extra binds a token to its session: it goes into GetEidToken and comes back
+// with the result.
+func extra(verificationID string, session int) string {
+	return fmt.Sprintf("%s/%d", verificationID, session)
+}
