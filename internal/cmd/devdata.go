@@ -89,7 +89,7 @@ func listenLocal(port int, what string, out io.Writer) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no free port for %s: %w", what, err)
 	}
-	fmt.Fprintf(out, "Port %d is taken: %s uses %d instead.\n", port, what, l.Addr().(*net.TCPAddr).Port)
+	fmt.Fprintf(out, "Port %d is taken: %s on %d instead.\n", port, what, l.Addr().(*net.TCPAddr).Port)
 	return l, nil
 }
 

@@ -70,10 +70,15 @@ func (p *printer) changes(v *client.Verification) {
 // phone only.
 func (p *printer) person(a *client.NextAction) {
 	where := "on a phone"
-	if a.OpenIn != nil {
+	switch _, _, err := standInOf(*a.Url); {
+	case err == nil:
+		where = "in any browser of this machine: it is a stand-in's page"
+	case a.OpenIn != nil && *a.OpenIn == "wechat":
+		where = "in WeChat"
+	case a.OpenIn != nil:
 		where = "in " + *a.OpenIn
 	}
-	fmt.Fprintf(p.out, "\nOpen this %s (link, or the code with the phone's camera):\n\n  %s\n\n", where, *a.Url)
+	fmt.Fprintf(p.out, "\nThe person's page, to be opened %s:\n\n  %s\n\n", where, *a.Url)
 	qrterminal.GenerateWithConfig(*a.Url, qrterminal.Config{
 		Level: qrterminal.L, Writer: p.out, QuietZone: 2, HalfBlocks: true,
 		BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
