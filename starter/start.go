@@ -77,7 +77,7 @@ func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, re
 	if err != nil {
 		return View{}, Started{}, err
 	}
-	return v, Started{Replayed: !created, Accepted: v.Status == verification.Processing}, nil
+	return v, Started{Replayed: !created, Accepted: nothingToShow(v)}, nil
 }
 
 // replayRefused answers a request that breaks a rule today. It may be the
@@ -89,7 +89,13 @@ func (s *Starter) replayRefused(ctx context.Context, clientID, id string, finger
 		return View{}, Started{}, &Error{Code: InvalidRequest, Fields: faults}
 	}
 	v, err := s.launch(ctx, row, verification.Policy{})
-	return v, Started{Replayed: true, Accepted: v.Status == verification.Processing}, err
+	return v, Started{Replayed: true, Accepted: nothingToShow(v)}, err
+}
+
+// nothingToShow: the caller must read again. A partial view says that the
+// person must act, but not how.
+func nothingToShow(v View) bool {
+	return v.Status == verification.Processing || v.Partial && v.NextAction == nil && !v.Status.Ended()
 }
 
 // normalised returns the request with its subject in the one spelling that

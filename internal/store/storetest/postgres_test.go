@@ -106,5 +106,7 @@ func TestTracesAreFoundWhereverTheTextStands(t *testing.T) {
 	require.Equal(t, []string{"HEX"}, Find(fmt.Appendf(nil, "..%X..", text), text))
 	require.Equal(t, []string{"utf-8"}, Find([]byte(".."+text+".."), text))
 	require.Equal(t, []string{"json"}, Find([]byte(`"测\u6d4b\u8bd5\u7532 jia \ud842\udfb7"`), text))
+	require.Equal(t, []string{"URL"}, Find([]byte("?name=%E6%B5%8B%E8%AF%95%E7%94%B2+jia+%F0%A0%AE%B7&x"), text))
+	require.Equal(t, []string{"url"}, Find([]byte("?name=%e6%b5%8b%e8%af%95%e7%94%b2+jia+%f0%a0%ae%b7"), text))
 	require.Empty(t, Find([]byte("测试 jia"), text))
 }

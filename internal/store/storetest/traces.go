@@ -5,14 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 )
 
 // Traces returns the ways in which a text may lie in a file: as UTF-8, escaped
-// for JSON, as hexadecimal digits, and in base64 of either alphabet, wherever
-// in a longer text it stood. The keys name them.
+// for JSON or for a URL, as hexadecimal digits, and in base64 of either
+// alphabet, wherever in a longer text it stood. The keys name them.
 func Traces(text string) map[string][]byte {
 	traces := map[string][]byte{
 		"utf-8": []byte(text),
@@ -23,6 +24,10 @@ func Traces(text string) map[string][]byte {
 		traces["json"] = []byte(lower)
 		traces["JSON"] = []byte(escaped(text, `\u%04X`))
 	}
+	if escaped := url.QueryEscape(text); escaped != text {
+		traces["URL"] = []byte(escaped)
+		traces["url"] = []byte(lowerEscapes(escaped))
+	}
 	for offset := range 3 {
 		// Characters that mix our bits with a neighbour's are cut off.
 		first, last := (offset*8+5)/6, (offset+len(text))*8/6
@@ -32,6 +37,17 @@ func Traces(text string) map[string][]byte {
 		}
 	}
 	return traces
+}
+
+// lowerEscapes writes a URL's escapes with small digits, as some encoders do.
+func lowerEscapes(text string) string {
+	b := []byte(text)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i:i+3], bytes.ToLower(b[i:i+3]))
+		}
+	}
+	return string(b)
 }
 
 // escaped writes everything beyond ASCII as JSON's escapes.

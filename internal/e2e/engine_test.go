@@ -1,0 +1,241 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+func TestATerminatedRunReadsAsErrorAndTheSweeperWritesItDownAndDeletesTheLinks(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{})
+	a := s.begin(s.person())
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	id := a.view.ID
+	st := s.openStore()
+	session, err := st.Session(t.Context(), id, 1)
+	require.NoError(t, err)
+	require.NotEmpty(t, session.Link)
+	require.NotEmpty(t, session.Handle)
+
+	require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), id, "", "a test pulls the plug"))
+	ended := func(v view) {
+		t.Helper()
+		require.Equal(t, verification.Error, v.Status)
+		require.Equal(t, verification.OutcomeError, v.Outcome)
+		require.Empty(t, v.Decision)
+		require.Nil(t, v.Verdict)
+		require.Nil(t, v.NextAction)
+		require.Equal(t, verification.EngineEnded, v.LastError.Code)
+	}
+	ended(s.read(id))
+	row, err := st.Load(t.Context(), id)
+	require.NoError(t, err)
+	require.False(t, row.Ended, "reading writes nothing")
+	retry := s.call("shop", "POST", "/v1/verifications/"+id+"/retry", nil, map[string]any{"session": 1})
+	require.Equal(t, http.StatusConflict, retry.status, "%s", retry.body)
+	cancel := s.call("shop", "POST", "/v1/verifications/"+id+"/cancel", nil, nil)
+	require.Equal(t, http.StatusConflict, cancel.status, "%s", cancel.body)
+
+	young, err := s.starterAt(0).Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, young, "a row of a minute may belong to a run that only just began")
+	swept, err := s.starterAt(2 * time.Minute).Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, swept.Ended)
+	require.Zero(t, swept.Deleted)
+	row, err = st.Load(t.Context(), id)
+	require.NoError(t, err)
+	require.True(t, row.Ended)
+	require.Equal(t, verification.Error, row.State.Status)
+	session, err = st.Session(t.Context(), id, 1)
+	require.NoError(t, err)
+	require.Empty(t, session.Link)
+	require.Empty(t, session.Handle)
+	ended(s.read(id))
+	again, err := s.starterAt(2 * time.Minute).Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, again)
+}
+
+func TestWithoutAWorkerReadsAnswerAndACallbackTakesEffectLater(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{})
+	a := s.begin(s.person())
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	id, callback := a.view.ID, s.callbackOf(a.view)
+	s.worker.stop(t)
+
+	v := s.read(id)
+	require.Equal(t, verification.RequiresInput, v.Status, "from the search attributes")
+	require.Empty(t, v.Decision)
+	s.play(a.view, "0")
+	before := s.signals(id)
+	res, err := direct.Get(callback)
+	require.NoError(t, err)
+	res.Body.Close()
+	require.Equal(t, http.StatusSeeOther, res.StatusCode)
+	require.Equal(t, before+1, s.signals(id), "durable with no worker up")
+
+	// What needs the run answers that it does not know, and may be repeated.
+	cancel := s.call("other", "POST", "/v1/verifications/"+id+"/cancel", nil, nil)
+	require.Equal(t, http.StatusNotFound, cancel.status)
+	start := s.begin(s.person())
+	require.Equal(t, http.StatusAccepted, start.status, "%s", start.body)
+	require.Equal(t, verification.Processing, start.view.Status)
+
+	s.startWorker()
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(id, 30*time.Second).Outcome)
+	s.untilLink(start.view.ID, 20*time.Second)
+}
+
+func TestCancellingInTheUIReadsAsCanceled(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{})
+	a := s.begin(s.person())
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	require.NoError(t, s.temporal.CancelWorkflow(t.Context(), a.view.ID, ""))
+	v := s.untilEnd(a.view.ID, 20*time.Second)
+	require.Equal(t, verification.Canceled, v.Status)
+	require.Equal(t, verification.OutcomeCanceled, v.Outcome)
+	require.Equal(t, verification.CanceledByOperator, v.LastError.Code)
+	require.Nil(t, v.NextAction)
+	s.untilWritten(a.view.ID)
+	again := s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil)
+	require.Equal(t, http.StatusOK, again.status, "what is canceled already is answered as it is: %s", again.body)
+}
+
+// untilWritten waits until the store has the verification's end.
+func (s *stack) untilWritten(id string) {
+	s.t.Helper()
+	st := s.openStore()
+	require.Eventually(s.t, func() bool {
+		row, err := st.Load(s.t.Context(), id)
+		return err == nil && row.Ended
+	}, 20*time.Second, 50*time.Millisecond, "the end is not in the store")
+}
+
+func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	line := newLine(t, shared.temporal.HostPort)
+	s := newStack(t, options{env: []string{"TEMPORAL_ADDRESS=" + line.address}})
+	a := s.begin(s.person())
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	done := s.begin(s.person())
+	s.play(done.view, "0")
+	s.untilEnd(done.view.ID, 30*time.Second)
+	s.untilWritten(done.view.ID)
+	callback := s.callbackOf(a.view)
+
+	line.cut()
+	request, key := s.request(s.person()), map[string]string{"Idempotency-Key": "while-it-is-away"}
+	start := s.call("shop", "POST", "/v1/verifications", key, request)
+	for what, refused := range map[string]answer{
+		"start":  start,
+		"read":   s.call("shop", "GET", "/v1/verifications/"+a.view.ID, nil, nil),
+		"retry":  s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/retry", nil, map[string]any{"session": 1}),
+		"cancel": s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil),
+	} {
+		require.Equal(t, http.StatusServiceUnavailable, refused.status, "%s: %s", what, refused.body)
+		require.Equal(t, "engine_unavailable", refused.Code, what)
+		require.NotEmpty(t, refused.header.Get("Retry-After"), what)
+		require.Contains(t, string(refused.body), "may still take effect", what)
+	}
+	require.Equal(t, verification.OutcomeApproved, s.read(done.view.ID).Outcome, "an ended one needs no engine")
+	res, err := direct.Get(callback)
+	require.NoError(t, err)
+	res.Body.Close()
+	require.Equal(t, http.StatusSeeOther, res.StatusCode, "nobody is stranded")
+	res, err = http.Get(s.opsURL + "/readyz")
+	require.NoError(t, err)
+	res.Body.Close()
+	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+
+	line.mend()
+	require.Eventually(t, func() bool {
+		start = s.call("shop", "POST", "/v1/verifications", key, request)
+		return start.status < 300
+	}, 60*time.Second, 250*time.Millisecond, "the same key finds it again")
+	require.Equal(t, verification.RequiresInput, s.untilLink(start.view.ID, 30*time.Second).Status)
+	require.Equal(t, 3, s.rows())
+	// The cancel that got no answer may be repeated, or have taken effect.
+	require.Equal(t, http.StatusOK, s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil).status)
+}
+
+func TestAnAPIWithoutAnEngineDoesNotStartAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "none-" + time.Now().Format("150405.000000")}
+	s.startVendors(options{})
+	s.prepare(options{})
+	ctx := s.within(40 * time.Second)
+	cmd := exec.CommandContext(ctx, shared.yanzhen, "api")
+	cmd.Env, cmd.Dir = append(s.env, "TEMPORAL_ADDRESS="+freeAddress(t)), s.dir
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.NoError(t, ctx.Err(), "it hung")
+	require.Contains(t, string(out), "TEMPORAL_ADDRESS")
+}
+
+// line is a connection to a server that can be cut: afterwards its port is
+// closed.
+type line struct {
+	t               *testing.T
+	address, server string
+	mu              sync.Mutex
+	listener        net.Listener
+	conns           []net.Conn
+}
+
+func newLine(t *testing.T, server string) *line {
+	l := &line{t: t, address: freeAddress(t), server: server}
+	l.mend()
+	t.Cleanup(l.cut)
+	return l
+}
+
+// mend opens the port, again after a cut.
+func (l *line) mend() {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", l.address)
+	require.NoError(l.t, err)
+	l.mu.Lock()
+	l.listener = listener
+	l.mu.Unlock()
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", l.server)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			l.mu.Lock()
+			l.conns = append(l.conns, near, far)
+			l.mu.Unlock()
+			go func() { _, _ = io.Copy(far, near); far.Close() }()
+			go func() { _, _ = io.Copy(near, far); near.Close() }()
+		}
+	}()
+}
+
+// cut closes the port and whatever goes through it.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listener.Close()
+	for _, c := range l.conns {
+		c.Close()
+	}
+	l.conns = nil
+}
