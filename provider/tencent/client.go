@@ -173,7 +173,7 @@ func (c *Client) call(ctx context.Context, op, action string, req tchttp.Request
 	if err := c.sdk.Send(req, res); err != nil {
 		return failure(ctx, op, err, status)
 	}
-	if res.ambiguous || len(res.Response) == 0 || string(res.Response) == "null" || json.Unmarshal(res.Response, out) != nil {
+	if !res.decode(out) {
 		return violation(op, "response")
 	}
 	return nil

@@ -80,10 +80,18 @@ type keeper struct {
 }
 
 func (k *keeper) Write(p []byte) (int, error) {
-	for _, b := range p {
-		closing := k.inString && b == '"' && !k.escaped
+	for i := 0; i < len(p); i++ {
+		if k.dropping && !k.escaped {
+			// Nothing but these two bytes matters in what is dropped.
+			next := bytes.IndexAny(p[i:], `"\\`)
+			if next < 0 {
+				break
+			}
+			i += next
+		}
+		b := p[i]
 		switch {
-		case closing:
+		case k.inString && b == '"' && !k.escaped:
 			k.inString, k.dropping = false, false
 		case k.inString:
 			k.escaped = b == '\\' && !k.escaped
@@ -95,7 +103,7 @@ func (k *keeper) Write(p []byte) (int, error) {
 				continue
 			}
 		case b == '"':
-			k.inString, k.escaped, k.start = true, false, len(k.text)+1
+			k.inString, k.start = true, len(k.text)+1
 		}
 		if len(k.text) >= maxKept {
 			return 0, errTooLarge

@@ -113,6 +113,11 @@ func (e *envelope) ParseErrorFromHTTPResponse(body []byte) error {
 	return e.BaseResponse.ParseErrorFromHTTPResponse(body)
 }
 
+// decode reads Response; false: it is not of the contract's form.
+func (e *envelope) decode(out any) bool {
+	return !e.ambiguous && len(e.Response) > 0 && string(e.Response) != "null" && json.Unmarshal(e.Response, out) == nil
+}
+
 // handle is how a session is found again. It rests sealed in the store, so
 // its members are only ever added to.
 type handle struct {
