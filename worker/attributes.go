@@ -2,11 +2,13 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -18,6 +20,9 @@ import (
 // names what is missing.
 func CheckSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
 	known, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
+		return fmt.Errorf("there is no namespace %q: %w", namespace, ErrSetup)
+	}
 	if err != nil {
 		return fmt.Errorf("read the search attributes of namespace %q: %w", namespace, err)
 	}

@@ -158,26 +158,34 @@ func (s stage) check() error {
 
 // person invents somebody for the stage.
 func (s stage) person(now time.Time) sandbox.Person {
-	p := sandbox.FreshPerson(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	r := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	p := sandbox.FreshPerson(r)
+	for s.card == "expired" {
+		if from, to, ok := expiredDates(p.IDNumber[6:14], now); ok {
+			p.ValidFrom, p.ValidTo = from, to
+			break
+		}
+		p = sandbox.FreshPerson(r)
+	}
 	p.AceDataOutcome = recordsOutcomes[s.records]
 	p.TencentOutcome = tencentOutcomes[s.tencent]
-	if s.card == "expired" {
-		p.ValidFrom, p.ValidTo = expiredDates(p.IDNumber[6:14], now)
-	}
 	return p
 }
 
 // expiredDates are those of a card that ended yesterday, with the term that
 // fits the holder's age when it began (Law on Resident Identity Cards,
-// article 5: 5, 10 or 20 years).
-func expiredDates(birth string, now time.Time) (from, to string) {
-	born, _ := time.Parse("20060102", birth)
+// article 5); not ok for an age at which no term fits.
+func expiredDates(birth string, now time.Time) (from, to string, ok bool) {
+	born, err := time.Parse("20060102", birth)
+	if err != nil {
+		return "", "", false
+	}
 	end := now.AddDate(0, 0, -1)
-	for _, term := range []struct{ years, minAge int }{{20, 26}, {10, 16}, {5, 0}} {
+	for _, term := range []struct{ years, fromAge, toAge int }{{20, 26, 45}, {10, 16, 25}} {
 		begin := end.AddDate(-term.years, 0, 0)
-		if !born.AddDate(term.minAge, 0, 0).After(begin) {
-			return begin.Format("20060102"), end.Format("20060102")
+		if !born.AddDate(term.fromAge, 0, 0).After(begin) && born.AddDate(term.toAge+1, 0, 0).After(begin) {
+			return begin.Format("20060102"), end.Format("20060102"), true
 		}
 	}
-	return end.AddDate(-5, 0, 0).Format("20060102"), end.Format("20060102")
+	return "", "", false
 }
