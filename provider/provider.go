@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -72,6 +73,44 @@ type Look struct {
 	Phase Phase
 	// Result is set when the vendor's look already carries the result.
 	Result *verification.FaceResult
+	// Capture is set when the look carries pictures and no judgement. They may
+	// be handed out only once, and never leave the caller's memory.
+	Capture *Capture
+}
+
+// Capture is a face that a vendor captured and compared with nothing.
+type Capture struct {
+	// Face and Scene are decoded pictures, JPEG or PNG by their first bytes;
+	// Scene may be empty.
+	Face, Scene []byte
+}
+
+// Callback is a face vendor that calls us, or sends the person's browser with
+// signed data.
+type Callback interface {
+	// Verify authenticates what a callback brought for a session and returns
+	// the signed data, which is sealed in the store before anybody is told; nil
+	// without an error: genuine, but it carries no result. An error is told to
+	// nobody: the callback changes nothing.
+	Verify(s FaceSession, form url.Values) (data []byte, err error)
+	// Judge reads the result out of data that Verify returned.
+	Judge(s FaceSession, data []byte) (verification.FaceResult, error)
+}
+
+// Chip is a vendor that hands over what an app read from a card's chip.
+type Chip interface {
+	// Read fetches and opens the data of one scan. It may be repeated within
+	// the scan's life. Errors: Unreadable (the person must scan again),
+	// Unavailable, RateLimited, Misconfigured.
+	Read(ctx context.Context, reqid string) (verification.Card, error)
+}
+
+// Comparer says how alike two faces are.
+type Comparer interface {
+	// Compare returns the vendor's score, 0 to 100. Errors: Incomparable (no
+	// face, poor picture), Unavailable, RateLimited, Misconfigured,
+	// ContractViolation.
+	Compare(ctx context.Context, portrait, face []byte) (score float64, err error)
 }
 
 // Records is a vendor that compares name, number and validity dates with the
@@ -99,6 +138,11 @@ const (
 	Refused Class = "refused"
 	// Gone: the session is unknown or its result is no longer kept.
 	Gone Class = "gone"
+	// Unreadable: a chip's data cannot be fetched any more, opened or
+	// understood; another scan may.
+	Unreadable Class = "unreadable"
+	// Incomparable: a picture in which no face can be compared.
+	Incomparable Class = "incomparable"
 )
 
 // Error is a failed vendor call. Its text names the operation, the class and
@@ -116,6 +160,8 @@ type Error struct {
 	// MaxTries bounds how often the same code may come back for one
 	// verification before the check ends; 0: only the patience bounds it.
 	MaxTries int
+	// Lost: the vendor may have answered, and what it said cannot be had again.
+	Lost bool
 	// Billable: was the failed call charged? Empty means no.
 	Billable verification.Billable
 	// Err is the cause. It is for errors.Is only: its text is not shown, it

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,6 +29,27 @@ type FaceVendor struct {
 	PollFirst, PollMax time.Duration
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn string
+	// Grace is how long after a session's expiry the first look is taken, for a
+	// vendor that reports an ending by itself.
+	Grace time.Duration
+	// Callback is set for vendors whose callbacks carry signed data.
+	Callback Callback
+}
+
+// ChipVendor is a chip provider's entry in the registry.
+type ChipVendor struct {
+	Name     string
+	Provider Chip
+	Queue    Queue
+	// Life is how long a scan's data can be fetched.
+	Life time.Duration
+}
+
+// ComparerVendor is a comparer's entry in the registry. It has no queue: it
+// is called where the pictures are.
+type ComparerVendor struct {
+	Name     string
+	Provider Comparer
 }
 
 // RecordsVendor is a records provider's entry in the registry.
@@ -40,9 +62,11 @@ type RecordsVendor struct {
 // Registry knows every vendor that this process can reach. It is filled once
 // at start and then only read.
 type Registry struct {
-	faces   map[string]FaceVendor
-	records map[string]RecordsVendor
-	names   []string
+	faces     map[string]FaceVendor
+	records   map[string]RecordsVendor
+	chips     map[string]ChipVendor
+	comparers map[string]ComparerVendor
+	names     []string
 }
 
 // AddFace registers a face provider; a name given twice is a programming
@@ -64,11 +88,33 @@ func (r *Registry) AddRecords(v RecordsVendor) {
 	r.records[v.Name] = v
 }
 
+// AddChip registers a chip provider. One vendor may read chips and faces, so
+// its name may be a face provider's too; twice among the chips panics.
+func (r *Registry) AddChip(v ChipVendor) {
+	if _, ok := r.chips[v.Name]; ok {
+		panic(fmt.Sprintf("provider: chip %q is registered twice", v.Name))
+	}
+	if r.chips == nil {
+		r.chips = map[string]ChipVendor{}
+	}
+	r.chips[v.Name] = v
+	if !slices.Contains(r.names, v.Name) {
+		r.names = append(r.names, v.Name)
+	}
+}
+
+// AddComparer registers a comparer; a name given twice panics.
+func (r *Registry) AddComparer(v ComparerVendor) {
+	r.claim(v.Name)
+	if r.comparers == nil {
+		r.comparers = map[string]ComparerVendor{}
+	}
+	r.comparers[v.Name] = v
+}
+
 func (r *Registry) claim(name string) {
-	for _, n := range r.names {
-		if n == name {
-			panic(fmt.Sprintf("provider: %q is registered twice", name))
-		}
+	if slices.Contains(r.names, name) {
+		panic(fmt.Sprintf("provider: %q is registered twice", name))
 	}
 	r.names = append(r.names, name)
 }
@@ -78,6 +124,15 @@ func (r *Registry) Face(name string) (FaceVendor, bool) { v, ok := r.faces[name]
 
 // Records returns the records provider of the name.
 func (r *Registry) Records(name string) (RecordsVendor, bool) { v, ok := r.records[name]; return v, ok }
+
+// Chip returns the chip provider of the name.
+func (r *Registry) Chip(name string) (ChipVendor, bool) { v, ok := r.chips[name]; return v, ok }
+
+// Comparer returns the comparer of the name.
+func (r *Registry) Comparer(name string) (ComparerVendor, bool) {
+	v, ok := r.comparers[name]
+	return v, ok
+}
 
 // Queues returns every vendor queue once, in the order of registration.
 func (r *Registry) Queues() []Queue {
@@ -95,6 +150,9 @@ func (r *Registry) Queues() []Queue {
 			add(v.Watch)
 		}
 		if v, ok := r.records[n]; ok {
+			add(v.Queue)
+		}
+		if v, ok := r.chips[n]; ok {
 			add(v.Queue)
 		}
 	}

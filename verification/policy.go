@@ -44,6 +44,18 @@ const (
 	SuspicionDecline SuspicionRule = "decline"
 )
 
+// CaptureRule says what a face that was captured, and compared with nothing,
+// is worth.
+type CaptureRule string
+
+const (
+	// CaptureInconclusive: it proves that somebody completed a capture.
+	CaptureInconclusive CaptureRule = "inconclusive"
+	// CapturePassed: the vendor confirmed in writing that a finished capture
+	// proves liveness and the right face.
+	CapturePassed CaptureRule = "passed"
+)
+
 // Policy is what a verification must show, and how long each step may take.
 // It is pinned into a verification at its start; a changed policy gets a new
 // Version. It travels through the engine and holds nothing personal.
@@ -57,10 +69,19 @@ type Policy struct {
 	// FaceProviders in the order in which they are tried; empty: no face.
 	FaceProviders []string `json:"face_providers,omitempty"`
 	// RecordsProvider answers identity_records; empty: none.
-	RecordsProvider string        `json:"records_provider,omitempty"`
-	RecordsWhen     When          `json:"records_when"`
-	UnknownCharge   UnknownCharge `json:"unknown_charge"`
-	Suspicion       SuspicionRule `json:"suspicion"`
+	RecordsProvider string `json:"records_provider,omitempty"`
+	RecordsWhen     When   `json:"records_when"`
+	// ChipProvider reads document_chip; empty: no chip.
+	ChipProvider string `json:"chip_provider,omitempty"`
+	// Capture is what a captured face without a comparison is worth.
+	Capture CaptureRule `json:"capture,omitempty"`
+	// Comparer compares a captured face with the chip's portrait; empty: none.
+	// CompareThreshold is the vendor's score from which on they are the same
+	// person.
+	Comparer         string        `json:"comparer,omitempty"`
+	CompareThreshold float64       `json:"compare_threshold,omitempty"`
+	UnknownCharge    UnknownCharge `json:"unknown_charge"`
+	Suspicion        SuspicionRule `json:"suspicion"`
 
 	// Attempts is how many judged face sessions a person has, Sessions how
 	// many sessions of any ending.
@@ -89,6 +110,8 @@ func DefaultPolicy() Policy {
 		Version:          1,
 		RecordsWhen:      Parallel,
 		UnknownCharge:    UnknownRetry,
+		Capture:          CaptureInconclusive,
+		CompareThreshold: 60,
 		Suspicion:        SuspicionReview,
 		Attempts:         3,
 		Sessions:         6,
@@ -156,6 +179,18 @@ func (p Policy) Validate() error {
 	}
 	if p.Wants(IdentityRecords) != (p.RecordsProvider != "") {
 		bad("records_provider and the check identity_records go together")
+	}
+	if p.Wants(DocumentChip) != (p.ChipProvider != "") {
+		bad("chip_provider and the check document_chip go together")
+	}
+	if !slices.Contains([]CaptureRule{CaptureInconclusive, CapturePassed}, p.Capture) {
+		bad("capture: %q is none of inconclusive, passed", p.Capture)
+	}
+	if p.Comparer != "" && p.ChipProvider == "" {
+		bad("comparer needs a chip_provider: the chip's portrait is what a face is compared with")
+	}
+	if p.Comparer != "" && (p.CompareThreshold < 50 || p.CompareThreshold > 100) {
+		bad("compare_threshold must be from 50 to 100")
 	}
 	if !slices.Contains([]When{Parallel, AfterFace}, p.RecordsWhen) {
 		bad("records_when: %q is none of parallel, after_face", p.RecordsWhen)
