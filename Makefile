@@ -2,17 +2,16 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Developers' tools are pinned in modules of their own, run from Go's build
-# cache and installed nowhere. See tools/.
-TOOL := go tool -modfile=tools/gen/go.mod
+# Developers' tools are pinned in modules of their own (tools/), run from Go's
+# build cache and installed nowhere.
 
 .PHONY: help dev test lint build generate test-needs temporal
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
-dev: ## Run the whole stack on this machine and show one verification
-	@go run . dev
+dev: build ## Run the whole stack on this machine and show one verification
+	@bin/yanzhen dev
 
 test: test-needs temporal ## Run every test (installs what they need on Debian)
 	go test -timeout 20m ./...
@@ -21,7 +20,7 @@ lint: generate ## Check format, vet, staticcheck, workflow determinism, generate
 	@bash tools/lint.sh
 
 build: ## Build bin/yanzhen
-	go build -trimpath -o bin/yanzhen .
+	@go build -o bin/yanzhen .
 
 generate: ## Generate the API's server and client from api/openapi.yaml
 	go generate ./api/...
@@ -30,5 +29,5 @@ test-needs:
 	@bash tools/test-needs.sh
 
 # Built once before the tests, which would otherwise wait for it one by one.
-temporal:
-	@go run . temporal-binary
+temporal: build
+	@bin/yanzhen temporal-binary >/dev/null

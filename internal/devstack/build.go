@@ -29,8 +29,9 @@ func build(ctx context.Context, tools, version, target string, progress io.Write
 	defer os.Remove(partial)
 
 	// -v names every package as it is compiled; without the version control
-	// stamp, which a source folder outside git would refuse.
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-buildvcs=false", "-o", partial, Command)
+	// stamp, which a source folder outside git would refuse. No flag that
+	// would keep the standard library, compiled already, from being used.
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-buildvcs=false", "-o", partial, Command)
 	cmd.Dir = tools
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	// Ctrl-C's way out: the go command removes its own half-written files.
