@@ -43,8 +43,12 @@ var allowed = []struct {
 	{part: "internal/devstack", may: []string{"internal/engine", "workflows"}},
 	// Tests only.
 	{part: "internal/archtest"},
-	{part: "internal/e2e"},
-	{part: "internal/e2e"},
+	{part: "internal/e2e", may: []string{"*"}},
+	// A vendor like any other, of the tests' own.
+	{part: "internal/e2e/toy", may: []string{"verification", "provider"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/e2e", may: []string{"*"}},
+	// A vendor like any other, of the tests' own.
+	{part: "internal/e2e/toy", may: []string{"verification", "provider"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/cmd", may: []string{"*"}},
 	{part: ".", may: []string{"internal/cmd"}},
 }

@@ -109,7 +109,8 @@ func (f *follower) play(ctx context.Context, v *client.Verification) error {
 	if err != nil {
 		return err
 	}
-	f.show.line("the person's page is played: " + outcome)
+	f.show.line("the person's link: " + *v.NextAction.Url)
+	f.show.line("their page is played: " + outcome)
 	err = s.play(ctx, token, outcome, f.pause)
 	switch {
 	case ctx.Err() != nil:
