@@ -236,6 +236,20 @@ func TestADroppedConnectionMayHaveBeenCharged(t *testing.T) {
 	require.EqualValues(t, 1, v.calls.Load(), "a charged call must not be sent again by the transport")
 }
 
+func TestEveryChargedCallHasAConnectionOfItsOwn(t *testing.T) {
+	from := map[string]bool{}
+	v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
+		from[r.RemoteAddr] = true
+		fmt.Fprint(w, `{"result":"0"}`)
+	})
+	c := v.client(t)
+	for range 3 {
+		_, err := c.Check(t.Context(), subject)
+		require.NoError(t, err)
+	}
+	require.Len(t, from, 3, "a kept connection may be dead, and then nobody knows whether the call was charged")
+}
+
 func TestAnAnswerCutShortMayHaveBeenCharged(t *testing.T) {
 	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
