@@ -41,6 +41,7 @@ func TestLowSimilarityThenApproved(t *testing.T) {
 	e.retryEvery(150*time.Second, 20*time.Minute)
 	s := e.run()
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 2, s.Attempt.Number, "the second passed; there is no third")
 	require.Equal(t, 1, sc.count("CheckRecords"), "records are asked once")
 	require.Equal(t, verification.Passed, check(t, s, verification.FaceMatch).Status)
 }

@@ -202,6 +202,7 @@ func (r *run) awaitRetry(ctx workflow.Context) bool {
 
 // waiting shows that the face side is done and what is being waited for.
 func (r *run) waiting(ctx workflow.Context) {
+	r.faceDone = true
 	if r.recordsDone || r.settled(ctx) {
 		return // the verdict follows in this very task
 	}

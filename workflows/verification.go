@@ -244,10 +244,20 @@ func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
 // the clock now running.
 func (r *run) show(ctx workflow.Context, s verification.Status, next *verification.NextAction, expires *time.Time) {
 	r.state.Status, r.state.NextAction, r.state.ExpiresAt = s, next, expires
-	r.state.Attempt.Number = min(r.judged+1, r.in.Policy.Attempts)
+	r.state.Attempt.Number = r.attempt(s)
 	r.touch(ctx)
 	r.publish(ctx)
 	workflow.SetCurrentDetails(ctx, r.details())
+}
+
+// attempt is the number of the attempt that runs or may follow; once none can,
+// of the last that was judged.
+func (r *run) attempt(s verification.Status) int {
+	n := r.judged + 1
+	if r.faceDone || s.Ended() {
+		n = r.judged
+	}
+	return max(1, min(n, r.in.Policy.Attempts))
 }
 
 func (r *run) touch(ctx workflow.Context) {
