@@ -38,6 +38,10 @@ type options struct {
 	env []string
 	// tokenTTL of the stand-in's sessions; 0: 600 s.
 	tokenTTL time.Duration
+	// temporal is the server's address; empty: the shared one's.
+	temporal string
+	// returnURLs are allowed to the clients beside {vendorsURL}/shop/.
+	returnURLs []string
 }
 
 // quickPolicy is cn-resident whose clocks run out in seconds.
@@ -100,8 +104,12 @@ func (s *stack) prepare(o options) {
 	apiAddr, opsAddr := freeAddress(t), freeAddress(t)
 	s.apiURL, s.opsURL = "http://"+apiAddr, "http://"+opsAddr
 
+	server := o.temporal
+	if server == "" {
+		server = shared.temporal.HostPort
+	}
 	quiet := temporallog.NewStructuredLogger(discard)
-	c, err := client.Dial(client.Options{HostPort: shared.temporal.HostPort, Namespace: s.namespace, Logger: quiet})
+	c, err := client.Dial(client.Options{HostPort: server, Namespace: s.namespace, Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	require.NoError(t, engine.Setup(t.Context(), c, s.namespace, 24*time.Hour, func(string) {}))
@@ -119,10 +127,11 @@ func (s *stack) prepare(o options) {
 
 	var clients strings.Builder
 	clients.WriteString("clients:\n")
+	returnURLs := `"` + strings.Join(append([]string{s.vendorsURL + "/shop/"}, o.returnURLs...), `", "`) + `"`
 	for _, id := range []string{"shop", "other"} {
 		key, hash := api.NewKey()
 		s.keys[id] = key
-		fmt.Fprintf(&clients, "  - id: %s\n    key_hashes: [%q]\n    scopes: [\"verifications:read\", \"verifications:write\"]\n    return_urls: [\"%s/shop/\"]\n", id, hash, s.vendorsURL)
+		fmt.Fprintf(&clients, "  - id: %s\n    key_hashes: [%q]\n    scopes: [\"verifications:read\", \"verifications:write\"]\n    return_urls: [%s]\n", id, hash, returnURLs)
 	}
 	policies := o.policies
 	if policies == "" {
@@ -134,7 +143,7 @@ func (s *stack) prepare(o options) {
 	vendors := strings.TrimPrefix(s.vendorsURL, "http://")
 	s.env = append([]string{
 		"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"),
-		"TEMPORAL_ADDRESS=" + shared.temporal.HostPort, "TEMPORAL_NAMESPACE=" + s.namespace,
+		"TEMPORAL_ADDRESS=" + server, "TEMPORAL_NAMESPACE=" + s.namespace,
 		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + keyFile, "YANZHEN_STORE=" + s.dsn,
 		"YANZHEN_PUBLIC_URL=" + s.apiURL, "YANZHEN_API_LISTEN=" + apiAddr, "YANZHEN_OPS_LISTEN=" + opsAddr,
 		"YANZHEN_LOG_LEVEL=debug",
