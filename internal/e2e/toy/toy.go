@@ -1,0 +1,117 @@
+// Package toy is a face vendor that exists nowhere: its sessions end as a test
+// says. It shows what a new vendor costs: a package, and an entry in the
+// registry.
+package toy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Name is how policies and callbacks call the vendor.
+const Name = "toy"
+
+// The task queues of the vendor.
+const (
+	OpenQueue  = "toy"
+	WatchQueue = "toy-status"
+)
+
+// life is how long a session lives.
+const life = time.Minute
+
+// Vendor judges whoever it is told to. It is safe for concurrent use.
+type Vendor struct {
+	mu       sync.Mutex
+	sessions map[string]*session
+	// opened and looked count the calls.
+	opened, looked, fetched int
+}
+
+type session struct {
+	returnURL string
+	verdict   verification.ReasonCode
+	over      bool
+}
+
+// Entry is the vendor's entry in the registry.
+func (v *Vendor) Entry() provider.FaceVendor {
+	return provider.FaceVendor{
+		Name: Name, Provider: v,
+		Open:      provider.Queue{Name: OpenQueue, PerSecond: 50},
+		Watch:     provider.Queue{Name: WatchQueue, PerSecond: 50},
+		PollFirst: 200 * time.Millisecond, PollMax: time.Second,
+	}
+}
+
+// Open opens a session.
+func (v *Vendor) Open(_ context.Context, o provider.Opening) (provider.Opened, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.opened++
+	if v.sessions == nil {
+		v.sessions = map[string]*session{}
+	}
+	token := fmt.Sprintf("%s-%d-%d", o.VerificationID, o.Session, v.opened)
+	v.sessions[token] = &session{returnURL: o.ReturnURL}
+	return provider.Opened{Link: "https://toy.example/" + token, Handle: []byte(token), ExpiresAt: time.Now().Add(life)}, nil
+}
+
+// End ends the session behind a link: passed, or failed for a reason. It
+// returns the address to which the person's browser goes back.
+func (v *Vendor) End(link string, verdict verification.ReasonCode) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	one, ok := v.sessions[strings.TrimPrefix(link, "https://toy.example/")]
+	if !ok {
+		return ""
+	}
+	one.over, one.verdict = true, verdict
+	return one.returnURL
+}
+
+// Look tells whether the session is over.
+func (v *Vendor) Look(_ context.Context, s provider.FaceSession) (provider.Look, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.looked++
+	one, ok := v.sessions[string(s.Handle)]
+	switch {
+	case !ok:
+		return provider.Look{}, &provider.Error{Op: "toy.Look", Class: provider.Gone, Code: "unknown"}
+	case one.over:
+		return provider.Look{Phase: provider.Finished}, nil
+	}
+	return provider.Look{Phase: provider.Untouched}, nil
+}
+
+// Result tells how the session ended.
+func (v *Vendor) Result(_ context.Context, s provider.FaceSession) (verification.FaceResult, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fetched++
+	one, ok := v.sessions[string(s.Handle)]
+	if !ok {
+		return verification.FaceResult{}, &provider.Error{Op: "toy.Result", Class: provider.Gone, Code: "unknown"}
+	}
+	live := verification.NewCheck(verification.Liveness, verification.Passed)
+	match := verification.NewCheck(verification.FaceMatch, verification.Passed)
+	if one.verdict != "" {
+		match = verification.NewCheck(verification.FaceMatch, verification.Failed, one.verdict)
+	}
+	live.Provider, match.Provider = Name, Name
+	return verification.FaceResult{Judged: true, Begun: true, Reason: one.verdict, Checks: []verification.Check{live, match}}, nil
+}
+
+// Calls are how often each operation was asked for.
+func (v *Vendor) Calls() (opened, looked, fetched int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.opened, v.looked, v.fetched
+}
