@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -281,3 +282,5 @@ func (r recording) write(t *testing.T, c client.Client, run client.WorkflowRun) 
 	require.NoError(t, os.WriteFile(filepath.Join("testdata/histories", r.name+".json"), pretty.Bytes(), 0o644))
 	t.Logf("%s: %d events", r.name, len(h.Events))
 }
+
+var errTest = errors.New("test")

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -209,8 +208,6 @@ func until(end time.Duration, class provider.Class) func(time.Duration) error {
 		return nil
 	}
 }
-
-var errTest = errors.New("test")
 
 func input() workflows.VerificationInput {
 	p := verification.DefaultPolicy()
