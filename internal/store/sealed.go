@@ -25,6 +25,10 @@ const (
 	columnRequest = "verifications.request"
 	columnLink    = "sessions.link"
 	columnHandle  = "sessions.handle"
+
+	columnCard     = "verifications.card"
+	columnPortrait = "verifications.portrait"
+	columnReqID    = "scans.reqid"
 )
 
 // sessionRow names a session's row to the Sealer.

@@ -19,6 +19,9 @@ var (
 	// ErrDailyCap: the number's charged or possibly charged record checks of
 	// the day reached the cap; nothing was written.
 	ErrDailyCap = errors.New("store: daily cap")
+	// ErrReqIDReused: another verification, or another scan of this one, brought
+	// the same chip scan; nothing was written.
+	ErrReqIDReused = errors.New("store: the chip scan was used before")
 	// ErrOtherKeys: the store was made with another hash key.
 	ErrOtherKeys = errors.New("store: made with another hash key")
 )
@@ -40,6 +43,36 @@ type Row struct {
 	Ended bool
 	// Request is the sealed personal part, opened.
 	Request verification.Request
+	// ReqIDHash is a keyed hash of Request.NFCReqID; Insert writes it as scan 0.
+	ReqIDHash []byte
+	// Card is what was read from the chip, without its portrait; nil: nothing.
+	Card *verification.Card
+}
+
+// Subject is the person that vendors are asked about: the claimed one, or,
+// where nobody was claimed, the chip's holder; nil before a chip was read. A
+// chip's dates stand above claimed ones, since they are the document's own.
+func (r Row) Subject() *verification.Subject {
+	if r.Card == nil {
+		return r.Request.Subject
+	}
+	s := r.Card.Subject()
+	if claimed := r.Request.Subject; claimed != nil {
+		s.Name, s.IDNumber = claimed.Name, claimed.IDNumber
+	}
+	return &s
+}
+
+// Scan is one scan of a card's chip.
+type Scan struct {
+	VerificationID string
+	// Number counts scans like the sessions that they stand beside, from 0.
+	Number int
+	// ReqID rests sealed while the verification runs.
+	ReqID string
+	// Hash is a keyed hash of ReqID, which stays.
+	Hash      []byte
+	ScannedAt time.Time
 }
 
 // Session is one session at a face vendor.
@@ -92,7 +125,7 @@ type Store interface {
 	// row was swept.
 	MarkStarted(ctx context.Context, id string, at time.Time) error
 	// Finish writes the last state, marks the row ended and erases links,
-	// handles and tickets' counters. Idempotent: a second Finish with the same
+	// handles, portrait, scan ids and tickets' counters. Idempotent: a second Finish with the same
 	// or a lower state version changes nothing. A status that is no end is an
 	// error.
 	Finish(ctx context.Context, id string, s verification.State) error
@@ -113,6 +146,17 @@ type Store interface {
 	CloseSession(ctx context.Context, id string, number int) error
 	// CountHint counts one more hint for a session and returns the count.
 	CountHint(ctx context.Context, id string, number int) (int, error)
+
+	// AddScan writes a further scan. Idempotent. ErrReqIDReused, or ErrNotFound
+	// after the end.
+	AddScan(ctx context.Context, v Scan) error
+	Scan(ctx context.Context, id string, number int) (Scan, error)
+	// SaveCard stores what a chip told, and its portrait apart (nil: none is
+	// kept). ErrNotFound after the end.
+	SaveCard(ctx context.Context, id string, card verification.Card) error
+	// Portrait returns the chip's portrait, nil where none is kept.
+	Portrait(ctx context.Context, id string) ([]byte, error)
+	ErasePortrait(ctx context.Context, id string) error
 
 	// Calls returns the verification's questions to its records vendor.
 	Calls(ctx context.Context, id string) ([]Call, error)

@@ -12,13 +12,14 @@ import (
 )
 
 const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
-	started_at, state, ended_at, redacted_at, request`
+	started_at, state, ended_at, redacted_at, request, card`
 
 // sealedRow is a row as it rests.
 type sealedRow struct {
 	Row
 	state    []byte
 	request  []byte
+	card     []byte
 	redacted bool
 }
 
@@ -26,7 +27,7 @@ func scanRow(from scanner) (sealedRow, error) {
 	var r sealedRow
 	var created, called, started, ended, redacted sql.NullInt64
 	err := from.Scan(&r.ID, &r.Client, &r.Fingerprint, &r.Policy.Name, &r.Policy.Version, &created, &called,
-		&started, &r.state, &ended, &redacted, &r.request)
+		&started, &r.state, &ended, &redacted, &r.request, &r.card)
 	r.CreatedAt, r.StartCalledAt, r.StartedAt = timeOf(created), timeOf(called), timeOf(started)
 	r.Ended, r.redacted = ended.Valid, redacted.Valid
 	return r, err
@@ -47,7 +48,8 @@ func (s *sqlStore) openRow(r sealedRow) (Row, error) {
 	if err := fromJSON(r.ID, columnRequest, plain, &r.Request); err != nil {
 		return Row{}, err
 	}
-	return r.Row, nil
+	r.Card, err = s.openCard(r.ID, r.card)
+	return r.Row, err
 }
 
 func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
@@ -98,7 +100,13 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 			RETURNING `+rowColumns,
 			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, stamp(r.CreatedAt),
 			stamp(r.StartCalledAt), string(r.State.Status), string(r.State.Decision), string(state), r.State.Version, request))
-		if created = err == nil; created || !errors.Is(err, sql.ErrNoRows) {
+		if created = err == nil; created {
+			if scan, ok := firstScan(r); ok {
+				return s.addScan(ctx, tx, scan)
+			}
+			return nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		row, err = s.touch(ctx, tx, r)
@@ -178,7 +186,10 @@ func (s *sqlStore) Finish(ctx context.Context, id string, last verification.Stat
 		_, err = tx.ExecContext(ctx, `
 			UPDATE sessions SET link = NULL, handle = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
 			WHERE verification_id = $1`, id, at)
-		return err
+		if err != nil {
+			return err
+		}
+		return eraseChip(ctx, tx, id)
 	})
 	if err != nil {
 		return err

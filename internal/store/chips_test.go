@@ -1,0 +1,112 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+var card = verification.Card{
+	Name: "样例乙", IDNumber: "310199200111300038", Sex: "m", BirthDate: "20011130",
+	Validity: verification.Validity{From: "20220808", To: "20320808"},
+	Portrait: bytes.Repeat([]byte("portrait"), 64),
+}
+
+// chipRow is a row that brings a scan and claims nobody.
+func chipRow(id, reqid string) store.Row {
+	r := row()
+	r.ID, r.Request.Subject, r.Request.NFCReqID, r.ReqIDHash = id, nil, reqid, []byte("hash of "+reqid)
+	return r
+}
+
+func TestAScanIsUsedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, chipRow("ver_a", "scan-1"))
+		_, created, err := s.Insert(t.Context(), chipRow("ver_a", "scan-1"))
+		require.NoError(t, err, "the same start again")
+		require.False(t, created)
+
+		_, _, err = s.Insert(t.Context(), chipRow("ver_b", "scan-1"))
+		require.ErrorIs(t, err, store.ErrReqIDReused)
+		_, err = s.Load(t.Context(), "ver_b")
+		require.ErrorIs(t, err, store.ErrNotFound, "no row was written")
+
+		again := store.Scan{VerificationID: "ver_a", Number: 1, ReqID: "scan-1", Hash: []byte("hash of scan-1")}
+		require.ErrorIs(t, s.AddScan(t.Context(), again), store.ErrReqIDReused, "not even by the same verification")
+		next := store.Scan{VerificationID: "ver_a", Number: 1, ReqID: "scan-2", Hash: []byte("hash of scan-2")}
+		require.NoError(t, s.AddScan(t.Context(), next))
+		require.NoError(t, s.AddScan(t.Context(), next), "idempotent")
+
+		for n, want := range []string{"scan-1", "scan-2"} {
+			got, err := s.Scan(t.Context(), "ver_a", n)
+			require.NoError(t, err)
+			require.Equal(t, want, got.ReqID)
+			require.WithinDuration(t, time.Now(), got.ScannedAt, 100*365*24*time.Hour)
+		}
+	})
+}
+
+func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, chipRow("ver_a", "scan-1"))
+		before, err := s.Load(t.Context(), "ver_a")
+		require.NoError(t, err)
+		require.Nil(t, before.Subject())
+		require.NoError(t, s.SaveCard(t.Context(), "ver_a", card))
+		after, err := s.Load(t.Context(), "ver_a")
+		require.NoError(t, err)
+		require.Equal(t, card.Subject(), *after.Subject())
+		require.Empty(t, after.Card.Portrait, "the portrait is not handed out with the row")
+
+		claimed := row()
+		inserted(t, s, claimed)
+		require.NoError(t, s.SaveCard(t.Context(), claimed.ID, card))
+		got, err := s.Load(t.Context(), claimed.ID)
+		require.NoError(t, err)
+		require.Equal(t, verification.Subject{Name: holder, IDNumber: number, IDValidity: card.Validity}, *got.Subject(),
+			"the claim stays the claim, the dates are the document's")
+	})
+}
+
+func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		for _, id := range []string{"ver_a", "ver_b"} {
+			inserted(t, s, chipRow(id, "scan of "+id))
+			require.NoError(t, s.SaveCard(t.Context(), id, card))
+			got, err := s.Portrait(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, card.Portrait, got)
+		}
+		require.NoError(t, s.ErasePortrait(t.Context(), "ver_a"))
+		require.NoError(t, s.Finish(t.Context(), "ver_b", verification.State{Status: verification.Canceled, Version: 9}))
+		for _, id := range []string{"ver_a", "ver_b"} {
+			got, err := s.Portrait(t.Context(), id)
+			require.NoError(t, err)
+			require.Empty(t, got)
+		}
+		scan, err := s.Scan(t.Context(), "ver_b", 0)
+		require.NoError(t, err)
+		require.Empty(t, scan.ReqID, "nor the scan's id")
+		require.ErrorIs(t, s.SaveCard(t.Context(), "ver_b", card), store.ErrNotFound, "what the end erased does not come back")
+		require.ErrorIs(t, s.AddScan(t.Context(), store.Scan{VerificationID: "ver_b", Number: 1, Hash: []byte("x")}), store.ErrNotFound)
+
+		if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+			for _, file := range []string{path, path + "-wal"} {
+				data, err := os.ReadFile(file)
+				require.NoError(t, err)
+				require.NotContains(t, string(data), "portrait"+"portrait")
+				require.NotContains(t, string(data), card.Name)
+			}
+		}
+	})
+}
