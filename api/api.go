@@ -40,6 +40,8 @@ type Verifications interface {
 	Landing(ctx context.Context, id string) (starter.Landing, error)
 }
 
+var _ Verifications = (*starter.Starter)(nil)
+
 // Tickets opens what a callback's path carries.
 type Tickets interface {
 	OpenTicket(ticket string) (sealing.Ticket, error)

@@ -27,6 +27,12 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, session int) (
 	if gone, ok := errors.AsType[*ended](err); ok {
 		return View{}, invalidState(gone.view.Status, verification.RequiresInput)
 	}
+	if CodeOf(err) == EngineUnavailable {
+		// The run may have taken the retry and wait for a slow vendor.
+		if now, readErr := s.Read(ctx, clientID, id); readErr == nil && !now.Partial && now.Attempt.Session > session {
+			return now, nil
+		}
+	}
 	return v, err
 }
 

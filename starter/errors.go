@@ -77,6 +77,18 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// CodeOf returns an error's code, nothing for nil, and Internal for an error
+// that is not ours.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}
+
 func internal(op string, err error) *Error { return &Error{Code: Internal, Op: op, Err: err} }
 
 func unavailable(op string, err error) *Error {

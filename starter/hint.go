@@ -2,7 +2,6 @@ package starter
 
 import (
 	"context"
-	"errors"
 
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -65,12 +64,4 @@ func (s *Starter) Landing(ctx context.Context, id string) (Landing, error) {
 		return Landing{}, fault
 	}
 	return Landing{Client: row.Client, ReturnURL: row.Request.ReturnURL}, nil
-}
-
-// CodeOf returns an error's code; one that is not ours is Internal.
-func CodeOf(err error) Code {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
-	return Internal
 }

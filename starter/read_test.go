@@ -239,6 +239,20 @@ func TestCancelIsRepeatableAndLeavesOtherEndsAlone(t *testing.T) {
 	require.Equal(t, verification.Canceled, got.Status)
 }
 
+func TestARetryThatWaitsForASlowVendorIsAnswered(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		r.engine.state = initial(policy(), r.now)
+		r.engine.state.Attempt.Session = 2
+		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+	}
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, verification.Processing, got.Status)
+	require.Equal(t, 2, got.Attempt.Session)
+}
+
 func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()

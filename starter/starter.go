@@ -29,6 +29,8 @@ type Engine interface {
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
+var _ Engine = client.Client(nil)
+
 // Keys derives what must be found again without being told.
 type Keys interface {
 	// VerificationID is the id that a client's idempotency key stands for.

@@ -21,6 +21,9 @@ const (
 	sweepPage = 200
 	// describeEach bounds one question to the engine.
 	describeEach = 5 * time.Second
+	// maxSilences in a row end a sweep: the engine is away, and asking it about
+	// every row would only take hours.
+	maxSilences = 3
 )
 
 // Swept counts what a sweep did.
@@ -53,8 +56,6 @@ func (s *Starter) Sweep(ctx context.Context) (Swept, error) {
 	return done, errors.Join(err, endErr)
 }
 
-// sweepUnstarted stops at the first silence: the rows that stay would fill
-// every page, and asking again within the same sweep tells nothing new.
 func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 	deleted := 0
 	before := s.now().Add(-sweepAge)
@@ -62,8 +63,13 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, storeFault("list rows without a run", err)
 	}
+	var silent silences
 	for _, id := range ids {
-		if s.fate(ctx, id) != runAbsent {
+		fate := s.fate(ctx, id)
+		if err := silent.after(fate); err != nil {
+			return deleted, err
+		}
+		if fate != runAbsent {
 			continue
 		}
 		gone, err := s.store.Sweep(ctx, id, before)
@@ -79,6 +85,7 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 
 func (s *Starter) sweepEnded(ctx context.Context) (int, error) {
 	ended, after := 0, ""
+	var silent silences
 	for {
 		ids, err := s.store.Running(ctx, after, s.now().Add(-endAge), sweepPage)
 		if err != nil {
@@ -87,6 +94,9 @@ func (s *Starter) sweepEnded(ctx context.Context) (int, error) {
 		for _, id := range ids {
 			after = id
 			fate := s.fate(ctx, id)
+			if err := silent.after(fate); err != nil {
+				return ended, err
+			}
 			if fate != runClosed && fate != runAbsent {
 				continue
 			}
@@ -121,6 +131,20 @@ func (s *Starter) finish(ctx context.Context, id string) (bool, error) {
 	}
 	s.log.WarnContext(ctx, "a run ended without a word", "id", id)
 	return true, nil
+}
+
+// silences counts questions in a row to which there was no answer.
+type silences int
+
+func (n *silences) after(fate runFate) error {
+	if fate != runUnknown {
+		*n = 0
+		return nil
+	}
+	if *n++; *n >= maxSilences {
+		return unavailable("ask for the fate of runs", nil)
+	}
+	return nil
 }
 
 func (s *Starter) fate(ctx context.Context, id string) runFate {

@@ -72,6 +72,22 @@ func TestAnEngineThatIsAwayOrKnowsTheRunSweepsNothing(t *testing.T) {
 	}
 }
 
+func TestASweepGivesUpOnAnEngineThatIsAway(t *testing.T) {
+	r := newRig(t)
+	r.engine.launch = func(context.Context) error { return serviceerror.NewUnavailable("x") }
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
+		_, _, err := r.s.Start(t.Context(), "shop", key, request())
+		requireCode(t, err, EngineUnavailable)
+	}
+	r.now = r.now.Add(2 * time.Hour)
+	r.engine.describeErr = serviceerror.NewUnavailable("x")
+	r.engine.calls = nil
+	done, err := r.s.Sweep(t.Context())
+	require.ErrorContains(t, err, string(EngineUnavailable))
+	require.Equal(t, Swept{}, done)
+	require.Len(t, r.engine.calls, maxSilences)
+}
+
 func TestTheEndOfASilentRunIsWrittenDown(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
