@@ -204,7 +204,18 @@ func (s *stack) run(ctx context.Context, script func(context.Context) error) err
 		}
 		return script(ctx)
 	})
-	return g.Wait()
+	err := g.Wait()
+	if err == nil || errors.Is(err, errDone) {
+		return err
+	}
+	// Whoever talked to a dying server may have failed a moment before its
+	// death was seen; the death is the cause.
+	select {
+	case <-s.server.Done():
+		return s.server.Err()
+	case <-time.After(time.Second):
+		return err
+	}
 }
 
 func (s *stack) close() {
