@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -115,22 +114,3 @@ func refused(kind, why string, s verification.State) error {
 // RetryUpdateID is the update id of a retry, so that a repeat gets the first
 // one's answer.
 func RetryUpdateID(session int) string { return fmt.Sprintf("retry-%d", session) }
-
-// details is what the Temporal UI shows as the run's present state.
-func (r *run) details() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**", r.state.Status)
-	if r.state.Decision != "" {
-		fmt.Fprintf(&b, " · **%s**", r.state.Decision)
-	}
-	fmt.Fprintf(&b, " · policy %s v%d · attempt %d of %d, session %d\n\n",
-		r.state.Policy.Name, r.state.Policy.Version, r.state.Attempt.Number, r.state.Attempt.Max, r.state.Attempt.Session)
-	if e := r.state.LastError; e != nil {
-		fmt.Fprintf(&b, "Last error: `%s`\n\n", e.Code)
-	}
-	b.WriteString("| check | status | reasons | provider | code |\n|---|---|---|---|---|\n")
-	for _, c := range r.state.Checks {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", c.Type, c.Status, strings.Join(reasonCodes(c.Reasons), ", "), c.Provider, c.ProviderCode)
-	}
-	return b.String()
-}

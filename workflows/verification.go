@@ -247,7 +247,6 @@ func (r *run) show(ctx workflow.Context, s verification.Status, next *verificati
 	r.state.Attempt.Number = r.attempt(s)
 	r.touch(ctx)
 	r.publish(ctx)
-	workflow.SetCurrentDetails(ctx, r.details())
 }
 
 // attempt is the number of the attempt that runs or may follow; once none can,
@@ -263,6 +262,7 @@ func (r *run) attempt(s verification.Status) int {
 func (r *run) touch(ctx workflow.Context) {
 	r.state.UpdatedAt = workflow.Now(ctx)
 	r.state.Version++
+	workflow.SetCurrentDetails(ctx, r.details())
 }
 
 // reasons are the codes that explain the end, for the result and for search.
