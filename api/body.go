@@ -109,7 +109,7 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 	case *kind.MaxLength:
 		add(at, "too_long", "Is too long.")
 	case *kind.PropertyNames:
-		add(at, "member_name", "Holds a member whose name is empty or too long.")
+		add(namedBy(e.SchemaURL), "member_name", "Holds a member whose name is empty or too long.")
 	case *kind.MaxProperties, *kind.MaxItems:
 		add(at, "too_many", "Holds too many members.")
 	case *kind.Pattern:
@@ -134,6 +134,19 @@ func (op operation) field(location []string) string {
 			break
 		}
 		at = join(at, segment)
+	}
+	return at
+}
+
+// namedBy tells the member that a schema is about from the schema's own place.
+// The library's location of a fault in a member's name cannot be used: it
+// shares its memory with the locations that follow and changes with them.
+func namedBy(schemaURL string) string {
+	at, segments := "", strings.Split(schemaURL, "/")
+	for i := 1; i < len(segments); i++ {
+		if segments[i-1] == "properties" {
+			at = join(at, segments[i])
+		}
 	}
 	return at
 }
