@@ -24,6 +24,10 @@ type Store interface {
 	OpenSession(ctx context.Context, s store.Session) error
 	Session(ctx context.Context, id string, number int) (store.Session, error)
 	MarkBegun(ctx context.Context, id string, number int) error
+	Scan(ctx context.Context, id string, number int) (store.Scan, error)
+	SaveCard(ctx context.Context, id string, card verification.Card) error
+	Portrait(ctx context.Context, id string) ([]byte, error)
+	ErasePortrait(ctx context.Context, id string) error
 	Calls(ctx context.Context, id string) ([]store.Call, error)
 	IntendCall(ctx context.Context, c store.Call, numberHash []byte, day string, dailyCap int) (store.Call, error)
 	AnswerCall(ctx context.Context, c store.Call) error
@@ -44,6 +48,8 @@ type Activities struct {
 	PublicURL string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// After waits within an activity; nil: time.After.
+	After func(time.Duration) <-chan time.Time
 }
 
 // BeginInput is the argument of Begin.
@@ -104,8 +110,9 @@ func (a *Activities) subject(ctx context.Context, id string) (verification.Subje
 	if err != nil {
 		return verification.Subject{}, err
 	}
-	if row.Request.Subject == nil {
+	subject := row.Subject()
+	if subject == nil {
 		return verification.Subject{}, rowMissing("the row holds no subject")
 	}
-	return *row.Request.Subject, nil
+	return *subject, nil
 }

@@ -87,6 +87,8 @@ type SessionInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
+	// Capture is set for providers that hand out pictures.
+	Capture *CaptureInput `json:"capture,omitempty"`
 }
 
 // LookResult is what a look at a session found.
@@ -134,7 +136,21 @@ func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in Se
 	}
 	if err != nil {
 		a.logVendor(ctx, in.ID, in.Provider, err)
+		if e, ok := errors.AsType[*provider.Error](err); ok && e.Lost && !known.Begun {
+			// What the vendor said may have been the result: the person did
+			// their part, and must not end as somebody who never came.
+			if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {
+				return LookResult{}, storeError(err)
+			}
+		}
 		return LookResult{}, vendorError(err, true, next)
+	}
+	if look.Capture != nil {
+		if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {
+			return LookResult{}, storeError(err)
+		}
+		result, err := a.judgeCapture(ctx, in, look.Capture)
+		return LookResult{Phase: provider.Finished, Begun: true, Result: &result}, err
 	}
 	begun := known.Begun
 	if look.Phase == provider.Begun && !begun {
@@ -189,13 +205,10 @@ func (a *Activities) session(ctx context.Context, in SessionInput) (provider.Fac
 	}, s, nil
 }
 
-// face finds a face provider. A worker that does not know it, because its
-// configuration differs from the api's, must not fail the run: another worker
-// may know it, or this one after its next start.
 func (a *Activities) face(name string) (provider.FaceVendor, error) {
 	v, ok := a.Vendors.Face(name)
 	if !ok {
-		return v, temporal.NewApplicationError("this worker does not know the provider "+name, string(provider.Misconfigured))
+		return v, unknownProvider(name)
 	}
 	return v, nil
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
@@ -34,7 +33,7 @@ type RecordsResult struct {
 func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (RecordsResult, error) {
 	vendor, ok := a.Vendors.Records(in.Provider)
 	if !ok {
-		return RecordsResult{}, temporal.NewApplicationError("this worker does not know the provider "+in.Provider, string(provider.Misconfigured))
+		return RecordsResult{}, unknownProvider(in.Provider)
 	}
 	subject, err := a.subject(ctx, in.ID)
 	if err != nil {

@@ -29,6 +29,9 @@ type FaceVendor struct {
 	PollFirst, PollMax time.Duration
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn string
+	// Captures: a look may hand out pictures, and only once. Looks then never
+	// overlap.
+	Captures bool
 	// Grace is how long after a session's expiry the first look is taken, for a
 	// vendor that reports an ending by itself.
 	Grace time.Duration

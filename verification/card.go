@@ -1,5 +1,11 @@
 package verification
 
+import (
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+)
+
 // Card is what was read from a document's chip, as far as a verification
 // needs it. It is personal data: it rests sealed in the store and passes
 // nowhere else but to vendors. What else a chip holds (address, ethnicity,
@@ -26,3 +32,39 @@ func (c Card) Subject() Subject {
 // telling whose it is.
 func (Card) String() string   { return "[card]" }
 func (Card) GoString() string { return "[card]" }
+
+// CheckChip checks what a chip told, against itself and against a claim (nil:
+// nobody was claimed): document_chip, document_validity and holder_match.
+// CompletedAt and Provider are for the caller to set.
+func CheckChip(c Card, claimed *Subject, today time.Time) []Check {
+	subject, _ := c.Subject().findings(today)
+	checks := []Check{chipCheck(subject, c), DocumentCheck(c.Subject(), today)}
+	if claimed == nil {
+		return checks
+	}
+	holder := NewCheck(HolderMatch, Passed)
+	claim, _ := claimed.findings(today)
+	if !residentid.SameName(claim.Name, subject.Name) || claim.IDNumber != subject.IDNumber {
+		holder = NewCheck(HolderMatch, Failed, HolderMismatch)
+	}
+	return append(checks, holder)
+}
+
+// chipCheck: the chip was read; what in it does not fit together goes to a
+// human, since it is no proof against the person.
+func chipCheck(s Subject, c Card) Check {
+	sex := map[string]residentid.Sex{"m": residentid.Male, "f": residentid.Female}[c.Sex]
+	soft := residentid.CheckChip(s.IDNumber, residentid.Chip{Birth: c.BirthDate, Sex: sex, From: s.IDValidity.From})
+	var codes []ReasonCode
+	for _, code := range soft {
+		codes = append(codes, map[residentid.Code]ReasonCode{
+			residentid.ChipBirthMismatch: DocumentBirthMismatch,
+			residentid.ChipSexMismatch:   DocumentSexMismatch,
+			residentid.ChipBefore2004:    DocumentBeforeChipCards,
+		}[code])
+	}
+	if len(codes) > 0 {
+		return NewCheck(DocumentChip, Inconclusive, codes...)
+	}
+	return NewCheck(DocumentChip, Passed)
+}

@@ -83,6 +83,10 @@ type Policy struct {
 	UnknownCharge    UnknownCharge `json:"unknown_charge"`
 	Suspicion        SuspicionRule `json:"suspicion"`
 
+	// AlwaysReview: what the checks would approve goes to a human all the same,
+	// as where no face is asked for.
+	AlwaysReview bool `json:"always_review,omitempty"`
+
 	// Attempts is how many judged face sessions a person has, Sessions how
 	// many sessions of any ending.
 	Attempts int `json:"attempts"`

@@ -72,6 +72,7 @@ const (
 	ProviderContractViolation  ReasonCode = "provider.contract_violation"
 	ProviderHolderUnregistered ReasonCode = "provider.holder_unregistered"
 
+	ReviewAlways   ReasonCode = "review.always"
 	ReviewDeadline ReasonCode = "review.deadline"
 	ReviewApproved ReasonCode = "review.approved"
 	ReviewRejected ReasonCode = "review.rejected"
@@ -140,6 +141,7 @@ var Catalogue = []CatalogueEntry{
 	{ProviderMisconfigured, Neutral, "The service is not available right now.", "The vendor refuses our credentials, permissions, balance or parameters: ours to mend."},
 	{ProviderContractViolation, Neutral, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
 	{ProviderHolderUnregistered, Neutral, "This check is not available for you.", "The vendor cannot serve this person."},
+	{ReviewAlways, Neutral, "The verification is looked at by a person.", "The policy sends every verification to review."},
 	{ReviewDeadline, Session, "The review was not finished in time.", "Nobody decided before the review deadline."},
 	{ReviewApproved, Note, "", "A reviewer approved."},
 	{ReviewRejected, Final, "The verification was not approved.", "A reviewer declined."},

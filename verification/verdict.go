@@ -71,6 +71,8 @@ func Judge(p Policy, checks []Check) Judgement {
 	switch {
 	case declined:
 		return Judgement{Outcome: OutcomeDeclined, Reasons: declining}
+	case approved && p.AlwaysReview:
+		return Judgement{Outcome: OutcomeReview, Reasons: []Reason{ReasonOf(ReviewAlways)}}
 	case approved:
 		return Judgement{Outcome: OutcomeApproved}
 	default:

@@ -104,7 +104,7 @@ func vendorWorker(d Deps, q provider.Queue, fatal func(error)) worker.Worker {
 // history: renaming a method breaks running verifications.
 func register(w worker.ActivityRegistry, a *activities.Activities) {
 	for name, f := range map[string]any{
-		"Begin": a.Begin, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
+		"Begin": a.Begin, "ReadChip": a.ReadChip, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
 		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Finish": a.Finish,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})

@@ -39,6 +39,9 @@ const (
 	RefusedState = "refused_state"
 	// RefusedSession: the named session is not the newest. Details: the State.
 	RefusedSession = "refused_session"
+	// RefusedScan: a new chip scan is asked for, and the retry brings none; or
+	// it brings one and none is asked for. Details: the State.
+	RefusedScan = "refused_scan"
 )
 
 // VerificationInput starts a verification whose row is in the store.
@@ -50,6 +53,16 @@ type VerificationInput struct {
 	Face []FaceRoute `json:"face,omitempty"`
 	// RecordsQueue is the records provider's queue.
 	RecordsQueue string `json:"records_queue,omitempty"`
+	// Chip routes the chip provider; nil: there is no scan to read.
+	Chip *ChipRoute `json:"chip,omitempty"`
+}
+
+// ChipRoute is how the workflow reaches the chip provider.
+type ChipRoute struct {
+	Provider string `json:"provider"`
+	Queue    string `json:"queue"`
+	// Life is how long a scan's data can be fetched.
+	Life time.Duration `json:"life"`
 }
 
 // FaceRoute is how the workflow reaches one face provider.
@@ -60,6 +73,10 @@ type FaceRoute struct {
 	// Polled: Look is called in intervals, not only on hints and at expiry.
 	Polled bool   `json:"polled"`
 	OpenIn string `json:"open_in,omitempty"`
+	// Captures: a look may hand out pictures, and only once.
+	Captures bool `json:"captures,omitempty"`
+	// Grace is how long after its expiry a session is looked at.
+	Grace time.Duration `json:"grace,omitempty"`
 }
 
 // VerificationResult is the workflow's result.
@@ -82,6 +99,8 @@ type Launched struct {
 type RetryRequest struct {
 	// Session is the number of the session that the new one replaces.
 	Session int `json:"session"`
+	// Scanned: a new chip scan, numbered Session+1, is in the store.
+	Scanned bool `json:"scanned,omitempty"`
 }
 
 // Retried is the result of UpdateRetry.

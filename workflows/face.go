@@ -34,7 +34,7 @@ func (r *run) face(ctx workflow.Context) {
 			return
 		case faceNextProvider:
 		case faceRetry:
-			if !r.awaitRetry(ctx) {
+			if !r.awaitInput(ctx, verification.ActionRetry) {
 				return
 			}
 		}
@@ -125,17 +125,17 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	}
 	switch ending {
 	case verification.EndedPassed, verification.EndedFinally, verification.EndedSuspicious, verification.EndedInconclusive:
-		r.put(ctx, result.Checks...)
+		r.putFace(ctx, result.Checks)
 		r.waiting(ctx)
 		return faceSettled
 	case verification.EndedRetryable:
 		if r.judged >= r.in.Policy.Attempts {
-			r.put(ctx, verification.Exhausted(result.Checks)...)
+			r.putFace(ctx, verification.Exhausted(result.Checks))
 			r.state.LastError.Retryable = false
 			r.waiting(ctx)
 			return faceSettled
 		}
-		r.put(ctx, result.Checks...)
+		r.putFace(ctx, result.Checks)
 	case verification.EndedUnjudged:
 		if result.NextProvider {
 			return r.next(ctx, route, result.Reason)
@@ -150,6 +150,18 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		return faceSettled
 	}
 	return faceRetry
+}
+
+// putFace takes a session's checks. What the chip said of the holder stands,
+// unless the face vendor says worse.
+func (r *run) putFace(ctx workflow.Context, checks []verification.Check) {
+	for _, c := range checks {
+		known, ok := verification.Find(r.state.Checks, c.Type)
+		if c.Type == verification.HolderMatch && ok && known.Status == verification.Passed && c.Status == verification.Skipped {
+			continue
+		}
+		r.put(ctx, c)
+	}
 }
 
 // next excludes a provider that cannot serve this person or us. Without
@@ -177,14 +189,14 @@ func (r *run) allExcluded() bool {
 	return true
 }
 
-// awaitRetry waits for the caller's retry, for as long as the policy allows.
-func (r *run) awaitRetry(ctx workflow.Context) bool {
+// awaitInput waits until the caller retries, for as long as the policy allows.
+func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) bool {
 	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow)
-	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: verification.ActionRetry, ExpiresAt: &until}, &until)
+	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: action, ExpiresAt: &until}, &until)
 	in, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout:      r.in.Policy.RetryWindow,
 		TimerOptions: workflow.TimerOptions{Summary: "Time to retry"},
-	}, func() bool { return r.retryOf != 0 })
+	}, func() bool { return r.retryOf != nil })
 	if err != nil {
 		return false
 	}
@@ -196,7 +208,7 @@ func (r *run) awaitRetry(ctx workflow.Context) bool {
 		r.endWith(verification.Expired, reason)
 		return false
 	}
-	r.retryOf = 0
+	r.retryOf = nil
 	return true
 }
 

@@ -73,14 +73,18 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 	if req.Session != r.state.Attempt.Session {
 		return refused(RefusedSession, "the newest session is another one", r.state)
 	}
-	if r.state.NextAction == nil || r.state.NextAction.Type != verification.ActionRetry || r.retryOf != 0 {
+	next := r.state.NextAction
+	if next == nil || next.Type == verification.ActionRedirect || r.retryOf != nil {
 		return refused(RefusedState, "there is no ended session to retry", r.state)
+	}
+	if req.Scanned != (next.Type == verification.ActionScanChip) {
+		return refused(RefusedScan, "a new chip scan belongs to scan_chip, and to nothing else", r.state)
 	}
 	return nil
 }
 
 func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
-	r.retryOf = req.Session
+	r.retryOf = &req
 	err := workflow.Await(ctx, func() bool {
 		return r.state.Attempt.Session > req.Session && r.showable() || r.state.Status.Ended()
 	})

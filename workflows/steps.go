@@ -36,6 +36,11 @@ var (
 	stepBegin = step{id: "begin", summary: "Mark the row started, check document and dates locally", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 10 * time.Second}
 
+	// chip: a scan's data lives for minutes, which bounds all tries; 15 s is the
+	// vendor client's limit.
+	stepChip = step{id: "chip", summary: "Read the chip's data, check it locally", startToClose: 20 * time.Second,
+		tries: manyTries, first: time.Second, longest: 15 * time.Second}
+
 	// open: one try, because failing over is the workflow's: the next try may
 	// be another vendor's. 10 s is the vendor client's limit.
 	stepOpen = step{id: "open", summary: "Open a face session", startToClose: 12 * time.Second, tries: 1}
@@ -71,6 +76,22 @@ var (
 
 // pollSlack is how much longer than the session its poll may live.
 const pollSlack = time.Minute
+
+// captureStartToClose is for looks that may hand out pictures: they are
+// compared in the same try, since they rest nowhere, and an unreachable
+// comparer is waited for up to two minutes.
+const captureStartToClose = 150 * time.Second
+
+// captures is the step for a vendor that hands out pictures.
+func (s step) captures(yes bool) step {
+	if yes {
+		s.startToClose = captureStartToClose
+		if s.scheduleToClose != 0 {
+			s.scheduleToClose += captureStartToClose
+		}
+	}
+	return s
+}
 
 // on puts the step's options on a context. The id gets the session's number
 // where a step runs once a session.

@@ -42,10 +42,12 @@ type run struct {
 	judged int
 	// hinted is the newest session that a hint named, until it was looked at.
 	hinted int
-	// retryOf is the session that a retry replaces, until it was taken.
-	retryOf int
+	// retryOf is the retry that was called for, until it was taken.
+	retryOf *RetryRequest
 	// excluded are face providers that cannot serve this person or us.
 	excluded map[string]bool
+	// implausible: the chip's data breaks hard rules, so that no vendor is asked.
+	implausible bool
 	// rowMissing: there is no row to write the end to.
 	rowMissing bool
 
@@ -87,6 +89,7 @@ func (r *run) run(ctx workflow.Context) (VerificationResult, error) {
 	r.stop = stop
 
 	r.begin(work)
+	r.readChip(work)
 	r.verify(work)
 	r.judge(work)
 	r.review(work)
@@ -113,7 +116,7 @@ func (r *run) begin(ctx workflow.Context) {
 // verify runs the records check and the face side by side, until both are
 // done, or one of them ends the verification for both.
 func (r *run) verify(ctx workflow.Context) {
-	if r.settled(ctx) {
+	if r.settled(ctx) || r.implausible {
 		return
 	}
 	sides, stop := workflow.WithCancel(ctx)

@@ -24,7 +24,7 @@ const lookPause = 2 * time.Second
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
 	w := &watcher{run: r, route: route, session: r.state.Attempt.Session}
 	racing, stop := workflow.WithCancel(ctx)
-	phase, result := w.race(racing, *r.state.ExpiresAt)
+	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace))
 	stop() // the losers
 	switch {
 	case ctx.Err() != nil:
@@ -44,9 +44,14 @@ type watcher struct {
 	*run
 	route   FaceRoute
 	session int
-	// begun: the vendor was seen saying that the person had begun.
+	// begun: the vendor was seen saying that the person had begun, or the
+	// person's browser came back.
 	begun bool
-	looks int
+	// poll is the poll that runs, if any, and stopPoll ends it.
+	poll     workflow.Future
+	stopPoll workflow.CancelFunc
+	polls    int
+	looks    int
 	// looked is when the last look ended.
 	looked time.Time
 }
@@ -56,30 +61,31 @@ type watcher struct {
 func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase, *verification.FaceResult) {
 	left := expires.Sub(workflow.Now(ctx))
 	timer := workflow.NewTimerWithOptions(ctx, left, workflow.TimerOptions{Summary: "The face session's link expires"})
-	var poll, look, pause workflow.Future
-	if w.route.Polled {
-		poll = w.look(ctx, stepPoll, acts.PollSession, "", left+pollSlack)
-	}
+	var look, pause workflow.Future
+	w.startPoll(ctx, left)
 	for {
 		err := workflow.Await(ctx, func() bool {
-			return ready(poll) || ready(look) || ready(pause) || timer.IsReady() || w.mayLook() && look == nil && pause == nil
+			return ready(w.poll) || ready(look) || ready(pause) || timer.IsReady() || w.mayLook() && look == nil && pause == nil
 		})
 		if err != nil {
 			return "", nil
 		}
 		switch {
-		case ready(poll):
-			if phase, result := w.seen(ctx, poll); over(phase) {
+		case ready(w.poll):
+			if phase, result := w.seen(ctx, w.poll); over(phase) {
 				return phase, result
 			}
-			poll = nil // it failed for good; hints and the timer remain
+			w.poll = nil // it failed for good; hints and the timer remain
 		case ready(look):
 			if phase, result := w.seen(ctx, look); over(phase) {
 				return phase, result
 			}
 			look, w.looked = nil, workflow.Now(ctx)
+			if w.route.Captures {
+				w.startPoll(ctx, expires.Sub(workflow.Now(ctx)))
+			}
 		case timer.IsReady():
-			return "", nil
+			return w.pausePoll(ctx)
 		case ready(pause):
 			pause = nil
 		default:
@@ -87,23 +93,63 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 				pause = workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "Looked a moment ago"})
 				continue
 			}
-			w.hinted = 0
+			if phase, result := w.pausePoll(ctx); over(phase) {
+				return phase, result
+			}
+			w.hinted, w.begun = 0, true
 			w.looks++
 			look = w.look(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0)
 		}
 	}
 }
 
+// startPoll starts the poll of a vendor that is polled.
+func (w *watcher) startPoll(ctx workflow.Context, left time.Duration) {
+	if !w.route.Polled || w.poll != nil {
+		return
+	}
+	suffix := ""
+	if w.polls > 0 {
+		suffix = fmt.Sprintf("-%d", w.polls+1)
+	}
+	w.polls++
+	ctx, w.stopPoll = workflow.WithCancel(ctx)
+	w.poll = w.look(ctx, stepPoll, acts.PollSession, suffix, left+pollSlack)
+}
+
+// pausePoll ends the poll before another look where a look may hand out
+// pictures only once: a try that is under way keeps them if it gets them.
+func (w *watcher) pausePoll(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
+	if !w.route.Captures || w.poll == nil {
+		return "", nil
+	}
+	w.stopPoll()
+	phase, result := w.seen(ctx, w.poll)
+	w.poll = nil
+	return phase, result
+}
+
 // mayLook: a hint came for this session, and looks are left.
 func (w *watcher) mayLook() bool { return w.hinted == w.session && w.looks < maxLooks }
 
 func (w *watcher) look(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration) workflow.Future {
+	s = s.captures(w.route.Captures)
 	ctx = s.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", limit)
+	if w.route.Captures {
+		ctx = workflow.WithWaitForCancellation(ctx, true)
+	}
 	return workflow.ExecuteActivity(ctx, activity, w.input())
 }
 
 func (w *watcher) input() activities.SessionInput {
-	return activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider}
+	in := activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider}
+	if p := w.in.Policy; w.route.Captures {
+		in.Capture = &activities.CaptureInput{
+			Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold,
+			LastAttempt: w.judged+1 >= p.Attempts || w.session >= p.Sessions,
+		}
+	}
+	return in
 }
 
 // seen reads what a look or the poll found.

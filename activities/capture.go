@@ -1,0 +1,114 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// CaptureInput says what a captured face is worth and what it is compared
+// with.
+type CaptureInput struct {
+	Rule      verification.CaptureRule `json:"rule"`
+	Comparer  string                   `json:"comparer,omitempty"`
+	Threshold float64                  `json:"threshold,omitempty"`
+	// LastAttempt: no other session follows a judgement of this one.
+	LastAttempt bool `json:"last_attempt,omitempty"`
+}
+
+// comparePatience is how long an unreachable comparer is tried: the pictures
+// cannot wait longer, since they rest nowhere.
+const comparePatience = 2 * time.Minute
+
+// judgeCapture turns captured pictures into a result and drops them. What is
+// left of them is a digest.
+func (a *Activities) judgeCapture(ctx context.Context, in SessionInput, c *provider.Capture) (verification.FaceResult, error) {
+	rule := in.Capture
+	if rule == nil {
+		rule = &CaptureInput{Rule: verification.CaptureInconclusive}
+	}
+	liveness, match := verification.NewCheck(verification.Liveness, verification.Skipped), verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.FaceNotCompared)
+	if rule.Rule == verification.CapturePassed {
+		liveness, match = verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed)
+	}
+	if rule.Comparer != "" {
+		var err error
+		if match, err = a.compare(ctx, in, rule, c.Face); err != nil {
+			return verification.FaceResult{}, err
+		}
+	}
+	out := verification.FaceResult{Judged: true, Begun: true, ProviderCode: fmt.Sprintf("sha256:%.8x", sha256.Sum256(c.Face))}
+	for _, check := range []verification.Check{liveness, match} {
+		check.Provider, check.ProviderCode = in.Provider, out.ProviderCode
+		out.Checks = append(out.Checks, check)
+	}
+	if match.Status != verification.Passed {
+		out.Reason = match.Reasons[0].Code
+	}
+	return out, nil
+}
+
+// compare compares a captured face with the chip's portrait, and erases the
+// portrait once no session can need it.
+func (a *Activities) compare(ctx context.Context, in SessionInput, rule *CaptureInput, face []byte) (verification.Check, error) {
+	notCompared := verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.FaceNotCompared)
+	vendor, ok := a.Vendors.Comparer(rule.Comparer)
+	if !ok {
+		return notCompared, nil
+	}
+	portrait, err := a.Store.Portrait(ctx, in.ID)
+	if err != nil {
+		return verification.Check{}, storeError(err)
+	}
+	if len(portrait) == 0 {
+		return notCompared, nil
+	}
+	score, err := a.tryCompare(ctx, in, vendor, portrait, face)
+	check := notCompared
+	switch {
+	case err != nil:
+	case score >= rule.Threshold:
+		check = verification.NewCheck(verification.FaceMatch, verification.Passed)
+	default:
+		check = verification.NewCheck(verification.FaceMatch, verification.Failed, verification.FaceNoMatch)
+	}
+	if check.Status == verification.Failed && !rule.LastAttempt {
+		return check, nil // the next attempt compares it again
+	}
+	return check, storeError(a.Store.ErasePortrait(ctx, in.ID))
+}
+
+// tryCompare waits a short outage out.
+func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor provider.ComparerVendor, portrait, face []byte) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, comparePatience)
+	defer cancel()
+	for attempt := int32(1); ; attempt++ {
+		score, err := vendor.Provider.Compare(ctx, portrait, face)
+		if err == nil {
+			return score, nil
+		}
+		a.logVendor(ctx, in.ID, vendor.Name, err)
+		switch provider.ClassOf(err) {
+		case provider.Unavailable, provider.RateLimited:
+		default:
+			return 0, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-a.after(backoff(attempt, time.Second, 15*time.Second, 2)):
+		}
+	}
+}
+
+// after is the clock of pauses within an activity.
+func (a *Activities) after(d time.Duration) <-chan time.Time {
+	if a.After != nil {
+		return a.After(d)
+	}
+	return time.After(d)
+}
