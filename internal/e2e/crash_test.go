@@ -247,10 +247,21 @@ func (s *stack) opened(p sandbox.Person) view {
 	s.t.Helper()
 	a := s.begin(p)
 	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
-	require.Eventually(s.t, func() bool { return s.asked("check-2e") > 0 }, 20*time.Second, 20*time.Millisecond, "the records are asked")
-	s.untilLooks(1)
+	s.untilRecordsAnswered()
 	s.untilBetweenLooks(a.view.ID)
 	return a.view
+}
+
+// untilRecordsAnswered waits until an answer of the records vendor is written,
+// so that a kill hits no such call under way.
+func (s *stack) untilRecordsAnswered() {
+	s.t.Helper()
+	db := s.rawStore()
+	require.Eventually(s.t, func() bool {
+		var n int
+		err := db.QueryRow(`SELECT count(*) FROM calls WHERE answered_at IS NOT NULL`).Scan(&n)
+		return err == nil && n > 0
+	}, 30*time.Second, 20*time.Millisecond, "the records' answer is not written")
 }
 
 // began lets the person begin and waits until the store knows it.

@@ -55,7 +55,7 @@ func TestAUserWhoDoesNothingEndsExpiredAndPollsLeaveNoEvent(t *testing.T) {
 	require.Equal(t, verification.SessionExpired, v.LastError.Code)
 	require.Nil(t, v.Verdict, "silence judges nobody")
 	require.GreaterOrEqual(t, took, life-time.Second)
-	require.LessOrEqual(t, took, life+5*time.Second)
+	require.LessOrEqual(t, took, life+10*time.Second, "seconds of a busy machine")
 
 	fewest, most := pollsWithin(life, 1.2), pollsWithin(life, 0.8)
 	polls := s.asked("CheckEidTokenStatus") - 1 // the last look

@@ -38,6 +38,7 @@ func TestAWorkerKilledWhileASessionIsOpenedHandsOutOneLink(t *testing.T) {
 	first := make(chan answer, 1)
 	go func() { first <- s.begin(p) }()
 	s.untilAsked("GetEidToken", 1)
+	s.untilRecordsAnswered()
 	s.worker.kill()
 	s.startWorker()
 
@@ -132,6 +133,7 @@ func (s *stack) killedWhileRecordsAreAsked(p sandbox.Person) view {
 	s.late(sandbox.AceData, "check-2e", 12*time.Second)
 	a := s.begin(p)
 	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
+	s.untilAsked("check-2e", 1)
 	require.Equal(s.t, 1, s.chargedFor(p), "charged, and the answer is still to come")
 	s.untilBetweenLooks(a.view.ID)
 	s.worker.kill()

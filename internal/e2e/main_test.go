@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/yanzhen-id/yanzhen/internal/devstack"
@@ -29,7 +31,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// atATime is how many parallel tests run together, unless -parallel says
+// otherwise. It is more than the cores: most of them wait for a clock, such as
+// the time-out by which the engine notices a lost worker.
+const atATime = 4
+
+func runTogether() error {
+	flag.Parse()
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
+	if told {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(atATime))
+}
+
 func setUp(m *testing.M) (int, error) {
+	if err := runTogether(); err != nil {
+		return 0, err
+	}
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "yanzhen-e2e-")
 	if err != nil {
