@@ -3,6 +3,7 @@ package tencent
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
@@ -68,6 +69,9 @@ func (c *Client) settled(ctx context.Context, h handle) (resultAnswer, error) {
 
 func (c *Client) getResult(ctx context.Context, h handle, infoType string) (resultAnswer, error) {
 	req := &resultRequest{BaseRequest: &tchttp.BaseRequest{}, EidToken: h.EidToken, InfoType: infoType}
+	if strings.Trim(infoType, "1") != "" {
+		ctx = withMedia(ctx)
+	}
 	var a resultAnswer
 	err := c.call(ctx, opResult, "GetEidResult", req, req.BaseRequest, &a)
 	return a, err

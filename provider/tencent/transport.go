@@ -14,8 +14,8 @@ const (
 	maxString = 64 << 10
 	// What is left of an answer without its media; more is no answer.
 	maxKept = 1 << 20
-	// What is read of an answer in all. A result with everything in it holds
-	// some images and a video of some seconds.
+	// What is read of an answer with media. A result with everything in it
+	// holds some images and a video of some seconds.
 	maxRead = 64 << 20
 )
 
@@ -31,6 +31,14 @@ type statusKey struct{}
 
 func withStatus(ctx context.Context, status *int) context.Context {
 	return context.WithValue(ctx, statusKey{}, status)
+}
+
+// mediaKey marks a request that asks for images, videos or sounds. Megabytes in
+// the answer to any other are nothing that the contract knows.
+type mediaKey struct{}
+
+func withMedia(ctx context.Context) context.Context {
+	return context.WithValue(ctx, mediaKey{}, true)
 }
 
 // transport stands between the SDK and the network. The SDK reads whole bodies
@@ -53,11 +61,15 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errRedirect
 	}
 	var kept keeper
-	n, err := io.Copy(&kept, io.LimitReader(res.Body, maxRead+1))
+	limit := int64(maxKept)
+	if req.Context().Value(mediaKey{}) != nil {
+		limit = maxRead
+	}
+	n, err := io.Copy(&kept, io.LimitReader(res.Body, limit+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case n > maxRead:
+	case n > limit:
 		return nil, errTooLarge
 	case !bytes.HasPrefix(bytes.TrimLeft(kept.text, " \t\r\n"), []byte("{")):
 		return nil, errNotJSON

@@ -50,27 +50,44 @@ func TestMegabytesNeverRestInMemory(t *testing.T) {
 	c, _ := v.client()
 	for name, answer := range map[string]http.HandlerFunc{
 		"text":           flood("", "x", "", 512),
-		"one string":     flood(`{"Response":{"Status":"finished","x":"`, "x", `"}}`, 512),
-		"many members":   flood(`{"Response":{"Status":"finished","x":[0`, ",0", `]}}`, 512),
+		"one string":     flood(`{"Response":{"Text":{"ErrCode":0},"x":"`, "x", `"}}`, 512),
+		"many members":   flood(`{"Response":{"Text":{"ErrCode":0},"x":[0`, ",0", `]}}`, 512),
 		"opened objects": flood(`{"Response":`, `{"a":`, "", 512),
 	} {
-		v.on("CheckEidTokenStatus", answer)
+		v.on("GetEidResult", answer)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := c.Look(t.Context(), session)
+		_, err := c.getResult(t.Context(), handle{EidToken: eidToken}, "0")
 		runtime.ReadMemStats(&after)
 		require.Equal(t, provider.ContractViolation, failureOf(t, err).Class, name)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), name)
 	}
 }
 
-func TestMediaBesideTheVerdictIsNoHindrance(t *testing.T) {
+func TestMediaThatWasAskedForIsNoHindrance(t *testing.T) {
 	v := newVendor(t)
-	v.on("CheckEidTokenStatus", flood(`{"Response":{"Video":"`, "x", `","Status":"finished"}}`, 20))
+	v.on("GetEidResult", flood(`{"Response":{"Video":"`, "x", `","Text":{"ErrCode":2016}}}`, 20))
 	c, _ := v.client()
-	look, err := c.Look(t.Context(), session)
-	require.NoError(t, err)
-	require.Equal(t, provider.Finished, look.Phase)
+	for _, infoType := range []string{"0", "13", "156"} {
+		a, err := c.getResult(t.Context(), handle{EidToken: eidToken}, infoType)
+		require.NoError(t, err)
+		require.EqualValues(t, 2016, *a.Text.ErrCode)
+	}
+}
+
+func TestMegabytesThatNobodyAskedForAreNoAnswer(t *testing.T) {
+	v := newVendor(t)
+	v.on("GetEidToken", flood(`{"Response":{"Padding":"`, "0", `","EidToken":"`+eidToken+`","Url":"`+pageURL+`"}}`, 2))
+	v.on("CheckEidTokenStatus", flood(`{"Response":{"Padding":"`, "0", `","Status":"finished"}}`, 2))
+	v.on("GetEidResult", flood(`{"Response":{"Padding":"`, "0", `","Text":{"ErrCode":0,"LiveStatus":0,"Comparestatus":0}}}`, 2))
+	c, _ := v.client()
+	_, opened := c.Open(t.Context(), opening)
+	_, looked := c.Look(t.Context(), session)
+	_, fetched := c.Result(t.Context(), session)
+	for _, err := range []error{opened, looked, fetched} {
+		require.Equal(t, provider.ContractViolation, failureOf(t, err).Class)
+		require.Equal(t, "too_large", failureOf(t, err).Code)
+	}
 }
 
 func TestAnAnswerThatIsNoContractIsNothing(t *testing.T) {
