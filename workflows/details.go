@@ -29,12 +29,12 @@ func (r *run) details() string {
 	} else if e := r.state.LastError; e != nil {
 		fmt.Fprintf(&b, "The last session ended with `%s`.\n\n", e.Code)
 	}
-	b.WriteString("| check | status | provider | code | reasons |\n|---|---|---|---|---|\n")
+	b.WriteString("| check | status | provider | code | reasons |\n|:--|:--|:--|:--|:--|\n")
 	for _, c := range r.state.Checks {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", c.Type, c.Status, c.Provider, c.ProviderCode, strings.Join(reasonCodes(c.Reasons), ", "))
 	}
 	// The UI's frame is a line too short for its text: an empty one may be cut.
-	b.WriteString("\n&nbsp;\n")
+	b.WriteString("\n\u00a0\n")
 	return b.String()
 }
 
