@@ -34,7 +34,7 @@ type Verifications interface {
 	Start(ctx context.Context, client, idempotencyKey string, req verification.Request) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
-	Retry(ctx context.Context, client, id string, session int) (starter.View, error)
+	Retry(ctx context.Context, client, id string, session int, nfcReqID string) (starter.View, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode) (starter.View, error)
 	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)
 	Landing(ctx context.Context, id string) (starter.Landing, error)

@@ -72,7 +72,7 @@ func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int
 	return f.wait(client, id, known, d)
 }
 
-func (f *fakeVerifications) Retry(_ context.Context, client, id string, session int) (starter.View, error) {
+func (f *fakeVerifications) Retry(_ context.Context, client, id string, session int, _ string) (starter.View, error) {
 	f.note("retry")
 	return f.retry(client, id, session)
 }

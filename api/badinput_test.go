@@ -198,8 +198,8 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 
 func TestRetryBodiesAreHeldToTheContract(t *testing.T) {
 	for body, field := range map[string]string{
-		`{}`: "session", `{"session":0}`: "session", `{"session":"1"}`: "session", `{"session":1.5}`: "session",
-		`{"session":1e9}`: "session", `{"session":1,"` + plantedName + `":2}`: "", `[]`: "",
+		`{}`: "session", `{"session":-1}`: "session", `{"session":"1"}`: "session", `{"session":1.5}`: "session",
+		`{"session":1e9}`: "session", `{"session":1,"nfc_reqid":""}`: "nfc_reqid", `{"session":1,"` + plantedName + `":2}`: "", `[]`: "",
 	} {
 		r := newRig(t)
 		w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: body})

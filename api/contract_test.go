@@ -124,7 +124,7 @@ func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,
-		starter.InvalidState, starter.SessionReplaced, starter.EngineUnavailable, starter.Internal} {
+		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.EngineUnavailable, starter.Internal} {
 		f := faultOf(&starter.Error{Code: code})
 		require.Equal(t, string(code), f.code)
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)

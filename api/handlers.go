@@ -110,7 +110,7 @@ func waitOf(param *string) (time.Duration, error) {
 // RetryVerification answers POST /v1/verifications/{id}/retry.
 func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerificationRequestObject) (contract.RetryVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, r.Body.Session)
+	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, r.Body.Session, deref(r.Body.NfcReqid))
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,8 @@ func faultOf(err error) *fault {
 	case starter.SessionReplaced:
 		return &fault{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
 			now: e.Status, session: e.Session}
+	case starter.ReqIDReused:
+		return &fault{status: 409, code: string(e.Code), title: "This chip scan was used before. Please scan the card again."}
 	case starter.EngineUnavailable:
 		return &fault{status: 503, code: string(e.Code), title: "The engine did not answer in time.",
 			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",

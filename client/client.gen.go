@@ -316,6 +316,10 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
+// NFCReqID What the card-reading SDK handed out for one scan of the chip; for
+// policies that read it. Good once (409 `reqid_reused`), for minutes.
+type NFCReqID = string
+
 // NextAction How the verification goes on; null when nothing is asked of anybody.
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -394,6 +398,10 @@ type ReasonCode = string
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
+	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
+	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
+
 	// Session The number of the session that the new one replaces, `attempt.session`.
 	//
 	// Examples: 1
@@ -413,8 +421,9 @@ type StartRequest struct {
 	// Examples: {"branch":"north"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// NfcReqid What the card-reading SDK handed out for the chip; for policies that read it.
-	NfcReqid *string `json:"nfc_reqid,omitempty"`
+	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
+	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
 	// Policy The name of a configured policy; its newest version is pinned.
 	//
@@ -712,7 +721,8 @@ type ClientInterface interface {
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
 	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is not `retry`.
+	// `next_action.type` is neither `retry` nor `scan_chip`. With
+	// `scan_chip` a new `nfc_reqid` is needed.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -724,7 +734,8 @@ type ClientInterface interface {
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
 	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is not `retry`.
+	// `next_action.type` is neither `retry` nor `scan_chip`. With
+	// `scan_chip` a new `nfc_reqid` is needed.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -893,7 +904,8 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, body
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
 // session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is not `retry`.
+// `next_action.type` is neither `retry` nor `scan_chip`. With
+// `scan_chip` a new `nfc_reqid` is needed.
 //
 // Takes any type of body and a specified content type.
 //
@@ -915,7 +927,8 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
 // session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is not `retry`.
+// `next_action.type` is neither `retry` nor `scan_chip`. With
+// `scan_chip` a new `nfc_reqid` is needed.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1411,7 +1424,8 @@ type ClientWithResponsesInterface interface {
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
 	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is not `retry`.
+	// `next_action.type` is neither `retry` nor `scan_chip`. With
+	// `scan_chip` a new `nfc_reqid` is needed.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1423,7 +1437,8 @@ type ClientWithResponsesInterface interface {
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
 	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is not `retry`.
+	// `next_action.type` is neither `retry` nor `scan_chip`. With
+	// `scan_chip` a new `nfc_reqid` is needed.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1963,7 +1978,8 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
 // session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is not `retry`.
+// `next_action.type` is neither `retry` nor `scan_chip`. With
+// `scan_chip` a new `nfc_reqid` is needed.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1981,7 +1997,8 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
 // session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is not `retry`.
+// `next_action.type` is neither `retry` nor `scan_chip`. With
+// `scan_chip` a new `nfc_reqid` is needed.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -14,15 +15,21 @@ import (
 // Statuses in which a verification can be cancelled.
 var open = []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview}
 
-// Retry opens a new session in place of the named one and returns the
-// verification. A repeat opens no second one and answers it as it is now.
-// Errors are *Error: NotFound, Redacted, InvalidState, SessionReplaced,
-// EngineUnavailable, Internal.
-func (s *Starter) Retry(ctx context.Context, clientID, id string, session int) (View, error) {
+// Retry opens a new session in place of the named one, or reads a new chip
+// scan, and returns the verification. A repeat opens no second one and answers
+// it as it is now. Errors are *Error: NotFound, Redacted, InvalidState,
+// InvalidRequest (the scan is missing, or not asked for), ReqIDReused,
+// SessionReplaced, EngineUnavailable, Internal.
+func (s *Starter) Retry(ctx context.Context, clientID, id string, session int, nfcReqID string) (View, error) {
+	if nfcReqID != "" {
+		if err := s.addScan(ctx, clientID, id, session, nfcReqID); err != nil {
+			return View{}, err
+		}
+	}
 	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
 		UpdateID:   workflows.RetryUpdateID(session),
 		UpdateName: workflows.UpdateRetry,
-		Args:       []any{workflows.RetryRequest{Session: session}},
+		Args:       []any{workflows.RetryRequest{Session: session, Scanned: nfcReqID != ""}},
 	})
 	if gone, ok := errors.AsType[*ended](err); ok {
 		return View{}, invalidState(gone.view.Status, verification.RequiresInput)
@@ -34,6 +41,46 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, session int) (
 		}
 	}
 	return v, err
+}
+
+// addScan keeps a new scan for the retry that brings it. It is only kept where
+// one is asked for: what the run would not read must not be used up.
+func (s *Starter) addScan(ctx context.Context, clientID, id string, session int, nfcReqID string) error {
+	now, err := s.Read(ctx, clientID, id)
+	if err != nil {
+		return err
+	}
+	row, err := s.store.Get(ctx, clientID, id)
+	if err != nil {
+		return storeFault("read the row", err)
+	}
+	if now.Attempt.Session != session {
+		return nil // a repeat, or an old session's number: the run says which
+	}
+	if now.NextAction == nil || now.NextAction.Type != verification.ActionScanChip {
+		return scanFault(false)
+	}
+	err = s.store.AddScan(ctx, store.Scan{
+		VerificationID: id, Number: session + 1, ReqID: nfcReqID, ScannedAt: s.now(),
+		Hash: s.keys.Hash(purposeReqID, s.policies[row.Policy.Name].ChipProvider, nfcReqID),
+	})
+	if errors.Is(err, store.ErrReqIDReused) {
+		return &Error{Code: ReqIDReused}
+	}
+	if err != nil {
+		return storeFault("add the scan", err)
+	}
+	return nil
+}
+
+// scanFault: a retry brought a scan where none is asked for, or none where one
+// is.
+func scanFault(wanted bool) error {
+	f := FieldError{Field: "nfc_reqid", Code: "not_expected", Message: "No new chip scan is asked for."}
+	if wanted {
+		f.Code, f.Message = "required", "A new chip scan is asked for."
+	}
+	return &Error{Code: InvalidRequest, Fields: []FieldError{f}}
 }
 
 // Cancel ends a verification. One that is canceled already is answered as it
@@ -115,6 +162,8 @@ func refusal(app *temporal.ApplicationError, update string) error {
 	switch app.Type() {
 	case workflows.RefusedSession:
 		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
+	case workflows.RefusedScan:
+		return scanFault(st.NextAction != nil && st.NextAction.Type == verification.ActionScanChip)
 	case workflows.RefusedState:
 		if update == workflows.UpdateCancel {
 			if st.Status.Ended() {

@@ -29,6 +29,8 @@ const (
 	InvalidState Code = "invalid_state"
 	// SessionReplaced: Session is the newest one.
 	SessionReplaced Code = "session_replaced"
+	// ReqIDReused: the chip scan was used before, by whomever.
+	ReqIDReused Code = "reqid_reused"
 	// EngineUnavailable: no answer from the engine; what was asked for may
 	// still take effect.
 	EngineUnavailable Code = "engine_unavailable"

@@ -22,6 +22,7 @@ import (
 const (
 	purposeFingerprint = "request-fingerprint"
 	purposeReference   = "client-reference"
+	purposeReqID       = "nfc-reqid"
 )
 
 // describeTime is the part of the patience kept for asking whether a run that
@@ -62,8 +63,12 @@ func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, re
 		StartCalledAt: now,
 		State:         initial(policy, now),
 		Request:       normalised(req, now),
+		ReqIDHash:     s.reqIDHash(policy, req.NFCReqID),
 	}
 	existing, created, err := s.store.Insert(ctx, row)
+	if errors.Is(err, store.ErrReqIDReused) {
+		return View{}, Started{}, &Error{Code: ReqIDReused}
+	}
 	if err != nil {
 		return View{}, Started{}, storeFault("insert the row", err)
 	}
@@ -201,13 +206,27 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 		if f, ok := s.registry.Face(name); ok {
 			in.Face = append(in.Face, workflows.FaceRoute{
 				Provider: f.Name, OpenQueue: f.Open.Name, WatchQueue: f.Watch.Name, Polled: f.PollFirst > 0, OpenIn: f.OpenIn,
+				Captures: f.Captures, Grace: f.Grace,
 			})
 		}
 	}
 	if r, ok := s.registry.Records(policy.RecordsProvider); ok {
 		in.RecordsQueue = r.Queue.Name
 	}
+	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Request.NFCReqID != "" {
+		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: c.Life}
+	}
 	return in
+}
+
+// reqIDHash is what keeps a chip scan from being used twice; nil without one.
+// It names the provider, whose ids they are, and not the client: a scan that
+// somebody else used proves nothing about this person.
+func (s *Starter) reqIDHash(policy verification.Policy, reqid string) []byte {
+	if reqid == "" {
+		return nil
+	}
+	return s.keys.Hash(purposeReqID, policy.ChipProvider, reqid)
 }
 
 // ReferenceHash is what stands for a client's reference in the search

@@ -315,6 +315,10 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
+// NFCReqID What the card-reading SDK handed out for one scan of the chip; for
+// policies that read it. Good once (409 `reqid_reused`), for minutes.
+type NFCReqID = string
+
 // NextAction How the verification goes on; null when nothing is asked of anybody.
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -393,6 +397,10 @@ type ReasonCode = string
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
+	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
+	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
+
 	// Session The number of the session that the new one replaces, `attempt.session`.
 	//
 	// Examples: 1
@@ -412,8 +420,9 @@ type StartRequest struct {
 	// Examples: {"branch":"north"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// NfcReqid What the card-reading SDK handed out for the chip; for policies that read it.
-	NfcReqid *string `json:"nfc_reqid,omitempty"`
+	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
+	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
 	// Policy The name of a configured policy; its newest version is pinned.
 	//
