@@ -1,0 +1,106 @@
+package sinoconnect
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Inspection is what a chip token tells without being decrypted.
+type Inspection struct {
+	// Bytes is the token's length.
+	Bytes int `json:"bytes"`
+	// Header lists the members of the protected header by name. Values stand
+	// beside those that describe the encryption; what else a sender puts there
+	// may be about a person.
+	Header []HeaderMember `json:"header"`
+	// Accepted: our settings would try to open it. Refusals say why not.
+	Accepted bool     `json:"accepted"`
+	Refusals []string `json:"refusals,omitempty"`
+	// Keys are those that would be tried, in this order.
+	Keys []InspectedKey `json:"keys"`
+}
+
+// HeaderMember is one member of a protected header, made safe for a terminal.
+type HeaderMember struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+}
+
+// InspectedKey is a key of ours, without the key. Kid is empty for the shared
+// key and for one that has no name.
+type InspectedKey struct {
+	Kid  string `json:"kid,omitempty"`
+	Type string `json:"type"`
+}
+
+// described are the members whose values are shown.
+var described = []string{"alg", "enc", "kid", "typ", "cty", "zip", "crit"}
+
+// InspectToken reads a token's protected header and says what our settings
+// would do with it, so that a first real token settles what the vendor uses.
+// It decrypts nothing. Of the configuration only what is about tokens is
+// looked at, and faults of that are the only error; with no key configured at
+// all the rest is told nevertheless.
+func InspectToken(token string, cfg Config) (Inspection, error) {
+	token = strings.TrimSpace(token)
+	in := Inspection{Bytes: len(token), Header: []HeaderMember{}, Keys: []InspectedKey{}}
+	o, faults := newOpener(cfg)
+	if len(faults) > 0 && (cfg.JWKS != "" || cfg.SharedKey != "" || len(faults) > 1) {
+		return in, errors.Join(faults...)
+	}
+	h, refusals := o.examine(token)
+	in.Header = h.describe()
+	for _, why := range refusals {
+		in.Refusals = append(in.Refusals, string(why))
+	}
+	for _, k := range choose(o.keys, h) {
+		in.Keys = append(in.Keys, InspectedKey{Kid: shown(k.kid), Type: k.describe()})
+	}
+	if len(in.Keys) == 0 && h.members != nil {
+		in.Refusals = append(in.Refusals, string(noKey))
+	}
+	in.Accepted = len(in.Refusals) == 0
+	return in, nil
+}
+
+func (h header) describe() []HeaderMember {
+	out := []HeaderMember{}
+	for _, name := range slices.Sorted(maps.Keys(h.members)) {
+		m := HeaderMember{Name: shown(name)}
+		switch {
+		case name == "epk":
+			m.Value = shown(h.curve)
+		case slices.Contains(described, name):
+			var s string
+			if json.Unmarshal(h.members[name], &s) != nil {
+				s = string(h.members[name])
+			}
+			m.Value = shown(s)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// String prints the inspection for a person.
+func (in Inspection) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d bytes\n", in.Bytes)
+	for _, m := range in.Header {
+		fmt.Fprintf(&b, "  %s: %s\n", m.Name, m.Value)
+	}
+	for _, k := range in.Keys {
+		fmt.Fprintf(&b, "key: %s %s\n", k.Type, k.Kid)
+	}
+	if in.Accepted {
+		b.WriteString("accepted: it would be tried to open\n")
+	}
+	for _, why := range in.Refusals {
+		fmt.Fprintf(&b, "refused: %s\n", why)
+	}
+	return b.String()
+}
