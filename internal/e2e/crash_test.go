@@ -126,7 +126,7 @@ func killedBeforeTheResult(s *stack, p sandbox.Person) view {
 // The session is known to be finished and its result cannot be had yet:
 // guards against a patience that lives in a process.
 func killedWhileTheResultIsWaitedFor(s *stack, p sandbox.Person) view {
-	s.spoil(sandbox.Fault{Vendor: sandbox.Tencent, Operation: "GetEidResult", Kind: sandbox.FaultErrorCode, Code: "InternalError"})
+	s.fault(sandbox.Fault{Vendor: sandbox.Tencent, Operation: "GetEidResult", Kind: sandbox.FaultErrorCode, Code: "InternalError"})
 	v := s.opened(p)
 	s.play(v, "0")
 	s.untilRetrying(v.ID, "FetchSession")
@@ -139,7 +139,7 @@ func killedWhileTheResultIsWaitedFor(s *stack, p sandbox.Person) view {
 // The face has passed and the records refuse, uncharged: guards against an
 // answer of the face side that only a worker's memory held.
 func killedWhileRecordsAreWaitedFor(s *stack, p sandbox.Person) view {
-	s.spoil(sandbox.Fault{Vendor: sandbox.AceData, Kind: sandbox.FaultErrorCode, Code: "too_many_requests"})
+	s.fault(sandbox.Fault{Vendor: sandbox.AceData, Kind: sandbox.FaultErrorCode, Code: "too_many_requests"})
 	v := s.opened(p)
 	s.play(v, "0")
 	s.until(v.ID, comesBack, "the face passed and the records are waited for", func(v view) bool {
@@ -324,11 +324,6 @@ func (s *stack) retried(id string) view {
 	require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
 	s.play(s.untilLink(id, comesBack), "0")
 	return s.untilEnd(id, comesBack)
-}
-
-func (s *stack) spoil(f sandbox.Fault) {
-	s.t.Helper()
-	require.NoError(s.t, s.vendors.Fault(f))
 }
 
 // rawStore is the stack's SQLite file.

@@ -17,7 +17,7 @@ import (
 // the vendor's answer and the store's write.
 func (s *stack) late(vendor, operation string, by time.Duration) {
 	s.t.Helper()
-	s.spoil(sandbox.Fault{Vendor: vendor, Operation: operation, Kind: sandbox.FaultDelay, DelayMS: int(by.Milliseconds()), Processed: true, Times: 1})
+	s.fault(sandbox.Fault{Vendor: vendor, Operation: operation, Kind: sandbox.FaultDelay, DelayMS: int(by.Milliseconds()), Processed: true, Times: 1})
 }
 
 // untilAsked waits until a vendor was asked for an operation n times.
