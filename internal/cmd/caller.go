@@ -27,9 +27,9 @@ type caller struct {
 type callerFlags struct{ api, key, data string }
 
 func (f *callerFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.api, "api", "", "the API's address (YANZHEN_API; else the running `yanzhen dev`)")
-	c.Flags().StringVar(&f.key, "key", "", "the API key (YANZHEN_API_KEY; else that of the running `yanzhen dev`)")
-	c.Flags().StringVar(&f.data, "data", "", "the data folder of `yanzhen dev`")
+	c.Flags().StringVar(&f.api, "api", "", `the API's address (YANZHEN_API; else the running "yanzhen dev")`)
+	c.Flags().StringVar(&f.key, "key", "", `the API key (YANZHEN_API_KEY; else that of the running "yanzhen dev")`)
+	c.Flags().StringVar(&f.data, "data", "", `the data folder of "yanzhen dev", if it was given one`)
 }
 
 // caller takes address and key from the flags, else the environment, else the
@@ -47,7 +47,7 @@ func (f callerFlags) caller() (*caller, error) {
 	}
 	switch {
 	case api == "":
-		return nil, exit(exitUsage, "no API to talk to: start `yanzhen dev` in another terminal, or set --api and --key")
+		return nil, exit(exitUsage, "no API to talk to: start `yanzhen dev` in another terminal (and name its --data here, if it has one), or set --api and --key")
 	case key == "":
 		return nil, exit(exitUsage, "no API key: set --key or YANZHEN_API_KEY")
 	}
@@ -135,7 +135,7 @@ func (c *caller) unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return exit(exitNoReply, "no answer from %s: %w", c.base, errors.Join(errBusy, unwrapURL(err)))
+	return exit(exitNoReply, "no answer from %s: %w: %w", c.base, errBusy, unwrapURL(err))
 }
 
 // refusal puts a problem document into words.

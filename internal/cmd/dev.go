@@ -299,11 +299,19 @@ func (s *stack) links(id string, out io.Writer) {
 		{"vendor calls", s.state.Sandbox + "/sandbox/ledger"},
 		{"health", s.state.Ops + "/readyz, " + s.state.Ops + "/metrics"},
 		{"data and logs", s.dir},
-		{"play the person", self() + " start   (prints a link to the stand-in's page; --help shows how to end it otherwise)"},
+		{"play the person", self() + " start" + s.dataFlag() + "   (prints a link to the stand-in's page; --help shows how to end it otherwise)"},
 	} {
 		fmt.Fprintf(out, "  %-16s %s\n", l[0], l[1])
 	}
 	fmt.Fprint(out, "\nCtrl-C stops everything.\n")
+}
+
+// dataFlag is what other commands need to find a stack in an unusual folder.
+func (s *stack) dataFlag() string {
+	if usual, err := filepath.Abs(dataDir("")); err != nil || s.dir == usual {
+		return ""
+	}
+	return " --data " + s.dir
 }
 
 // self is how this binary is called: by `go run` or by its name.

@@ -37,6 +37,15 @@ var vendorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 func outcomeNames() []string { return slices.Sorted(maps.Keys(pageActs)) }
 
+// outcomeLines are the names in lines that fit a narrow terminal.
+func outcomeLines() string {
+	var lines []string
+	for some := range slices.Chunk(outcomeNames(), 5) {
+		lines = append(lines, "  "+strings.Join(some, ", "))
+	}
+	return strings.Join(lines, ",\n")
+}
+
 // parseOutcomes reads the values of --outcome, comma lists among them.
 func parseOutcomes(values []string) ([]string, error) {
 	var out []string

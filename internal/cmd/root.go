@@ -74,10 +74,19 @@ Begin with "yanzhen dev": the whole stack on this machine with stand-in vendors.
 Exit codes: 0 done · 1 a fault of the configuration or this machine · 2 a wrong
 flag or argument · 3 the API refused · 4 the API did not answer · 5 --timeout
 was over.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return exit(exitUsage, "unknown command %q (`yanzhen --help` shows the commands)", args[0])
+			}
+			return nil
+		},
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return exit(exitUsage, "%w (`%s --help` shows the flags)", err, c.CommandPath())
+	})
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(),
 		setupCommand(), configCommand(), versionCommand(), temporalCommand(),

@@ -72,7 +72,7 @@ func (p *printer) person(a *client.NextAction) {
 	where := "on a phone"
 	switch _, _, err := standInOf(*a.Url); {
 	case err == nil:
-		where = "in any browser of this machine: it is a stand-in's page"
+		where = "in any browser of this machine (it is a stand-in's)"
 	case a.OpenIn != nil && *a.OpenIn == "wechat":
 		where = "in WeChat"
 	case a.OpenIn != nil:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +37,10 @@ Against "yanzhen dev" a person is invented and made known to the stand-ins; to
 a real service name one with --name, --id-number, --valid-from, --valid-to.
 
 --outcome plays the stand-in's page by itself, one outcome a session, asking
-for a new session where one may be had: ` + strings.Join(outcomeNames(), ", ") + `,
+for a new session where one may be had:
+
+` + outcomeLines() + `
+
 or a code of the vendor such as 2016.`,
 		Example: `  yanzhen start
   yanzhen start --outcome approved
@@ -71,7 +73,7 @@ or a code of the vendor such as 2016.`,
 	fl.StringSliceVar(&o.outcomes, "outcome", nil, "play the stand-in's page; a list, one for each session")
 	fl.DurationVar(&o.pause, "pause", 700*time.Millisecond, "between the page's buttons when it is played")
 	fl.DurationVar(&o.timeout, "timeout", 30*time.Minute, "how long to follow it")
-	fl.StringVar(&o.sandbox, "sandbox", "", "the stand-ins' address (the running `yanzhen dev`)")
+	fl.StringVar(&o.sandbox, "sandbox", "", `the stand-ins' address (else those of the running "yanzhen dev")`)
 	fl.StringVar(&o.stage.records, "records", "approved", "what the stand-in's records say of the invented person: approved, mismatch, not-found, down, lost")
 	fl.StringVar(&o.stage.tencent, "tencent", "up", "whether the stand-in's face vendor works for them: up, down")
 	fl.StringVar(&o.stage.card, "card", "valid", "their card: valid, expired")
