@@ -22,7 +22,10 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 			_, err := s.Wait(context.Background(), "other", id, Unknown, time.Second)
 			return err
 		},
-		"retry": func(s *Starter, id string) error { _, err := s.Retry(context.Background(), "other", id, 1, ""); return err },
+		"retry": func(s *Starter, id string) error {
+			_, err := s.Retry(context.Background(), "other", id, 1, "")
+			return err
+		},
 		"cancel": func(s *Starter, id string) error {
 			_, err := s.Cancel(context.Background(), "other", id, verification.CanceledByCaller)
 			return err
