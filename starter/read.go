@@ -48,13 +48,18 @@ func (s *Starter) Read(ctx context.Context, clientID, id string) (View, error) {
 
 // query asks the run for its state. closed: the run is over or unknown.
 func (s *Starter) query(ctx context.Context, id string) (st verification.State, closed bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(queryTime, s.patience))
+	// Two turns at most: the question under way, and the one we share.
+	wait, cancel := context.WithTimeout(ctx, min(2*queryTime, s.patience))
 	defer cancel()
-	resp, err := s.engine.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID: id,
-		QueryType:  workflows.QueryState,
-		// A closed run would answer with what it last knew, for ever.
-		QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
+	resp, err := s.queries.ask(wait, id, func(ctx context.Context) (*client.QueryWorkflowWithOptionsResponse, error) {
+		ctx, cancel := context.WithTimeout(ctx, min(queryTime, s.patience))
+		defer cancel()
+		return s.engine.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+			WorkflowID: id,
+			QueryType:  workflows.QueryState,
+			// A closed run would answer with what it last knew, for ever.
+			QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
+		})
 	})
 	if err != nil {
 		return st, classify(err) == engineGone, err

@@ -67,6 +67,7 @@ type Starter struct {
 	now      func() time.Time
 	log      *slog.Logger
 	patience time.Duration
+	queries  turns
 }
 
 // New makes a Starter.

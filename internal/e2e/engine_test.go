@@ -138,13 +138,25 @@ func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
 
 	line.cut()
 	request, key := s.request(s.person()), map[string]string{"Idempotency-Key": "while-it-is-away"}
-	start := s.call("shop", "POST", "/v1/verifications", key, request)
-	for what, refused := range map[string]answer{
-		"start":  start,
-		"read":   s.call("shop", "GET", "/v1/verifications/"+a.view.ID, nil, nil),
-		"retry":  s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/retry", nil, map[string]any{"session": 1}),
-		"cancel": s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil),
-	} {
+	// At the same time: each takes its whole patience.
+	refusals := map[string]func() answer{
+		"start": func() answer { return s.call("shop", "POST", "/v1/verifications", key, request) },
+		"read":  func() answer { return s.call("shop", "GET", "/v1/verifications/"+a.view.ID, nil, nil) },
+		"retry": func() answer {
+			return s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/retry", nil, map[string]any{"session": 1})
+		},
+		"cancel": func() answer { return s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil) },
+	}
+	answers := sync.Map{}
+	var wg sync.WaitGroup
+	for what, call := range refusals {
+		wg.Go(func() { answers.Store(what, call()) })
+	}
+	wg.Wait()
+	for what := range refusals {
+		got, ok := answers.Load(what)
+		require.True(t, ok, what)
+		refused := got.(answer)
 		require.Equal(t, http.StatusServiceUnavailable, refused.status, "%s: %s", what, refused.body)
 		require.Equal(t, "engine_unavailable", refused.Code, what)
 		require.NotEmpty(t, refused.header.Get("Retry-After"), what)
@@ -161,6 +173,7 @@ func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 
 	line.mend()
+	var start answer
 	require.Eventually(t, func() bool {
 		start = s.call("shop", "POST", "/v1/verifications", key, request)
 		return start.status < 300
