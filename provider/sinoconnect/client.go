@@ -99,6 +99,7 @@ func FaceVendor(c *Client) provider.FaceVendor {
 		Name: Name, Provider: c, Open: openQueue,
 		Watch:     provider.Queue{Name: "sino-connect-status", PerSecond: 5},
 		PollFirst: c.cfg.PollMin, PollMax: c.cfg.PollMax,
+		Captures: true,
 	}
 }
 
