@@ -11,7 +11,9 @@ import (
 // step is one activity's queue, clocks and retries. Every activity of the
 // product stands in the table below and nowhere else.
 type step struct {
-	id      string // fixed, so that ops can name the activity; see on
+	id string // fixed, so that ops can name the activity; see on
+	// summary, with the provider's name, fits the UI's event list: about 45
+	// characters on a desktop screen.
 	summary string
 	queue   string // empty: the route says
 	// startToClose bounds one try. It is longer than the vendor client's own
@@ -52,12 +54,12 @@ var (
 		tries: manyTries, first: time.Second, longest: 10 * time.Second}
 
 	// look answers a hint. Two tries: if it fails, poll and expiry remain.
-	stepLook = step{id: "look", summary: "Look at the face session: its browser came back", startToClose: 12 * time.Second,
+	stepLook = step{id: "look", summary: "Look now: the browser came back", startToClose: 12 * time.Second,
 		scheduleToClose: time.Minute, tries: 2, first: time.Second, longest: time.Second}
 
 	// last look and result: what came of the session rests at the vendor for
 	// days, so an outage is waited out for the policy's last_look_patience.
-	stepLastLook = step{id: "last-look", summary: "Look at the face session a last time", startToClose: 12 * time.Second,
+	stepLastLook = step{id: "last-look", summary: "Look a last time", startToClose: 12 * time.Second,
 		tries: manyTries, first: time.Second, longest: 5 * time.Minute}
 	// result may look three times within ten seconds by itself.
 	stepResult = step{id: "result", summary: "Fetch the face session's result", startToClose: 60 * time.Second,
@@ -66,7 +68,7 @@ var (
 	// records: 15 s is the vendor client's limit. Tries are counted and bounded
 	// by the activity itself, which knows what was charged; outages are waited
 	// out for the policy's records_patience.
-	stepRecords = step{id: "records", summary: "Check name, number and dates against the authority's records",
+	stepRecords = step{id: "records", summary: "Ask the authority's records",
 		startToClose: 20 * time.Second, tries: manyTries, first: time.Second, longest: 5 * time.Minute}
 
 	// finish writes the end; nothing but the store can keep it from that.

@@ -31,7 +31,7 @@ func TestOpsReadARunInTheUIAsItIs(t *testing.T) {
 	require.NoError(t, chromedp.Do(ui.tab, chromedp.Navigate(page+"/user-metadata")))
 	ui.eventually("text", `document.body.innerText`,
 		"Mark the row started, check document and dates locally",
-		"Check name, number and dates against the authority's records (acedata)",
+		"Ask the authority's records (acedata)",
 		"Open a face session (tencent_eid)",
 		"The face session's link expires",
 		"Poll the face session until it is over (tencent_eid)",
