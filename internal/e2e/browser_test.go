@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -251,16 +250,8 @@ const noChromium = "this test needs Chromium on PATH: on Debian `apt-get install
 
 func newPhone(t *testing.T) *phone {
 	t.Helper()
-	found := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			found = path
-			break
-		}
-	}
-	require.NotEmpty(t, found, noChromium)
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(found), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.WindowSize(390, 844),
+		chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.WindowSize(390, 844),
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	browser, stop := chromedp.NewExecAllocator(ctx, flags...)
