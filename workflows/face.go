@@ -46,6 +46,9 @@ func (r *run) face(ctx workflow.Context) {
 // patience; then the verification ends in error, since the person was never
 // judged.
 func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
+	if ctx.Err() != nil {
+		return FaceRoute{}, false
+	}
 	r.state.Attempt.Session++
 	r.state.LastError = nil
 	r.resetFace(ctx)
@@ -98,6 +101,9 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time) 
 	actx := stepOpen.on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
 	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // opened, but the verification has ended meanwhile
 	}
 	r.state.Provider = route.Provider
 	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}

@@ -22,14 +22,22 @@ type script struct {
 	sessions map[int]session
 	// openError, lookError, fetchError and recordsError fail a call at a time
 	// since the start; nil: it works.
-	openError, lookError, fetchError, recordsError func(sinceStart time.Duration) error
-	beginError                                     error
-	document                                       verification.Check
-	records                                        verification.Check
+	openError, lookError, fetchError, recordsError, chipError func(sinceStart time.Duration) error
+	// scans say what each scan of the chip tells; a scan that is not named is
+	// readable.
+	scans map[int]activities.ChipResult
+	// resultInLook: a look that finds a session over carries its result.
+	resultInLook bool
+	beginError   error
+	document     verification.Check
+	records      verification.Check
 	// delay is how long an activity takes, by its name.
 	delay map[string]time.Duration
 
-	mu       sync.Mutex
+	mu      sync.Mutex
+	looking int
+	// overlap is the greatest number of looks at the same time.
+	overlap  int
 	started  time.Time
 	opened   map[int]time.Time
 	calls    map[string]int
@@ -58,7 +66,8 @@ func newScript() *script {
 }
 
 func passed() verification.FaceResult {
-	return judged(verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed))
+	return judged(verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed),
+		verification.NewCheck(verification.HolderMatch, verification.Skipped))
 }
 
 func notAlike() verification.FaceResult {
@@ -141,11 +150,15 @@ func (s *script) LookAtSession(ctx context.Context, in activities.SessionInput) 
 }
 
 func (s *script) look(name string, in activities.SessionInput) (activities.LookResult, error) {
-	if err := fails(s.lookError, s.call(name)); err != nil {
-		return activities.LookResult{}, err
-	}
+	at := s.call(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.looking++
+	s.overlap = max(s.overlap, s.looking)
+	defer func() { s.looking-- }()
+	if err := fails(s.lookError, at); err != nil {
+		return activities.LookResult{}, err
+	}
 	fate, age := s.sessions[in.Session], s.now().Sub(s.opened[in.Session])
 	out := activities.LookResult{Phase: provider.Untouched, Begun: fate.begun > 0 && age >= fate.begun}
 	switch {
@@ -153,6 +166,9 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 		out.Phase = provider.Finished
 		if fate.phase != "" {
 			out.Phase = fate.phase
+		}
+		if s.resultInLook {
+			out.Result = &fate.result
 		}
 	case age >= sessionLife:
 		out.Phase = provider.RanOut
@@ -167,6 +183,24 @@ func (s *script) FetchSession(_ context.Context, in activities.SessionInput) (ac
 		return activities.FetchResult{}, err
 	}
 	return activities.FetchResult{Result: s.sessions[in.Session].result}, nil
+}
+
+func (s *script) ReadChip(_ context.Context, in activities.ChipInput) (activities.ChipResult, error) {
+	if err := fails(s.chipError, s.call("ReadChip")); err != nil {
+		return activities.ChipResult{}, err
+	}
+	if out, ok := s.scans[in.Scan]; ok {
+		return out, nil
+	}
+	return readable(), nil
+}
+
+func readable() activities.ChipResult {
+	return activities.ChipResult{Checks: []verification.Check{
+		verification.NewCheck(verification.DocumentChip, verification.Passed),
+		verification.NewCheck(verification.DocumentValidity, verification.Passed),
+		verification.NewCheck(verification.HolderMatch, verification.Passed),
+	}}
 }
 
 func (s *script) CheckRecords(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
@@ -187,7 +221,7 @@ func (s *script) Finish(_ context.Context, in activities.FinishInput) error {
 // steps are the script's activities by the names under which they run.
 func (s *script) steps() map[string]any {
 	return map[string]any{
-		"Begin": s.Begin, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
+		"Begin": s.Begin, "ReadChip": s.ReadChip, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
 		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Finish": s.Finish,
 	}
 }

@@ -48,6 +48,9 @@ type run struct {
 	excluded map[string]bool
 	// implausible: the chip's data breaks hard rules, so that no vendor is asked.
 	implausible bool
+	// closed: the end stands in the state. A side that lost the race may still
+	// get an answer in the same task; it must not touch the state any more.
+	closed bool
 	// rowMissing: there is no row to write the end to.
 	rowMissing bool
 
@@ -207,6 +210,7 @@ func (r *run) close(ctx workflow.Context) {
 	}
 	r.skipPending()
 	r.show(ctx, status, nil, nil)
+	r.closed = true
 }
 
 // skipPending: what nobody waits for any more was not asked for in the end.
@@ -227,12 +231,18 @@ func (r *run) endWith(s verification.Status, reason verification.ReasonCode) {
 
 // fail tells how the last session, or the verification, ended.
 func (r *run) fail(code verification.ReasonCode) {
+	if r.closed {
+		return
+	}
 	reason := verification.ReasonOf(code)
 	r.state.LastError = &verification.LastError{Code: reason.Code, Retryable: reason.Retryable}
 }
 
 // put writes checks into the state.
 func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
+	if r.closed {
+		return
+	}
 	now := workflow.Now(ctx)
 	for _, c := range checks {
 		if c.CompletedAt == nil && c.Status != verification.Pending {
@@ -246,6 +256,9 @@ func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
 // show moves the verification to a status, with what the person must do and
 // the clock now running.
 func (r *run) show(ctx workflow.Context, s verification.Status, next *verification.NextAction, expires *time.Time) {
+	if r.closed {
+		return
+	}
 	r.state.Status, r.state.NextAction, r.state.ExpiresAt = s, next, expires
 	r.state.Attempt.Number = r.attempt(s)
 	r.touch(ctx)

@@ -301,3 +301,12 @@ func TestRecordsAfterTheFace(t *testing.T) {
 	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
 	require.Equal(t, 1, sc.count("CheckRecords"))
 }
+
+func TestSessionOpenedInTheTaskThatDeclinesChangesNothing(t *testing.T) {
+	sc := newScript()
+	sc.delay["OpenSession"], sc.delay["CheckRecords"] = 3*time.Second, 3*time.Second
+	sc.records = verification.NewCheck(verification.IdentityRecords, verification.Failed, verification.IdentityMismatch)
+	s := newEnv(t, sc).run()
+	require.Equal(t, verification.OutcomeDeclined, s.Outcome())
+	require.Empty(t, sc.count("PollSession"))
+}

@@ -1,0 +1,170 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// chipEnv is an environment whose policy reads a chip first.
+func chipEnv(t *testing.T, sc *script) *env {
+	t.Helper()
+	e := newEnv(t, sc)
+	withChip(&e.in)
+	return e
+}
+
+func withChip(in *workflows.VerificationInput) {
+	in.Policy.Checks[verification.DocumentChip] = verification.Required
+	in.Policy.ChipProvider = "chip"
+	in.Chip = &workflows.ChipRoute{Provider: "chip", Queue: workflows.QueueVerification, Life: 4 * time.Minute}
+}
+
+func (e *env) rescan(session int) *answer {
+	return e.update(workflows.UpdateRetry, workflows.RetryUpdateID(session), workflows.RetryRequest{Session: session, Scanned: true})
+}
+
+func TestChipFirstThenApproved(t *testing.T) {
+	sc := newScript()
+	s := chipEnv(t, sc).run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, verification.Passed, check(t, s, verification.DocumentChip).Status)
+	require.Equal(t, verification.Passed, check(t, s, verification.HolderMatch).Status, "the face vendor's skipped does not undo the chip's passed")
+	require.Equal(t, 1, sc.count("ReadChip"))
+	require.Equal(t, 1, s.Attempt.Session)
+}
+
+func TestUnreadableChipAsksForAnotherScan(t *testing.T) {
+	sc := newScript()
+	sc.scans = map[int]activities.ChipResult{0: {Unreadable: true}, 1: {Unreadable: true}, 2: readable()}
+	sc.sessions[3] = session{over: time.Minute, result: passed()}
+	e := chipEnv(t, sc)
+	var bare, first *answer
+	e.at(time.Minute, func() {
+		s := e.state()
+		require.Equal(t, verification.RequiresInput, s.Status)
+		require.Equal(t, verification.ActionScanChip, s.NextAction.Type)
+		require.Equal(t, verification.DocumentUnreadable, s.LastError.Code)
+		require.True(t, s.LastError.Retryable)
+		bare = e.update(workflows.UpdateRetry, "bare", workflows.RetryRequest{Session: 0})
+		first = e.rescan(0)
+	})
+	e.at(2*time.Minute, func() { e.rescan(1) })
+	s := e.run()
+	bare.refused(t, workflows.RefusedScan)
+	require.NoError(t, first.rejected)
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 3, s.Attempt.Session, "scans count with the sessions")
+	require.Nil(t, s.LastError)
+}
+
+func TestUnreadableChipsEndExpiredNeverDeclined(t *testing.T) {
+	sc := newScript()
+	sc.scans = map[int]activities.ChipResult{}
+	for n := range 8 {
+		sc.scans[n] = activities.ChipResult{Unreadable: true}
+	}
+	e := chipEnv(t, sc)
+	for n := range 8 {
+		e.at(time.Duration(n+1)*time.Minute, func() { e.rescan(n) })
+	}
+	s := e.run()
+	require.Equal(t, verification.OutcomeExpired, s.Outcome())
+	require.Equal(t, verification.DocumentUnreadable, s.LastError.Code)
+	require.Equal(t, 7, sc.count("ReadChip"), "the first and six more")
+	require.Zero(t, sc.count("CheckRecords")+sc.count("OpenSession"))
+}
+
+func TestChipVendorDownForTheScansLifeAsksForAnotherScan(t *testing.T) {
+	sc := newScript()
+	sc.chipError = until(time.Hour, provider.Unavailable)
+	e := chipEnv(t, sc)
+	e.at(3*time.Minute, func() { require.Equal(t, verification.Processing, e.state().Status) })
+	e.at(5*time.Minute, func() {
+		s := e.state()
+		require.Equal(t, verification.ActionScanChip, s.NextAction.Type)
+		require.Equal(t, verification.ProviderUnavailable, s.LastError.Code)
+	})
+	require.Equal(t, verification.OutcomeExpired, e.run().Outcome())
+}
+
+func TestChipThatSettlesItMakesNoChargedCall(t *testing.T) {
+	cases := map[string]struct {
+		checks      []verification.Check
+		implausible bool
+		outcome     verification.Outcome
+	}{
+		"expired card": {[]verification.Check{verification.NewCheck(verification.DocumentChip, verification.Passed),
+			verification.NewCheck(verification.DocumentValidity, verification.Failed, verification.DocumentExpired)}, false, verification.OutcomeDeclined},
+		"another holder": {[]verification.Check{verification.NewCheck(verification.DocumentChip, verification.Passed),
+			verification.NewCheck(verification.DocumentValidity, verification.Passed),
+			verification.NewCheck(verification.HolderMatch, verification.Failed, verification.HolderMismatch)}, false, verification.OutcomeDeclined},
+		"implausible data": {[]verification.Check{verification.NewCheck(verification.DocumentChip, verification.Passed),
+			verification.NewCheck(verification.DocumentValidity, verification.Inconclusive, verification.DocumentImplausible)}, true, verification.OutcomeReview},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			sc := newScript()
+			sc.scans = map[int]activities.ChipResult{0: {Checks: c.checks, Implausible: c.implausible}}
+			e := chipEnv(t, sc)
+			e.at(time.Hour, func() { require.Equal(t, c.outcome, e.state().Outcome()) })
+			s := e.run()
+			if c.outcome == verification.OutcomeDeclined {
+				require.Equal(t, c.outcome, s.Outcome())
+			}
+			require.Zero(t, sc.count("CheckRecords")+sc.count("OpenSession"))
+		})
+	}
+}
+
+func TestAlwaysReviewApprovesNobodyByPolicy(t *testing.T) {
+	sc := newScript()
+	e := chipEnv(t, sc)
+	delete(e.in.Policy.Checks, verification.Liveness)
+	delete(e.in.Policy.Checks, verification.FaceMatch)
+	e.in.Policy.FaceProviders, e.in.Face, e.in.Policy.AlwaysReview = nil, nil, true
+	e.at(time.Hour, func() {
+		s := e.state()
+		require.Equal(t, verification.InReview, s.Status)
+		require.Equal(t, verification.ReviewAlways, s.ReviewReasons[0].Code)
+	})
+	require.Equal(t, verification.OutcomeExpired, e.run().Outcome())
+	require.Equal(t, 1, sc.count("CheckRecords"))
+	require.Zero(t, sc.count("OpenSession"))
+}
+
+// Providers that hand out pictures, and only once.
+
+func TestLooksNeverOverlapWherePicturesComeOnce(t *testing.T) {
+	sc := newScript()
+	sc.delay["PollSession"] = 20 * time.Second // a try that fetches and compares
+	sc.sessions[1] = session{over: 10 * time.Second, result: passed()}
+	sc.resultInLook = true
+	e := newEnv(t, sc)
+	e.in.Face[0].Captures = true
+	e.at(12*time.Second, func() { e.hint(1) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Zero(t, sc.count("FetchSession"), "the look carried the result")
+	require.LessOrEqual(t, sc.overlap, 1, "never two looks at a time")
+}
+
+func TestBrowserThatCameBackBeganWhereTheVendorCannotTell(t *testing.T) {
+	sc := newScript()
+	sc.sessions[1] = session{}
+	e := newEnv(t, sc)
+	e.in.Face[0].Captures = true
+	e.at(time.Minute, func() { e.hint(1) })
+	e.at(15*time.Minute, func() {
+		s := e.state()
+		require.Equal(t, verification.ActionRetry, s.NextAction.Type)
+		require.Equal(t, verification.SessionExpired, s.LastError.Code)
+	})
+	require.Equal(t, verification.OutcomeExpired, e.run().Outcome())
+}
