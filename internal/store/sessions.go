@@ -114,7 +114,7 @@ func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) erro
 
 func (s *sqlStore) CountHint(ctx context.Context, id string, number int) (hints int, err error) {
 	err = s.write.QueryRowContext(ctx, `
-		UPDATE sessions SET hints = hints + 1 WHERE verification_id = $1 AND number = $2 RETURNING hints`,
+		UPDATE sessions SET hints = hints + 1 WHERE verification_id = $1 AND number = $2 AND closed_at IS NULL RETURNING hints`,
 		id, number).Scan(&hints)
 	if err != nil {
 		return 0, wrap("count hint", err)

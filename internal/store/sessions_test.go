@@ -102,6 +102,8 @@ func TestTheEndErasesEverySessionForGood(t *testing.T) {
 		}
 		_, err = s.LatestSession(t.Context(), id)
 		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = s.CountHint(t.Context(), id, 2)
+		require.ErrorIs(t, err, store.ErrNotFound, "an erased counter does not begin anew")
 	})
 }
 

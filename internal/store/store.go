@@ -144,7 +144,8 @@ type Store interface {
 	MarkBegun(ctx context.Context, id string, number int) error
 	// CloseSession erases the session's link and handle.
 	CloseSession(ctx context.Context, id string, number int) error
-	// CountHint counts one more hint for a session and returns the count.
+	// CountHint counts one more hint for a session and returns the count;
+	// ErrNotFound for one that was closed, whose counter is gone.
 	CountHint(ctx context.Context, id string, number int) (int, error)
 
 	// AddScan writes a further scan. Idempotent. ErrReqIDReused, or ErrNotFound
