@@ -102,29 +102,3 @@ func ReservedPeople() []Person {
 	}
 	return people
 }
-
-// errorCode is the vendor's own error of a fault of kind error_code.
-func (s *Sandbox) errorCode(c *call, f Fault) answer {
-	_, err := strconv.Atoi(f.Code)
-	isResult := err == nil
-	switch {
-	case f.Vendor == AceData && isResult:
-		return s.aceResult(f.Code)
-	case f.Vendor == AceData:
-		status := f.Status
-		orElse(&status, s.aceStatus(f.Code))
-		return s.aceError(status, f.Code)
-	case isResult && c.operation == "GetEidResult":
-		code, _ := strconv.Atoi(f.Code)
-		one, _ := s.sessions.find(c.token, c.now)
-		one.code, one.ended = code, c.now
-		result := emptyResult()
-		result["Text"], result["IsVerifyIntention"] = resultText(one), false
-		return tencentEnvelope(result, f.Code)
-	}
-	a := (&apiError{f.Code, "A fault of the sandbox."}).answer()
-	if f.Status != 0 {
-		a.status = f.Status
-	}
-	return a
-}

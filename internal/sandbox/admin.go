@@ -11,7 +11,7 @@ import (
 //
 //	POST   /sandbox/people                          make a person known: {name, id_number, valid_from, valid_to, acedata_outcome, tencent_outcome}
 //	POST   /sandbox/faults                          a Fault; GET lists, DELETE clears
-//	GET    /sandbox/ledger?vendor=&operation=&subject=&outcome=   {calls, sessions, counts, charged}; DELETE empties
+//	GET    /sandbox/ledger?vendor=&operation=&subject=&outcome=&token=&flag=   {calls, sessions, counts, charged}; DELETE empties
 //	GET    /sandbox/tencent/tokens/{token}          {status}
 //	POST   /sandbox/tencent/tokens/{token}/expire   the token's clock runs out now
 //	POST   /sandbox/tencent/tokens/{token}/end      {outcome}: as if the person had begun and ended
@@ -92,7 +92,7 @@ func (s *Sandbox) postFault(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) getLedger(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	query := Query{Vendor: q.Get("vendor"), Operation: q.Get("operation"), Subject: q.Get("subject"), Outcome: q.Get("outcome")}
+	query := Query{Vendor: q.Get("vendor"), Operation: q.Get("operation"), Subject: q.Get("subject"), Outcome: q.Get("outcome"), Token: q.Get("token"), Flag: q.Get("flag")}
 	some := s.Ledger().Select(query)
 	writeJSON(w, http.StatusOK, map[string]any{
 		"calls": some.Calls, "sessions": some.Sessions, "counts": some.Counts(), "charged": some.Charged(Query{}),
@@ -116,11 +116,19 @@ func (s *Sandbox) postEnd(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) writeStatus(w http.ResponseWriter, r *http.Request, err error) {
 	status, known := s.TokenStatus(r.PathValue("token"))
+	writeSessionStatus(w, status, known, err)
+}
+
+// writeSessionStatus answers with a session's state, or with what kept it from
+// changing.
+func writeSessionStatus(w http.ResponseWriter, status string, known bool, err error) {
 	switch {
 	case !known:
-		writeProblem(w, http.StatusNotFound, "no such token")
+		writeProblem(w, http.StatusNotFound, "no such session")
 	case errors.Is(err, ErrState):
-		writeProblem(w, http.StatusConflict, "the token is "+status)
+		writeProblem(w, http.StatusConflict, "the session is "+status)
+	case errors.Is(err, ErrNobody):
+		writeProblem(w, http.StatusUnprocessableEntity, "no card was scanned and no number given")
 	case err != nil:
 		writeProblem(w, http.StatusUnprocessableEntity, "no such outcome")
 	default:

@@ -13,8 +13,10 @@ import (
 
 // operations of each vendor, as they stand in faults and in the ledger.
 var operations = map[string][]string{
-	Tencent: {"GetEidToken", "CheckEidTokenStatus", "GetEidResult"},
-	AceData: {"check-2e"},
+	Tencent:     {"GetEidToken", "CheckEidTokenStatus", "GetEidResult"},
+	TencentIAI:  {"CompareFace"},
+	AceData:     {"check-2e"},
+	SinoConnect: {sinoChip, sinoFaceRequest, sinoFacePoll},
 }
 
 const (
@@ -26,11 +28,15 @@ const (
 // covers those and not what a decoder makes of them.
 type call struct {
 	r         *http.Request
+	vendor    string
 	operation string
 	body      []byte
 	now       time.Time
-	// idNumber and token are filled in as far as the body names them.
-	idNumber, token string
+	// idNumber and token are filled in as far as the body names them; subject
+	// is set instead of idNumber where only the digest of it is known.
+	idNumber, subject, token string
+	// flag marks, in the ledger, a call that a product must never make.
+	flag string
 }
 
 // answer is what a vendor says to a call.
@@ -41,6 +47,8 @@ type answer struct {
 	charged bool
 	delay   time.Duration
 	drop    bool // the connection dies instead
+	// contentType, if the body is neither JSON nor an HTML page.
+	contentType string
 }
 
 func jsonAnswer(status int, body any, outcome string) answer {
@@ -56,15 +64,15 @@ func jsonAnswer(status int, body any, outcome string) answer {
 // serve takes one vendor call through faults, processing and ledger. The ledger
 // is written before the answer, so that whoever has the answer can read it there.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operation string, process func(*call) answer) {
-	c := &call{r: r, operation: operation, now: s.cfg.Clock()}
+	c := &call{r: r, vendor: vendor, operation: operation, now: s.cfg.Clock()}
 	fault, struck := s.faults.take(vendor, operation)
 	if struck && fault.Kind == FaultRefuse {
-		s.record(vendor, c, answer{outcome: "fault:" + FaultRefuse})
+		s.record(c, answer{outcome: "fault:" + FaultRefuse})
 		reset(w)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
 	if err != nil {
-		s.record(vendor, c, answer{outcome: "unread"})
+		s.record(c, answer{outcome: "unread"})
 		panic(http.ErrAbortHandler)
 	}
 	c.body = body
@@ -76,14 +84,15 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operatio
 	} else {
 		a = process(c)
 	}
-	s.record(vendor, c, a)
+	s.record(c, a)
 	if !pause(r.Context(), a.delay) || a.drop {
 		panic(http.ErrAbortHandler) // net/http's own way of cutting a connection
 	}
-	w.Header().Set("Content-Type", "application/json")
 	if len(a.body) > 0 && a.body[0] == '<' {
-		w.Header().Set("Content-Type", "text/html")
+		a.contentType = "text/html"
 	}
+	orElse(&a.contentType, "application/json")
+	w.Header().Set("Content-Type", a.contentType)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }
@@ -91,6 +100,14 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operatio
 // peek notes whom a call is about, whatever becomes of it: also a call that a
 // fault swallows must be found in the ledger by its subject.
 func (s *Sandbox) peek(c *call) {
+	switch c.vendor {
+	case TencentIAI:
+		s.peekFaces(c)
+		return
+	case SinoConnect:
+		s.peekSino(c)
+		return
+	}
 	var named struct {
 		IdCard   string `json:"IdCard"`
 		EidToken string `json:"EidToken"`
@@ -103,11 +120,12 @@ func (s *Sandbox) peek(c *call) {
 	}
 }
 
-func (s *Sandbox) record(vendor string, c *call, a answer) {
-	e := Entry{Time: c.now, Vendor: vendor, Operation: c.operation, Outcome: a.outcome, Charged: a.charged,
-		Subject: SubjectKey(c.idNumber), Token: digest(c.token)}
+func (s *Sandbox) record(c *call, a answer) {
+	e := Entry{Time: c.now, Vendor: c.vendor, Operation: c.operation, Outcome: a.outcome, Charged: a.charged,
+		Subject: SubjectKey(c.idNumber), Token: TokenKey(c.token), Flag: c.flag}
+	orElse(&e.Subject, c.subject)
 	s.book.call(e)
-	s.cfg.Logger.Info("vendor call", "vendor", vendor, "operation", e.Operation, "outcome", e.Outcome, "charged", e.Charged)
+	s.cfg.Logger.Info("vendor call", "vendor", c.vendor, "operation", e.Operation, "outcome", e.Outcome, "charged", e.Charged)
 }
 
 // strike answers a call that a fault has struck.

@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 )
 
 // Vendor names as they stand in faults and in the ledger.
 const (
-	Tencent = "tencent"
-	AceData = "acedata"
+	Tencent     = "tencent"
+	TencentIAI  = "tencent_iai"
+	AceData     = "acedata"
+	SinoConnect = "sino_connect"
+	Megvii      = "megvii"
 )
 
 // Config is everything that can be set on the stand-ins. Start from
@@ -22,7 +26,9 @@ type Config struct {
 	// which is right as long as caller and browser use the same address.
 	PublicURL string
 	Tencent   TencentConfig
+	IAI       IAIConfig
 	AceData   AceDataConfig
+	Sino      SinoConfig
 	// People are known to the authority's records beside the embedded fixtures.
 	People []Person
 	// Clock tells the time; nil means time.Now.
@@ -158,6 +164,8 @@ func DefaultConfig() Config {
 			Rate:               60,
 			SlowDelay:          5 * time.Second,
 		},
+		IAI:   defaultIAI(),
+		Sino:  defaultSino(),
 		Clock: time.Now,
 	}
 }
@@ -189,6 +197,8 @@ func (c Config) withDefaults() Config {
 	orElse(&a.ErrorStyle, d.AceData.ErrorStyle)
 	orElse(&a.Rate, d.AceData.Rate)
 	orElse(&a.SlowDelay, d.AceData.SlowDelay)
+	c.IAI = c.IAI.withDefaults()
+	c.Sino = c.Sino.withDefaults()
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -201,14 +211,11 @@ func (c Config) withDefaults() Config {
 // Validate reports every setting that makes no sense, all at once, by its name.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	var faults []error
+	faults := append(c.IAI.faults(), c.Sino.faults()...)
 	oneOf := func(name, value string, allowed ...string) {
-		for _, a := range allowed {
-			if value == a {
-				return
-			}
+		if err := mustBeOneOf(name, value, allowed...); err != nil {
+			faults = append(faults, err)
 		}
-		faults = append(faults, fmt.Errorf("sandbox: %s must be one of %q", name, allowed))
 	}
 	oneOf("Tencent.EarlyResult", c.Tencent.EarlyResult, EarlyNulls, EarlyCode17)
 	oneOf("Tencent.TimedOutResult", c.Tencent.TimedOutResult, TimedOutExpired, TimedOutCode15, TimedOutEarly)
@@ -236,4 +243,11 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func mustBeOneOf[T comparable](name string, value T, allowed ...T) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("sandbox: %s must be one of %v", name, allowed)
 }

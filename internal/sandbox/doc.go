@@ -4,8 +4,11 @@
 // One handler serves everything:
 //
 //	/tencent, /tencent/                  Tencent Cloud FaceID, E证通: one POST endpoint, TC3-HMAC-SHA256 verified
+//	/iai, /iai/                          Tencent Cloud iai, CompareFace, signed in the same way
 //	/acedata/identity/idcard/check-2e    AceData Cloud: name, number and validity dates
+//	/sino/sino-connect/...               Fill Easy Sino Connect: nfc/callback, face-rec/request, face-rec/callback
 //	/page/tencent/{token}                the page that a person meets at Tencent, with a button for every ending
+//	/page/sino/{session}                 the same at Sino Connect (see sino_page.go)
 //	/sandbox/...                         people, faults, the ledger of calls and charges, clocks (see admin.go)
 //
 // The stand-ins are written from the vendors' published contracts and share no
@@ -25,5 +28,7 @@
 // https://cloud.tencent.com/document/product/1007/63370 (return of identity),
 // https://cloud.tencent.com/document/api/213/30654 (signature v3),
 // https://docs.acedata.cloud/en/api-reference/identity/idcard-check-2e,
-// https://cloud.tencent.com/document/api/1007/60075 (CheckIdNameDate).
+// https://cloud.tencent.com/document/api/1007/60075 (CheckIdNameDate),
+// https://cloud.tencent.com/document/product/867/44987 (CompareFace),
+// https://docs.fill-easy.com/sino-connect; RFC 7516 and 7518 (chip tokens).
 package sandbox

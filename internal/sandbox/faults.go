@@ -3,7 +3,10 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -29,12 +32,13 @@ var faultKinds = []string{FaultHTML502, FaultEmpty, FaultHalfJSON, FaultWrongTyp
 // call and is not used up applies.
 type Fault struct {
 	Vendor string `json:"vendor"`
-	// Operation is GetEidToken, CheckEidTokenStatus, GetEidResult or check-2e;
-	// empty means every operation of the vendor.
+	// Operation is one of the vendor's, e.g. GetEidToken, CompareFace, check-2e
+	// or nfc/callback; empty means every operation of the vendor.
 	Operation string `json:"operation"`
 	Kind      string `json:"kind"`
 	// Code belongs to error_code: an API error code; or a result code (a number),
-	// which then stands in an otherwise proper answer of GetEidResult or check-2e.
+	// which then stands in an otherwise proper answer of GetEidResult or check-2e,
+	// and is the score in one of CompareFace.
 	Code string `json:"code,omitempty"`
 	// Status belongs to error_code; 0 means what the vendor documents for the code.
 	Status  int `json:"status,omitempty"`
@@ -51,8 +55,8 @@ type Fault struct {
 
 func (f Fault) check() error {
 	switch {
-	case f.Vendor != Tencent && f.Vendor != AceData:
-		return fmt.Errorf("vendor must be %q or %q", Tencent, AceData)
+	case operations[f.Vendor] == nil:
+		return fmt.Errorf("vendor must be one of %q", slices.Sorted(maps.Keys(operations)))
 	case f.Operation != "" && !slices.Contains(operations[f.Vendor], f.Operation):
 		return fmt.Errorf("operation must be empty or one of %q", operations[f.Vendor])
 	case !slices.Contains(faultKinds, f.Kind):
@@ -111,28 +115,35 @@ func (l *faultList) snapshot() []Fault {
 	return append([]Fault{}, l.list...)
 }
 
-// spoiled is what a struck operation answers, by kind. The values look like an
-// answer at first sight: a client that decodes them without looking closely
-// would take some of them for good ones.
-var spoiled = map[string]map[string]string{
-	"GetEidToken": {
-		FaultWrongTypes:     `{"Response":{"EidToken":7,"Url":["https://example.invalid/"],"RequestId":"00000000-0000-4000-8000-000000000001"}}`,
-		FaultMissingMembers: `{"Response":{"Url":"https://example.invalid/","RequestId":"00000000-0000-4000-8000-000000000002"}}`,
-		FaultHuge:           `{"Response":{"Padding":"%s","EidToken":"00000000-0000-4000-8000-00000000000A","Url":"https://example.invalid/","RequestId":"00000000-0000-4000-8000-000000000003"}}`,
-	},
-	"CheckEidTokenStatus": {
-		FaultWrongTypes:     `{"Response":{"Status":3,"RequestId":"00000000-0000-4000-8000-000000000004"}}`,
-		FaultMissingMembers: `{"Response":{"RequestId":"00000000-0000-4000-8000-000000000005"}}`,
-		FaultHuge:           `{"Response":{"Padding":"%s","Status":"finished","RequestId":"00000000-0000-4000-8000-000000000006"}}`,
-	},
-	"GetEidResult": {
-		FaultWrongTypes:     `{"Response":{"Text":{"ErrCode":"0","LiveStatus":false,"Comparestatus":[],"Sim":91.07},"EidInfo":"","RequestId":"00000000-0000-4000-8000-000000000007"}}`,
-		FaultMissingMembers: `{"Response":{"Text":{"ErrMsg":"成功","Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000008"}}`,
-		FaultHuge:           `{"Response":{"Padding":"%s","Text":{"ErrCode":0,"ErrMsg":"成功","LiveStatus":0,"Comparestatus":0,"Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000009"}}`,
-	},
-	"check-2e": {
-		FaultWrongTypes:     `{"result":{"code":0},"description":["一致"]}`,
-		FaultMissingMembers: `{"description":"一致"}`,
-		FaultHuge:           `{"padding":"%s","result":"0","description":"一致"}`,
-	},
+// errorCode is the vendor's own error of a fault of kind error_code.
+func (s *Sandbox) errorCode(c *call, f Fault) answer {
+	_, err := strconv.ParseFloat(f.Code, 64)
+	isResult := err == nil
+	switch {
+	case f.Vendor == AceData && isResult:
+		return s.aceResult(f.Code)
+	case f.Vendor == AceData:
+		status := f.Status
+		orElse(&status, s.aceStatus(f.Code))
+		return s.aceError(status, f.Code)
+	case f.Vendor == SinoConnect:
+		status := f.Status
+		orElse(&status, http.StatusBadRequest)
+		return sinoError(status, f.Code)
+	case isResult && f.Vendor == TencentIAI:
+		score, _ := strconv.ParseFloat(f.Code, 64)
+		return s.compared(c, score)
+	case isResult && c.operation == "GetEidResult":
+		code, _ := strconv.Atoi(f.Code)
+		one, _ := s.sessions.find(c.token, c.now)
+		one.code, one.ended = code, c.now
+		result := emptyResult()
+		result["Text"], result["IsVerifyIntention"] = resultText(one), false
+		return tencentEnvelope(result, f.Code)
+	}
+	a := (&apiError{f.Code, "A fault of the sandbox."}).answer()
+	if f.Status != 0 {
+		a.status = f.Status
+	}
+	return a
 }

@@ -20,9 +20,16 @@ type Entry struct {
 	Charged bool   `json:"charged"`
 	// Subject is SubjectKey of the ID number, empty where the call named none.
 	Subject string `json:"subject,omitempty"`
-	// Token is the digest of the EidToken, empty where there is none.
+	// Token is TokenKey of the EidToken, reqid or face token; empty where there
+	// is none.
 	Token string `json:"token,omitempty"`
+	// Flag names what a product must never do and did in this call: FlagURLSent.
+	Flag string `json:"flag,omitempty"`
 }
+
+// FlagURLSent: a picture was sent to CompareFace as an address, so a face rests
+// somewhere it can be fetched from.
+const FlagURLSent = "url_sent"
 
 // Ledger is a snapshot of what the vendors were asked and what they would have
 // charged. Calls are requests that reached a vendor. Sessions are face sessions
@@ -34,13 +41,15 @@ type Ledger struct {
 }
 
 // Query picks entries; an empty field picks all.
-type Query struct{ Vendor, Operation, Subject, Outcome string }
+type Query struct{ Vendor, Operation, Subject, Outcome, Token, Flag string }
 
 func (q Query) picks(e Entry) bool {
 	return (q.Vendor == "" || q.Vendor == e.Vendor) &&
 		(q.Operation == "" || q.Operation == e.Operation) &&
 		(q.Subject == "" || q.Subject == e.Subject) &&
-		(q.Outcome == "" || q.Outcome == e.Outcome)
+		(q.Outcome == "" || q.Outcome == e.Outcome) &&
+		(q.Token == "" || q.Token == e.Token) &&
+		(q.Flag == "" || q.Flag == e.Flag)
 }
 
 // Select returns the entries that a query picks, in order of time.
@@ -85,6 +94,10 @@ func (l Ledger) Counts() map[string]int {
 // SubjectKey is the digest by which the ledger knows a person: the first 12 hex
 // digits of the SHA-256 of the ID number, as it was sent.
 func SubjectKey(idNumber string) string { return digest(idNumber) }
+
+// TokenKey is the digest by which the ledger knows an EidToken, a reqid or a
+// face token, made as SubjectKey is.
+func TokenKey(token string) string { return digest(token) }
 
 func digest(text string) string {
 	if text == "" {

@@ -51,15 +51,40 @@ func (s *Sandbox) pageRoutes(mux *http.ServeMux) {
 
 // screen is what the templates show.
 type screen struct {
-	Style                template.CSS
-	Token                string
-	Name, IDNumber       string // masked
-	ValidUntil           time.Time
-	HasIntention, HasEid bool
-	Groups               []endingGroup
-	Known                []knownEnding
-	Message              message
+	Style      template.CSS
+	Vendor     vendorName
+	Path       string // of the session, to which "/begin" and "/end" belong
+	Person     []personRow
+	ValidUntil time.Time
+	Groups     []endingGroup
+	Other      *otherField // an ending typed instead of pressed
+	Number     *numberField
+	Message    message
 }
+
+// vendorName says, in the genitive, whose page it is not.
+type vendorName struct{ ZH, EN string }
+
+var tencentName = vendorName{"腾讯", "Tencent’s"}
+
+// personRow is a line about the person, masked.
+type personRow struct{ ID, ZH, EN, Value string }
+
+func personRows(name, number string) []personRow {
+	return []personRow{
+		{"person-name", "姓名", "Name", maskName(name)},
+		{"person-number", "证件号码", "ID number", maskNumber(number)},
+	}
+}
+
+// otherField takes an ending that has no button.
+type otherField struct {
+	ZH, EN, Pattern, InputMode, Placeholder string
+	Known                                   []knownEnding
+}
+
+// numberField asks whose face is captured.
+type numberField struct{ ZH, EN string }
 
 // errUsed: the link of an unbegun session was used up by an earlier look.
 var errUsed = errors.New("sandbox: link used")
@@ -69,6 +94,16 @@ type message struct {
 	ID, Tone                    string // Tone: "good", "bad" or "calm"
 	TitleZH, TitleEN, ZH, EN    string
 	ContinueURL, LinkZH, LinkEN string
+}
+
+// leadingTo is the message with a way back to the caller.
+func (m message) leadingTo(address string) message {
+	// An app's own scheme is no web address; the person has left the browser's
+	// world anyway and returns to the app by hand.
+	if webAddress(address) {
+		m.ContinueURL, m.LinkZH, m.LinkEN = address, "返回", "Go back"
+	}
+	return m
 }
 
 func (s *Sandbox) render(w http.ResponseWriter, status int, name string, data screen) {
@@ -95,13 +130,15 @@ func pageHeaders(w http.ResponseWriter) {
 
 // screenOf shows a session, with the person masked.
 func (s *Sandbox) screenOf(one session) screen {
+	has := map[string]bool{"eid": s.merchantKey != nil, "intention": one.intention != ""}
 	return screen{
-		Token: one.token, Name: maskName(one.name), IDNumber: maskNumber(one.idNumber),
-		ValidUntil:   one.created.Add(s.cfg.Tencent.TokenTTL).In(time.FixedZone("CST", 8*60*60)),
-		HasIntention: one.intention != "", HasEid: s.merchantKey != nil,
-		Groups: endingGroups, Known: knownEndings(),
+		Vendor: tencentName, Path: "/page/tencent/" + one.token, Person: personRows(one.name, one.idNumber),
+		ValidUntil: inChina(one.created.Add(s.cfg.Tencent.TokenTTL)), Groups: endingsFor(tencentGroups, has),
+		Other: &otherField{"其他结果代码", "Any other result code", "-?[0-9]{1,5}", "numeric", "2010", knownEndings()},
 	}
 }
+
+func inChina(t time.Time) time.Time { return t.In(time.FixedZone("CST", 8*60*60)) }
 
 // maskName leaves the first character.
 func maskName(name string) string {
@@ -132,7 +169,7 @@ func (s *Sandbox) getPage(w http.ResponseWriter, r *http.Request) {
 		return nil
 	})
 	if err != nil {
-		s.refuse(w, one, err)
+		s.refuse(w, tencentName, one.status, err)
 		return
 	}
 	s.render(w, http.StatusOK, "begin.html", s.screenOf(one))
@@ -141,7 +178,7 @@ func (s *Sandbox) getPage(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postPageBegin(w http.ResponseWriter, r *http.Request) {
 	one, err := s.begin(r.PathValue("token"))
 	if err != nil {
-		s.refuse(w, one, err)
+		s.refuse(w, tencentName, one.status, err)
 		return
 	}
 	s.render(w, http.StatusOK, "choose.html", s.screenOf(one))
@@ -153,15 +190,13 @@ func (s *Sandbox) postPageEnd(w http.ResponseWriter, r *http.Request) {
 	one, err := s.end(r.PathValue("token"), outcome)
 	switch {
 	case err != nil:
-		s.refuse(w, one, err)
+		s.refuse(w, tencentName, one.status, err)
+	case outcome == OutcomeTimeout && one.redirect == "":
+		s.say(w, tencentName, messageExpired)
 	case outcome == OutcomeTimeout:
-		m := messageExpired
-		if one.redirect != "" {
-			m.ContinueURL, m.LinkZH, m.LinkEN = back(one.redirect, one.token), "返回", "Go back"
-		}
-		s.render(w, http.StatusOK, "message.html", screen{Message: m})
+		s.say(w, tencentName, messageExpired.leadingTo(back(one.redirect, one.token)))
 	case one.redirect == "":
-		s.render(w, http.StatusOK, "message.html", screen{Message: messageDone})
+		s.say(w, tencentName, messageDone)
 	default:
 		pageHeaders(w)
 		http.Redirect(w, r, back(one.redirect, one.token), http.StatusSeeOther)
@@ -169,19 +204,25 @@ func (s *Sandbox) postPageEnd(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse shows why an act on a session is not possible.
-func (s *Sandbox) refuse(w http.ResponseWriter, one session, err error) {
+func (s *Sandbox) refuse(w http.ResponseWriter, vendor vendorName, state string, err error) {
 	status, m := http.StatusGone, messageUsed
 	switch {
 	case errors.Is(err, ErrNoSession):
 		status, m = http.StatusNotFound, messageUnknown
 	case errors.Is(err, ErrOutcome):
 		status, m = http.StatusUnprocessableEntity, messageOutcome
-	case one.status == StatusTimeout:
+	case errors.Is(err, ErrNobody):
+		status, m = http.StatusUnprocessableEntity, messageNobody
+	case state == StatusTimeout:
 		m = messageExpired
-	case one.status == StatusInit && !errors.Is(err, errUsed):
+	case state == StatusInit && !errors.Is(err, errUsed):
 		status, m = http.StatusConflict, messageNotBegun
 	}
-	s.render(w, status, "message.html", screen{Message: m})
+	s.render(w, status, "message.html", screen{Vendor: vendor, Message: m})
+}
+
+func (s *Sandbox) say(w http.ResponseWriter, vendor vendorName, m message) {
+	s.render(w, http.StatusOK, "message.html", screen{Vendor: vendor, Message: m})
 }
 
 var (
@@ -192,7 +233,9 @@ var (
 	messageUnknown = message{"unknown", "bad", "链接无效", "This link is not valid",
 		"没有找到对应的核验。请检查链接是否完整。", "There is no check behind it. See whether the address is complete.", "", "", ""}
 	messageOutcome = message{"outcome", "bad", "结果代码无效", "No such result code",
-		"请返回上一页，输入一至六位数字。", "Go back one page and enter a number of at most six digits.", "", "", ""}
+		"请返回上一页，按所示格式输入。", "Go back one page and enter a code of the kind that is shown there.", "", "", ""}
+	messageNobody = message{"nobody", "bad", "不知是谁", "Nobody to capture",
+		"尚未扫描证件。请返回上一页，输入证件号码。", "No card was scanned yet. Go back one page and enter an ID number.", "", "", ""}
 	messageNotBegun = message{"not-begun", "calm", "核验尚未开始", "The check has not begun",
 		"请打开链接，先点击“开始”。", "Open the link and press “Begin” first.", "", "", ""}
 	messageDone = message{"done", "good", "核验已结束", "The check is over",

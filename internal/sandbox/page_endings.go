@@ -11,15 +11,32 @@ type endingGroup struct {
 // endingButton ends a session. Its element id is "end-" and the outcome.
 type endingButton struct {
 	Outcome, ZH, EN, Detail string
-	// Only shown to merchants that get identities, or with intention switched on.
-	NeedsEid, NeedsIntention bool
+	// Needs is what the session must have for the button to make sense: "eid" (a
+	// merchant that gets identities) or "intention"; empty: nothing.
+	Needs string
 }
 
-var endingGroups = []endingGroup{
+// endingsFor leaves out the buttons that make no sense for a session.
+func endingsFor(groups []endingGroup, has map[string]bool) []endingGroup {
+	var some []endingGroup
+	for _, g := range groups {
+		all := g.Endings
+		g.Endings = nil
+		for _, e := range all {
+			if e.Needs == "" || has[e.Needs] {
+				g.Endings = append(g.Endings, e)
+			}
+		}
+		some = append(some, g)
+	}
+	return some
+}
+
+var tencentGroups = []endingGroup{
 	{"pass", "通过", "Passed", "good", []endingButton{
 		{Outcome: "0", ZH: "核验通过", EN: "Pass", Detail: "0 · Sim 91.07"},
-		{Outcome: OutcomePassOtherHolder, ZH: "通过，但返回他人身份", EN: "Pass, but as somebody else", Detail: "0 · EidInfo", NeedsEid: true},
-		{Outcome: OutcomePassIntentionRefused, ZH: "人脸通过，意愿未通过", EN: "Face passes, intention does not", Detail: "0", NeedsIntention: true},
+		{Outcome: OutcomePassOtherHolder, ZH: "通过，但返回他人身份", EN: "Pass, but as somebody else", Detail: "0 · EidInfo", Needs: "eid"},
+		{Outcome: OutcomePassIntentionRefused, ZH: "人脸通过，意愿未通过", EN: "Face passes, intention does not", Detail: "0", Needs: "intention"},
 	}},
 	{"retry", "未通过，可再试", "Not passed, may try again", "warn", []endingButton{
 		{Outcome: "2016", ZH: "相似度不足", EN: "Not alike enough", Detail: "2016 · Sim 41.20"},

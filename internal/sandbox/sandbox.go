@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type Sandbox struct {
 	cfg         Config
 	people      *register
 	sessions    *sessionTable
+	sino        *sino
 	faults      faultList
 	book        book
 	limits      limiters
@@ -34,7 +36,8 @@ func New(cfg Config) *Sandbox {
 	}
 	cfg = cfg.withDefaults()
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	s := &Sandbox{cfg: cfg, people: newRegister(append(ReservedPeople(), cfg.People...)), sessions: newSessionTable(cfg.Tencent)}
+	people := slices.Concat(ReservedPeople(), SpecialCards(), cfg.People)
+	s := &Sandbox{cfg: cfg, people: newRegister(people), sessions: newSessionTable(cfg.Tencent), sino: newSino(cfg.Sino)}
 	if cfg.Tencent.MerchantPublicKey != "" {
 		s.merchantKey, _ = parseSM2PublicKey(cfg.Tencent.MerchantPublicKey) // Validate has parsed it
 	}
@@ -51,8 +54,12 @@ func (s *Sandbox) routes() http.Handler {
 	// and Tencent's SDK sends an endpoint's path as it is configured.
 	mux.HandleFunc("/tencent", s.handleTencent)
 	mux.HandleFunc("/tencent/{$}", s.handleTencent)
+	mux.HandleFunc("/iai", s.handleIAI)
+	mux.HandleFunc("/iai/{$}", s.handleIAI)
 	mux.HandleFunc("/acedata/", s.handleAceData)
+	mux.HandleFunc("/sino/", s.handleSino)
 	s.pageRoutes(mux)
+	s.sinoPageRoutes(mux)
 	s.adminRoutes(mux)
 	return mux
 }

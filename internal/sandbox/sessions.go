@@ -36,11 +36,14 @@ const (
 	OutcomeTimeoutBack = "timeout-back"
 )
 
-// Errors of Begin, End and Expire.
+// Errors of Begin, End and Expire, and of their namesakes of other vendors.
 var (
 	ErrNoSession = errors.New("sandbox: no such session")
 	ErrState     = errors.New("sandbox: the session is not in a state for that")
 	ErrOutcome   = errors.New("sandbox: no such outcome")
+	// ErrNobody: a face was to be captured, and no card was scanned nor a number
+	// given that says whose.
+	ErrNobody = errors.New("sandbox: nobody to capture")
 )
 
 // session is one EidToken.
