@@ -35,6 +35,11 @@ type policyFile struct {
 	FaceProviders    []string                                            `yaml:"face_providers"`
 	RecordsProvider  *string                                             `yaml:"records_provider"`
 	RecordsWhen      *verification.When                                  `yaml:"records_when"`
+	ChipProvider     *string                                             `yaml:"chip_provider"`
+	Capture          *verification.CaptureRule                           `yaml:"capture"`
+	Comparer         *string                                             `yaml:"comparer"`
+	CompareThreshold *float64                                            `yaml:"compare_threshold"`
+	AlwaysReview     *bool                                               `yaml:"always_review"`
 	UnknownCharge    *verification.UnknownCharge                         `yaml:"unknown_charge"`
 	Suspicion        *verification.SuspicionRule                         `yaml:"suspicion"`
 	Attempts         *int                                                `yaml:"attempts"`
@@ -60,6 +65,11 @@ func (f policyFile) over(p verification.Policy) verification.Policy {
 	}
 	set(&p.RecordsProvider, f.RecordsProvider)
 	set(&p.RecordsWhen, f.RecordsWhen)
+	set(&p.ChipProvider, f.ChipProvider)
+	set(&p.Capture, f.Capture)
+	set(&p.Comparer, f.Comparer)
+	set(&p.CompareThreshold, f.CompareThreshold)
+	set(&p.AlwaysReview, f.AlwaysReview)
 	set(&p.UnknownCharge, f.UnknownCharge)
 	set(&p.Suspicion, f.Suspicion)
 	set(&p.Attempts, f.Attempts)
@@ -132,6 +142,7 @@ func (c *Config) loadCatalogue() []error {
 func (c *Config) mergePolicies(files []policyFile) []error {
 	var faults []error
 	seen := map[string]bool{}
+	c.written = seen
 	for _, f := range files {
 		base, ok := c.Policies[f.Name]
 		if !ok {

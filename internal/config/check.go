@@ -32,7 +32,9 @@ func (c *Config) checkSettings() []error {
 		bad("YANZHEN_LOG_FORMAT must be json or text")
 	}
 	faults = append(faults, c.Tencent.check()...)
+	faults = append(faults, c.TencentIAI.check(c.Tencent)...)
 	faults = append(faults, c.AceData.check()...)
+	faults = append(faults, c.Sino.check()...)
 	if c.Caller.API != "" {
 		if why := webAddress(c.Caller.API); why != "" {
 			bad("YANZHEN_API %s", why)

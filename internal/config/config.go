@@ -23,14 +23,20 @@ type Config struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
 
-	Tencent Tencent `envPrefix:"TENCENT_"`
-	AceData AceData `envPrefix:"ACEDATA_"`
-	Caller  Caller
+	Tencent    Tencent    `envPrefix:"TENCENT_"`
+	TencentIAI TencentIAI `envPrefix:"TENCENT_IAI_"`
+	AceData    AceData    `envPrefix:"ACEDATA_"`
+	Sino       Sino       `envPrefix:"SINO_"`
+	Caller     Caller
 
 	// Clients and Policies come from the catalogue; Policies is keyed by name
-	// and holds the built-in ones too.
+	// and holds the built-in ones too. Where providers are needed, it holds only
+	// those of them that the configured providers can run.
 	Clients  []Client
 	Policies map[string]verification.Policy
+
+	// written names the policies that the catalogue holds.
+	written map[string]bool
 }
 
 // Tencent configures E证通; it is enabled when one of its credentials is set,

@@ -3,8 +3,10 @@ package config_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,14 +136,83 @@ func TestTheCatalogueIsStrict(t *testing.T) {
 
 func TestAPolicyNamingAProviderThatIsNotConfiguredIsAFault(t *testing.T) {
 	_, err := config.Load([]string{"YANZHEN_ACEDATA_TOKEN=t"}, config.Needs{Providers: true})
+	require.ErrorContains(t, err, "no policy could be run")
 	require.ErrorContains(t, err, "policy cn-resident needs the provider tencent_eid, which is not configured: set YANZHEN_TENCENT_SECRET_ID")
 	require.NotContains(t, err.Error(), "provider acedata")
+
+	both := []string{"YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
+	_, err = config.Load(append(both, file(t, "policies:\n  - {name: cn-chip, version: 2, retry_window: 1m}\n")), config.Needs{Providers: true})
+	require.ErrorContains(t, err, "policy cn-chip needs the provider sino_connect, which is not configured: set YANZHEN_SINO_BASE_URL", "the file asks for it")
+	require.NotContains(t, err.Error(), "cn-no-face", "nobody asked for that one")
 
 	_, err = config.Load([]string{file(t, `
 policies:
   - {name: other, version: 1, checks: {liveness: required}, face_providers: [nobody]}
 `)}, config.Needs{Providers: true})
 	require.ErrorContains(t, err, `policy other names the provider "nobody"`)
+}
+
+func TestBuiltInPoliciesAreOfferedWhereTheirProvidersAreConfigured(t *testing.T) {
+	eid := []string{"YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
+	sino := []string{"YANZHEN_SINO_BASE_URL=https://sino.example", "YANZHEN_SINO_CLIENT_ID=i", "YANZHEN_SINO_CLIENT_SECRET=s", "YANZHEN_SINO_JWKS=/keys"}
+	for _, c := range []struct {
+		env  []string
+		want []string
+	}{
+		{eid, []string{"cn-resident"}},
+		{slices.Concat(eid, sino), []string{"cn-chip", "cn-no-face", "cn-resident"}},
+		{slices.Concat(eid, sino, []string{"YANZHEN_TENCENT_IAI_ENABLED=true"}), []string{"cn-chip", "cn-chip-capture", "cn-no-face", "cn-resident"}},
+		{append(slices.Clone(sino), "YANZHEN_ACEDATA_TOKEN=t"), []string{"cn-no-face"}},
+	} {
+		loaded, err := config.Load(c.env, config.Needs{Providers: true})
+		require.NoError(t, err)
+		require.Equal(t, c.want, slices.Sorted(maps.Keys(loaded.Policies)))
+	}
+	for name, p := range config.BuiltIn() {
+		require.NoError(t, p.Validate(), name)
+	}
+	require.True(t, config.BuiltIn()["cn-no-face"].AlwaysReview)
+	require.Equal(t, verification.CaptureInconclusive, config.BuiltIn()["cn-chip-capture"].Capture)
+}
+
+func TestAPolicySaysWhatACaptureIsWorthAndWhatItIsComparedWith(t *testing.T) {
+	c, err := config.Load([]string{file(t, `
+policies:
+  - {name: cn-chip-capture, version: 2, capture: passed, comparer: "", compare_threshold: 70}
+  - {name: cn-no-face, version: 2, always_review: false}
+`)}, config.Needs{})
+	require.NoError(t, err)
+	require.Equal(t, verification.CapturePassed, c.Policies["cn-chip-capture"].Capture)
+	require.Empty(t, c.Policies["cn-chip-capture"].Comparer)
+	require.InDelta(t, 70, c.Policies["cn-chip-capture"].CompareThreshold, 0)
+	require.False(t, c.Policies["cn-no-face"].AlwaysReview)
+}
+
+func TestTheChipsSettingsAreCheckedTogether(t *testing.T) {
+	_, err := config.Load([]string{
+		"YANZHEN_SINO_BASE_URL=http://sino.example", "YANZHEN_SINO_CLIENT_ID=" + secret, "YANZHEN_SINO_TIMEOUT=20s", "YANZHEN_SINO_POLL_MIN=9s",
+		"YANZHEN_SINO_ALIASES=" + secret,
+		"YANZHEN_TENCENT_IAI_ENABLED=true", "YANZHEN_TENCENT_IAI_SECRET_KEY=" + secret, "YANZHEN_TENCENT_IAI_SCHEME=http", "YANZHEN_TENCENT_IAI_PATIENCE=3m",
+	}, config.Needs{})
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), secret)
+	for _, want := range []string{
+		"YANZHEN_SINO_BASE_URL must be https", "YANZHEN_SINO_CLIENT_SECRET is not set", "YANZHEN_SINO_JWKS and YANZHEN_SINO_SHARED_KEY are not set",
+		"YANZHEN_SINO_TIMEOUT must be at most 18s", "YANZHEN_SINO_POLL_MAX must not be less", "YANZHEN_SINO_ALIASES is not a list such as",
+		"YANZHEN_TENCENT_IAI_ENABLED needs credentials", "YANZHEN_TENCENT_IAI_SCHEME must be https", "YANZHEN_TENCENT_IAI_PATIENCE must be more than 0 and at most 2m",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+
+	c, err := config.Load([]string{"YANZHEN_SINO_ALIASES=name=fullName|xm,photo=pic", "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES",
+		"YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}, config.Needs{})
+	require.NoError(t, err)
+	require.Equal(t, config.Aliases{"name": {"fullName", "xm"}, "photo": {"pic"}}, c.Sino.Aliases)
+	require.Equal(t, []string{"dir", "ECDH-ES"}, c.Sino.AllowedAlg)
+	require.Contains(t, c.String(), "YANZHEN_SINO_ALIASES=name=fullName|xm,photo=pic\n")
+	require.Contains(t, c.String(), "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES\n")
+	id, key := c.TencentIAI.Credentials(c.Tencent)
+	require.Equal(t, []string{"i", "k"}, []string{id, key}, "E证通's, without its own")
 }
 
 func TestAKeyFileOpenToOthersIsAFault(t *testing.T) {
@@ -159,6 +230,8 @@ func TestPrintedSettingsShowNoSecret(t *testing.T) {
 		"YANZHEN_TENCENT_SECRET_ID=" + secret, "YANZHEN_TENCENT_SECRET_KEY=" + secret, "YANZHEN_TENCENT_MERCHANT_ID=m1",
 		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + strings.Repeat("ab", 32),
 		"YANZHEN_ACEDATA_TOKEN=" + secret, "YANZHEN_API_KEY=" + secret,
+		"YANZHEN_SINO_BASE_URL=https://sino.example", "YANZHEN_SINO_CLIENT_ID=" + secret, "YANZHEN_SINO_CLIENT_SECRET=" + secret,
+		`YANZHEN_SINO_JWKS={"keys":["` + secret + `"]}`, "YANZHEN_SINO_SHARED_KEY=" + secret, "YANZHEN_SINO_NESTED_KEY=" + secret,
 		"YANZHEN_STORE=postgres://yz:" + secret + "@db/yz?password=" + secret,
 		file(t, "clients:\n  - {id: shop, key_hashes: ['"+hash+"'], scopes: ['verifications:read']}\n"),
 	}, config.Needs{Providers: true, Clients: true})

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Needs says what a command cannot do without.
@@ -20,6 +22,9 @@ type Needs struct {
 	Providers bool // every provider that a policy names
 	// CheckClients, if not nil, tells what the API would not take.
 	CheckClients func([]Client) error
+	// CheckVendors, if not nil, tells what the vendors' packages would not take.
+	// It is asked where nothing else is at fault.
+	CheckVendors func(*Config) error
 }
 
 // Load reads the settings from an environment ("NAME=value", as os.Environ
@@ -34,6 +39,9 @@ func Load(environ []string, needs Needs) (*Config, error) {
 	faults = append(faults, c.checkSettings()...)
 	faults = append(faults, c.loadCatalogue()...)
 	faults = append(faults, c.checkNeeds(needs)...)
+	if len(faults) == 0 && needs.CheckVendors != nil {
+		faults = split(needs.CheckVendors(&c))
+	}
 	if len(faults) > 0 {
 		return nil, faultList(faults)
 	}
@@ -140,6 +148,8 @@ func kindName(t reflect.Type) string {
 		return "level: debug, info, warn or error"
 	case "bool":
 		return "yes or no: write true or false"
+	case "config.Aliases":
+		return "list such as name=fullName|xm,photo=pic"
 	}
 	return t.String()
 }
@@ -170,31 +180,66 @@ func (c *Config) checkNeeds(n Needs) []error {
 	return faults
 }
 
+// remedies tell how each provider is configured.
+var remedies = map[string]string{
+	"tencent_eid":  "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
+	"tencent_iai":  "set YANZHEN_TENCENT_IAI_ENABLED to true",
+	"acedata":      "set YANZHEN_ACEDATA_TOKEN",
+	"sino_connect": "set YANZHEN_SINO_BASE_URL, YANZHEN_SINO_CLIENT_ID, YANZHEN_SINO_CLIENT_SECRET and YANZHEN_SINO_JWKS",
+}
+
+func (c *Config) enabled(provider string) bool {
+	switch provider {
+	case "tencent_eid":
+		return c.Tencent.Enabled()
+	case "tencent_iai":
+		return c.TencentIAI.Enabled()
+	case "acedata":
+		return c.AceData.Enabled()
+	case "sino_connect":
+		return c.Sino.Enabled()
+	}
+	return false
+}
+
 // checkProviders: a policy that names a provider without credentials could
-// never be run.
+// never be run. A built-in one is then not offered; one of the catalogue was
+// meant, so it is a fault, and so is an installation that offers none.
 func (c *Config) checkProviders() []error {
-	enabled := map[string]bool{"tencent_eid": c.Tencent.Enabled(), "acedata": c.AceData.Enabled()}
-	remedy := map[string]string{
-		"tencent_eid": "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
-		"acedata":     "set YANZHEN_ACEDATA_TOKEN",
-	}
-	wanted := map[string][]string{}
-	for name, p := range c.Policies {
-		for _, provider := range append(slices.Clone(p.FaceProviders), p.RecordsProvider) {
-			if provider != "" {
-				wanted[provider] = append(wanted[provider], name)
-			}
+	var faults, unoffered []error
+	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
+		missing := c.missing(c.Policies[name])
+		if len(missing) == 0 {
+			continue
 		}
+		if c.written[name] {
+			faults = append(faults, missing...)
+			continue
+		}
+		unoffered = append(unoffered, missing...)
+		delete(c.Policies, name)
 	}
+	if len(c.Policies) == 0 {
+		faults = append(faults, errors.New("no policy could be run: configure the providers of one"))
+		faults = append(faults, unoffered...)
+	}
+	return faults
+}
+
+// missing lists the providers that a policy names and nobody configured.
+func (c *Config) missing(p verification.Policy) []error {
 	var faults []error
-	for _, provider := range slices.Sorted(maps.Keys(wanted)) {
-		sort.Strings(wanted[provider])
-		by := strings.Join(wanted[provider], ", ")
-		switch has, known := enabled[provider]; {
+	seen := map[string]bool{"": true}
+	for _, name := range append(slices.Clone(p.FaceProviders), p.RecordsProvider, p.ChipProvider, p.Comparer) {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		switch remedy, known := remedies[name]; {
 		case !known:
-			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", by, provider, strings.Join(slices.Sorted(maps.Keys(enabled)), ", ")))
-		case !has:
-			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: %s", by, provider, remedy[provider]))
+			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", p.Name, name, strings.Join(slices.Sorted(maps.Keys(remedies)), ", ")))
+		case !c.enabled(name):
+			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: %s", p.Name, name, remedy))
 		}
 	}
 	return faults

@@ -14,7 +14,8 @@ type Setting struct {
 	Name    string
 	Default string
 	Help    string
-	// Secret: "all" hides the value, "dsn" a password inside it.
+	// Secret: "all" hides the value, "dsn" a password inside it, "path" whatever
+	// is not a file's path.
 	Secret string
 
 	field string
@@ -52,7 +53,7 @@ func Markdown() string {
 		if s.Default != "" {
 			def = "`" + s.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, def, s.Help)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, def, strings.ReplaceAll(s.Help, "|", `\|`))
 	}
 	return b.String()
 }
@@ -65,7 +66,7 @@ func (c Config) String() string {
 	var b strings.Builder
 	v := reflect.ValueOf(c)
 	for _, s := range Settings() {
-		fmt.Fprintf(&b, "%s=%s\n", s.Name, s.show(fmt.Sprint(v.FieldByIndex(s.index))))
+		fmt.Fprintf(&b, "%s=%s\n", s.Name, s.show(text(v.FieldByIndex(s.index))))
 	}
 	for _, cl := range c.Clients {
 		fmt.Fprintf(&b, "client %s: scopes %s, %d key(s), return URLs %s\n",
@@ -73,10 +74,28 @@ func (c Config) String() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		p := c.Policies[name]
-		fmt.Fprintf(&b, "policy %s version %d: face %s, records %s\n",
-			p.Name, p.Version, strings.Join(p.FaceProviders, " "), p.RecordsProvider)
+		fmt.Fprintf(&b, "policy %s version %d: chip %s, face %s, comparer %s, records %s\n", p.Name, p.Version,
+			orNone(p.ChipProvider), orNone(strings.Join(p.FaceProviders, " ")), orNone(p.Comparer), orNone(p.RecordsProvider))
 	}
 	return b.String()
+}
+
+// text is a setting's value as it is written.
+func text(v reflect.Value) string {
+	switch v := v.Interface().(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case Aliases:
+		return v.String()
+	}
+	return fmt.Sprint(v)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
 }
 
 // GoString keeps %#v from printing what String masks.
@@ -88,6 +107,8 @@ func (s Setting) show(value string) string {
 		return value
 	case s.Secret == "dsn":
 		return maskDSN(value)
+	case s.Secret == "path" && !strings.ContainsAny(value, "{\n"):
+		return value
 	}
 	return masked
 }
