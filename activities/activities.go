@@ -48,6 +48,9 @@ type Activities struct {
 	PublicURL string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// ComparePatience is how long an unreachable comparer is tried; 0 stands for
+	// two minutes, which are also the most.
+	ComparePatience time.Duration
 	// After waits within an activity; nil: time.After.
 	After func(time.Duration) <-chan time.Time
 }

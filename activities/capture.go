@@ -20,8 +20,8 @@ type CaptureInput struct {
 	LastAttempt bool `json:"last_attempt,omitempty"`
 }
 
-// comparePatience is how long an unreachable comparer is tried: the pictures
-// cannot wait longer, since they rest nowhere.
+// comparePatience is how long an unreachable comparer is tried at most: the
+// pictures cannot wait longer, since they rest nowhere.
 const comparePatience = 2 * time.Minute
 
 // judgeCapture turns captured pictures into a result and drops them. What is
@@ -84,7 +84,11 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 
 // tryCompare waits a short outage out.
 func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor provider.ComparerVendor, portrait, face []byte) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, comparePatience)
+	patience := comparePatience
+	if a.ComparePatience > 0 {
+		patience = min(patience, a.ComparePatience)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for attempt := int32(1); ; attempt++ {
 		score, err := vendor.Provider.Compare(ctx, portrait, face)

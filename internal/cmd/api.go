@@ -17,7 +17,7 @@ func apiCommand() *cobra.Command {
 		Short: "Serve the HTTP API and the vendors' callbacks",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(os.Environ(), config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients})
+			cfg, err := config.Load(os.Environ(), config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ import (
 const (
 	exitFault   = 1 // a fault of the configuration or of this machine
 	exitUsage   = 2 // a wrong flag or argument
-	exitRefused = 3 // the API refused the request
+	exitRefused = 3 // the API refused the request, or a token would be
 	exitNoReply = 4 // the API was not reached or could not answer
 	exitTooLong = 5 // --timeout was over before the end
 )
@@ -72,7 +72,7 @@ one verdict, each verification a durable Temporal workflow.
 Begin with "yanzhen dev": the whole stack on this machine with stand-in vendors.
 
 Exit codes: 0 done · 1 a fault of the configuration or this machine · 2 a wrong
-flag or argument · 3 the API refused · 4 the API did not answer · 5 --timeout
+flag or argument · 3 refused · 4 the API did not answer · 5 --timeout
 was over.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -88,7 +88,7 @@ was over.`,
 		return exit(exitUsage, "%w (`%s --help` shows the flags)", err, c.CommandPath())
 	})
 	root.AddCommand(
-		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(),
+		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
 		setupCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root

@@ -2,15 +2,18 @@ package cmd
 
 import (
 	"errors"
+	"log/slog"
+	"strings"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/acedata"
+	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
 	"github.com/yanzhen-id/yanzhen/provider/tencent"
 )
 
 // vendors registers every vendor that the configuration enables.
-func vendors(cfg *config.Config) (*provider.Registry, error) {
+func vendors(cfg *config.Config, log *slog.Logger) (*provider.Registry, error) {
 	r := &provider.Registry{}
 	var errs []error
 	if t := cfg.Tencent; t.Enabled() {
@@ -23,6 +26,14 @@ func vendors(cfg *config.Config) (*provider.Registry, error) {
 		}
 		errs = append(errs, err)
 	}
+	if cfg.Sino.Enabled() {
+		c, err := sinoconnect.New(sinoConfig(cfg, log))
+		if err == nil {
+			r.AddFace(sinoconnect.FaceVendor(c))
+			r.AddChip(sinoconnect.ChipVendor(c))
+		}
+		errs = append(errs, asSettings(err))
+	}
 	if a := cfg.AceData; a.Enabled() {
 		c, err := acedata.New(acedata.Config{
 			BaseURL: a.BaseURL, Token: a.Token, ResultProfile: a.ResultProfile, Timeout: a.Timeout, Permits: a.Permits,
@@ -34,3 +45,46 @@ func vendors(cfg *config.Config) (*provider.Registry, error) {
 	}
 	return r, errors.Join(errs...)
 }
+
+func sinoConfig(cfg *config.Config, log *slog.Logger) sinoconnect.Config {
+	s := cfg.Sino
+	return sinoconnect.Config{
+		BaseURL: s.BaseURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		JWKS: s.JWKS, SharedKey: s.SharedKey, SharedKeyMode: s.SharedMode, AllowedAlg: s.AllowedAlg, AllowedEnc: s.AllowedEnc,
+		AllowZip: s.AllowZip, NestedKey: s.NestedKey, NestedAlg: s.NestedAlg, Aliases: s.Aliases,
+		Patterns:     sinoconnect.Patterns{Pending: s.Pending, Cancelled: s.Cancelled, Failed: s.Failed, Gone: s.Gone},
+		ReqIDPattern: s.ReqIDPattern, ReqIDLife: s.ReqIDLife, FaceDeadline: s.FaceDeadline,
+		PollMin: s.PollMin, PollMax: s.PollMax, Timeout: s.Timeout, Logger: log,
+	}
+}
+
+// checkVendors tells what the vendors' packages would not take, in the names
+// of our settings.
+func checkVendors(cfg *config.Config) error {
+	if !cfg.Sino.Enabled() {
+		return nil
+	}
+	return asSettings(sinoConfig(cfg, nil).Validate())
+}
+
+// asSettings says YANZHEN_SINO_… where the vendor's package names its fields.
+func asSettings(err error) error {
+	if err == nil {
+		return nil
+	}
+	var errs []error
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		errs = append(errs, errors.New(sinoSettings.Replace(strings.TrimPrefix(line, "sinoconnect: "))))
+	}
+	return errors.Join(errs...)
+}
+
+// sinoSettings: of two names that begin alike the longer one comes first.
+var sinoSettings = strings.NewReplacer(
+	"BaseURL", "YANZHEN_SINO_BASE_URL", "ClientID", "YANZHEN_SINO_CLIENT_ID", "ClientSecret", "YANZHEN_SINO_CLIENT_SECRET",
+	"JWKS", "YANZHEN_SINO_JWKS", "SharedKeyMode", "YANZHEN_SINO_SHARED_KEY_MODE", "SharedKey", "YANZHEN_SINO_SHARED_KEY",
+	"AllowedAlg", "YANZHEN_SINO_ALLOWED_ALG", "AllowedEnc", "YANZHEN_SINO_ALLOWED_ENC", "NestedKey", "YANZHEN_SINO_NESTED_KEY",
+	"NestedAlg", "YANZHEN_SINO_NESTED_ALG", "Aliases", "YANZHEN_SINO_ALIASES", "ReqIDPattern", "YANZHEN_SINO_REQID_PATTERN",
+	"Patterns.Pending", "YANZHEN_SINO_PATTERN_PENDING", "Patterns.Cancelled", "YANZHEN_SINO_PATTERN_CANCELLED",
+	"Patterns.Failed", "YANZHEN_SINO_PATTERN_FAILED", "Patterns.Gone", "YANZHEN_SINO_PATTERN_GONE",
+)

@@ -41,7 +41,7 @@ type parts struct {
 // open connects everything that the configuration names. The caller closes
 // what it gets.
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal client.Options) (*parts, error) {
-	vendors, err := vendors(cfg)
+	vendors, err := vendors(cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Namespace: p.namespace, Vendors: p.vendors,
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, ComparePatience: p.cfg.TencentIAI.Patience},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })

@@ -17,7 +17,7 @@ func workerCommand() *cobra.Command {
 		Short: "Run the verifications: workflows, vendor calls, the sweeper",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(os.Environ(), config.Needs{Keys: true, Providers: true})
+			cfg, err := config.Load(os.Environ(), config.Needs{Keys: true, Providers: true, CheckVendors: checkVendors})
 			if err != nil {
 				return err
 			}

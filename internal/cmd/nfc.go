@@ -1,0 +1,82 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
+)
+
+func nfcCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "nfc",
+		Short: "Look into the tokens in which chip data comes",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "inspect [TOKEN]",
+		Short: "Tell how a chip token is encrypted, and whether the settings would take it",
+		Long: `Read a chip token's protected header, from the argument or from standard input,
+and tell how it is encrypted, which of our keys would be tried, and why the
+settings (YANZHEN_SINO_…) would refuse it, if they would. Nothing is decrypted,
+nobody is asked, and nothing is printed but the header's own words.
+
+Exit code 3: the settings would refuse the token.`,
+		Example: `  yanzhen nfc inspect < token.txt`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exit(exitUsage, "give one token, or none and have it read from standard input")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			token, err := tokenOf(args, c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			cfg, err := config.Load(os.Environ(), config.Needs{})
+			if err != nil {
+				return err
+			}
+			return inspect(token, cfg, c.OutOrStdout())
+		},
+	})
+	return c
+}
+
+// maxToken bounds what is read: far more than a chip's data needs.
+const maxToken = 4 << 20
+
+func tokenOf(args []string, in io.Reader) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxToken+1))
+	switch {
+	case err != nil:
+		return "", errors.New("standard input cannot be read")
+	case len(text) == 0:
+		return "", exit(exitUsage, "there is no token: give it as an argument or on standard input")
+	case len(text) > maxToken:
+		return "", exit(exitUsage, "what stands on standard input is longer than any token")
+	}
+	return string(text), nil
+}
+
+func inspect(token string, cfg *config.Config, out io.Writer) error {
+	found, err := sinoconnect.InspectToken(token, sinoConfig(cfg, nil))
+	if err != nil {
+		return asSettings(err)
+	}
+	fmt.Fprint(out, found)
+	if !found.Accepted {
+		return exit(exitRefused, "the settings would refuse this token")
+	}
+	return nil
+}
