@@ -65,7 +65,7 @@ func jsonAnswer(status int, body any, outcome string) answer {
 // is written before the answer, so that whoever has the answer can read it there.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operation string, process func(*call) answer) {
 	c := &call{r: r, vendor: vendor, operation: operation, now: s.cfg.Clock()}
-	fault, struck := s.faults.take(vendor, operation)
+	fault, struck := s.faults.take(vendor, operation, "")
 	if struck && fault.Kind == FaultRefuse {
 		s.record(c, answer{outcome: "fault:" + FaultRefuse})
 		reset(w)
@@ -77,6 +77,9 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operatio
 	}
 	c.body = body
 	s.peek(c)
+	if orElse(&c.subject, SubjectKey(c.idNumber)); !struck && c.subject != "" {
+		fault, struck = s.faults.take(vendor, operation, c.subject)
+	}
 
 	var a answer
 	if struck {

@@ -36,6 +36,8 @@ type Fault struct {
 	// or nfc/callback; empty means every operation of the vendor.
 	Operation string `json:"operation"`
 	Kind      string `json:"kind"`
+	// Subject, if set, is SubjectKey of the one person whose calls it strikes.
+	Subject string `json:"subject,omitempty"`
 	// Code belongs to error_code: an API error code; or a result code (a number),
 	// which then stands in an otherwise proper answer of GetEidResult or check-2e,
 	// and is the score in one of CompareFace.
@@ -89,13 +91,15 @@ func (l *faultList) add(f Fault) error {
 	return nil
 }
 
-// take returns the fault that strikes this call, and counts it.
-func (l *faultList) take(vendor, operation string) (Fault, bool) {
+// take returns the fault that strikes this call, and counts it. A call's person
+// is known once its body was read: before, the subject is empty, and afterwards
+// only faults for one person are looked at.
+func (l *faultList) take(vendor, operation, subject string) (Fault, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.list {
 		f := &l.list[i]
-		if f.Vendor == vendor && (f.Operation == "" || f.Operation == operation) && (f.Times == 0 || f.Struck < f.Times) {
+		if f.Vendor == vendor && f.Subject == subject && (f.Operation == "" || f.Operation == operation) && (f.Times == 0 || f.Struck < f.Times) {
 			f.Struck++
 			return *f, true
 		}
