@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -130,14 +131,14 @@ func (a aliases) members(plaintext []byte) (map[string]string, error) {
 var wholeNumber = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 // plainText reads a string, a number of digits alone, or nothing. Chips pad
-// their fields with spaces.
+// their fields.
 func plainText(raw json.RawMessage) (string, bool) {
 	var s *string
 	if json.Unmarshal(raw, &s) == nil {
 		if s == nil {
 			return "", true
 		}
-		return strings.Trim(strings.TrimSpace(*s), "\x00 "), true
+		return strings.TrimFunc(*s, func(r rune) bool { return r == 0 || unicode.IsSpace(r) }), true
 	}
 	return string(raw), wholeNumber.Match(raw)
 }
