@@ -35,6 +35,9 @@ type Opening struct {
 	// ReturnURL is where the vendor sends the person's browser afterwards: our
 	// callback, with its ticket.
 	ReturnURL string
+	// NotifyURL is where the vendor's server reports the ending: our callback
+	// with its ticket; empty where the vendor has none.
+	NotifyURL string
 }
 
 // Opened is a session that a vendor opened. Link and Handle are secrets.
@@ -93,9 +96,15 @@ type Callback interface {
 	// without an error: genuine, but it carries no result. An error is told to
 	// nobody: the callback changes nothing.
 	Verify(s FaceSession, form url.Values) (data []byte, err error)
-	// Judge reads the result out of data that Verify returned.
+	// Judge reads the result out of data that Verify returned. ErrNoResult: the
+	// data is genuine and says nothing that counts for the session.
 	Judge(s FaceSession, data []byte) (verification.FaceResult, error)
 }
+
+// ErrNoResult says that signed data of a session settles nothing: the ending,
+// without a judgement, of a link that was never handed out, say. The session
+// goes on as if the data had not come.
+var ErrNoResult = errors.New("provider: the data says nothing that counts for the session")
 
 // Chip is a vendor that hands over what an app read from a card's chip.
 type Chip interface {

@@ -26,6 +26,7 @@ const (
 	IdentityMismatch        ReasonCode = "identity.mismatch"
 	IdentityNumberMalformed ReasonCode = "identity.number_malformed"
 	IdentityNameMalformed   ReasonCode = "identity.name_malformed"
+	IdentityNumberAttacked  ReasonCode = "identity.number_attacked"
 
 	RecordsNotFound      ReasonCode = "records.not_found"
 	RecordsNotVerifiable ReasonCode = "records.not_verifiable"
@@ -103,6 +104,7 @@ var Catalogue = []CatalogueEntry{
 	{IdentityMismatch, Final, "The name and ID number do not belong together.", "The authority's records or the face vendor say that name, number or dates differ; which of them is not told."},
 	{IdentityNumberMalformed, Neutral, "We could not check this ID number automatically.", "A vendor refused a number that passed our own rules: compare the rules."},
 	{IdentityNameMalformed, Neutral, "We could not check this name automatically.", "A vendor refused a name that passed our own rules: often a rare character."},
+	{IdentityNumberAttacked, Neutral, "The verification is looked at by a person.", "The vendor saw this ID number in earlier attacks, which says nothing about who made them: a human looks."},
 	{RecordsNotFound, Neutral, "No record could be found automatically.", "The vendor's source has no record. Sources have gaps; a human looks."},
 	{RecordsNotVerifiable, Neutral, "The details could not be verified automatically.", "The vendor holds the identity information invalid or not verifiable; it is no mismatch."},
 	{RecordsDailyCap, Neutral, "The details were checked too often today.", "Our own cap of charged record checks for one number and day is used up."},
