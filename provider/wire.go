@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -49,7 +50,7 @@ var (
 
 // Unambiguous refuses a JSON text that is not exactly one value, is not
 // UTF-8, or names a member of an object twice, whatever the case of its
-// letters. encoding/json would take the last of two, which lets an answer say
+// letters as encoding/json folds it. encoding/json would take the last of two, which lets an answer say
 // 0 and -1 at once. The errors hold nothing of the text.
 func Unambiguous(text []byte) error {
 	if !utf8.Valid(text) {
@@ -80,7 +81,7 @@ func Unambiguous(text []byte) error {
 		if n := len(stack); n > 0 && stack[n-1].names != nil {
 			top := &stack[n-1]
 			if !top.value {
-				name := strings.ToLower(token.(string))
+				name := strings.Map(folded, token.(string))
 				if top.names[name] {
 					return errAmbiguous
 				}
@@ -94,6 +95,16 @@ func Unambiguous(text []byte) error {
 			stack = append(stack, open{names: map[string]bool{}})
 		case json.Delim('['):
 			stack = append(stack, open{})
+		}
+	}
+}
+
+// folded maps a letter to one that stands for all its cases. ToLower is not
+// enough: encoding/json also holds s and ſ (U+017F) for the same.
+func folded(r rune) rune {
+	for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(next) {
+		if next <= r {
+			return next
 		}
 	}
 }

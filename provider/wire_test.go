@@ -38,7 +38,7 @@ func TestAnAmbiguousTextIsRefused(t *testing.T) {
 	}
 	for _, text := range []string{
 		``, `{`, `{"a":1}{"a":1}`, `{"a":1} x`, `<html>`, `{"a":1,"a":1}`, `{"result":"-1","Result":"0"}`,
-		`{"x":[{"a":{},"A":{}}]}`, "{\"a\":\"\xff\"}",
+		`{"x":[{"a":{},"A":{}}]}`, `{"status":"FAILED","ſtatus":"OK"}`, `{"K":1,"k":2}`, "{\"a\":\"\xff\"}",
 	} {
 		require.Error(t, Unambiguous([]byte(text)), text)
 	}
