@@ -4,19 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 	"unicode/utf8"
 
 	"github.com/emmansun/gmsm/sm2"
-	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
-	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
-	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -30,7 +26,7 @@ const maxName = 32
 // state.
 type Client struct {
 	cfg      Config
-	sdk      *common.Client
+	cloud    *tencentcloud.Client
 	key      *sm2.PrivateKey // nil: identities are not returned
 	loopback bool
 	now      func() time.Time
@@ -43,7 +39,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	host, _ := endpointHost(cfg.Endpoint)
+	host, _ := tencentcloud.EndpointHost(cfg.Endpoint)
 	c := &Client{cfg: cfg, loopback: provider.Loopback(host), now: time.Now, sleep: sleep}
 	if cfg.SM2PrivateKey != "" {
 		key, err := parseSM2Key(cfg.SM2PrivateKey)
@@ -52,14 +48,10 @@ func New(cfg Config) (*Client, error) {
 		}
 		c.key = key
 	}
-	// The SDK's retries are off by default; its time-out has whole seconds and
-	// stands behind our own, which a context keeps.
-	p := profile.NewClientProfile()
-	p.HttpProfile.Scheme = cfg.Scheme
-	p.HttpProfile.Endpoint = cfg.Endpoint
-	p.HttpProfile.ReqTimeout = int(cfg.Timeout.Seconds()) + 5
-	c.sdk = common.NewCommonClient(common.NewCredential(cfg.SecretID, cfg.SecretKey), "", p)
-	c.sdk.WithHttpTransport(transport{http.DefaultTransport.(*http.Transport).Clone()})
+	c.cloud = tencentcloud.New(tencentcloud.Settings{
+		SecretID: cfg.SecretID, SecretKey: cfg.SecretKey, Endpoint: cfg.Endpoint, Scheme: cfg.Scheme, Timeout: cfg.Timeout,
+		Service: service, Version: version, Meaning: meaningOfAPICode,
+	})
 	return c, nil
 }
 
@@ -107,15 +99,15 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 	// shown for longer than it works.
 	expires := c.now().Add(c.cfg.TokenTTL)
 	var a tokenAnswer
-	if err := c.call(ctx, op, "GetEidToken", req, req.BaseRequest, &a); err != nil {
+	if err := c.cloud.Call(ctx, op, "GetEidToken", req, req.BaseRequest, &a); err != nil {
 		return provider.Opened{}, err
 	}
 	if a.EidToken == "" || !c.isLink(a.Url) {
-		return provider.Opened{}, violation(op, "token_or_url")
+		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}
 	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: c.cfg.Intention})
 	if err != nil {
-		return provider.Opened{}, violation(op, "token_or_url")
+		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}
 	return provider.Opened{Link: a.Url, Handle: h, ExpiresAt: expires}, nil
 }
@@ -134,7 +126,7 @@ func (c *Client) Look(ctx context.Context, s provider.FaceSession) (provider.Loo
 	}
 	req := &statusRequest{BaseRequest: &tchttp.BaseRequest{}, EidToken: h.EidToken}
 	var a statusAnswer
-	if err := c.call(ctx, op, "CheckEidTokenStatus", req, req.BaseRequest, &a); err != nil {
+	if err := c.cloud.Call(ctx, op, "CheckEidTokenStatus", req, req.BaseRequest, &a); err != nil {
 		if e, ok := errors.AsType[*provider.Error](err); ok && e.Code == tokenHasExpired {
 			return provider.Look{Phase: provider.RanOut}, nil
 		}
@@ -150,7 +142,7 @@ func (c *Client) Look(ctx context.Context, s provider.FaceSession) (provider.Loo
 	case "timeout":
 		return provider.Look{Phase: provider.RanOut}, nil
 	}
-	return provider.Look{}, violation(op, "status")
+	return provider.Look{}, tencentcloud.Violation(op, "status")
 }
 
 func openHandle(op string, sealed []byte) (handle, error) {
@@ -159,58 +151,6 @@ func openHandle(op string, sealed []byte) (handle, error) {
 		return h, &provider.Error{Op: op, Class: provider.Gone, Code: "handle", Reason: verification.SessionExpired}
 	}
 	return h, nil
-}
-
-// call sends one request and decodes the answer's Response into out. Every
-// error is a *provider.Error.
-func (c *Client) call(ctx context.Context, op, action string, req tchttp.Request, base *tchttp.BaseRequest, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	var status int
-	base.Init().WithApiInfo(service, version, action)
-	base.SetContext(withStatus(ctx, &status))
-	res := &envelope{BaseResponse: &tchttp.BaseResponse{}}
-	if err := c.sdk.Send(req, res); err != nil {
-		return failure(ctx, op, err, status)
-	}
-	if !res.decode(out) {
-		return violation(op, "response")
-	}
-	return nil
-}
-
-// failure turns the SDK's error into ours. The SDK's own text holds whole
-// bodies; nothing of it is kept but a code of the contract's form.
-func failure(ctx context.Context, op string, err error, status int) *provider.Error {
-	e := &provider.Error{
-		Op: op, Class: provider.Unavailable, Code: "no_answer", Reason: verification.ProviderUnavailable,
-		Billable: verification.BillableNo, Err: provider.Cause(errors.Join(ctx.Err(), err)),
-	}
-	sdk, ok := errors.AsType[*tcerr.TencentCloudSDKError](err)
-	switch {
-	case errors.Is(err, errTooLarge):
-		return violation(op, "too_large")
-	case errors.Is(err, errRedirect):
-		return violation(op, fmt.Sprintf("http_%d", status))
-	case errors.Is(err, errNotJSON), ok && (sdk.Code == "ClientError.ParseJsonError" || sdk.Code == "ClientError.HttpStatusCodeError"):
-		// A gateway's page says that the API is not there; the same under 200 is
-		// what no contract knows.
-		if status == http.StatusOK {
-			return violation(op, "not_json")
-		}
-		e.Code = fmt.Sprintf("http_%d", status)
-	case ok:
-		known := classOfCode(sdk.Code)
-		e.Class, e.Reason, e.Code = known.class, known.reason, shownAPICode(sdk.Code)
-	}
-	return e
-}
-
-func violation(op, code string) *provider.Error {
-	return &provider.Error{
-		Op: op, Class: provider.ContractViolation, Code: code,
-		Reason: verification.ProviderContractViolation, Billable: verification.BillableNo,
-	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,11 +1,10 @@
 package tencent
 
 import (
-	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -223,25 +222,19 @@ func shownCode(code int64) string {
 	return strconv.FormatInt(code, 10)
 }
 
-// apiError is what a code in Response.Error means for us.
-type apiError struct {
-	class  provider.Class
-	reason verification.ReasonCode
-}
-
 var (
-	down     = apiError{provider.Unavailable, verification.ProviderUnavailable}
-	limited  = apiError{provider.RateLimited, verification.ProviderUnavailable}
-	ours     = apiError{provider.Misconfigured, verification.ProviderMisconfigured}
-	gone     = apiError{provider.Gone, verification.SessionExpired}
-	noHolder = apiError{provider.Refused, verification.ProviderHolderUnregistered}
+	down     = tencentcloud.Meaning{Class: provider.Unavailable, Reason: verification.ProviderUnavailable}
+	limited  = tencentcloud.Meaning{Class: provider.RateLimited, Reason: verification.ProviderUnavailable}
+	ours     = tencentcloud.Meaning{Class: provider.Misconfigured, Reason: verification.ProviderMisconfigured}
+	gone     = tencentcloud.Meaning{Class: provider.Gone, Reason: verification.SessionExpired}
+	noHolder = tencentcloud.Meaning{Class: provider.Refused, Reason: verification.ProviderHolderUnregistered}
 )
 
 // apiErrors maps the codes of Response.Error
 // (https://cloud.tencent.com/document/product/1007/108012 and the common list
 // of the platform). A code that is not here is read by its first part, then
 // held for ours to mend.
-var apiErrors = map[string]apiError{
+var apiErrors = tencentcloud.Codes{
 	"RequestLimitExceeded": limited, "FailedOperation.RequestLimitExceeded": limited,
 	"InternalError": down, "ServiceUnavailable": down, "ClientError": down,
 	"FailedOperation.UnKnown": down, "FailedOperation.DbError": down,
@@ -260,29 +253,4 @@ var apiErrors = map[string]apiError{
 
 const tokenHasExpired = "InvalidParameterValue.BizTokenExpired"
 
-func classOfCode(code string) apiError {
-	if e, ok := apiErrors[code]; ok {
-		return e
-	}
-	family, _, _ := strings.Cut(code, ".")
-	if e, ok := apiErrors[family]; ok {
-		return e
-	}
-	for _, prefix := range []string{"InternalError", "RequestLimitExceeded", "ServiceUnavailable"} {
-		if strings.HasPrefix(code, prefix) {
-			return apiErrors[prefix]
-		}
-	}
-	return ours
-}
-
-// apiCode is the form of Tencent's error codes: words of letters. Anything
-// else under that name is not shown.
-var apiCode = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}(\.[A-Z][A-Za-z]{1,63})?$`)
-
-func shownAPICode(code string) string {
-	if !apiCode.MatchString(code) {
-		return "unrecognized"
-	}
-	return code
-}
+func meaningOfAPICode(code string) tencentcloud.Meaning { return apiErrors.Of(code, ours) }

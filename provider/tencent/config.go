@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
 // Config points a Client at Tencent Cloud. SecretID, SecretKey and MerchantID
@@ -78,7 +78,7 @@ func (c Config) Validate() error {
 			bad(field, "must be printable ASCII without spaces")
 		}
 	}
-	host, ok := endpointHost(c.Endpoint)
+	host, ok := tencentcloud.EndpointHost(c.Endpoint)
 	if !ok {
 		bad("Endpoint", "must be host[:port][/path] without a scheme")
 	}
@@ -106,14 +106,6 @@ func (c Config) Validate() error {
 		bad("IntentionText", "must have 1 to 120 characters with Intention")
 	}
 	return errors.Join(errs...)
-}
-
-func endpointHost(endpoint string) (string, bool) {
-	u, err := url.Parse("https://" + endpoint)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Contains(endpoint, "://") {
-		return "", false
-	}
-	return u.Hostname(), true
 }
 
 // String prints the settings with the secrets masked.

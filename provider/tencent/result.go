@@ -9,6 +9,7 @@ import (
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
@@ -58,7 +59,7 @@ func (c *Client) settled(ctx context.Context, h handle) (resultAnswer, error) {
 	defer cancel()
 	for _, wait := range lookAgainAfter {
 		if err := c.sleep(ctx, wait); err != nil {
-			return a, failure(ctx, opResult, err, 0)
+			return a, tencentcloud.NoAnswer(ctx, opResult, err)
 		}
 		if a, err = c.getResult(ctx, h, c.cfg.InfoType); err != nil || !a.open() {
 			return a, err
@@ -70,10 +71,10 @@ func (c *Client) settled(ctx context.Context, h handle) (resultAnswer, error) {
 func (c *Client) getResult(ctx context.Context, h handle, infoType string) (resultAnswer, error) {
 	req := &resultRequest{BaseRequest: &tchttp.BaseRequest{}, EidToken: h.EidToken, InfoType: infoType}
 	if strings.Trim(infoType, "1") != "" {
-		ctx = withMedia(ctx)
+		ctx = tencentcloud.WithMedia(ctx)
 	}
 	var a resultAnswer
-	err := c.call(ctx, opResult, "GetEidResult", req, req.BaseRequest, &a)
+	err := c.cloud.Call(ctx, opResult, "GetEidResult", req, req.BaseRequest, &a)
 	return a, err
 }
 

@@ -14,6 +14,7 @@ import (
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -337,13 +338,13 @@ func FuzzNothingButAnExplicitZeroPasses(f *testing.F) {
 		// would lead the fuzzer astray.
 		req, err := http.NewRequest(http.MethodPost, "https://faceid.tencentcloudapi.com/", nil)
 		require.NoError(t, err)
-		res, err := transport{canned(body)}.RoundTrip(req)
+		res, err := tencentcloud.Transport{Base: canned(body)}.RoundTrip(req)
 		if err != nil {
 			return
 		}
-		e := &envelope{BaseResponse: &tchttp.BaseResponse{}}
+		e := tencentcloud.NewEnvelope()
 		var a resultAnswer
-		if tchttp.ParseFromHttpResponse(res, e) != nil || !e.decode(&a) {
+		if tchttp.ParseFromHttpResponse(res, e) != nil || !e.Decode(&a) {
 			return
 		}
 		result, passed := a.judge(session, handle{EidToken: eidToken})

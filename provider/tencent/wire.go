@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
-
-	"github.com/yanzhen-id/yanzhen/provider"
 )
 
 const (
@@ -99,24 +97,6 @@ type userInfo struct {
 
 func (userInfo) String() string   { return "[user info]" }
 func (userInfo) GoString() string { return "[user info]" }
-
-// envelope is every answer.
-type envelope struct {
-	*tchttp.BaseResponse
-	Response  json.RawMessage
-	ambiguous bool
-}
-
-// ParseErrorFromHTTPResponse is where the SDK shows the whole body.
-func (e *envelope) ParseErrorFromHTTPResponse(body []byte) error {
-	e.ambiguous = provider.Unambiguous(body) != nil
-	return e.BaseResponse.ParseErrorFromHTTPResponse(body)
-}
-
-// decode reads Response; false: it is not of the contract's form.
-func (e *envelope) decode(out any) bool {
-	return !e.ambiguous && len(e.Response) > 0 && string(e.Response) != "null" && json.Unmarshal(e.Response, out) == nil
-}
 
 // handle is how a session is found again. It rests sealed in the store, so
 // its members are only ever added to.

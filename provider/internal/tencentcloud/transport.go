@@ -1,4 +1,4 @@
-package tencent
+package tencentcloud
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ const (
 )
 
 var (
-	errTooLarge = errors.New("tencent: the answer is larger than any of the contract")
-	errRedirect = errors.New("tencent: the answer is a redirect")
-	errNotJSON  = errors.New("tencent: the answer is no JSON object")
+	errTooLarge = errors.New("tencentcloud: the answer is larger than any of the contract")
+	errRedirect = errors.New("tencentcloud: the answer is a redirect")
+	errNotJSON  = errors.New("tencentcloud: the answer is no JSON object")
 )
 
 // statusKey carries a *int, which receives the HTTP status of the answer: the
@@ -33,23 +33,26 @@ func withStatus(ctx context.Context, status *int) context.Context {
 	return context.WithValue(ctx, statusKey{}, status)
 }
 
-// mediaKey marks a request that asks for images, videos or sounds. Megabytes in
+// mediaKey marks a call that asks for images, videos or sounds. Megabytes in
 // the answer to any other are nothing that the contract knows.
 type mediaKey struct{}
 
-func withMedia(ctx context.Context) context.Context {
+// WithMedia marks a call that asks for images, videos or sounds. They are
+// dropped as they arrive.
+func WithMedia(ctx context.Context) context.Context {
 	return context.WithValue(ctx, mediaKey{}, true)
 }
 
-// transport stands between the SDK and the network. The SDK reads whole bodies
+// Transport stands between the SDK and the network. The SDK reads whole bodies
 // of any size, keeps connections of event streams open, follows redirects with
 // the person's data in the body, and panics on the body "null".
-type transport struct{ base http.RoundTripper }
+type Transport struct{ Base http.RoundTripper }
 
-func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip sends a request at most once.
+func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	once := req.WithContext(req.Context())
 	once.GetBody = nil // without it net/http cannot send the body again
-	res, err := t.base.RoundTrip(once)
+	res, err := t.Base.RoundTrip(once)
 	if err != nil {
 		return nil, err
 	}

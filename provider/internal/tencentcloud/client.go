@@ -1,0 +1,195 @@
+// Package tencentcloud is what Tencent Cloud's products have in common, for the
+// vendor packages that speak to one: the signature (TC3-HMAC-SHA256) and the
+// envelope, by the common module of Tencent's SDK, and between it and the
+// network what the SDK does not hold itself to.
+//
+// Sources: https://cloud.tencent.com/document/api/664/51412 (envelope),
+// https://cloud.tencent.com/document/api/213/30654 (signature), and the common
+// module v1.3.209 itself.
+package tencentcloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	tcerr "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Settings point a Client at one product.
+type Settings struct {
+	SecretID, SecretKey string
+	// Endpoint is host[:port][/path] without a scheme; Scheme https or http.
+	Endpoint, Scheme string
+	// Region is left out when empty.
+	Region string
+	// Timeout of one call.
+	Timeout time.Duration
+	// Service and Version of the product, e.g. "faceid" and "2018-03-01".
+	Service, Version string
+	// Meaning reads the product's error codes.
+	Meaning func(code string) Meaning
+}
+
+// Meaning is what a code in Response.Error means for us.
+type Meaning struct {
+	Class  provider.Class
+	Reason verification.ReasonCode
+}
+
+// Codes are a product's error codes.
+type Codes map[string]Meaning
+
+// Of reads a code: as it is, by its first part, by the beginnings that stand
+// for a passing fault, and otherwise as unknown.
+func (c Codes) Of(code string, unknown Meaning) Meaning {
+	if m, ok := c[code]; ok {
+		return m
+	}
+	family, _, _ := strings.Cut(code, ".")
+	if m, ok := c[family]; ok {
+		return m
+	}
+	for _, prefix := range []string{"InternalError", "RequestLimitExceeded", "ServiceUnavailable"} {
+		if m, ok := c[prefix]; ok && strings.HasPrefix(code, prefix) {
+			return m
+		}
+	}
+	return unknown
+}
+
+// Client sends calls. It is safe for concurrent use and keeps no state.
+type Client struct {
+	settings Settings
+	sdk      *common.Client
+}
+
+// New makes a client.
+func New(s Settings) *Client {
+	// The SDK's retries are off by default; its time-out has whole seconds and
+	// stands behind our own, which a context keeps.
+	p := profile.NewClientProfile()
+	p.HttpProfile.Scheme = s.Scheme
+	p.HttpProfile.Endpoint = s.Endpoint
+	p.HttpProfile.ReqTimeout = int(s.Timeout.Seconds()) + 5
+	c := &Client{settings: s, sdk: common.NewCommonClient(common.NewCredential(s.SecretID, s.SecretKey), s.Region, p)}
+	c.sdk.WithHttpTransport(Transport{http.DefaultTransport.(*http.Transport).Clone()})
+	return c
+}
+
+// String and GoString keep a client that strays into a log from telling its
+// secrets.
+func (Client) String() string   { return "tencentcloud.Client" }
+func (Client) GoString() string { return "tencentcloud.Client" }
+
+// Call sends one request and decodes the answer's Response into out. base is
+// what req embeds; a request serves one call. Every error is a *provider.Error.
+func (c *Client) Call(ctx context.Context, op, action string, req tchttp.Request, base *tchttp.BaseRequest, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
+	defer cancel()
+	var status int
+	base.Init().WithApiInfo(c.settings.Service, c.settings.Version, action)
+	base.SetContext(withStatus(ctx, &status))
+	res := NewEnvelope()
+	if err := c.sdk.Send(req, res); err != nil {
+		return c.failure(ctx, op, err, status)
+	}
+	if !res.Decode(out) {
+		return Violation(op, "response")
+	}
+	return nil
+}
+
+// failure turns the SDK's error into ours. The SDK's own text holds whole
+// bodies; nothing of it is kept but a code of the contract's form.
+func (c *Client) failure(ctx context.Context, op string, err error, status int) *provider.Error {
+	e := NoAnswer(ctx, op, err)
+	sdk, ok := errors.AsType[*tcerr.TencentCloudSDKError](err)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return Violation(op, "too_large")
+	case errors.Is(err, errRedirect):
+		return Violation(op, fmt.Sprintf("http_%d", status))
+	case errors.Is(err, errNotJSON), ok && (sdk.Code == "ClientError.ParseJsonError" || sdk.Code == "ClientError.HttpStatusCodeError"):
+		// A gateway's page says that the API is not there; the same under 200 is
+		// what no contract knows.
+		if status == http.StatusOK {
+			return Violation(op, "not_json")
+		}
+		e.Code = fmt.Sprintf("http_%d", status)
+	case ok:
+		known := c.settings.Meaning(sdk.Code)
+		e.Class, e.Reason, e.Code = known.Class, known.Reason, shown(sdk.Code)
+	}
+	return e
+}
+
+// NoAnswer is a call that was given up before there was an answer.
+func NoAnswer(ctx context.Context, op string, err error) *provider.Error {
+	return &provider.Error{
+		Op: op, Class: provider.Unavailable, Code: "no_answer", Reason: verification.ProviderUnavailable,
+		Billable: verification.BillableNo, Err: provider.Cause(errors.Join(ctx.Err(), err)),
+	}
+}
+
+// Violation is an answer that is not what the contract says.
+func Violation(op, code string) *provider.Error {
+	return &provider.Error{
+		Op: op, Class: provider.ContractViolation, Code: code,
+		Reason: verification.ProviderContractViolation, Billable: verification.BillableNo,
+	}
+}
+
+// codeForm is the form of Tencent's error codes: words of letters. Anything
+// else under that name is not shown.
+var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}(\.[A-Z][A-Za-z]{1,63})?$`)
+
+func shown(code string) string {
+	if !codeForm.MatchString(code) {
+		return "unrecognized"
+	}
+	return code
+}
+
+// EndpointHost returns the host of an endpoint; false: it is not of the form
+// that Settings.Endpoint has.
+func EndpointHost(endpoint string) (string, bool) {
+	u, err := url.Parse("https://" + endpoint)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Contains(endpoint, "://") {
+		return "", false
+	}
+	return u.Hostname(), true
+}
+
+// Envelope is every answer.
+type Envelope struct {
+	*tchttp.BaseResponse
+	Response  json.RawMessage
+	ambiguous bool
+}
+
+// NewEnvelope makes an empty one.
+func NewEnvelope() *Envelope { return &Envelope{BaseResponse: &tchttp.BaseResponse{}} }
+
+// ParseErrorFromHTTPResponse is where the SDK shows the whole body.
+func (e *Envelope) ParseErrorFromHTTPResponse(body []byte) error {
+	e.ambiguous = provider.Unambiguous(body) != nil
+	return e.BaseResponse.ParseErrorFromHTTPResponse(body)
+}
+
+// Decode reads Response; false: it is not of the contract's form.
+func (e *Envelope) Decode(out any) bool {
+	return !e.ambiguous && len(e.Response) > 0 && string(e.Response) != "null" && json.Unmarshal(e.Response, out) == nil
+}
