@@ -29,6 +29,8 @@ const (
 	columnCard     = "verifications.card"
 	columnPortrait = "verifications.portrait"
 	columnReqID    = "scans.reqid"
+	columnNotice   = "sessions.notice"
+	columnNote     = "decisions.note"
 )
 
 // sessionRow names a session's row to the Sealer.

@@ -22,6 +22,8 @@ var (
 	// ErrReqIDReused: another verification, or another scan of this one, brought
 	// the same chip scan; nothing was written.
 	ErrReqIDReused = errors.New("store: the chip scan was used before")
+	// ErrBudget: as many look-ups as the vendor allows were made.
+	ErrBudget = errors.New("store: no look-ups left")
 	// ErrOtherKeys: the store was made with another hash key.
 	ErrOtherKeys = errors.New("store: made with another hash key")
 )
@@ -88,6 +90,42 @@ type Session struct {
 	// Begun: the vendor was once seen saying that the person had begun.
 	Begun bool
 	Hints int
+}
+
+// Decision is what a human did with a verification: approved or declined its
+// version, or reopened it.
+type Decision struct {
+	VerificationID string
+	// Version is the verdict's that the decision makes, or reopens.
+	Version int
+	Act     string
+	Reason  verification.ReasonCode
+	// Note is for other reviewers; it rests sealed, and no person and no engine
+	// sees it.
+	Note string
+	By   string
+	At   time.Time
+}
+
+// SwitchState says whether a provider may be used.
+type SwitchState string
+
+const (
+	// SwitchOn: as usual.
+	SwitchOn SwitchState = "on"
+	// SwitchDrain: no new sessions; open ones finish.
+	SwitchDrain SwitchState = "drain"
+	// SwitchOff: the provider is not called at all.
+	SwitchOff SwitchState = "off"
+)
+
+// Switch is one setting of a provider's switch; the newest one counts.
+type Switch struct {
+	Provider string
+	State    SwitchState
+	Reason   string
+	By       string
+	At       time.Time
 }
 
 // Call is one question to a records vendor: its intent is written before it
@@ -158,6 +196,27 @@ type Store interface {
 	// Portrait returns the chip's portrait, nil where none is kept.
 	Portrait(ctx context.Context, id string) ([]byte, error)
 	ErasePortrait(ctx context.Context, id string) error
+
+	// SaveNotice keeps signed data that a vendor sent about a session, the first
+	// one. ErrNotFound for an unknown session and after the end.
+	SaveNotice(ctx context.Context, id string, number int, data []byte) error
+	// Notice returns it; nil: none came.
+	Notice(ctx context.Context, id string, number int) ([]byte, error)
+	// CountLookup counts one more look-up before it is made, and returns the
+	// count. ErrBudget once the budget is used up.
+	CountLookup(ctx context.Context, id string, number, budget int) (int, error)
+
+	// Amend writes a later state of an ended verification, as when it is
+	// reopened. A lower or equal version changes nothing.
+	Amend(ctx context.Context, id string, s verification.State) error
+	// AddDecision notes a human's act. Idempotent: the first one stands.
+	AddDecision(ctx context.Context, d Decision) error
+	Decisions(ctx context.Context, id string) ([]Decision, error)
+
+	// SetSwitch adds a setting; Switches returns all of them, by provider, the
+	// oldest first.
+	SetSwitch(ctx context.Context, v Switch) error
+	Switches(ctx context.Context) ([]Switch, error)
 
 	// Calls returns the verification's questions to its records vendor.
 	Calls(ctx context.Context, id string) ([]Call, error)

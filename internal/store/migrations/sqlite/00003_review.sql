@@ -1,0 +1,27 @@
+-- +goose Up
+ALTER TABLE sessions ADD COLUMN notice BLOB; -- sealed: signed data that the vendor sent
+ALTER TABLE sessions ADD COLUMN lookups INTEGER NOT NULL DEFAULT 0;
+
+-- What a human decided, and who reopened what; kept after the end.
+CREATE TABLE decisions (
+    verification_id TEXT NOT NULL REFERENCES verifications (id) ON DELETE CASCADE,
+    version         INTEGER NOT NULL,
+    act             TEXT NOT NULL, -- approved, declined or reopened
+    reason          TEXT NOT NULL,
+    decided_by      TEXT NOT NULL,
+    decided_at      INTEGER NOT NULL,
+    note            BLOB, -- sealed
+    PRIMARY KEY (verification_id, version, act)
+) STRICT;
+
+-- The present switch of each provider, and every change of one.
+CREATE TABLE switches (
+    id         INTEGER PRIMARY KEY,
+    provider   TEXT NOT NULL,
+    state      TEXT NOT NULL, -- on, drain or off
+    reason     TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX switches_of_provider ON switches (provider, id);

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+func (s *sqlStore) SaveNotice(ctx context.Context, id string, number int, data []byte) error {
+	sealed, err := s.seal(sessionRow(id, number), columnNotice, data)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, "save notice", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if held.ended {
+			return ErrNotFound
+		}
+		if _, err := s.session(ctx, tx, id, number); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE sessions SET notice = $3 WHERE verification_id = $1 AND number = $2 AND notice IS NULL`, id, number, sealed)
+		return err
+	})
+}
+
+func (s *sqlStore) Notice(ctx context.Context, id string, number int) ([]byte, error) {
+	var sealed []byte
+	err := s.read.QueryRowContext(ctx, `SELECT notice FROM sessions WHERE verification_id = $1 AND number = $2`, id, number).Scan(&sealed)
+	if err != nil {
+		return nil, wrap("notice", err)
+	}
+	return s.open(sessionRow(id, number), columnNotice, sealed)
+}
+
+func (s *sqlStore) CountLookup(ctx context.Context, id string, number, budget int) (int, error) {
+	var n int
+	err := s.write.QueryRowContext(ctx, `
+		UPDATE sessions SET lookups = lookups + 1
+		WHERE verification_id = $1 AND number = $2 AND lookups < $3 RETURNING lookups`, id, number, budget).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, ErrBudget
+	}
+	if err != nil {
+		return 0, wrap("count lookup", err)
+	}
+	return n, nil
+}
+
+func (s *sqlStore) Amend(ctx context.Context, id string, st verification.State) error {
+	state, err := json.Marshal(st)
+	if err != nil {
+		return fmt.Errorf("store: amend: %w", err)
+	}
+	return s.update(ctx, "amend", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if !held.ended {
+			return fmt.Errorf("store: amend: %s has not ended", id)
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE verifications SET status = $2, decision = $3, state = $4, state_version = $5
+			WHERE id = $1 AND state_version < $5`,
+			id, string(st.Status), string(st.Decision), string(state), st.Version)
+		return err
+	})
+}
+
+// decisionName names a decision's row to the Sealer.
+func decisionName(id string, version int, act string) string {
+	return id + "/decision/" + strconv.Itoa(version) + "/" + act
+}
+
+func (s *sqlStore) AddDecision(ctx context.Context, d Decision) error {
+	note, err := s.seal(decisionName(d.VerificationID, d.Version, d.Act), columnNote, []byte(d.Note))
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, "add decision", func(tx *sql.Tx) error {
+		if _, err := s.hold(ctx, tx, d.VerificationID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO decisions (verification_id, version, act, reason, decided_by, decided_at, note)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			d.VerificationID, d.Version, d.Act, string(d.Reason), d.By, stamp(orNow(d.At)), note)
+		return err
+	})
+}
+
+func (s *sqlStore) Decisions(ctx context.Context, id string) ([]Decision, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT version, act, reason, decided_by, decided_at, note FROM decisions
+		WHERE verification_id = $1 ORDER BY version, decided_at`, id)
+	if err != nil {
+		return nil, wrap("decisions", err)
+	}
+	defer rows.Close()
+	var out []Decision
+	for rows.Next() {
+		d := Decision{VerificationID: id}
+		var at sql.NullInt64
+		var note []byte
+		if err := rows.Scan(&d.Version, &d.Act, &d.Reason, &d.By, &at, &note); err != nil {
+			return nil, wrap("decisions", err)
+		}
+		d.At = timeOf(at)
+		plain, err := s.open(decisionName(id, d.Version, d.Act), columnNote, note)
+		if err != nil {
+			return nil, err
+		}
+		d.Note = string(plain)
+		out = append(out, d)
+	}
+	return out, wrap("decisions", rows.Err())
+}
+
+func (s *sqlStore) SetSwitch(ctx context.Context, v Switch) error {
+	_, err := s.write.ExecContext(ctx, `
+		INSERT INTO switches (provider, state, reason, changed_by, changed_at) VALUES ($1, $2, $3, $4, $5)`,
+		v.Provider, string(v.State), v.Reason, v.By, stamp(orNow(v.At)))
+	return wrap("set switch", err)
+}
+
+func (s *sqlStore) Switches(ctx context.Context) ([]Switch, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT provider, state, reason, changed_by, changed_at FROM switches ORDER BY provider, id`)
+	if err != nil {
+		return nil, wrap("switches", err)
+	}
+	defer rows.Close()
+	var out []Switch
+	for rows.Next() {
+		var v Switch
+		var at sql.NullInt64
+		if err := rows.Scan(&v.Provider, &v.State, &v.Reason, &v.By, &at); err != nil {
+			return nil, wrap("switches", err)
+		}
+		v.At = timeOf(at)
+		out = append(out, v)
+	}
+	return out, wrap("switches", rows.Err())
+}

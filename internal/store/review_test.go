@@ -1,0 +1,112 @@
+package store_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+func TestTheFirstNoticeStandsAndGoesWithTheEnd(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		require.ErrorIs(t, s.SaveNotice(t.Context(), id, 1, []byte("a")), store.ErrNotFound, "no such session")
+		opened(t, s, 1)
+		none, err := s.Notice(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Nil(t, none)
+		require.NoError(t, s.SaveNotice(t.Context(), id, 1, []byte("first")))
+		require.NoError(t, s.SaveNotice(t.Context(), id, 1, []byte("second")))
+		got, err := s.Notice(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Equal(t, "first", string(got))
+		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
+		got, err = s.Notice(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Empty(t, got)
+		require.ErrorIs(t, s.SaveNotice(t.Context(), id, 1, []byte("late")), store.ErrNotFound)
+	})
+}
+
+func TestLookupsAreCountedBeforeTheyAreMadeAndNeverOverTheBudget(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		opened(t, s, 1)
+		var wg sync.WaitGroup
+		made := make(chan int, 20)
+		for range 20 {
+			wg.Go(func() {
+				if n, err := s.CountLookup(t.Context(), id, 1, 3); err == nil {
+					made <- n
+				}
+			})
+		}
+		wg.Wait()
+		require.Len(t, made, 3)
+		_, err := s.CountLookup(t.Context(), id, 1, 3)
+		require.ErrorIs(t, err, store.ErrBudget)
+	})
+}
+
+func TestAnEndedVerificationIsAmendedByAHigherVersionOnly(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		review := verification.State{Status: verification.InReview, Version: 10}
+		require.Error(t, s.Amend(t.Context(), id, review), "it runs")
+		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
+		require.NoError(t, s.Amend(t.Context(), id, review))
+		got, err := s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, verification.InReview, got.State.Status)
+		require.True(t, got.Ended)
+		require.NoError(t, s.Amend(t.Context(), id, ended(10)))
+		got, err = s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, verification.InReview, got.State.Status, "not by an equal one")
+		require.NoError(t, s.Finish(t.Context(), id, ended(11)))
+		got, err = s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, verification.Completed, got.State.Status)
+	})
+}
+
+func TestDecisionsStandWithTheirSealedNotes(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		first := store.Decision{VerificationID: id, Version: 1, Act: "declined", Reason: verification.ReviewRejected, Note: "about " + holder, By: "shop", At: noon.UTC()}
+		require.NoError(t, s.AddDecision(t.Context(), first))
+		other := first
+		other.Note = "another"
+		require.NoError(t, s.AddDecision(t.Context(), other))
+		got, err := s.Decisions(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, []store.Decision{first}, got)
+		var note []byte
+		require.NoError(t, raw(t, dsn).QueryRow(`SELECT note FROM decisions`).Scan(&note))
+		require.NotContains(t, string(note), holder)
+	})
+}
+
+func TestEveryChangeOfASwitchIsKept(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		want := []store.Switch{
+			{Provider: "megvii_faceid", State: store.SwitchOff, Reason: "outage", By: "root", At: noon.UTC()},
+			{Provider: "tencent_eid", State: store.SwitchDrain, Reason: "maintenance", By: "root", At: noon.UTC()},
+			{Provider: "tencent_eid", State: store.SwitchOn, Reason: "over", By: "root", At: noon.UTC()},
+		}
+		for _, i := range []int{1, 0, 2} {
+			require.NoError(t, s.SetSwitch(t.Context(), want[i]))
+		}
+		got, err := s.Switches(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	})
+}
