@@ -28,6 +28,10 @@ type Store interface {
 	SaveCard(ctx context.Context, id string, card verification.Card) error
 	Portrait(ctx context.Context, id string) ([]byte, error)
 	ErasePortrait(ctx context.Context, id string) error
+	Notice(ctx context.Context, id string, number int) ([]byte, error)
+	CountLookup(ctx context.Context, id string, number, budget int) (int, error)
+	Switch(ctx context.Context, provider string) (store.Switch, error)
+	Amend(ctx context.Context, id string, s verification.State) error
 	Calls(ctx context.Context, id string) ([]store.Call, error)
 	IntendCall(ctx context.Context, c store.Call, numberHash []byte, day string, dailyCap int) (store.Call, error)
 	AnswerCall(ctx context.Context, c store.Call) error
@@ -47,7 +51,9 @@ type Activities struct {
 	// PublicURL is the base of our callbacks, without a slash at its end.
 	PublicURL string
 	Now       func() time.Time
-	Log       *slog.Logger
+	// Switches are the providers' configured switches; none: on.
+	Switches map[string]store.SwitchState
+	Log      *slog.Logger
 	// ComparePatience is how long an unreachable comparer is tried; 0 stands for
 	// two minutes, which are also the most.
 	ComparePatience time.Duration
@@ -97,6 +103,12 @@ func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
 		return nil
 	}
 	return storeError(err)
+}
+
+// Amend writes a later state of an ended verification: it was reopened, or its
+// review is over. Idempotent.
+func (a *Activities) Amend(ctx context.Context, in FinishInput) error {
+	return storeError(a.Store.Amend(ctx, in.ID, in.State))
 }
 
 func (a *Activities) load(ctx context.Context, id string) (store.Row, error) {

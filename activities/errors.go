@@ -69,7 +69,7 @@ func rowMissing(why string) error {
 func ClassOf(err error) provider.Class {
 	if e, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		switch c := provider.Class(e.Type()); c {
-		case provider.RateLimited, provider.Misconfigured, provider.ContractViolation, provider.Refused, provider.Gone:
+		case provider.RateLimited, provider.Misconfigured, provider.ContractViolation, provider.Refused, provider.Gone, provider.SwitchedOff:
 			return c
 		}
 	}

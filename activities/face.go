@@ -55,11 +55,19 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 	if !known.OpenedAt.IsZero() && known.Provider == in.Provider {
 		return OpenResult{ExpiresAt: known.ExpiresAt}, nil
 	}
-	back, err := a.returnURL(in)
-	if err != nil {
+	if err := a.switched(ctx, in.Provider, true); err != nil {
+		return OpenResult{}, vendorError(err, false, 0)
+	}
+	opening := provider.Opening{VerificationID: in.ID, Session: in.Session, Subject: subject}
+	if opening.ReturnURL, err = a.callbackURL(in, sealing.KindReturn); err != nil {
 		return OpenResult{}, err
 	}
-	opened, err := vendor.Provider.Open(ctx, provider.Opening{VerificationID: in.ID, Session: in.Session, Subject: subject, ReturnURL: back})
+	if vendor.Callback != nil {
+		if opening.NotifyURL, err = a.callbackURL(in, sealing.KindNotify); err != nil {
+			return OpenResult{}, err
+		}
+	}
+	opened, err := vendor.Provider.Open(ctx, opening)
 	if err != nil {
 		a.logVendor(ctx, in.ID, in.Provider, err)
 		return OpenResult{}, vendorError(err, false, 0)
@@ -71,15 +79,15 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 	return OpenResult{ExpiresAt: opened.ExpiresAt}, storeError(err)
 }
 
-// returnURL is our callback for the browser that comes back, with its ticket.
-func (a *Activities) returnURL(in OpenInput) (string, error) {
+// callbackURL is our callback of a kind, with its ticket.
+func (a *Activities) callbackURL(in OpenInput, kind string) (string, error) {
 	ticket, err := a.Keys.IssueTicket(sealing.Ticket{
-		Provider: in.Provider, Kind: sealing.KindReturn, ID: in.ID, Session: in.Session, Expires: a.Now().Add(ticketLife),
+		Provider: in.Provider, Kind: kind, ID: in.ID, Session: in.Session, Expires: a.Now().Add(ticketLife),
 	})
 	if err != nil {
 		return "", temporal.NewApplicationError("the callback's ticket could not be made", "ticket")
 	}
-	return fmt.Sprintf("%s/callbacks/%s/%s/%s", strings.TrimRight(a.PublicURL, "/"), url.PathEscape(in.Provider), sealing.KindReturn, ticket), nil
+	return fmt.Sprintf("%s/callbacks/%s/%s/%s", strings.TrimRight(a.PublicURL, "/"), url.PathEscape(in.Provider), kind, ticket), nil
 }
 
 // SessionInput names one open session.
@@ -87,6 +95,9 @@ type SessionInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
+	// Last: the session's time is over. A vendor that notifies us, and allows
+	// few look-ups, is asked only then.
+	Last bool `json:"last,omitempty"`
 	// Capture is set for providers that hand out pictures.
 	Capture *CaptureInput `json:"capture,omitempty"`
 }
@@ -130,6 +141,14 @@ func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in Se
 	if err != nil {
 		return LookResult{}, err
 	}
+	if vendor.Callback != nil {
+		if out, done, err := a.notified(ctx, vendor, in, s); done || err != nil {
+			return out, err
+		}
+	}
+	if err := a.switched(ctx, in.Provider, false); err != nil {
+		return LookResult{}, vendorError(err, true, switchPause)
+	}
 	look, err := vendor.Provider.Look(ctx, s)
 	if provider.ClassOf(err) == provider.Gone && err != nil {
 		return LookResult{Phase: provider.RanOut, Begun: known.Begun}, nil
@@ -143,7 +162,7 @@ func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in Se
 				return LookResult{}, storeError(err)
 			}
 		}
-		return LookResult{}, vendorError(err, true, next)
+		return LookResult{}, vendorError(err, true, max(next, a.lookupPause(vendor)))
 	}
 	if look.Capture != nil {
 		if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {

@@ -147,6 +147,8 @@ const (
 	Refused Class = "refused"
 	// Gone: the session is unknown or its result is no longer kept.
 	Gone Class = "gone"
+	// SwitchedOff: an operator's switch keeps the provider from being called.
+	SwitchedOff Class = "switched_off"
 	// Unreadable: a chip's data cannot be fetched any more, opened or
 	// understood; another scan may.
 	Unreadable Class = "unreadable"

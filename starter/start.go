@@ -206,7 +206,8 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 		if f, ok := s.registry.Face(name); ok {
 			in.Face = append(in.Face, workflows.FaceRoute{
 				Provider: f.Name, OpenQueue: f.Open.Name, WatchQueue: f.Watch.Name, Polled: f.PollFirst > 0, OpenIn: f.OpenIn,
-				Captures: f.Captures, Grace: f.Grace,
+				Captures: f.Captures, Grace: verification.Duration(f.Grace),
+				TellsBegun: f.TellsBegun, Notifies: f.Callback != nil,
 			})
 		}
 	}
@@ -214,7 +215,7 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 		in.RecordsQueue = r.Queue.Name
 	}
 	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Request.NFCReqID != "" {
-		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: c.Life}
+		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: verification.Duration(c.Life)}
 	}
 	return in
 }

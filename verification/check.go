@@ -64,6 +64,15 @@ type Check struct {
 	Retryable   bool       `json:"retryable"`
 	Billable    Billable   `json:"billable,omitempty"`
 	CompletedAt *time.Time `json:"completed_at,omitempty"`
+	// Tried are the providers that could not open the session before this one.
+	Tried []Tried `json:"tried,omitempty"`
+}
+
+// Tried is a provider that was tried, and why it could not.
+type Tried struct {
+	Provider string `json:"provider"`
+	// Class of the fault, e.g. "unavailable".
+	Class string `json:"class"`
 }
 
 // NewCheck makes a check whose Retryable follows from its reasons: a failure

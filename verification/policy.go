@@ -87,6 +87,10 @@ type Policy struct {
 	// as where no face is asked for.
 	AlwaysReview bool `json:"always_review,omitempty"`
 
+	// RotateProviders: a further session begins with the provider after the
+	// last one's, instead of the first of the list.
+	RotateProviders bool `json:"rotate_providers,omitempty"`
+
 	// Attempts is how many judged face sessions a person has, Sessions how
 	// many sessions of any ending.
 	Attempts int `json:"attempts"`

@@ -51,6 +51,8 @@ type State struct {
 	LastError *LastError `json:"last_error,omitempty"`
 	Checks    []Check    `json:"checks"`
 	Verdict   *Verdict   `json:"verdict,omitempty"`
+	// PreviousVerdicts are those of a reopened case that a later one replaced.
+	PreviousVerdicts []Verdict `json:"previous_verdicts,omitempty"`
 	// ReviewReasons say why a human must decide.
 	ReviewReasons []Reason   `json:"review_reasons,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`

@@ -83,6 +83,7 @@ func verificationWorker(d Deps, fatal func(error)) worker.Worker {
 		OnFatalError:      fatal,
 	})
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	register(w, d.Activities)
 	return w
 }
@@ -105,7 +106,7 @@ func vendorWorker(d Deps, q provider.Queue, fatal func(error)) worker.Worker {
 func register(w worker.ActivityRegistry, a *activities.Activities) {
 	for name, f := range map[string]any{
 		"Begin": a.Begin, "ReadChip": a.ReadChip, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
-		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Finish": a.Finish,
+		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Finish": a.Finish, "Amend": a.Amend,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

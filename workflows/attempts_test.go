@@ -182,7 +182,6 @@ func TestRetryIsRefusedWhereThereIsNothingToRetry(t *testing.T) {
 		number int
 	}{
 		{"while the vendor is down", func(s *script) { s.openError = until(time.Hour, provider.Unavailable) }, time.Minute, workflows.RefusedState, 1},
-		{"while the session is open", func(*script) {}, 10 * time.Second, workflows.RefusedState, 1},
 		{"while the result is fetched", func(s *script) { s.fetchError = until(time.Hour, provider.Unavailable) }, 2 * time.Minute, workflows.RefusedState, 1},
 		{"while records are waited for", func(s *script) { s.delay["CheckRecords"] = time.Hour }, 2 * time.Minute, workflows.RefusedState, 1},
 		{"in review", func(s *script) { s.sessions = fates(spoof()) }, 5 * time.Minute, workflows.RefusedState, 1},

@@ -47,9 +47,9 @@ func (r *run) readChip(ctx workflow.Context) {
 // readScan reads the newest scan.
 func (r *run) readScan(ctx workflow.Context) (activities.ChipResult, error) {
 	c, n := r.in.Chip, r.state.Attempt.Session
-	deadline := workflow.Now(ctx).Add(c.Life)
+	deadline := workflow.Now(ctx).Add(c.Life.Std())
 	r.show(ctx, verification.Processing, nil, &deadline)
-	ctx = stepChip.on(ctx, c.Queue, fmt.Sprintf("-%d", n), " ("+c.Provider+")", c.Life)
+	ctx = stepChip.on(ctx, c.Queue, fmt.Sprintf("-%d", n), " ("+c.Provider+")", c.Life.Std())
 	in := activities.ChipInput{ID: r.in.ID, Provider: c.Provider, Scan: n, KeepPortrait: r.in.Policy.Comparer != ""}
 	var out activities.ChipResult
 	err := workflow.ExecuteActivity(ctx, acts.ReadChip, in).Get(ctx, &out)

@@ -23,7 +23,7 @@ func chipEnv(t *testing.T, sc *script) *env {
 func withChip(in *workflows.VerificationInput) {
 	in.Policy.Checks[verification.DocumentChip] = verification.Required
 	in.Policy.ChipProvider = "chip"
-	in.Chip = &workflows.ChipRoute{Provider: "chip", Queue: workflows.QueueVerification, Life: 4 * time.Minute}
+	in.Chip = &workflows.ChipRoute{Provider: "chip", Queue: workflows.QueueVerification, Life: verification.Duration(4 * time.Minute)}
 }
 
 func (e *env) rescan(session int) *answer {

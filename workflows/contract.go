@@ -28,6 +28,8 @@ const (
 	UpdateRetry = "retry"
 	// UpdateCancel ends the verification.
 	UpdateCancel = "cancel"
+	// UpdateDecide is a reviewer's word. Its update id is DecideUpdateID(version).
+	UpdateDecide = "decide"
 
 	// QueryState returns a verification.State.
 	QueryState = "state"
@@ -39,6 +41,9 @@ const (
 	RefusedState = "refused_state"
 	// RefusedSession: the named session is not the newest. Details: the State.
 	RefusedSession = "refused_session"
+	// RefusedVersion: the state has changed since the caller read it. Details:
+	// the State.
+	RefusedVersion = "refused_version"
 	// RefusedScan: a new chip scan is asked for, and the retry brings none; or
 	// it brings one and none is asked for. Details: the State.
 	RefusedScan = "refused_scan"
@@ -62,7 +67,7 @@ type ChipRoute struct {
 	Provider string `json:"provider"`
 	Queue    string `json:"queue"`
 	// Life is how long a scan's data can be fetched.
-	Life time.Duration `json:"life"`
+	Life verification.Duration `json:"life"`
 }
 
 // FaceRoute is how the workflow reaches one face provider.
@@ -76,7 +81,11 @@ type FaceRoute struct {
 	// Captures: a look may hand out pictures, and only once.
 	Captures bool `json:"captures,omitempty"`
 	// Grace is how long after its expiry a session is looked at.
-	Grace time.Duration `json:"grace,omitempty"`
+	Grace verification.Duration `json:"grace,omitempty"`
+	// TellsBegun: a look tells whether the person has begun.
+	TellsBegun bool `json:"tells_begun,omitempty"`
+	// Notifies: the result comes by a signed callback; look-ups are few.
+	Notifies bool `json:"notifies,omitempty"`
 }
 
 // VerificationResult is the workflow's result.
@@ -101,6 +110,8 @@ type RetryRequest struct {
 	Session int `json:"session"`
 	// Scanned: a new chip scan, numbered Session+1, is in the store.
 	Scanned bool `json:"scanned,omitempty"`
+	// Version of the state that the caller read; 0: whatever it is.
+	Version int `json:"version,omitempty"`
 }
 
 // Retried is the result of UpdateRetry.
@@ -117,6 +128,35 @@ type CancelRequest struct {
 // Canceled is the result of UpdateCancel.
 type Canceled struct {
 	Status verification.Status `json:"status"`
+}
+
+// DecideRequest is the argument of UpdateDecide. The reviewer's note, and who
+// the reviewer is, are in the store.
+type DecideRequest struct {
+	Decision verification.Decision   `json:"decision"`
+	Reason   verification.ReasonCode `json:"reason"`
+	// Version of the state that the reviewer read; 0: whatever it is.
+	Version int `json:"version,omitempty"`
+}
+
+// Decided is the result of UpdateDecide.
+type Decided struct {
+	Status verification.Status `json:"status"`
+}
+
+// ReviewWorkflow is the name of the workflow that holds a reopened case in
+// review. Its id is ReviewID(verification, version).
+const ReviewWorkflow = "Review"
+
+// ReviewInput reopens an ended, completed verification.
+type ReviewInput struct {
+	ID     string `json:"id"`
+	Client string `json:"client"`
+	// State is the one that was read when the case was reopened.
+	State  verification.State      `json:"state"`
+	Reason verification.ReasonCode `json:"reason"`
+	// Deadline is how long a reviewer has; silence leaves the verdict standing.
+	Deadline verification.Duration `json:"deadline"`
 }
 
 // StatusTimeout is how long a caller waits for the engine before it answers

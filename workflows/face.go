@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -32,7 +33,7 @@ func (r *run) face(ctx workflow.Context) {
 		switch r.conclude(ctx, route, result) {
 		case faceSettled:
 			return
-		case faceNextProvider:
+		case faceAgain:
 		case faceRetry:
 			if !r.awaitInput(ctx, verification.ActionRetry) {
 				return
@@ -51,24 +52,27 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	}
 	r.state.Attempt.Session++
 	r.state.LastError = nil
+	r.tried = nil
 	r.resetFace(ctx)
 	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience)
 	r.show(ctx, verification.Processing, nil, &deadline)
 
 	reason := verification.ProviderUnavailable
 	for round := 0; ; round++ {
-		for _, route := range r.in.Face {
-			if r.excluded[route.Provider] {
-				continue
+		routes := r.candidates()
+		for i, route := range routes {
+			hurry := stepOpen.startToClose
+			if round == 0 && i < len(routes)-1 {
+				hurry = openHurry / time.Duration(len(routes)-1)
 			}
-			err := r.openAt(ctx, route, deadline)
+			err := r.openAt(ctx, route, deadline, hurry)
 			if err == nil {
 				return route, true
 			}
 			if ctx.Err() != nil {
 				return FaceRoute{}, false
 			}
-			switch activities.ClassOf(err) {
+			switch r.noteTried(route, err) {
 			case provider.Refused:
 				r.excluded[route.Provider] = true
 			case provider.Misconfigured:
@@ -93,12 +97,42 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	}
 }
 
-func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time) error {
+// candidates are the providers that may open the next session, in the order in
+// which they are tried.
+func (r *run) candidates() []FaceRoute {
+	first := 0
+	if r.in.Policy.RotateProviders {
+		for i, route := range r.in.Face {
+			if route.Provider == r.state.Provider {
+				first = i + 1
+			}
+		}
+	}
+	var out []FaceRoute
+	for i := range r.in.Face {
+		if route := r.in.Face[(first+i)%len(r.in.Face)]; !r.excluded[route.Provider] {
+			out = append(out, route)
+		}
+	}
+	return out
+}
+
+// noteTried keeps, once a provider and class, who could not open the session.
+func (r *run) noteTried(route FaceRoute, err error) provider.Class {
+	class := activities.ClassOf(err)
+	tried := verification.Tried{Provider: route.Provider, Class: string(class)}
+	if !slices.Contains(r.tried, tried) {
+		r.tried = append(r.tried, tried)
+	}
+	return class
+}
+
+func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time, hurry time.Duration) error {
 	n := r.state.Attempt.Session
 	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider}
 	var out activities.OpenResult
-	limit := max(deadline.Sub(workflow.Now(ctx)), stepOpen.startToClose)
-	actx := stepOpen.on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
+	limit := max(deadline.Sub(workflow.Now(ctx)), hurry)
+	actx := stepOpen.within(hurry).on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
 	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
 		return err
 	}
@@ -106,6 +140,9 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time) 
 		return ctx.Err() // opened, but the verification has ended meanwhile
 	}
 	r.state.Provider = route.Provider
+	if len(r.tried) > 0 {
+		r.resetFace(ctx) // what was tried stands in the checks
+	}
 	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}
 	r.show(ctx, verification.RequiresInput, next, &out.ExpiresAt)
 	return nil
@@ -117,11 +154,18 @@ type afterwards int
 const (
 	faceSettled afterwards = iota
 	faceRetry
-	faceNextProvider
+	// faceAgain: another session at once.
+	faceAgain
 )
 
 // conclude takes a session's result into the state and says what follows.
 func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) afterwards {
+	if r.relinkOf != nil {
+		r.relinkOf = nil // its session is over one way or another
+		if result.Reason == "" && !result.Judged {
+			return faceAgain
+		}
+	}
 	ending := result.Ending()
 	if result.Reason != "" {
 		r.fail(result.Reason)
@@ -166,6 +210,9 @@ func (r *run) putFace(ctx workflow.Context, checks []verification.Check) {
 		if c.Type == verification.HolderMatch && ok && known.Status == verification.Passed && c.Status == verification.Skipped {
 			continue
 		}
+		if slices.Contains(faceChecks, c.Type) {
+			c.Tried = r.tried
+		}
 		r.put(ctx, c)
 	}
 }
@@ -177,7 +224,7 @@ func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.Re
 	r.excluded[route.Provider] = true
 	switch {
 	case !r.allExcluded() && r.state.Attempt.Session < r.in.Policy.Sessions:
-		return faceNextProvider
+		return faceAgain
 	case reason == verification.ProviderMisconfigured:
 		r.endWith(verification.Error, reason)
 	default:
@@ -199,10 +246,7 @@ func (r *run) allExcluded() bool {
 func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) bool {
 	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow)
 	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: action, ExpiresAt: &until}, &until)
-	in, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-		Timeout:      r.in.Policy.RetryWindow,
-		TimerOptions: workflow.TimerOptions{Summary: "Time to retry"},
-	}, func() bool { return r.retryOf != nil })
+	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow, "Time to retry", func() bool { return r.retryOf != nil })
 	if err != nil {
 		return false
 	}
@@ -216,6 +260,15 @@ func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) b
 	}
 	r.retryOf = nil
 	return true
+}
+
+// awaitFor waits for a condition, at most for d; its timer goes with it.
+func (r *run) awaitFor(ctx workflow.Context, d time.Duration, summary string, condition func() bool) (bool, error) {
+	clock, stop := workflow.WithCancel(ctx)
+	defer stop()
+	timer := workflow.NewTimerWithOptions(clock, d, workflow.TimerOptions{Summary: summary})
+	err := workflow.Await(ctx, func() bool { return condition() || timer.IsReady() })
+	return err == nil && condition(), err
 }
 
 // waiting shows that the face side is done and what is being waited for.
@@ -233,7 +286,7 @@ func (r *run) waiting(ctx workflow.Context) {
 func (r *run) resetFace(ctx workflow.Context) {
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
-			r.put(ctx, verification.NewCheck(t, verification.Pending))
+			r.putFace(ctx, []verification.Check{verification.NewCheck(t, verification.Pending)})
 		}
 	}
 }
@@ -243,7 +296,7 @@ func (r *run) inconclusiveFace(ctx workflow.Context, reason verification.ReasonC
 	r.fail(reason)
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
-			r.put(ctx, verification.NewCheck(t, verification.Inconclusive, reason))
+			r.putFace(ctx, []verification.Check{verification.NewCheck(t, verification.Inconclusive, reason)})
 		}
 	}
 	r.waiting(ctx)

@@ -22,6 +22,7 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 	}{
 		{UpdateLaunch, "Answers once there is a link or an end", r.launch, nil},
 		{UpdateRetry, "Opens a new face session in place of the named one", r.retry, r.validateRetry},
+		{UpdateDecide, "A reviewer's word", r.decide, r.validateDecide},
 		{UpdateCancel, "Ends the verification", r.cancel, r.validateCancel},
 	}
 	for _, u := range updates {
@@ -74,21 +75,59 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 		return refused(RefusedSession, "the newest session is another one", r.state)
 	}
 	next := r.state.NextAction
-	if next == nil || next.Type == verification.ActionRedirect || r.retryOf != nil {
-		return refused(RefusedState, "there is no ended session to retry", r.state)
+	if next == nil || r.retryOf != nil || r.relinkOf != nil {
+		return refused(RefusedState, "there is no session to retry", r.state)
+	}
+	if req.Version != 0 && req.Version != r.state.Version {
+		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
 	if req.Scanned != (next.Type == verification.ActionScanChip) {
 		return refused(RefusedScan, "a new chip scan belongs to scan_chip, and to nothing else", r.state)
 	}
+	if next.Type == verification.ActionRedirect && r.state.Attempt.Session >= r.in.Policy.Sessions {
+		return refused(RefusedState, "no further session is left", r.state)
+	}
 	return nil
 }
 
+// retry opens a new session. Over an open one it stands for a lost link: the
+// same link while its vendor says that it was not opened, else a new session.
 func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
+	if r.state.NextAction.Type == verification.ActionRedirect {
+		r.relinkOf = &req
+		err := workflow.Await(ctx, func() bool { return r.relinkOf == nil && r.showable() || r.state.Status.Ended() })
+		return Retried{Session: r.state.Attempt.Session}, err
+	}
 	r.retryOf = &req
 	err := workflow.Await(ctx, func() bool {
 		return r.state.Attempt.Session > req.Session && r.showable() || r.state.Status.Ended()
 	})
 	return Retried{Session: r.state.Attempt.Session}, err
+}
+
+func (r *run) validateDecide(ctx workflow.Context, req DecideRequest) error {
+	if r.state.Status != verification.InReview || r.decided != nil {
+		return refused(RefusedState, "the verification is not in review", r.state)
+	}
+	return decidable(req, r.state)
+}
+
+// decidable holds a reviewer's word to what can be decided.
+func decidable(req DecideRequest, s verification.State) error {
+	if req.Version != 0 && req.Version != s.Version {
+		return refused(RefusedVersion, "the verification has changed", s)
+	}
+	_, known := req.Reason.Describe()
+	if !known || req.Decision != verification.Approved && req.Decision != verification.Declined {
+		return refused(RefusedState, "a decision is approved or declined, with a reason of the catalogue", s)
+	}
+	return nil
+}
+
+func (r *run) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
+	r.decided = &req
+	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	return Decided{Status: r.state.Status}, err
 }
 
 func (r *run) validateCancel(ctx workflow.Context, _ CancelRequest) error {
@@ -118,3 +157,13 @@ func refused(kind, why string, s verification.State) error {
 // RetryUpdateID is the update id of a retry, so that a repeat gets the first
 // one's answer.
 func RetryUpdateID(session int) string { return fmt.Sprintf("retry-%d", session) }
+
+// DecideUpdateID is the update id of a decision, so that a repeat gets the first
+// one's answer.
+func DecideUpdateID(version int) string { return fmt.Sprintf("decide-%d", version) }
+
+// RelinkUpdateID is the update id of a retry over an open session: the same
+// link may be lost again later, so the state's version is in it.
+func RelinkUpdateID(session, version int) string {
+	return fmt.Sprintf("relink-%d-%d", session, version)
+}

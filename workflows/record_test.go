@@ -35,6 +35,7 @@ type recording struct {
 	name    string
 	script  func(*script)
 	policy  func(*verification.Policy)
+	input   func(*workflows.VerificationInput)
 	meddle  func(t *testing.T, c client.Client, id string)
 	outcome verification.Outcome
 }
@@ -59,12 +60,7 @@ func retryUntilEnd(t *testing.T, c client.Client, id string) {
 			return
 		}
 		if s.NextAction != nil && s.NextAction.Type == verification.ActionRetry {
-			h, err := c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
-				WorkflowID: id, UpdateName: workflows.UpdateRetry, UpdateID: workflows.RetryUpdateID(s.Attempt.Session),
-				Args: []any{workflows.RetryRequest{Session: s.Attempt.Session}}, WaitForStage: client.WorkflowUpdateStageCompleted,
-			})
-			require.NoError(t, err)
-			require.NoError(t, h.Get(context.Background(), nil))
+			updated(t, c, id, workflows.UpdateRetry, workflows.RetryUpdateID(s.Attempt.Session), workflows.RetryRequest{Session: s.Attempt.Session})
 		}
 	}
 }
@@ -72,12 +68,7 @@ func retryUntilEnd(t *testing.T, c client.Client, id string) {
 func cancelAt(d time.Duration) func(*testing.T, client.Client, string) {
 	return func(t *testing.T, c client.Client, id string) {
 		time.Sleep(d)
-		h, err := c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
-			WorkflowID: id, UpdateName: workflows.UpdateCancel, UpdateID: workflows.UpdateCancel,
-			Args: []any{workflows.CancelRequest{Reason: verification.CanceledByCaller}}, WaitForStage: client.WorkflowUpdateStageCompleted,
-		})
-		require.NoError(t, err)
-		require.NoError(t, h.Get(context.Background(), nil))
+		updated(t, c, id, workflows.UpdateCancel, workflows.UpdateCancel, workflows.CancelRequest{Reason: verification.CanceledByCaller})
 	}
 }
 
@@ -86,6 +77,32 @@ func cancelInUIAt(d time.Duration) func(*testing.T, client.Client, string) {
 		time.Sleep(d)
 		require.NoError(t, c.CancelWorkflow(context.Background(), id, ""))
 	}
+}
+
+// updated sends an update and waits for its answer.
+func updated(t *testing.T, c client.Client, id, name, updateID string, arg any) {
+	h, err := c.UpdateWorkflow(context.Background(), client.UpdateWorkflowOptions{
+		WorkflowID: id, UpdateName: name, UpdateID: updateID, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	require.NoError(t, err)
+	require.NoError(t, h.Get(context.Background(), nil))
+}
+
+func relinkAt(d time.Duration) func(*testing.T, client.Client, string) {
+	return func(t *testing.T, c client.Client, id string) {
+		time.Sleep(d)
+		updated(t, c, id, workflows.UpdateRetry, workflows.RelinkUpdateID(1, 1), workflows.RetryRequest{Session: 1})
+	}
+}
+
+func withSecond(in *workflows.VerificationInput) {
+	route := in.Face[0]
+	route.Provider = "second"
+	in.Face = append(in.Face, route)
+}
+
+func withNotices(in *workflows.VerificationInput) {
+	in.Face[0].Polled, in.Face[0].Notifies, in.Face[0].Grace = false, true, verification.Duration(time.Second)
 }
 
 // quick are session fates on the fast clock.
@@ -149,6 +166,28 @@ var recordings = []recording{
 	{name: "row-missing", script: func(s *script) { s.beginError = rowMissing() }, outcome: verification.OutcomeError},
 	{name: "cancelled-by-the-caller", script: func(s *script) { s.sessions = nil }, meddle: cancelAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 	{name: "cancelled-in-the-ui", script: func(s *script) { s.sessions = nil }, meddle: cancelInUIAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "chip-first", input: withChip, outcome: verification.OutcomeApproved},
+	{name: "chip-scanned-again", input: withChip, script: func(s *script) {
+		s.scans = map[int]activities.ChipResult{0: {Unreadable: true}}
+		s.sessions = map[int]session{2: {over: 300 * time.Millisecond, result: passed()}}
+	}, meddle: func(t *testing.T, c client.Client, id string) {
+		time.Sleep(300 * time.Millisecond)
+		updated(t, c, id, workflows.UpdateRetry, workflows.RetryUpdateID(0), workflows.RetryRequest{Scanned: true})
+	}, outcome: verification.OutcomeApproved},
+	{name: "captured", script: func(s *script) { s.resultInLook = true; s.sessions[1] = session{over: time.Second, result: passed()} },
+		input: func(in *workflows.VerificationInput) { in.Face[0].Captures = true }, meddle: hintAt(500*time.Millisecond, 1, 1), outcome: verification.OutcomeApproved},
+	{name: "failed-over", script: func(s *script) { s.openFails = map[string]provider.Class{"face": provider.Unavailable} }, input: withSecond, outcome: verification.OutcomeApproved},
+	{name: "lost-link-given-again", script: func(s *script) { s.sessions[1] = session{over: time.Second, result: passed()} },
+		input: func(in *workflows.VerificationInput) { in.Face[0].TellsBegun = true }, meddle: relinkAt(500 * time.Millisecond), outcome: verification.OutcomeApproved},
+	{name: "lost-link-replaced", script: func(s *script) {
+		s.sessions = map[int]session{1: {}, 2: {over: 300 * time.Millisecond, result: passed()}}
+	}, meddle: relinkAt(500 * time.Millisecond), outcome: verification.OutcomeApproved},
+	{name: "notice", script: func(s *script) { s.resultInLook = true }, input: withNotices, meddle: hintAt(700*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
+	{name: "notice-that-never-came", script: func(s *script) { s.resultInLook = true }, input: withNotices, outcome: verification.OutcomeApproved},
+	{name: "reviewed", script: quick(spoof()), meddle: func(t *testing.T, c client.Client, id string) {
+		time.Sleep(1500 * time.Millisecond)
+		updated(t, c, id, workflows.UpdateDecide, workflows.DecideUpdateID(1), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
+	}, outcome: verification.OutcomeApproved},
 	{name: "cancelled-in-review", script: quick(spoof()), meddle: cancelAt(1500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 }
 
@@ -167,6 +206,7 @@ func TestRecord(t *testing.T) {
 	var all scripts
 	w := worker.New(c, workflows.QueueVerification, worker.Options{})
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
+	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	all.register(w)
 	require.NoError(t, w.Start())
 	defer w.Stop()
@@ -177,6 +217,10 @@ func TestRecord(t *testing.T) {
 				r.record(t, c, &all)
 			})
 		}
+		t.Run("reopened", func(t *testing.T) {
+			t.Parallel()
+			recordReopened(t, c, &all)
+		})
 	})
 }
 
@@ -216,12 +260,20 @@ func (all *scripts) register(w worker.Worker) {
 		"FetchSession": step(all, "FetchSession", session, func(s *script) func(context.Context, activities.SessionInput) (activities.FetchResult, error) {
 			return s.FetchSession
 		}),
+		"ReadChip": step(all, "ReadChip", func(in activities.ChipInput) string { return in.ID }, func(s *script) func(context.Context, activities.ChipInput) (activities.ChipResult, error) {
+			return s.ReadChip
+		}),
 		"CheckRecords": step(all, "CheckRecords", func(in activities.RecordsInput) string { return in.ID }, func(s *script) func(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
 			return s.CheckRecords
 		}),
 		"Finish": step(all, "Finish", func(in activities.FinishInput) string { return in.ID }, func(s *script) func(context.Context, activities.FinishInput) (struct{}, error) {
 			return func(ctx context.Context, in activities.FinishInput) (struct{}, error) {
 				return struct{}{}, s.Finish(ctx, in)
+			}
+		}),
+		"Amend": step(all, "Amend", func(in activities.FinishInput) string { return in.ID }, func(s *script) func(context.Context, activities.FinishInput) (struct{}, error) {
+			return func(ctx context.Context, in activities.FinishInput) (struct{}, error) {
+				return struct{}{}, s.Amend(ctx, in)
 			}
 		}),
 	} {
@@ -241,6 +293,9 @@ func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 	p.StartPatience, p.RecordsPatience, p.LastLookPatience, p.RetryWindow, p.ReviewDeadline = 4*time.Second, 6*time.Second, 4*time.Second, 2*time.Second, 4*time.Second
 	if r.policy != nil {
 		r.policy(p)
+	}
+	if r.input != nil {
+		r.input(&in)
 	}
 	all.byID.Store(in.ID, s)
 	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
@@ -262,6 +317,20 @@ func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 	require.NoError(t, run.Get(t.Context(), &out))
 	require.Equal(t, r.outcome, out.Outcome)
 	r.write(t, c, run)
+}
+
+// recordReopened records the review of a reopened case.
+func recordReopened(t *testing.T, c client.Client, all *scripts) {
+	in := workflows.ReviewInput{ID: "ver_reopened", Client: "shop", Reason: verification.IdentityMismatch, Deadline: verification.Duration(time.Minute),
+		State: verification.State{Status: verification.Completed, Decision: verification.Declined, Version: 7,
+			Verdict: &verification.Verdict{Version: 1, Decision: verification.Declined, DecidedBy: verification.ByPolicy}}}
+	all.byID.Store(in.ID, newScript())
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflows.ReviewID(in.ID, 2), TaskQueue: workflows.QueueVerification}, workflows.ReviewWorkflow, in)
+	require.NoError(t, err)
+	time.Sleep(300 * time.Millisecond)
+	updated(t, c, run.GetID(), workflows.UpdateDecide, workflows.DecideUpdateID(8), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
+	require.NoError(t, run.Get(t.Context(), nil))
+	recording{name: "reopened"}.write(t, c, run)
 }
 
 // write keeps the run's history.

@@ -23,6 +23,12 @@ type script struct {
 	// openError, lookError, fetchError and recordsError fail a call at a time
 	// since the start; nil: it works.
 	openError, lookError, fetchError, recordsError, chipError func(sinceStart time.Duration) error
+	// lastLookError fails the last looks, which lastLooks counts.
+	lastLookError func(sinceStart time.Duration) error
+	lastLooks     int
+	// openFails keeps single providers from opening; openedAt are those that did.
+	openFails map[string]provider.Class
+	openedAt  []string
 	// scans say what each scan of the chip tells; a scan that is not named is
 	// readable.
 	scans map[int]activities.ChipResult
@@ -124,9 +130,13 @@ func (s *script) OpenSession(_ context.Context, in activities.OpenInput) (activi
 	if err := fails(s.openError, at); err != nil {
 		return activities.OpenResult{}, err
 	}
+	if class, ok := s.openFails[in.Provider]; ok {
+		return activities.OpenResult{}, vendorFault(class)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened[in.Session] = s.now()
+	s.openedAt = append(s.openedAt, in.Provider)
 	return activities.OpenResult{ExpiresAt: s.now().Add(sessionLife)}, nil
 }
 
@@ -156,6 +166,12 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 	s.looking++
 	s.overlap = max(s.overlap, s.looking)
 	defer func() { s.looking-- }()
+	if in.Last {
+		s.lastLooks++
+		if err := fails(s.lastLookError, at); err != nil {
+			return activities.LookResult{}, err
+		}
+	}
 	if err := fails(s.lookError, at); err != nil {
 		return activities.LookResult{}, err
 	}
@@ -218,11 +234,15 @@ func (s *script) Finish(_ context.Context, in activities.FinishInput) error {
 	return nil
 }
 
+func (s *script) Amend(ctx context.Context, in activities.FinishInput) error {
+	return s.Finish(ctx, in)
+}
+
 // steps are the script's activities by the names under which they run.
 func (s *script) steps() map[string]any {
 	return map[string]any{
 		"Begin": s.Begin, "ReadChip": s.ReadChip, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
-		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Finish": s.Finish,
+		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Finish": s.Finish, "Amend": s.Amend,
 	}
 }
 

@@ -174,7 +174,7 @@ func plain(checks []verification.Check, types ...verification.CheckType) []verif
 	var out []verification.Check
 	for _, ct := range types {
 		if c, ok := verification.Find(checks, ct); ok {
-			c.CompletedAt = nil
+			c.CompletedAt, c.Tried = nil, nil
 			out = append(out, c)
 		}
 	}

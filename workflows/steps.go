@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"math"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -28,9 +27,11 @@ type step struct {
 	first, longest time.Duration
 }
 
-// manyTries stands for "until the clock ends it". Unlimited is not written as
-// zero: the test environment takes zero for ten.
-const manyTries = math.MaxInt32
+// manyTries stands for "until the clock ends it".
+const manyTries = -1
+
+// unlimited is how the engine writes manyTries; tests replace it.
+var unlimited int32
 
 var (
 	// begin only touches the store: short, and tried until it works, since
@@ -74,7 +75,22 @@ var (
 	// finish writes the end; nothing but the store can keep it from that.
 	stepFinish = step{id: "finish", summary: "Write the end to the store, erase links and tokens", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
+
+	// amend writes what a review of an ended case changes.
+	stepAmend = step{id: "amend", summary: "Write the reopened case to the store", queue: QueueVerification,
+		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
 )
+
+// openHurry is what all vendors but the last of the list may take together in
+// the first round, so that the caller still gets a link in its one call, within
+// 5 s, when they never answer.
+const openHurry = 4 * time.Second
+
+// within is the step with less time for one try.
+func (s step) within(d time.Duration) step {
+	s.startToClose = min(s.startToClose, d)
+	return s
+}
 
 // pollSlack is how much longer than the session its poll may live.
 const pollSlack = time.Minute
@@ -104,6 +120,10 @@ func (s step) on(ctx workflow.Context, queue, idSuffix, summarySuffix string, li
 	if s.scheduleToClose != 0 {
 		limit = s.scheduleToClose
 	}
+	tries := s.tries
+	if tries == manyTries {
+		tries = unlimited
+	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ActivityID:             s.id + idSuffix,
 		TaskQueue:              queue,
@@ -114,7 +134,7 @@ func (s step) on(ctx workflow.Context, queue, idSuffix, summarySuffix string, li
 			InitialInterval:    max(s.first, time.Millisecond),
 			BackoffCoefficient: 2,
 			MaximumInterval:    max(s.longest, time.Millisecond),
-			MaximumAttempts:    s.tries,
+			MaximumAttempts:    tries,
 		},
 	})
 }

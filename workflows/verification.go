@@ -44,6 +44,12 @@ type run struct {
 	hinted int
 	// retryOf is the retry that was called for, until it was taken.
 	retryOf *RetryRequest
+	// relinkOf is a retry of the open session: its link was lost.
+	relinkOf *RetryRequest
+	// decided is the reviewer's word.
+	decided *DecideRequest
+	// tried are the providers that could not open the present session.
+	tried []verification.Tried
 	// excluded are face providers that cannot serve this person or us.
 	excluded map[string]bool
 	// implausible: the chip's data breaks hard rules, so that no vendor is asked.
@@ -166,9 +172,21 @@ func (r *run) review(ctx workflow.Context) {
 	}
 	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline)
 	r.show(ctx, verification.InReview, nil, &deadline)
-	timer := workflow.NewTimerWithOptions(ctx, r.in.Policy.ReviewDeadline, workflow.TimerOptions{Summary: "Review deadline"})
-	if timer.Get(ctx, nil) == nil {
+	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline, "Review deadline", func() bool { return r.decided != nil })
+	switch {
+	case err != nil:
+	case decided:
+		r.state.Verdict = reviewed(1, r.state.Policy, *r.decided, workflow.Now(ctx))
+	default:
 		r.endWith(verification.Expired, verification.ReviewDeadline)
+	}
+}
+
+// reviewed is the verdict of a reviewer.
+func reviewed(version int, p verification.PolicyRef, d DecideRequest, at time.Time) *verification.Verdict {
+	return &verification.Verdict{
+		Version: version, Decision: d.Decision, DecidedBy: verification.ByReviewer, Policy: p,
+		Reasons: []verification.Reason{verification.ReasonOf(d.Reason)}, DecidedAt: at,
 	}
 }
 

@@ -24,13 +24,15 @@ const lookPause = 2 * time.Second
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
 	w := &watcher{run: r, route: route, session: r.state.Attempt.Session}
 	racing, stop := workflow.WithCancel(ctx)
-	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace))
+	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace.Std()))
 	stop() // the losers
 	switch {
 	case ctx.Err() != nil:
 		return verification.FaceResult{}
 	case result != nil:
 		return *result
+	case phase == replaced:
+		return verification.FaceResult{}
 	case phase == provider.Finished:
 		return w.fetch(ctx)
 	case phase == provider.RanOut:
@@ -65,7 +67,8 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 	w.startPoll(ctx, left)
 	for {
 		err := workflow.Await(ctx, func() bool {
-			return ready(w.poll) || ready(look) || ready(pause) || timer.IsReady() || w.mayLook() && look == nil && pause == nil
+			return ready(w.poll) || ready(look) || ready(pause) || timer.IsReady() ||
+				(w.mayLook() || w.relinkOf != nil) && look == nil && pause == nil
 		})
 		if err != nil {
 			return "", nil
@@ -77,8 +80,16 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			}
 			w.poll = nil // it failed for good; hints and the timer remain
 		case ready(look):
-			if phase, result := w.seen(ctx, look); over(phase) {
+			phase, result := w.seen(ctx, look)
+			if over(phase) {
 				return phase, result
+			}
+			if w.relinkOf != nil {
+				if phase != provider.Untouched {
+					return replaced, nil
+				}
+				w.relinkOf = nil // nobody opened the link: it is still good
+				w.touch(ctx)
 			}
 			look, w.looked = nil, workflow.Now(ctx)
 			if w.route.Captures {
@@ -88,6 +99,8 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			return w.pausePoll(ctx)
 		case ready(pause):
 			pause = nil
+		case w.relinkOf != nil && !w.route.TellsBegun:
+			return replaced, nil
 		default:
 			if rest := w.looked.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 {
 				pause = workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "Looked a moment ago"})
@@ -96,7 +109,9 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			if phase, result := w.pausePoll(ctx); over(phase) {
 				return phase, result
 			}
-			w.hinted, w.begun = 0, true
+			if w.hinted == w.session {
+				w.hinted, w.begun = 0, true
+			}
 			w.looks++
 			look = w.look(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0)
 		}
@@ -129,16 +144,23 @@ func (w *watcher) pausePoll(ctx workflow.Context) (provider.Phase, *verification
 	return phase, result
 }
 
+// replaced: a new session takes this one's place, since its link was lost.
+const replaced provider.Phase = "replaced"
+
 // mayLook: a hint came for this session, and looks are left.
 func (w *watcher) mayLook() bool { return w.hinted == w.session && w.looks < maxLooks }
 
 func (w *watcher) look(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration) workflow.Future {
+	return w.lookWith(ctx, s, activity, suffix, limit, w.input())
+}
+
+func (w *watcher) lookWith(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration, in activities.SessionInput) workflow.Future {
 	s = s.captures(w.route.Captures)
 	ctx = s.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", limit)
 	if w.route.Captures {
 		ctx = workflow.WithWaitForCancellation(ctx, true)
 	}
-	return workflow.ExecuteActivity(ctx, activity, w.input())
+	return workflow.ExecuteActivity(ctx, activity, in)
 }
 
 func (w *watcher) input() activities.SessionInput {
@@ -170,7 +192,7 @@ func (w *watcher) seen(ctx workflow.Context, f workflow.Future) (provider.Phase,
 // result rests at the vendor.
 func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 	w.fetching(ctx)
-	phase, result := w.seen(ctx, w.look(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience))
+	phase, result := w.waitForLast(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return verification.FaceResult{}
@@ -181,6 +203,36 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 	}
 	// It ran out, or the vendor cannot tell any more. Nobody was judged.
 	return verification.FaceResult{Reason: verification.SessionExpired, Begun: w.begun}
+}
+
+// waitForLast waits for the last look. A vendor that notifies us may do so
+// while an outage is waited out, and its word is there to be read.
+func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	last := w.lookWith(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience, w.lastInput())
+	for {
+		noticed := func() bool { return w.route.Notifies && w.mayLook() }
+		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
+			return "", nil
+		}
+		if last.IsReady() {
+			return w.seen(ctx, last)
+		}
+		w.hinted = 0
+		w.looks++
+		if phase, result := w.seen(ctx, w.look(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0)); over(phase) {
+			return phase, result
+		}
+	}
+}
+
+// lastInput is the input of the last look, which may use up one of a vendor's
+// few look-ups.
+func (w *watcher) lastInput() activities.SessionInput {
+	in := w.input()
+	in.Last = w.route.Notifies
+	return in
 }
 
 // fetch gets the result of a finished session.

@@ -133,6 +133,19 @@ func (s *sqlStore) SetSwitch(ctx context.Context, v Switch) error {
 	return wrap("set switch", err)
 }
 
+func (s *sqlStore) Switch(ctx context.Context, provider string) (Switch, error) {
+	v := Switch{Provider: provider}
+	var at sql.NullInt64
+	err := s.read.QueryRowContext(ctx, `
+		SELECT state, reason, changed_by, changed_at FROM switches WHERE provider = $1 ORDER BY id DESC LIMIT 1`, provider).
+		Scan(&v.State, &v.Reason, &v.By, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Switch{}, nil
+	}
+	v.At = timeOf(at)
+	return v, wrap("switch", err)
+}
+
 func (s *sqlStore) Switches(ctx context.Context) ([]Switch, error) {
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT provider, state, reason, changed_by, changed_at FROM switches ORDER BY provider, id`)

@@ -216,6 +216,8 @@ type Store interface {
 	// SetSwitch adds a setting; Switches returns all of them, by provider, the
 	// oldest first.
 	SetSwitch(ctx context.Context, v Switch) error
+	// Switch returns a provider's newest setting; its zero value: none.
+	Switch(ctx context.Context, provider string) (Switch, error)
 	Switches(ctx context.Context) ([]Switch, error)
 
 	// Calls returns the verification's questions to its records vendor.

@@ -65,7 +65,7 @@ func Vendor(c *Client) provider.FaceVendor {
 		Watch:     provider.Queue{Name: "tencent-status", PerSecond: 1500},
 		PollFirst: time.Second,
 		PollMax:   10 * time.Second,
-		OpenIn:    "wechat",
+		OpenIn:    "wechat", TellsBegun: true,
 	}
 }
 

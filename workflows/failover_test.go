@@ -1,0 +1,169 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// second adds another face provider to the policy's list.
+func second(e *env) {
+	e.in.Policy.FaceProviders = append(e.in.Policy.FaceProviders, "second")
+	route := e.in.Face[0]
+	route.Provider = "second"
+	e.in.Face = append(e.in.Face, route)
+}
+
+func TestNextProviderTakesOver(t *testing.T) {
+	for _, class := range []provider.Class{provider.Unavailable, provider.RateLimited, provider.Misconfigured, provider.Refused, provider.SwitchedOff} {
+		t.Run(string(class), func(t *testing.T) {
+			sc := newScript()
+			sc.openFails = map[string]provider.Class{"face": class}
+			e := newEnv(t, sc)
+			second(e)
+			e.at(10*time.Second, func() {
+				s := e.state()
+				require.Equal(t, "second", s.Provider)
+				require.Equal(t, []verification.Tried{{Provider: "face", Class: string(class)}}, check(t, s, verification.FaceMatch).Tried)
+			})
+			s := e.run()
+			require.Equal(t, verification.OutcomeApproved, s.Outcome())
+			require.Equal(t, []verification.Tried{{Provider: "face", Class: string(class)}}, check(t, s, verification.Liveness).Tried)
+		})
+	}
+}
+
+func TestPersonsAnswerNeverFailsOver(t *testing.T) {
+	sc := newScript()
+	sc.sessions = fates(notAlike(), passed())
+	e := newEnv(t, sc)
+	second(e)
+	e.retryEvery(150*time.Second, 20*time.Minute)
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, "face", s.Provider, "the next session is the first provider's again")
+}
+
+func TestRotatingPolicyGivesTheNextSessionToTheNextProvider(t *testing.T) {
+	sc := newScript()
+	sc.sessions = fates(notAlike(), notAlike(), passed())
+	e := newEnv(t, sc)
+	second(e)
+	e.in.Policy.RotateProviders = true
+	e.retryEvery(150*time.Second, 20*time.Minute)
+	e.run()
+	require.Equal(t, []string{"face", "second", "face"}, sc.openedAt)
+}
+
+func TestBothProvidersDownAreWaitedOut(t *testing.T) {
+	sc := newScript()
+	sc.openError = until(10*time.Minute, provider.Unavailable)
+	e := newEnv(t, sc)
+	second(e)
+	e.at(5*time.Minute, func() { require.Equal(t, verification.Processing, e.state().Status) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Len(t, check(t, s, verification.FaceMatch).Tried, 2, "each once")
+}
+
+func TestFaultInsideAResultGoesToTheNextProvider(t *testing.T) {
+	sc := newScript()
+	r := unjudged(verification.ProviderMisconfigured)
+	r.NextProvider = true
+	sc.sessions = fates(r, passed())
+	e := newEnv(t, sc)
+	second(e)
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, []string{"face", "second"}, sc.openedAt)
+}
+
+// A lost link.
+
+func TestLostLinkNobodyOpenedIsGivenAgain(t *testing.T) {
+	sc := newScript()
+	sc.sessions[1] = session{begun: 2 * time.Minute, over: 3 * time.Minute, result: passed()}
+	e := newEnv(t, sc)
+	e.in.Face[0].TellsBegun = true
+	var a *answer
+	e.at(time.Minute, func() { a = e.update(workflows.UpdateRetry, "relink", workflows.RetryRequest{Session: 1}) })
+	s := e.run()
+	require.Equal(t, workflows.Retried{Session: 1}, a.value)
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 1, sc.count("OpenSession"))
+}
+
+func TestLostLinkThatWasOpenedIsReplaced(t *testing.T) {
+	for _, tells := range []bool{true, false} {
+		sc := newScript()
+		sc.sessions = map[int]session{1: {begun: time.Second}, 2: {over: time.Minute, result: passed()}}
+		e := newEnv(t, sc)
+		e.in.Face[0].TellsBegun = tells
+		var a *answer
+		e.at(time.Minute, func() { a = e.update(workflows.UpdateRetry, "relink", workflows.RetryRequest{Session: 1}) })
+		s := e.run()
+		require.Equal(t, workflows.Retried{Session: 2}, a.value)
+		require.Equal(t, verification.OutcomeApproved, s.Outcome())
+		require.Equal(t, 1, s.Attempt.Number, "nobody was judged before")
+		require.Nil(t, s.LastError)
+	}
+}
+
+func TestLostLinksCountAgainstTheSessions(t *testing.T) {
+	sc := newScript()
+	sc.sessions = nil
+	e := newEnv(t, sc)
+	var answers []*answer
+	for n := range 7 {
+		e.at(time.Duration(n+1)*time.Minute, func() {
+			answers = append(answers, e.update(workflows.UpdateRetry, workflows.RelinkUpdateID(n+1, n), workflows.RetryRequest{Session: n + 1}))
+		})
+	}
+	e.run()
+	require.Equal(t, 6, sc.count("OpenSession"))
+	answers[5].refused(t, workflows.RefusedState)
+}
+
+// Vendors that notify us.
+
+func notifying(t *testing.T, sc *script) *env {
+	e := newEnv(t, sc)
+	e.in.Face[0].Polled, e.in.Face[0].Notifies, e.in.Face[0].Grace = false, true, verification.Duration(30*time.Second)
+	sc.resultInLook = true
+	return e
+}
+
+func TestNoticeEndsTheSessionWithoutALookUp(t *testing.T) {
+	sc := newScript()
+	e := notifying(t, sc)
+	e.at(31*time.Second, func() { e.hint(1) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Zero(t, sc.lastLooks)
+	require.Zero(t, sc.count("PollSession")+sc.count("FetchSession"))
+}
+
+func TestSilenceIsLookedUpAfterExpiryAndGrace(t *testing.T) {
+	sc := newScript()
+	e := notifying(t, sc)
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 1, sc.lastLooks)
+	require.InDelta(t, (sessionLife + 30*time.Second).Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 5)
+}
+
+func TestNoticeIsReadWhileTheLookUpWaitsOutAnOutage(t *testing.T) {
+	sc := newScript()
+	sc.sessions[1] = session{over: 20 * time.Minute, result: passed()}
+	sc.lastLookError = until(10*time.Hour, provider.Unavailable)
+	e := notifying(t, sc)
+	e.at(21*time.Minute, func() { e.hint(1) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Less(t, s.UpdatedAt.Sub(s.CreatedAt), 25*time.Minute)
+}

@@ -1,0 +1,105 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// ReviewID is the id of the workflow that reviews a reopened case for a version
+// of its verdict.
+func ReviewID(verification string, version int) string {
+	return fmt.Sprintf("%s:v%d", verification, version)
+}
+
+// Review holds a reopened case in review until a reviewer decides or the
+// deadline is over. A decision makes a new version of the verdict; silence, or
+// a cancellation, leaves the old one standing.
+func Review(ctx workflow.Context, in ReviewInput) (VerificationResult, error) {
+	r := &reopened{in: in, state: in.State}
+	if err := r.handleMessages(ctx); err != nil {
+		return VerificationResult{}, err
+	}
+	return r.run(ctx)
+}
+
+// reopened is the state of one Review.
+type reopened struct {
+	in      ReviewInput
+	state   verification.State
+	decided *DecideRequest
+}
+
+func (r *reopened) handleMessages(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, QueryState, func() (verification.State, error) { return r.state, nil }); err != nil {
+		return fmt.Errorf("register query %s: %w", QueryState, err)
+	}
+	opts := workflow.UpdateHandlerOptions{Validator: r.validateDecide, Description: "A reviewer's word"}
+	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.decide, opts)
+}
+
+func (r *reopened) validateDecide(ctx workflow.Context, req DecideRequest) error {
+	if r.state.Status != verification.InReview || r.decided != nil {
+		return refused(RefusedState, "the verification is not in review", r.state)
+	}
+	return decidable(req, r.state)
+}
+
+func (r *reopened) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
+	r.decided = &req
+	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	return Decided{Status: r.state.Status}, err
+}
+
+func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
+	standing := r.state.Status
+	deadline := workflow.Now(ctx).Add(r.in.Deadline.Std())
+	r.state.Status, r.state.ExpiresAt = verification.InReview, &deadline
+	r.state.ReviewReasons = []verification.Reason{verification.ReasonOf(r.in.Reason)}
+	if err := r.write(ctx); err != nil {
+		return VerificationResult{}, err
+	}
+	clock, stop := workflow.WithCancel(ctx)
+	timer := workflow.NewTimerWithOptions(clock, r.in.Deadline.Std(), workflow.TimerOptions{Summary: "Review deadline"})
+	_ = workflow.Await(ctx, func() bool { return r.decided != nil || timer.IsReady() })
+	stop()
+
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if r.decided != nil {
+		r.replaceVerdict(ctx)
+	}
+	r.state.Status, r.state.ExpiresAt, r.state.ReviewReasons = standing, nil, nil
+	if err := r.write(ctx); err != nil {
+		return VerificationResult{}, err
+	}
+	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	return VerificationResult{Outcome: r.state.Outcome(), Reasons: r.state.Verdict.Reasons}, nil
+}
+
+// replaceVerdict makes the reviewer's word the next version, and keeps the old
+// one.
+func (r *reopened) replaceVerdict(ctx workflow.Context) {
+	old := *r.state.Verdict
+	r.state.PreviousVerdicts = append(slices.Clone(r.state.PreviousVerdicts), old)
+	r.state.Verdict = reviewed(old.Version+1, old.Policy, *r.decided, workflow.Now(ctx))
+	r.state.Decision = r.decided.Decision
+}
+
+// write writes the state to the store and to the search attributes.
+func (r *reopened) write(ctx workflow.Context) error {
+	r.state.UpdatedAt = workflow.Now(ctx)
+	r.state.Version++
+	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStatus.ValueSet(string(r.state.Status)),
+		AttrOutcome.ValueSet(string(r.state.Outcome()))); err != nil {
+		return fmt.Errorf("search attributes: %w", err)
+	}
+	in := activities.FinishInput{ID: r.in.ID, State: r.state}
+	if err := workflow.ExecuteActivity(stepAmend.on(ctx, "", fmt.Sprintf("-%d", r.state.Version), "", 0), acts.Amend, in).Get(ctx, nil); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return nil
+}
