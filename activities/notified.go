@@ -27,7 +27,9 @@ func (a *Activities) notified(ctx context.Context, vendor provider.FaceVendor, i
 		if err == nil {
 			return LookResult{Phase: provider.Finished, Begun: result.Begun, Result: &result}, true, nil
 		}
-		a.logVendor(ctx, in.ID, in.Provider, err)
+		if !errors.Is(err, provider.ErrNoResult) {
+			a.logVendor(ctx, in.ID, in.Provider, err)
+		}
 	}
 	if !in.Last {
 		return LookResult{Phase: provider.Untouched}, true, nil

@@ -12,6 +12,7 @@ import (
 	temporallog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -34,6 +35,8 @@ func newEnv(t *testing.T, s *script) *env {
 	suite.SetLogger(temporallog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, script: s, in: input()}
 	e.SetTestTimeout(time.Minute)
+	// A busy machine is no deadlock.
+	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
 	e.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	s.now = e.Now
 	for name, step := range s.steps() {
