@@ -2,10 +2,54 @@ package megvii
 
 import (
 	"encoding/json"
+	"net/url"
+	"regexp"
 	"testing"
+	"time"
 
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
+
+// FuzzCall: whatever a call is answered with, a session is opened only with
+// all that it needs, and an error shows nothing but a code.
+func FuzzCall(f *testing.F) {
+	for status, bodies := range map[int][]string{
+		200: {`{"request_id":"1751328000,6d2f7c4e-0b1a-4e57-9c1f-2f4b8a1d3e55","time_used":84,"token":"9f2c4b7a1d3e5f60718293a4b5c6d7e8","biz_id":"1751328000,0f8fad5b-d9cb-469f-a165-70867728950e","biz_no":"ord-0001","expired_time":1751331600}`,
+			`{"token":"t","biz_id":"b","expired_time":"1751331600"}`, `{}`, `<html>`},
+		400: {`{"request_id":"x","time_used":4,"error_message":"BAD_ARGUMENTS:scene_id"}`, `{"ERROR":"MISSING_ARGUMENTS: key"}`},
+		403: {`{"error_message":"DATA_DESTROYED"}`, `{"error":"AUTHORIZATION_ERROR:Denied."}`, `测试甲`}, 413: {"Request Entity Too Large"}, 502: {"<html>"},
+	} {
+		for _, body := range bodies {
+			f.Add(status, []byte(body))
+		}
+	}
+	c := newClient(f)
+	c.now = func() time.Time { return time.Unix(1751328000, 0) }
+	shown := regexp.MustCompile(`^([A-Z][A-Z_]{1,63}(:[a-z_]{1,24})?|http_-?[0-9]+|unrecognized)$`)
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status != 200 {
+			if e, code := c.cfg.failureOf(status, failureText(body)); e.class == "" || e.reason == "" || !shown.MatchString(code) {
+				t.Fatalf("%v %q", e, code)
+			}
+			return
+		}
+		var a tokenAnswer
+		if provider.Unambiguous(body) != nil || json.Unmarshal(body, &a) != nil {
+			return
+		}
+		o, err := c.opened(a, "ord-0001")
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(o.Link)
+		h, unread := openHandle(provider.FaceSession{Handle: o.Handle})
+		if err != nil || u.Host != "api.megvii.com" || u.Path != "/faceid/lite/do" || len(u.Query()) != 1 || u.Query().Get("token") == "" ||
+			unread != nil || h.BizNo != "ord-0001" || !o.ExpiresAt.After(c.now()) || o.ExpiresAt.After(c.now().Add(maxLife)) {
+			t.Fatalf("opened %q until %s", o.Link, o.ExpiresAt)
+		}
+	})
+}
 
 // FuzzResult: whatever an answer holds, it passes only by what is in it, of
 // the contract's form and good enough.
