@@ -237,6 +237,17 @@ func TestACallWhoseAnswerWasLostMayBringAJudgementAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestALostCallIsHeldToWhatIsAskedForNow(t *testing.T) {
+	c := newClient(t, func(c *Config) { c.ProcedureType = "will" })
+	for rest, want := range map[string]verification.Ending{
+		passedRest: verification.EndedInconclusive, passedRest + `,"will_result":[{"result":"PASS"}]`: verification.EndedPassed,
+	} {
+		result, err := c.Judge(lostSession(), []byte(answerFor(lostNo, "1751328000,unseen", "OK", rest)))
+		require.NoError(t, err)
+		require.Equal(t, want, result.Ending())
+	}
+}
+
 func TestEveryEndingOfTheOwnSessionCounts(t *testing.T) {
 	c := newClient(t)
 	for _, status := range []string{"FAILED", "CANCELLED", "TIMEOUT", "WEBRTC_UNSUPPORTED", "NEW"} {

@@ -298,6 +298,8 @@ func TestEveryPhotoThatWeGaveMustBeLikeThePerson(t *testing.T) {
 			result := judged(t, asked{Refs: i + 1}, answerOf("OK", `"liveness_result":{"result":"PASS"},"verify_result":{`+refs+`}`))
 			require.Equal(t, ending, result.Ending(), "%d %s", i+1, refs)
 		}
+		attacked := judged(t, asked{Refs: 1}, answerOf("OK", `"liveness_result":{"result":"PASS"},"verify_result":{`+refs+`,"id_exceptions":{"id_attacked":1}}`))
+		require.Equal(t, want[0], attacked.Ending(), "no number was asked about")
 		// A photo of ours stands in for the authority's nowhere.
 		if !strings.Contains(refs, "result_faceid") {
 			result := judged(t, asked{}, answerOf("OK", `"liveness_result":{"result":"PASS"},"verify_result":{`+refs+`}`))
