@@ -143,6 +143,9 @@ func TestACallbackOfAnotherSessionIsRefused(t *testing.T) {
 		"no biz_id":            {bizNo, ""},
 		"another biz_id":       {bizNo, "1751328000,other"},
 		"our biz_id, lost no":  {lostNo, bizID},
+		"a longer id, unseen":  {id + "-1-1-" + random, "1751328000,unseen"},
+		"not random, unseen":   {id + "-1-", "1751328000,unseen"},
+		"more behind, unseen":  {id + "-1-" + random + "A", "1751328000,unseen"},
 	} {
 		data := answerFor(b[0], b[1], "OK", passedRest)
 		got, err := c.Verify(session(), signed(data))
