@@ -116,7 +116,7 @@ func ofSession(s provider.FaceSession, data []byte) (answer, handle, error) {
 	}
 	bizNo, bizID := a.BizInfo.BizNo.text, a.BizInfo.BizID.text
 	random, found := strings.CutPrefix(bizNo, bizNoPrefix(s.VerificationID, s.Session))
-	if !found  || bizID == "" || (bizNo == h.BizNo) != (bizID == h.BizID) {
+	if !found || !randomPart.MatchString(random) || bizID == "" || (bizNo == h.BizNo) != (bizID == h.BizID) {
 		return answer{}, h, errForeign
 	}
 	return a, h, nil
