@@ -1,0 +1,111 @@
+package activities_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// callbackFake judges by the notice's own word.
+type callbackFake struct{}
+
+func (callbackFake) Verify(provider.FaceSession, url.Values) ([]byte, error) { return nil, nil }
+
+func (callbackFake) Judge(_ provider.FaceSession, data []byte) (verification.FaceResult, error) {
+	if string(data) != "passed" {
+		return verification.FaceResult{}, provider.ErrNoResult
+	}
+	return verification.FaceResult{Judged: true, Checks: []verification.Check{verification.NewCheck(verification.FaceMatch, verification.Passed)}}, nil
+}
+
+// notifyBench is a bench whose face vendor notifies us, with an open session.
+func notifyBench(t *testing.T) (*bench, *int) {
+	b := newBench(t)
+	lookups := 0
+	b.Vendors.AddFace(provider.FaceVendor{Name: "notifier", Provider: b.face, Callback: callbackFake{}, Open: provider.Queue{Name: "n"}, Watch: provider.Queue{Name: "n-result"}})
+	b.row("ver_1")
+	require.NoError(t, b.store.OpenSession(t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "notifier", Handle: []byte("h"), OpenedAt: b.now, ExpiresAt: b.now.Add(time.Minute)}))
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		lookups++
+		return provider.Look{}, &provider.Error{Op: "n.look", Class: provider.Unavailable, Code: "http_502"}
+	}
+	return b, &lookups
+}
+
+func lookAt(b *bench, last bool) (activities.LookResult, error) {
+	return run[activities.LookResult](b, b.LookAtSession, activities.SessionInput{ID: "ver_1", Session: 1, Provider: "notifier", Last: last})
+}
+
+func TestNoticeIsTheResultAndCostsNoLookUp(t *testing.T) {
+	b, lookups := notifyBench(t)
+	require.NoError(t, b.store.SaveNotice(t.Context(), "ver_1", 1, []byte("passed")))
+	for _, last := range []bool{false, true} {
+		out, err := lookAt(b, last)
+		require.NoError(t, err)
+		require.Equal(t, provider.Finished, out.Phase)
+		require.Equal(t, verification.EndedPassed, out.Result.Ending())
+	}
+	require.Zero(t, *lookups)
+}
+
+func TestHintWithoutANoticeCostsNoLookUp(t *testing.T) {
+	b, lookups := notifyBench(t)
+	out, err := lookAt(b, false)
+	require.NoError(t, err)
+	require.Equal(t, provider.Untouched, out.Phase)
+	require.Zero(t, *lookups)
+}
+
+func TestThreeLookUpsAtMostWhateverBecomesOfThem(t *testing.T) {
+	b, lookups := notifyBench(t)
+	for range 3 {
+		_, err := lookAt(b, true)
+		require.GreaterOrEqual(t, errorType(t, err).NextRetryDelay(), 10*time.Minute, "they are few")
+	}
+	out, err := lookAt(b, true)
+	require.NoError(t, err)
+	require.Equal(t, provider.RanOut, out.Phase)
+	require.Equal(t, 3, *lookups)
+}
+
+func TestSwitchKeepsAProviderFromBeingCalled(t *testing.T) {
+	for _, c := range []struct {
+		configured, thrown store.SwitchState
+		opens, looks       bool
+	}{
+		{"", "", true, true},
+		{store.SwitchOn, store.SwitchOn, true, true},
+		{store.SwitchDrain, "", false, true},
+		{"", store.SwitchDrain, false, true},
+		{"", store.SwitchOff, false, false},
+		{store.SwitchOff, store.SwitchOn, false, false},
+	} {
+		b := newBench(t)
+		in := openSession(b)
+		b.Switches = map[string]store.SwitchState{"face": c.configured}
+		if c.thrown != "" {
+			require.NoError(t, b.store.SetSwitch(t.Context(), store.Switch{Provider: "face", State: store.SwitchOff, At: b.now}))
+			require.NoError(t, b.store.SetSwitch(t.Context(), store.Switch{Provider: "face", State: c.thrown, At: b.now}))
+		}
+		b.face.open = func(provider.Opening) (provider.Opened, error) {
+			return provider.Opened{Link: "l", Handle: []byte("h"), ExpiresAt: b.now.Add(time.Minute)}, nil
+		}
+		b.face.look = func(provider.FaceSession) (provider.Look, error) {
+			return provider.Look{Phase: provider.Finished}, nil
+		}
+		_, err := run[activities.OpenResult](b, b.OpenSession, activities.OpenInput{ID: in.ID, Session: 2, Provider: "face"})
+		require.Equal(t, c.opens, err == nil, "%+v", c)
+		if err != nil {
+			require.Equal(t, provider.SwitchedOff, activities.ClassOf(err))
+		}
+		_, err = run[activities.LookResult](b, b.LookAtSession, in)
+		require.Equal(t, c.looks, err == nil, "%+v", c)
+	}
+}
