@@ -27,8 +27,8 @@ const opCallback = "megvii.callback"
 
 // Verify authenticates a notification, or a return by POST, which carry the
 // same fields. A return by GET carries biz_id alone and proves no more than
-// that the page knew it: nil without an error. So does data of a flow that is
-// not over.
+// that the page knew it: nil without an error. So does data that Judge finds
+// no result in: kept, it would stand in the way of a judgement that follows.
 //
 // A biz_no of this session that its handle does not know is of a get_token
 // call whose answer was lost, and as good as the other: its biz_id is not
@@ -44,9 +44,12 @@ func (c *Client) Verify(s provider.FaceSession, form url.Values) ([]byte, error)
 	if !c.signed(data[0], sign[0]) {
 		return nil, errForged
 	}
-	a, _, err := ofSession(s, []byte(data[0]))
-	if err != nil || !a.over() {
+	a, h, err := ofSession(s, []byte(data[0]))
+	if err != nil {
 		return nil, err
+	}
+	if _, err := c.judge(a, h); errors.Is(err, provider.ErrNoResult) {
+		return nil, nil
 	}
 	return []byte(data[0]), nil
 }
@@ -59,6 +62,10 @@ func (c *Client) Judge(s provider.FaceSession, data []byte) (verification.FaceRe
 	if err != nil {
 		return verification.FaceResult{}, newError(opCallback, violated, "data")
 	}
+	return c.judge(a, h)
+}
+
+func (c *Client) judge(a answer, h handle) (verification.FaceResult, error) {
 	shown := a.BizInfo.BizNo.text == h.BizNo
 	asked := h.asked
 	if h.BizNo == "" {
