@@ -75,9 +75,12 @@ type Registry struct {
 }
 
 // AddFace registers a face provider; a name given twice is a programming
-// error and panics.
+// error and panics. It may be a chip provider's too, see AddChip.
 func (r *Registry) AddFace(v FaceVendor) {
-	r.claim(v.Name)
+	_, face := r.faces[v.Name]
+	if _, chip := r.chips[v.Name]; face || !chip {
+		r.claim(v.Name)
+	}
 	if r.faces == nil {
 		r.faces = map[string]FaceVendor{}
 	}

@@ -45,11 +45,16 @@ func TestWhatIsMadeToCostIsRefusedInMillisecondsWithBoundedMemory(t *testing.T) 
 	o := newTestOpener(t, f.config())
 	for name, token := range hostile(t, f, o) {
 		t.Run(name, func(t *testing.T) {
+			// The best of some tries: what else the machine does is not measured.
 			var err error
-			begin := time.Now()
-			bytes := allocated(func() { _, _, err = o.open(token) })
-			require.Error(t, err)
-			require.Less(t, time.Since(begin), 250*time.Millisecond)
+			took, bytes := time.Hour, uint64(1<<62)
+			for range 5 {
+				begin := time.Now()
+				bytes = min(bytes, allocated(func() { _, _, err = o.open(token) }))
+				took = min(took, time.Since(begin))
+				require.Error(t, err)
+			}
+			require.Less(t, took, 100*time.Millisecond)
 			require.Less(t, bytes, uint64(6<<20))
 			if err == notCompact || err == tooLong {
 				// Refused before anything of its length was allocated.

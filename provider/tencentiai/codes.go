@@ -27,7 +27,7 @@ var apiErrors = tencentcloud.Codes{
 
 	"RequestLimitExceeded": limited, "FailedOperation.RequestLimitExceeded": limited, "LimitExceeded": limited,
 
-	"InternalError": down, "ServiceUnavailable": down, "ClientError": down,
+	"InternalError": down, "ServiceUnavailable": down,
 	"FailedOperation.RequestTimeout": down, "FailedOperation.RpcFail": down, "FailedOperation.ServerError": down,
 
 	"ResourceUnavailable": ours, "UnauthorizedOperation": ours, "AuthFailure": ours,

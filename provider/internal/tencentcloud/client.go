@@ -129,6 +129,8 @@ func (c *Client) failure(ctx context.Context, op string, err error, status int) 
 			return Violation(op, "not_json")
 		}
 		e.Code = fmt.Sprintf("http_%d", status)
+	case ok && strings.HasPrefix(sdk.Code, "ClientError."):
+		e.Code = shown(sdk.Code) // the SDK's own word for a call without an answer
 	case ok:
 		known := c.settings.Meaning(sdk.Code)
 		e.Class, e.Reason, e.Code = known.Class, known.Reason, shown(sdk.Code)
