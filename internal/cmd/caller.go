@@ -120,8 +120,13 @@ func (c *caller) read(ctx context.Context, id, tag string, wait time.Duration) (
 	return nil, tag, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
 }
 
-func (c *caller) retry(ctx context.Context, id string, session int) error {
-	r, err := c.api.RetryVerificationWithResponse(ctx, id, client.RetryRequest{Session: session})
+// retry asks for a new session, or has a new scan read if there is one.
+func (c *caller) retry(ctx context.Context, id string, session int, reqid string) error {
+	body := client.RetryRequest{Session: session}
+	if reqid != "" {
+		body.NfcReqid = &reqid
+	}
+	r, err := c.api.RetryVerificationWithResponse(ctx, id, body)
 	if err != nil {
 		return c.unreachable(err)
 	}

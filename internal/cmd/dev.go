@@ -27,7 +27,7 @@ import (
 type devOptions struct {
 	data string
 	once bool
-	// quiet brings the stack up and shows no verification; for tests.
+	// quiet brings the stack up and shows no verifications; for tests.
 	quiet bool
 	// headless leaves the Temporal UI out; for tests.
 	headless bool
@@ -40,23 +40,23 @@ func devCommand() *cobra.Command {
 	o := devOptions{ports: usualPorts}
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "Run the whole stack on this machine and show one verification",
+		Short: "Run the whole stack on this machine and show a verification of each policy",
 		Long: `Run everything on this machine: a real Temporal server with its UI (the temporal
 command on PATH, else the pinned one, built once), stand-in vendors, worker, API
-and a SQLite store. One verification runs before your eyes; then the stack stays
-up until Ctrl-C. Its policies wait seconds where production waits hours.`,
+and a SQLite store. One verification of each policy runs before your eyes; then
+the stack stays up until Ctrl-C. Its policies wait seconds where production waits hours.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runDev(c.Context(), o, c.OutOrStdout()) },
 	}
 	c.Flags().StringVar(&o.data, "data", "", "the data folder (default: yanzhen/dev in the user's cache folder)")
-	c.Flags().BoolVar(&o.once, "once", false, "end after the verification")
+	c.Flags().BoolVar(&o.once, "once", false, "end after the verifications")
 	return c
 }
 
 // errDone ends the stack in good order.
 var errDone = errors.New("done")
 
-// runDev brings the stack up, shows one verification and keeps the stack up
+// runDev brings the stack up, shows its verifications and keeps the stack up
 // until ctx ends.
 func runDev(ctx context.Context, o devOptions, out io.Writer) error {
 	began := time.Now()
@@ -132,6 +132,9 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	}
 	sc := sandbox.DefaultConfig()
 	sc.Tencent.MerchantPublicKey, sc.Logger = sampleSM2Public, s.log.With("part", "sandbox")
+	if sc.Sino.MerchantJWKS, err = os.ReadFile(filepath.Join(dir, chipPublicKeysFile)); err != nil {
+		return nil, err
+	}
 	s.standIns = sandbox.New(sc).Handler()
 
 	fmt.Fprintln(out, "Starting the Temporal server …")
@@ -259,26 +262,42 @@ func awaitReady(ctx context.Context, ops string) error {
 	}
 }
 
-// show runs one verification in the open and prints where to look.
+// shown are the verifications that dev runs, one a policy.
+var shown = []struct {
+	policy, what string
+	chip         bool
+	outcomes     []string
+	want         string
+}{
+	{"cn-resident", "a person is named; records, and the face at Tencent", false, []string{"approved"}, "approved"},
+	{"cn-chip", "nobody is named: the chip tells who; records, and the face at Tencent", true, []string{"approved"}, "approved"},
+	{"cn-chip-capture", "the chip; records; a captured face, compared with the chip's portrait", true, []string{"same-face"}, "approved"},
+	{"cn-no-face", "the chip and records, no face: a human decides", true, nil, "review"},
+}
+
+// show runs one verification a policy in the open and prints where to look.
 func (s *stack) show(ctx context.Context, o devOptions, out io.Writer) error {
-	id := ""
 	if !o.quiet {
 		c, err := newCaller(s.state.API, s.state.APIKey)
 		if err != nil {
 			return err
 		}
-		v, err := runStart(ctx, c, startOptions{
-			policy: "cn-resident", sandbox: s.state.Sandbox, outcomes: []string{"approved"},
-			stage: stage{records: "approved", tencent: "up", card: "valid"}, pause: 700 * time.Millisecond, timeout: 2 * time.Minute,
-		}, out, nil)
-		if err != nil {
-			return fmt.Errorf("the verification: %w (logs: %s)", err, s.dir)
+		id := ""
+		for _, d := range shown {
+			fmt.Fprintf(out, "%s: %s\n", d.policy, d.what)
+			v, err := runStart(ctx, c, startOptions{
+				policy: d.policy, chip: d.chip, sandbox: s.state.Sandbox, outcomes: d.outcomes,
+				stage: asUsual, pause: 500 * time.Millisecond, timeout: 2 * time.Minute,
+			}, out, nil)
+			if err != nil {
+				return fmt.Errorf("the verification: %w (logs: %s)", err, s.dir)
+			}
+			if v.Outcome == nil || *v.Outcome != d.want {
+				return fmt.Errorf("the verification was to end with %s (logs: %s)", d.want, s.dir)
+			}
+			id = first(id, v.Id)
 		}
-		id = v.Id
 		s.links(id, out)
-		if v.Outcome == nil || *v.Outcome != "approved" {
-			return fmt.Errorf("the verification was to be approved (logs: %s)", s.dir)
-		}
 	}
 	if o.ready != nil {
 		if err := o.ready(ctx, s.state); err != nil {
@@ -293,7 +312,7 @@ func (s *stack) show(ctx context.Context, o devOptions, out io.Writer) error {
 
 func (s *stack) links(id string, out io.Writer) {
 	for _, l := range [][2]string{
-		{"the run", s.state.TemporalUI + "/namespaces/default/workflows/" + id},
+		{"the first's run", s.state.TemporalUI + "/namespaces/default/workflows/" + id},
 		{"read it", fmt.Sprintf("curl -H 'Authorization: Bearer %s' %s/v1/verifications/%s", s.state.APIKey, s.state.API, id)},
 		{"the contract", s.state.API + "/openapi.yaml"},
 		{"vendor calls", s.state.Sandbox + "/sandbox/ledger"},

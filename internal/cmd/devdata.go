@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"text/template"
 
@@ -112,13 +114,15 @@ clients:
     scopes: ["verifications:read", "verifications:write"]
     return_urls: ["{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
-  - name: cn-resident
+{{- range .Policies}}
+  - name: {{.}}
     version: 2
     start_patience: 10s
     records_patience: 10s
     last_look_patience: 10s
     retry_window: 20s
     review_deadline: 60s
+{{- end}}
 `))
 
 // The sample key pair of GB/T 32918.5-2017, annex A: public, and therefore for
@@ -150,8 +154,14 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	err = devCatalogue.Execute(f, map[string]string{"KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox})
+	err = devCatalogue.Execute(f, map[string]any{
+		"KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
+	})
 	if err := errors.Join(err, f.Close()); err != nil {
+		return s, nil, err
+	}
+	chipKeys, err := makeChipKeys(dir)
+	if err != nil {
 		return s, nil, err
 	}
 	standIns := trimScheme(s.Sandbox)
@@ -170,8 +180,37 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		"YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
 		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
 		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + sampleSM2Private,
+		"YANZHEN_TENCENT_IAI_ENABLED=true",
+		"YANZHEN_TENCENT_IAI_SCHEME=http",
+		"YANZHEN_TENCENT_IAI_ENDPOINT=" + standIns + "/iai",
+		"YANZHEN_TENCENT_IAI_PATIENCE=10s",
 		"YANZHEN_ACEDATA_BASE_URL=" + s.Sandbox + "/acedata",
 		"YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
-	}, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients})
+		"YANZHEN_SINO_BASE_URL=" + s.Sandbox + "/sino",
+		"YANZHEN_SINO_CLIENT_ID=" + sandbox.DefaultSinoClientID,
+		"YANZHEN_SINO_CLIENT_SECRET=" + sandbox.DefaultSinoClientSecret,
+		"YANZHEN_SINO_JWKS=" + chipKeys,
+		"YANZHEN_SINO_POLL_MIN=500ms",
+		"YANZHEN_SINO_POLL_MAX=1s",
+	}, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
 	return s, cfg, err
+}
+
+// Files of the chip's keys in the data folder. Both halves are kept, so that
+// they are the same after a restart.
+const (
+	chipKeysFile       = "chip-keys.json"
+	chipPublicKeysFile = "chip-keys.public.json"
+)
+
+// makeChipKeys makes the keys that open chip tokens, and those to which the
+// stand-in seals them, unless they are there. It returns the former's path.
+func makeChipKeys(dir string) (string, error) {
+	path, public := filepath.Join(dir, chipKeysFile), filepath.Join(dir, chipPublicKeysFile)
+	_, err := os.Stat(public) // written last
+	if err == nil || !errors.Is(err, os.ErrNotExist) {
+		return path, err
+	}
+	ours, theirs := sandbox.NewChipKeys()
+	return path, errors.Join(writePrivate(path, ours), writePrivate(public, theirs))
 }

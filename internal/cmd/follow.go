@@ -23,9 +23,13 @@ type follower struct {
 	pause time.Duration
 	// again, if not nil, tells that the person wants another session.
 	again <-chan struct{}
+	// number is the invented person's, whose face a stand-in's camera sees.
+	number string
+	// rescan, if not nil, scans the person's card again.
+	rescan func(context.Context) (reqid string, err error)
 
 	played  int // newest session that was played
-	retried int // newest session that retry was called for
+	retries int // sessions, from 0, that retry was called for
 }
 
 // settled: nothing more happens by itself, but for a clock or a human.
@@ -89,15 +93,25 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 		f.played = session
 		return f.play(ctx, v)
 	case "retry":
-		if f.retried >= session || f.playing && len(f.outcomes) == 0 {
+		if f.retries > session || f.playing && len(f.outcomes) == 0 {
 			return nil
 		}
 		if !f.playing && !f.wantsAgain(ctx) {
 			return nil
 		}
-		f.retried = session
+		f.retries = session + 1
 		f.show.line(fmt.Sprintf("asking for a new session in place of session %d", session))
-		return f.caller.retry(ctx, v.Id, session)
+		return f.caller.retry(ctx, v.Id, session, "")
+	case "scan_chip":
+		if f.retries > session || f.rescan == nil {
+			return nil
+		}
+		f.retries = session + 1
+		reqid, err := f.rescan(ctx)
+		if err != nil {
+			return err
+		}
+		return f.caller.retry(ctx, v.Id, session, reqid)
 	}
 	return nil
 }
@@ -105,32 +119,35 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 func (f *follower) play(ctx context.Context, v *client.Verification) error {
 	outcome := f.outcomes[0]
 	f.outcomes = f.outcomes[1:]
-	s, token, err := standInOf(*v.NextAction.Url)
+	page, err := pageOf(*v.NextAction.Url)
 	if err != nil {
 		return err
 	}
 	f.show.line("the person's link: " + *v.NextAction.Url)
 	f.show.line("their page is played: " + outcome)
-	err = s.play(ctx, token, outcome, f.pause)
+	err = page.play(ctx, outcome, f.number, f.pause)
+	_, refused := errors.AsType[*exitError](err)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case refused:
+		return err
 	case err != nil:
 		// A verification that ended meanwhile takes no more of the page.
 		f.show.line("on the page: " + err.Error())
 		return nil
-	case outcome == "cancel":
-		return f.afterCancel(ctx, s, token)
+	case outcome == "cancel" && page.vendor == pageTencent:
+		return f.afterCancel(ctx, page)
 	}
 	return nil
 }
 
-// afterCancel passes over the rest of the vendor's ten minutes: it tells nobody
+// afterCancel passes over the rest of Tencent's ten minutes: it tells nobody
 // that its page was left, so the session ends by its clock.
-func (f *follower) afterCancel(ctx context.Context, s *standIn, token string) error {
+func (f *follower) afterCancel(ctx context.Context, p page) error {
 	sleep(ctx, noticeable)
 	f.show.line("the stand-in's clock is turned to the end of the session")
-	return s.expire(ctx, token)
+	return p.expire(ctx)
 }
 
 // wantsAgain asks the person at the terminal; without one the answer is no.

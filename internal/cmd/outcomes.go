@@ -13,47 +13,75 @@ type pageAct struct {
 	end   string // the outcome of the second; empty: press none
 }
 
-// pageActs are the endings of a session that --outcome knows by name; a bare
-// number is one of the vendor's own result codes.
-var pageActs = map[string]pageAct{
-	"approved":           {true, "0"},
-	"not-alike":          {true, "2016"},
-	"not-live":           {true, "1004"},
-	"spoof":              {true, "1002"},
-	"poor-picture":       {true, "2004"},
-	"name-mismatch-face": {true, "2006"},
-	"not-found":          {true, "2005"},
-	"no-photo":           {true, "2007"},
-	"other-holder":       {true, "0-other-holder"},
-	"vendor-fault":       {true, "4"},
-	"vendor-limit":       {true, "16"},
-	"cancel":             {true, "cancel"},
-	"expire":             {false, "timeout"},
-	"expire-begun":       {true, "timeout"},
-	"abandon":            {},
+// Vendors with a page, as their pages' addresses call them.
+const (
+	pageTencent = "tencent"
+	pageSino    = "sino"
+)
+
+// pageActs are the endings of a session that --outcome knows by name, by the
+// vendor whose page it is. At Tencent a bare number is one of its own result
+// codes.
+var pageActs = map[string]map[string]pageAct{
+	pageTencent: {
+		"approved":           {true, "0"},
+		"not-alike":          {true, "2016"},
+		"not-live":           {true, "1004"},
+		"spoof":              {true, "1002"},
+		"poor-picture":       {true, "2004"},
+		"name-mismatch-face": {true, "2006"},
+		"not-found":          {true, "2005"},
+		"no-photo":           {true, "2007"},
+		"other-holder":       {true, "0-other-holder"},
+		"vendor-fault":       {true, "4"},
+		"vendor-limit":       {true, "16"},
+		"cancel":             {true, "cancel"},
+		"expire":             {false, "timeout"},
+		"expire-begun":       {true, "timeout"},
+		"abandon":            {},
+	},
+	pageSino: {
+		"approved":       {true, "same"},
+		"same-face":      {true, "same"},
+		"other-face":     {true, "other"},
+		"no-face":        {true, "no-face"},
+		"broken-picture": {true, "broken"},
+		"cancel":         {true, "cancel"},
+		"fail":           {true, "fail"},
+		"expire":         {false, "timeout"},
+		"expire-begun":   {true, "timeout-back"},
+		"abandon":        {},
+	},
 }
 
 var vendorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
-func outcomeNames() []string { return slices.Sorted(maps.Keys(pageActs)) }
+func outcomeNames(vendor string) []string { return slices.Sorted(maps.Keys(pageActs[vendor])) }
 
 // outcomeLines are the names in lines that fit a narrow terminal.
-func outcomeLines() string {
+func outcomeLines(vendor string) string {
 	var lines []string
-	for some := range slices.Chunk(outcomeNames(), 5) {
+	for some := range slices.Chunk(outcomeNames(vendor), 5) {
 		lines = append(lines, "  "+strings.Join(some, ", "))
 	}
 	return strings.Join(lines, ",\n")
 }
 
-// parseOutcomes reads the values of --outcome, comma lists among them.
+// parseOutcomes reads the values of --outcome, comma lists among them. Which
+// vendor's page they are for is known when the link is.
 func parseOutcomes(values []string) ([]string, error) {
+	known := map[string]bool{}
+	for vendor := range pageActs {
+		for name := range pageActs[vendor] {
+			known[name] = true
+		}
+	}
 	var out []string
 	for _, v := range values {
 		for _, name := range strings.Split(v, ",") {
 			name = strings.TrimSpace(name)
-			if _, ok := pageActs[name]; !ok && !vendorCode.MatchString(name) {
-				return nil, exit(exitUsage, "--outcome %q is none of %s, nor a code of the vendor", name, strings.Join(outcomeNames(), ", "))
+			if !known[name] && !vendorCode.MatchString(name) {
+				return nil, exit(exitUsage, "--outcome %q is none of %s, nor a code of the vendor", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 			}
 			out = append(out, name)
 		}
@@ -61,9 +89,12 @@ func parseOutcomes(values []string) ([]string, error) {
 	return out, nil
 }
 
-func actOf(outcome string) pageAct {
-	if a, ok := pageActs[outcome]; ok {
-		return a
+func actOf(vendor, outcome string) (pageAct, error) {
+	if a, ok := pageActs[vendor][outcome]; ok {
+		return a, nil
 	}
-	return pageAct{true, outcome}
+	if vendor == pageTencent && vendorCode.MatchString(outcome) {
+		return pageAct{true, outcome}, nil
+	}
+	return pageAct{}, exit(exitUsage, "this link leads to %s's page, where --outcome %q is none of %s", vendor, outcome, strings.Join(outcomeNames(vendor), ", "))
 }

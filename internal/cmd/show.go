@@ -70,7 +70,7 @@ func (p *printer) changes(v *client.Verification) {
 // phone only.
 func (p *printer) person(a *client.NextAction) {
 	where := "on a phone"
-	switch _, _, err := standInOf(*a.Url); {
+	switch _, err := pageOf(*a.Url); {
 	case err == nil:
 		where = "in any browser of this machine (it is a stand-in's)"
 	case a.OpenIn != nil && *a.OpenIn == "wechat":

@@ -13,12 +13,14 @@ import (
 	"golang.org/x/term"
 
 	"github.com/yanzhen-id/yanzhen/client"
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
 )
 
 // startOptions are the flags of start.
 type startOptions struct {
 	policy, name, number, from, to string
-	returnURL, reference           string
+	returnURL, reference, reqid    string
+	chip                           bool
 	outcomes                       []string
 	stage                          stage
 	pause, timeout                 time.Duration
@@ -36,12 +38,19 @@ func startCommand() *cobra.Command {
 Against "yanzhen dev" a person is invented and made known to the stand-ins; to
 a real service name one with --name, --id-number, --valid-from, --valid-to.
 
+With --chip nobody is named: an invented person's card is scanned at the
+stand-in, and the verification starts from nothing but the scan (nfc_reqid). A
+chip that cannot be read is scanned again by itself. To a real service name a
+scan with --nfc-reqid.
+
 --outcome plays the stand-in's page by itself, one outcome a session, asking
-for a new session where one may be had:
+for a new session where one may be had; at Tencent
 
-` + outcomeLines() + `
+` + outcomeLines(pageTencent) + `
 
-or a code of the vendor such as 2016.`,
+or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
+
+` + outcomeLines(pageSino) + `.`,
 		Example: `  yanzhen start
   yanzhen start --outcome approved
   yanzhen start --outcome not-alike,approved
@@ -49,7 +58,12 @@ or a code of the vendor such as 2016.`,
   yanzhen start --outcome abandon --records mismatch
   yanzhen start --outcome approved --records down
   yanzhen start --tencent down
-  yanzhen start --card expired`,
+  yanzhen start --card expired
+  yanzhen start --chip --outcome approved
+  yanzhen start --chip --policy cn-chip-capture --outcome other-face,same-face
+  yanzhen start --chip --policy cn-chip-capture --outcome same-face --comparer down
+  yanzhen start --chip --policy cn-no-face
+  yanzhen start --chip --card unreadable --outcome approved`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			caller, err := f.caller()
@@ -63,7 +77,9 @@ or a code of the vendor such as 2016.`,
 	}
 	f.register(c)
 	fl := c.Flags()
-	fl.StringVar(&o.policy, "policy", "cn-resident", "the policy")
+	fl.StringVar(&o.policy, "policy", "", "the policy (default cn-resident, with a chip cn-chip)")
+	fl.BoolVar(&o.chip, "chip", false, "start from a scan of an invented person's card, and from nothing else")
+	fl.StringVar(&o.reqid, "nfc-reqid", "", "the scan that an app handed over")
 	fl.StringVar(&o.name, "name", "", "the person's name as printed on the card")
 	fl.StringVar(&o.number, "id-number", "", "the card's number")
 	fl.StringVar(&o.from, "valid-from", "", "first day of the card's validity, YYYYMMDD")
@@ -76,7 +92,8 @@ or a code of the vendor such as 2016.`,
 	fl.StringVar(&o.sandbox, "sandbox", "", `the stand-ins' address (else those of the running "yanzhen dev")`)
 	fl.StringVar(&o.stage.records, "records", "approved", "what the stand-in's records say of the invented person: approved, mismatch, not-found, down, lost")
 	fl.StringVar(&o.stage.tencent, "tencent", "up", "whether the stand-in's face vendor works for them: up, down")
-	fl.StringVar(&o.stage.card, "card", "valid", "their card: valid, expired")
+	fl.StringVar(&o.stage.card, "card", "valid", "their card: valid, expired; with --chip also implausible, other-holder (than claimed), unreadable (once)")
+	fl.StringVar(&o.stage.comparer, "comparer", "up", "whether the stand-in compares faces for them: up, down")
 	return c
 }
 
@@ -96,18 +113,18 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 	if err != nil {
 		return nil, err
 	}
-	if err := o.stage.check(); err != nil {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, &exitError{exitTooLong, errTooLong})
 	defer cancel()
 
 	show := newPrinter(out, len(outcomes) == 0)
-	subject, err := o.subject(ctx, show)
+	f := &follower{caller: c, show: show, outcomes: outcomes, playing: len(outcomes) > 0, pause: o.pause}
+	body, err := o.request(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	body := client.StartRequest{Policy: o.policy, Subject: subject}
 	if o.returnURL != "" {
 		body.ReturnUrl = &o.returnURL
 	}
@@ -118,7 +135,6 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{caller: c, show: show, outcomes: outcomes, playing: len(outcomes) > 0, pause: o.pause}
 	if in != nil {
 		f.again = enters(in)
 	}
@@ -133,24 +149,67 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 	return v, nil
 }
 
-// subject is the person of the flags, or one who is invented and made known to
-// the stand-ins.
-func (o startOptions) subject(ctx context.Context, show *printer) (*client.Subject, error) {
-	given := []string{o.name, o.number, o.from, o.to}
-	switch missing := count(given, ""); {
-	case missing == 0:
-		return &client.Subject{Name: o.name, IdNumber: o.number, IdValidity: client.IDValidity{From: o.from, To: o.to}}, nil
-	case missing < len(given):
-		return nil, exit(exitUsage, "a person needs all of --name, --id-number, --valid-from and --valid-to")
-	case o.sandbox == "":
-		return nil, exit(exitUsage, "name the person: --name, --id-number, --valid-from, --valid-to (only `yanzhen dev` invents one)")
+func (o startOptions) check() error {
+	missing := count([]string{o.name, o.number, o.from, o.to}, "")
+	switch {
+	case missing > 0 && missing < 4:
+		return exit(exitUsage, "a person needs all of --name, --id-number, --valid-from and --valid-to")
+	case o.chip && (missing < 4 || o.reqid != ""):
+		return exit(exitUsage, "--chip invents the person and scans their card: name neither a person nor an --nfc-reqid")
+	case o.chip && o.sandbox == "":
+		return exit(exitUsage, "--chip scans a card at the stand-in: start `yanzhen dev`, or name the scan with --nfc-reqid")
+	case missing == 4 && o.reqid == "" && o.sandbox == "":
+		return exit(exitUsage, "name the person: --name, --id-number, --valid-from, --valid-to (only `yanzhen dev` invents one)")
 	}
-	p := o.stage.person(time.Now())
-	if err := newStandIn(o.sandbox).register(ctx, p); err != nil {
-		return nil, err
+	return o.stage.check(o.chip)
+}
+
+// request is what the flags ask for. Where they name nobody, somebody is
+// invented and made known to the stand-ins, and what the follower must know of
+// them is told to it.
+func (o startOptions) request(ctx context.Context, f *follower) (client.StartRequest, error) {
+	body := client.StartRequest{Policy: first(o.policy, "cn-resident")}
+	if o.chip || o.reqid != "" {
+		body.Policy = first(o.policy, "cn-chip")
 	}
-	show.line(fmt.Sprintf("invented %s, %s, card valid %s to %s", p.Name, p.IDNumber, p.ValidFrom, p.ValidTo))
-	return &client.Subject{Name: p.Name, IdNumber: p.IDNumber, IdValidity: client.IDValidity{From: p.ValidFrom, To: p.ValidTo}}, nil
+	if o.reqid != "" {
+		body.NfcReqid = &o.reqid
+	}
+	if o.name != "" {
+		body.Subject = claim(sandbox.Person{Name: o.name, IDNumber: o.number, ValidFrom: o.from, ValidTo: o.to})
+	}
+	if o.name != "" || o.reqid != "" {
+		return body, nil
+	}
+	p, at := o.stage.person(time.Now()), newStandIn(o.sandbox)
+	if err := o.stage.set(ctx, at, p); err != nil {
+		return body, err
+	}
+	f.number = p.IDNumber
+	f.show.line(fmt.Sprintf("invented %s, %s, card valid %s to %s", p.Name, p.IDNumber, p.ValidFrom, p.ValidTo))
+	if !o.chip {
+		body.Subject = claim(p)
+		return body, nil
+	}
+	if o.stage.card == "other-holder" {
+		body.Subject = claim(p)
+	}
+	scans := 0
+	f.rescan = func(ctx context.Context) (string, error) {
+		reqid, err := o.stage.scan(ctx, at, p, scans == 0)
+		if err == nil {
+			f.show.line([]string{"their card is scanned: ", "their card is scanned again: "}[min(scans, 1)] + reqid)
+		}
+		scans++
+		return reqid, err
+	}
+	reqid, err := f.rescan(ctx)
+	body.NfcReqid = &reqid
+	return body, err
+}
+
+func claim(p sandbox.Person) *client.Subject {
+	return &client.Subject{Name: p.Name, IdNumber: p.IDNumber, IdValidity: client.IDValidity{From: p.ValidFrom, To: p.ValidTo}}
 }
 
 func count(list []string, value string) int {
