@@ -40,6 +40,10 @@ type options struct {
 	tokenTTL time.Duration
 	// temporal is the server's address; empty: the shared one's.
 	temporal string
+	// chip: Sino Connect and the comparer are configured too.
+	chip bool
+	// vendors changes the stand-ins' settings.
+	vendors func(*sandbox.Config)
 	// returnURLs are allowed to the clients beside {vendorsURL}/shop/.
 	returnURLs []string
 }
@@ -89,6 +93,12 @@ func (s *stack) startVendors(o options) {
 	cfg := sandbox.DefaultConfig()
 	if o.tokenTTL != 0 {
 		cfg.Tencent.TokenTTL = o.tokenTTL
+	}
+	if o.chip {
+		_, cfg.Sino.MerchantJWKS = chipKeys()
+	}
+	if o.vendors != nil {
+		o.vendors(&cfg)
 	}
 	s.vendors = sandbox.New(cfg)
 	server := httptest.NewServer(s.vendors.Handler())
@@ -152,6 +162,9 @@ func (s *stack) prepare(o options) {
 		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
 		"YANZHEN_ACEDATA_BASE_URL=" + s.vendorsURL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
 	}, o.env...)
+	if o.chip {
+		s.env = append(s.env, s.chipSettings()...)
+	}
 	if o.tokenTTL != 0 {
 		s.env = append(s.env, "YANZHEN_TENCENT_TOKEN_TTL="+o.tokenTTL.String())
 	}
