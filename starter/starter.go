@@ -96,7 +96,7 @@ type View struct {
 	ID                string
 	ClientReferenceID string
 	Metadata          map[string]string
-	// Subject is nil while nobody is claimed.
+	// Subject is nil while nobody is known: nobody was claimed, and no chip read.
 	Subject *MaskedSubject
 	// Link is the page for the person, set with a redirect that still works.
 	Link string
@@ -116,8 +116,8 @@ func (s *Starter) view(ctx context.Context, r store.Row, st verification.State) 
 		ClientReferenceID: r.Request.ClientReferenceID,
 		Metadata:          r.Request.Metadata,
 	}
-	if r.Request.Subject != nil {
-		name, number := r.Request.Subject.Masked()
+	if subject := r.Subject(); subject != nil {
+		name, number := subject.Masked()
 		v.Subject = &MaskedSubject{Name: name, IDNumber: number}
 	}
 	if st.NextAction == nil || st.NextAction.Type != verification.ActionRedirect {

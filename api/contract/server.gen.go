@@ -306,7 +306,7 @@ type LastError struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// MaskedSubject The person, masked; null while nobody is claimed.
+// MaskedSubject The person, masked; null while nobody is known, as before a chip was read.
 type MaskedSubject struct {
 	// IdNumber Examples: 110*************17
 	IdNumber string `json:"id_number"`
@@ -528,7 +528,7 @@ type Verification struct {
 	// without one.
 	Status Status `json:"status"`
 
-	// Subject The person, masked; null while nobody is claimed.
+	// Subject The person, masked; null while nobody is known, as before a chip was read.
 	Subject   *MaskedSubject `json:"subject"`
 	UpdatedAt time.Time      `json:"updated_at"`
 	Verdict   *Verdict       `json:"verdict"`

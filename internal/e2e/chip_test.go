@@ -27,6 +27,8 @@ func TestAScanAndNothingElseEndsApproved(t *testing.T) {
 			v := s.begun(policy, reqid)
 			v = s.untilLink(v.ID, 20*time.Second)
 			require.Equal(t, verification.Passed, find(t, v, verification.DocumentChip).Status)
+			require.Equal(t, p.IDNumber[16:], v.Subject.IDNumber[16:], "the chip's holder is the subject")
+			require.NotContains(t, v.Subject.IDNumber, p.IDNumber[6:14])
 			play(v, p)
 			v = s.untilEnd(v.ID, 30*time.Second)
 			require.Equal(t, verification.OutcomeApproved, v.Outcome, "%+v", v)

@@ -156,4 +156,3 @@ func reasonsOf(list []verification.Reason) string {
 
 // events counts the events of a run.
 func (s *stack) events(id string) int { return len(s.history(id).Events) }
-

@@ -31,6 +31,9 @@ type view struct {
 		Type string `json:"type"`
 		URL  string `json:"url"`
 	} `json:"next_action"`
+	Subject struct {
+		IDNumber string `json:"id_number"`
+	} `json:"subject"`
 	Attempt   verification.Attempt    `json:"attempt"`
 	LastError *verification.LastError `json:"last_error"`
 	Checks    []verification.Check    `json:"checks"`
