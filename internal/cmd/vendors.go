@@ -10,6 +10,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/provider/acedata"
 	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
 	"github.com/yanzhen-id/yanzhen/provider/tencent"
+	"github.com/yanzhen-id/yanzhen/provider/tencentiai"
 )
 
 // vendors registers every vendor that the configuration enables.
@@ -33,6 +34,16 @@ func vendors(cfg *config.Config, log *slog.Logger) (*provider.Registry, error) {
 			r.AddChip(sinoconnect.ChipVendor(c))
 		}
 		errs = append(errs, asSettings(err))
+	}
+	if t := cfg.TencentIAI; t.Enabled() {
+		id, key := t.Credentials(cfg.Tencent)
+		c, err := tencentiai.New(tencentiai.Config{
+			SecretID: id, SecretKey: key, Endpoint: t.Endpoint, Scheme: t.Scheme, Region: t.Region, Timeout: t.Timeout, RatePerSecond: t.Rate,
+		})
+		if err == nil {
+			r.AddComparer(tencentiai.Vendor(c))
+		}
+		errs = append(errs, err)
 	}
 	if a := cfg.AceData; a.Enabled() {
 		c, err := acedata.New(acedata.Config{

@@ -55,6 +55,7 @@ type TencentIAI struct {
 	Endpoint  string        `env:"ENDPOINT" envDefault:"iai.tencentcloudapi.com" help:"Host, and port if need be, without a scheme."`
 	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
 	Region    string        `env:"REGION" help:"Such as ap-guangzhou, if the account needs one. Unconfirmed by the vendor."`
+	Rate      float64       `env:"RATE" envDefault:"20" help:"Calls a second of one worker, at most. The vendor publishes no limit."`
 	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds."`
 	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long an unreachable comparer is tried, at most 2m: the pictures rest nowhere and cannot wait longer."`
 }
@@ -121,6 +122,9 @@ func (t TencentIAI) check(fallback Tencent) []error {
 	}
 	if t.Timeout < time.Second || t.Timeout%time.Second != 0 {
 		bad("YANZHEN_TENCENT_IAI_TIMEOUT must be whole seconds, at least 1s")
+	}
+	if !(t.Rate > 0 && t.Rate <= 10_000) {
+		bad("YANZHEN_TENCENT_IAI_RATE must be more than 0 and at most 10000")
 	}
 	if t.Patience <= 0 || t.Patience > 2*time.Minute {
 		bad("YANZHEN_TENCENT_IAI_PATIENCE must be more than 0 and at most 2m")

@@ -148,6 +148,8 @@ func kindName(t reflect.Type) string {
 		return "level: debug, info, warn or error"
 	case "bool":
 		return "yes or no: write true or false"
+	case "float64":
+		return "number"
 	case "config.Aliases":
 		return "list such as name=fullName|xm,photo=pic"
 	}
