@@ -83,18 +83,27 @@ const waitEach = 20 * time.Second
 // errBusy: the API could not answer now; the same call may work later.
 var errBusy = errors.New("the API could not answer")
 
+// start starts a verification. While the engine is busy it is asked again, with
+// the same key and therefore for the same verification.
 func (c *caller) start(ctx context.Context, key string, body client.StartRequest) (*client.Verification, error) {
-	r, err := c.api.StartVerificationWithResponse(ctx, &client.StartVerificationParams{IdempotencyKey: key}, body)
-	if err != nil {
-		return nil, c.unreachable(err)
-	}
-	for _, v := range []*client.Verification{r.JSON201, r.JSON202, r.JSON200} {
-		if v != nil {
-			return v, nil
+	for try := 1; ; try++ {
+		r, err := c.api.StartVerificationWithResponse(ctx, &client.StartVerificationParams{IdempotencyKey: key}, body)
+		if err != nil {
+			return nil, c.unreachable(err)
 		}
+		for _, v := range []*client.Verification{r.JSON201, r.JSON202, r.JSON200} {
+			if v != nil {
+				return v, nil
+			}
+		}
+		if r.StatusCode() != http.StatusServiceUnavailable || try == startTries {
+			return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+		}
+		sleep(ctx, time.Second)
 	}
-	return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
 }
+
+const startTries = 4
 
 // read returns the verification as it is once it is another than the tag says;
 // nil when nothing changed in the time.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/devstack"
 	"github.com/yanzhen-id/yanzhen/internal/sandbox"
 )
@@ -144,22 +145,32 @@ func TestATakenPortIsNamedAndReplaced(t *testing.T) {
 	require.Contains(t, out.String(), fmt.Sprintf("Port %d is taken: the API on %d instead.", port, l.Addr().(*net.TCPAddr).Port))
 }
 
-func TestDevEndsAfterOneApprovedVerificationWithOnce(t *testing.T) {
+func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	dir := t.TempDir()
 	var out safeBuffer
 	require.NoError(t, runDev(t.Context(), devOptions{data: dir, once: true, headless: true}, &out))
 	for _, want := range []string{"invented ", "identity_records  passed", "face_match        passed", "holder_match      passed",
-		"APPROVED  by policy", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
+		"APPROVED  by policy", "cn-resident: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
 		require.Contains(t, out.String(), want)
 	}
 	info, err := os.Stat(statePath(dir))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it holds a key")
 
+	require.Equal(t, 3, strings.Count(out.String(), "APPROVED  by policy"))
+	for name := range config.BuiltIn() {
+		require.Contains(t, out.String(), name+": ", "a built-in policy that is not shown")
+	}
+	chip, err := os.ReadFile(filepath.Join(dir, chipKeysFile))
+	require.NoError(t, err)
+
 	first, _ := readState(dir)
 	require.NoError(t, runDev(t.Context(), devOptions{data: dir, once: true, headless: true}, &out), "again over the same data")
 	second, _ := readState(dir)
 	require.Equal(t, first.APIKey, second.APIKey)
+	again, err := os.ReadFile(filepath.Join(dir, chipKeysFile))
+	require.NoError(t, err)
+	require.Equal(t, chip, again)
 }
 
 func TestConfigPrintsNoSecret(t *testing.T) {
