@@ -10,7 +10,7 @@ SHELL := /bin/bash
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
-dev: build ## Run the whole stack on this machine and show one verification
+dev: build ## Run the whole stack on this machine and show a verification of each policy
 	@bin/yanzhen dev
 
 test: test-needs temporal ## Run every test (installs what they need on Debian)

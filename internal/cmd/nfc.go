@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,7 +75,7 @@ func inspect(token string, cfg *config.Config, out io.Writer) error {
 	if err != nil {
 		return asSettings(err)
 	}
-	fmt.Fprint(out, found)
+	fmt.Fprintln(out, strings.TrimSpace(found.String()))
 	if !found.Accepted {
 		return exit(exitRefused, "the settings would refuse this token")
 	}

@@ -15,7 +15,7 @@ func sandboxCommand() *cobra.Command {
 	var addr, public string
 	c := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Serve the stand-in vendors: Tencent's E证通 with its page, AceData's records",
+		Short: "Serve the stand-in vendors: Tencent, Sino Connect, AceData",
 		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
 
   YANZHEN_TENCENT_SCHEME=http YANZHEN_TENCENT_ENDPOINT=127.0.0.1:8090/tencent
@@ -24,6 +24,18 @@ func sandboxCommand() *cobra.Command {
   YANZHEN_TENCENT_MERCHANT_ID=` + sandbox.DefaultMerchantID + `
   YANZHEN_ACEDATA_BASE_URL=http://127.0.0.1:8090/acedata
   YANZHEN_ACEDATA_TOKEN=` + sandbox.DefaultAceDataToken + `
+
+For chips, faces without a verdict, and their comparison also
+
+  YANZHEN_SINO_BASE_URL=http://127.0.0.1:8090/sino
+  YANZHEN_SINO_CLIENT_ID=` + sandbox.DefaultSinoClientID + `
+  YANZHEN_SINO_CLIENT_SECRET=` + sandbox.DefaultSinoClientSecret + `
+  YANZHEN_SINO_JWKS=chip-keys.json
+  YANZHEN_TENCENT_IAI_ENABLED=true YANZHEN_TENCENT_IAI_SCHEME=http
+  YANZHEN_TENCENT_IAI_ENDPOINT=127.0.0.1:8090/iai
+
+where chip-keys.json is what http://127.0.0.1:8090/sandbox/sino/keys answers,
+once the stand-ins are up.
 
 Nothing is kept: a restart forgets sessions, people and the ledger.`,
 		Args: noArgs,

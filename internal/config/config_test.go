@@ -253,3 +253,16 @@ func TestReadmeShowsTheSettingsAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(readme), config.Markdown(), "run `go run . config --markdown` and put its output into README.md")
 }
+
+// Whoever copies the README's catalogue gets one that loads.
+func TestTheReadmesCatalogueLoads(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(readme), "```yaml\n")
+	require.True(t, ok)
+	catalogue, _, ok := strings.Cut(rest, "```")
+	require.True(t, ok)
+	c, err := config.Load([]string{file(t, catalogue)}, config.Needs{Clients: true})
+	require.NoError(t, err)
+	require.Equal(t, "tencent_iai", c.Policies["branch"].Comparer)
+}
