@@ -319,7 +319,19 @@ func TestOpenSessionTellsTheClassAndNotTheCause(t *testing.T) {
 	_, err := run[activities.OpenResult](b, b.OpenSession, activities.OpenInput{ID: "ver_1", Session: 1, Provider: "face"})
 	require.Equal(t, string(provider.Misconfigured), errorType(t, err).Type())
 	require.Equal(t, provider.Misconfigured, activities.ClassOf(err))
+	require.Equal(t, verification.ProviderUnavailable, activities.ReasonOf(err, verification.ProviderUnavailable), "no reason of its own")
 	require.Contains(t, b.log.String(), "level=ERROR", "what is ours to mend raises an alert")
+}
+
+func TestOpenSessionTellsWhyAPersonIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.row("ver_1")
+	b.face.open = func(provider.Opening) (provider.Opened, error) {
+		return provider.Opened{}, &provider.Error{Op: "face.open", Class: provider.Refused, Code: "x", Reason: verification.IdentityNameMalformed}
+	}
+	_, err := run[activities.OpenResult](b, b.OpenSession, activities.OpenInput{ID: "ver_1", Session: 1, Provider: "face"})
+	require.Equal(t, provider.Refused, activities.ClassOf(err))
+	require.Equal(t, verification.IdentityNameMalformed, activities.ReasonOf(err, verification.ProviderHolderUnregistered))
 }
 
 func openSession(b *bench) activities.SessionInput {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Types of the errors that activities return to the engine, beside the
@@ -36,14 +37,33 @@ func pending(next time.Duration) error {
 // stays behind: its text may hold what must not stand in a history.
 func vendorError(err error, retryable bool, next time.Duration) error {
 	message, class := "vendor call failed", provider.Unavailable
+	var details []any
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		message, class = e.Error(), e.Class
 		next = max(next, e.RetryAfter)
+		if e.Reason != "" {
+			details = []any{e.Reason}
+		}
 	}
 	return temporal.NewApplicationErrorWithOptions(message, string(class), temporal.ApplicationErrorOptions{
 		NonRetryable:   !retryable,
 		NextRetryDelay: next,
+		Details:        details,
 	})
+}
+
+// ReasonOf reads the reason that the vendor's error has for a check; otherwise
+// is what it is without one.
+func ReasonOf(err error, otherwise verification.ReasonCode) verification.ReasonCode {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || !e.HasDetails() {
+		return otherwise
+	}
+	var reason verification.ReasonCode
+	if e.Details(&reason) != nil || reason == "" {
+		return otherwise
+	}
+	return reason
 }
 
 // storeError turns a store's error into the engine's terms, without its text.

@@ -57,7 +57,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience)
 	r.show(ctx, verification.Processing, nil, &deadline)
 
-	reason := verification.ProviderUnavailable
+	reason, refusal := verification.ProviderUnavailable, verification.ProviderHolderUnregistered
 	for round := 0; ; round++ {
 		routes := r.candidates()
 		for i, route := range routes {
@@ -75,6 +75,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 			switch r.noteTried(route, err) {
 			case provider.Refused:
 				r.excluded[route.Provider] = true
+				refusal = activities.ReasonOf(err, refusal)
 			case provider.Misconfigured:
 				reason = verification.ProviderMisconfigured
 			default:
@@ -82,7 +83,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 			}
 		}
 		if r.allExcluded() {
-			r.inconclusiveFace(ctx, verification.ProviderHolderUnregistered)
+			r.inconclusiveFace(ctx, refusal)
 			return FaceRoute{}, false
 		}
 		pause := min(time.Second<<min(round, 6), time.Minute)
