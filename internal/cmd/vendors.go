@@ -8,6 +8,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/acedata"
+	"github.com/yanzhen-id/yanzhen/provider/megvii"
 	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
 	"github.com/yanzhen-id/yanzhen/provider/tencent"
 	"github.com/yanzhen-id/yanzhen/provider/tencentiai"
@@ -26,6 +27,13 @@ func vendors(cfg *config.Config, log *slog.Logger) (*provider.Registry, error) {
 			r.AddFace(tencent.Vendor(c))
 		}
 		errs = append(errs, err)
+	}
+	if cfg.Megvii.Enabled() {
+		c, err := megvii.New(megviiConfig(cfg))
+		if err == nil {
+			r.AddFace(megvii.Vendor(c))
+		}
+		errs = append(errs, asMegviiSettings(err))
 	}
 	if cfg.Sino.Enabled() {
 		c, err := sinoconnect.New(sinoConfig(cfg, log))
@@ -72,10 +80,14 @@ func sinoConfig(cfg *config.Config, log *slog.Logger) sinoconnect.Config {
 // checkVendors tells what the vendors' packages would not take, in the names
 // of our settings.
 func checkVendors(cfg *config.Config) error {
-	if !cfg.Sino.Enabled() {
-		return nil
+	var errs []error
+	if cfg.Sino.Enabled() {
+		errs = append(errs, asSettings(sinoConfig(cfg, nil).Validate()))
 	}
-	return asSettings(sinoConfig(cfg, nil).Validate())
+	if cfg.Megvii.Enabled() {
+		errs = append(errs, asMegviiSettings(megviiConfig(cfg).Validate()))
+	}
+	return errors.Join(errs...)
 }
 
 // asSettings says YANZHEN_SINO_… where the vendor's package names its fields.

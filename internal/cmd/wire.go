@@ -94,7 +94,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Namespace: p.namespace, Vendors: p.vendors,
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, ComparePatience: p.cfg.TencentIAI.Patience},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, ComparePatience: p.cfg.TencentIAI.Patience, Switches: switches(p.cfg)},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })

@@ -42,6 +42,7 @@ type policyFile struct {
 	AlwaysReview     *bool                                               `yaml:"always_review"`
 	UnknownCharge    *verification.UnknownCharge                         `yaml:"unknown_charge"`
 	Suspicion        *verification.SuspicionRule                         `yaml:"suspicion"`
+	RotateProviders  *bool                                               `yaml:"rotate_providers"`
 	Attempts         *int                                                `yaml:"attempts"`
 	Sessions         *int                                                `yaml:"sessions"`
 	RecordsDailyCap  *int                                                `yaml:"records_daily_cap"`
@@ -72,6 +73,7 @@ func (f policyFile) over(p verification.Policy) verification.Policy {
 	set(&p.AlwaysReview, f.AlwaysReview)
 	set(&p.UnknownCharge, f.UnknownCharge)
 	set(&p.Suspicion, f.Suspicion)
+	set(&p.RotateProviders, f.RotateProviders)
 	set(&p.Attempts, f.Attempts)
 	set(&p.Sessions, f.Sessions)
 	set(&p.RecordsDailyCap, f.RecordsDailyCap)

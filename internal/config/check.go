@@ -35,6 +35,8 @@ func (c *Config) checkSettings() []error {
 	faults = append(faults, c.TencentIAI.check(c.Tencent)...)
 	faults = append(faults, c.AceData.check()...)
 	faults = append(faults, c.Sino.check()...)
+	faults = append(faults, c.Megvii.check()...)
+	faults = append(faults, c.Switches.check()...)
 	if c.Caller.API != "" {
 		if why := webAddress(c.Caller.API); why != "" {
 			bad("YANZHEN_API %s", why)

@@ -27,6 +27,8 @@ type Config struct {
 	TencentIAI TencentIAI `envPrefix:"TENCENT_IAI_"`
 	AceData    AceData    `envPrefix:"ACEDATA_"`
 	Sino       Sino       `envPrefix:"SINO_"`
+	Megvii     Megvii     `envPrefix:"MEGVII_"`
+	Switches   Switches
 	Caller     Caller
 
 	// Clients and Policies come from the catalogue; Policies is keyed by name

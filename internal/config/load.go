@@ -184,10 +184,11 @@ func (c *Config) checkNeeds(n Needs) []error {
 
 // remedies tell how each provider is configured.
 var remedies = map[string]string{
-	"tencent_eid":  "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
-	"tencent_iai":  "set YANZHEN_TENCENT_IAI_ENABLED to true",
-	"acedata":      "set YANZHEN_ACEDATA_TOKEN",
-	"sino_connect": "set YANZHEN_SINO_BASE_URL, YANZHEN_SINO_CLIENT_ID, YANZHEN_SINO_CLIENT_SECRET and YANZHEN_SINO_JWKS",
+	"tencent_eid":   "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
+	"tencent_iai":   "set YANZHEN_TENCENT_IAI_ENABLED to true",
+	"acedata":       "set YANZHEN_ACEDATA_TOKEN",
+	"megvii_faceid": "set YANZHEN_MEGVII_API_KEY and YANZHEN_MEGVII_API_SECRET",
+	"sino_connect":  "set YANZHEN_SINO_BASE_URL, YANZHEN_SINO_CLIENT_ID, YANZHEN_SINO_CLIENT_SECRET and YANZHEN_SINO_JWKS",
 }
 
 func (c *Config) enabled(provider string) bool {
@@ -200,6 +201,8 @@ func (c *Config) enabled(provider string) bool {
 		return c.AceData.Enabled()
 	case "sino_connect":
 		return c.Sino.Enabled()
+	case "megvii_faceid":
+		return c.Megvii.Enabled()
 	}
 	return false
 }
