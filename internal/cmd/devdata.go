@@ -42,6 +42,9 @@ func dataDir(flag string) string {
 	return filepath.Join(cache, "yanzhen", "dev")
 }
 
+func devKeys(dir string) string  { return filepath.Join(dir, "keys.json") }
+func devStore(dir string) string { return "sqlite:" + filepath.Join(dir, "yanzhen.db") }
+
 func statePath(dir string) string { return filepath.Join(dir, "dev.json") }
 
 func readState(dir string) (devState, bool) {
@@ -143,7 +146,7 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 	if s.APIKey == "" {
 		s.APIKey, _ = api.NewKey()
 	}
-	keys := filepath.Join(dir, "keys.json")
+	keys := devKeys(dir)
 	if _, err := os.Stat(keys); errors.Is(err, os.ErrNotExist) {
 		if err := makeKeys(keys, io.Discard); err != nil {
 			return s, nil, err
@@ -168,7 +171,7 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 	cfg, err := config.Load([]string{
 		"YANZHEN_CONFIG=" + catalogue,
 		"YANZHEN_KEYS=" + keys,
-		"YANZHEN_STORE=sqlite:" + filepath.Join(dir, "yanzhen.db"),
+		"YANZHEN_STORE=" + devStore(dir),
 		"YANZHEN_PUBLIC_URL=" + s.API,
 		"YANZHEN_API_LISTEN=" + trimScheme(s.API),
 		"YANZHEN_OPS_LISTEN=" + trimScheme(s.Ops),
@@ -186,6 +189,10 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		"YANZHEN_TENCENT_IAI_PATIENCE=10s",
 		"YANZHEN_ACEDATA_BASE_URL=" + s.Sandbox + "/acedata",
 		"YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
+		"YANZHEN_MEGVII_BASE_URL=" + s.Sandbox + "/megvii",
+		"YANZHEN_MEGVII_API_KEY=sandbox-megvii-key",
+		"YANZHEN_MEGVII_API_SECRET=sandbox-megvii-secret",
+		"YANZHEN_MEGVII_LOOK_AFTER=1s",
 		"YANZHEN_SINO_BASE_URL=" + s.Sandbox + "/sino",
 		"YANZHEN_SINO_CLIENT_ID=" + sandbox.DefaultSinoClientID,
 		"YANZHEN_SINO_CLIENT_SECRET=" + sandbox.DefaultSinoClientSecret,

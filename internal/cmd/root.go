@@ -89,6 +89,7 @@ was over.`,
 	})
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
+		providerCommand(),
 		setupCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root

@@ -1,0 +1,177 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+)
+
+func providerCommand() *cobra.Command {
+	var data string
+	c := &cobra.Command{
+		Use:   "provider",
+		Short: "Switch face vendors on, to draining or off, without a restart",
+		Long: `Throw the switch of a face vendor: on, as usual; drain, no new sessions while
+open ones finish; off, it is not called at all. A policy with another vendor
+fails over to that one. Of this switch and the configured one
+(YANZHEN_TENCENT_SWITCH, _MEGVII_, _SINO_) the stricter holds. It takes effect
+with the next session, in every worker; who threw it, when and why is kept.
+
+The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
+		Example: `  yanzhen provider list
+  yanzhen provider drain tencent_eid --reason "announced maintenance"
+  yanzhen provider off megvii_faceid --reason "secret leaked"
+  yanzhen provider on tencent_eid --reason "maintenance is over"`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringVar(&data, "data", "", `the data folder of "yanzhen dev", if it was given one`)
+	for state, what := range map[store.SwitchState]string{
+		store.SwitchOn: "Use a vendor as usual", store.SwitchDrain: "Open no new sessions at a vendor; open ones finish", store.SwitchOff: "Call a vendor no more at all",
+	} {
+		c.AddCommand(switchCommand(state, what, &data))
+	}
+	c.AddCommand(&cobra.Command{
+		Use: "list", Short: "Show the switches, who threw them and why", Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withSwitches(c.Context(), data, func(cfg *config.Config, st store.Store) error {
+				return listSwitches(c.Context(), cfg, st, c.OutOrStdout())
+			})
+		},
+	})
+	return c
+}
+
+func switchCommand(state store.SwitchState, what string, data *string) *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: string(state) + " PROVIDER", Short: what,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(faceProviders(), args[0]) {
+				return exit(exitUsage, "name one of %s", strings.Join(faceProviders(), ", "))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			reason = strings.TrimSpace(reason)
+			if reason == "" || len(reason) > maxReason {
+				return exit(exitUsage, "say why: --reason, at most %d bytes; others read it", maxReason)
+			}
+			if residentid.ShapedLikeIDNumber(reason) {
+				return exit(exitUsage, "--reason holds something shaped like an ID number; nothing personal belongs there")
+			}
+			return withSwitches(c.Context(), *data, func(_ *config.Config, st store.Store) error {
+				return throw(c.Context(), st, store.Switch{Provider: args[0], State: state, Reason: reason, By: operator(), At: time.Now()}, c.OutOrStdout())
+			})
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever reads the list")
+	return c
+}
+
+// maxReason in bytes.
+const maxReason = 300
+
+// faceProviders are those that have a switch.
+func faceProviders() []string { return slices.Sorted(maps.Keys(config.Switches{}.ByProvider())) }
+
+// operator is the name of the user whose process this is.
+func operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+// withSwitches opens the store that the environment names, else that of the
+// local stack.
+func withSwitches(ctx context.Context, data string, do func(*config.Config, store.Store) error) error {
+	environ := os.Environ()
+	_, named := os.LookupEnv("YANZHEN_STORE")
+	dir, err := filepath.Abs(dataDir(data))
+	if err != nil {
+		return err
+	}
+	if _, found := readState(dir); data != "" || !named && found {
+		environ = []string{"YANZHEN_STORE=" + devStore(dir), "YANZHEN_KEYS=" + devKeys(dir)}
+	} else if !named {
+		return exit(exitUsage, "no store: set YANZHEN_STORE and YANZHEN_KEYS as the workers have them, or start `yanzhen dev`")
+	}
+	cfg, err := config.Load(environ, config.Needs{Keys: true})
+	if err != nil {
+		return err
+	}
+	keys, err := sealing.Load(cfg.Keys)
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, cfg.Store, keys)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(cfg, st), st.Close())
+}
+
+func throw(ctx context.Context, st store.Store, v store.Switch, out io.Writer) error {
+	before, err := st.Switch(ctx, v.Provider)
+	if err != nil {
+		return err
+	}
+	if err := st.SetSwitch(ctx, v); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %s, was %s; by %s: %s\n", v.Provider, v.State, orOn(before.State), v.By, v.Reason)
+	return nil
+}
+
+func orOn(s store.SwitchState) store.SwitchState {
+	if s == "" {
+		return store.SwitchOn
+	}
+	return s
+}
+
+// listSwitches prints every provider's switch, and below it how it came there.
+func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out io.Writer) error {
+	all, err := st.Switches(ctx)
+	if err != nil {
+		return err
+	}
+	configured := cfg.Switches.ByProvider()
+	for _, name := range faceProviders() {
+		own := slices.DeleteFunc(slices.Clone(all), func(v store.Switch) bool { return v.Provider != name })
+		now := store.SwitchOn
+		if len(own) > 0 {
+			now = own[len(own)-1].State
+		}
+		line := string(stricter(now, store.SwitchState(configured[name])))
+		if configured[name] != string(store.SwitchOn) {
+			line += "  (configured: " + configured[name] + ")"
+		}
+		fmt.Fprintf(out, "%-14s %s\n", name, line)
+		for _, v := range own {
+			fmt.Fprintf(out, "  %s  %-5s  %s: %s\n", v.At.Local().Format(time.DateTime), v.State, v.By, v.Reason)
+		}
+	}
+	return nil
+}
+
+func stricter(a, b store.SwitchState) store.SwitchState {
+	order := []store.SwitchState{store.SwitchOn, store.SwitchDrain, store.SwitchOff}
+	return order[max(slices.Index(order, a), slices.Index(order, b))]
+}
