@@ -9,9 +9,9 @@ import (
 
 // adminRoutes are the paths that no vendor has:
 //
-//	POST   /sandbox/people                          make a person known: {name, id_number, valid_from, valid_to, acedata_outcome, tencent_outcome}
+//	POST   /sandbox/people                          make a person known: {name, id_number, valid_from, valid_to, acedata_outcome, tencent_outcome, megvii_outcome}
 //	POST   /sandbox/faults                          a Fault; GET lists, DELETE clears
-//	GET    /sandbox/ledger?vendor=&operation=&subject=&outcome=&token=&flag=   {calls, sessions, counts, charged}; DELETE empties
+//	GET    /sandbox/ledger?vendor=&operation=&subject=&outcome=&token=&flag=   {calls, sessions, notifications, counts, charged}; DELETE empties
 //	GET    /sandbox/tencent/tokens/{token}          {status}
 //	POST   /sandbox/tencent/tokens/{token}/expire   the token's clock runs out now
 //	POST   /sandbox/tencent/tokens/{token}/end      {outcome}: as if the person had begun and ended
@@ -95,7 +95,7 @@ func (s *Sandbox) getLedger(w http.ResponseWriter, r *http.Request) {
 	query := Query{Vendor: q.Get("vendor"), Operation: q.Get("operation"), Subject: q.Get("subject"), Outcome: q.Get("outcome"), Token: q.Get("token"), Flag: q.Get("flag")}
 	some := s.Ledger().Select(query)
 	writeJSON(w, http.StatusOK, map[string]any{
-		"calls": some.Calls, "sessions": some.Sessions, "counts": some.Counts(), "charged": some.Charged(Query{}),
+		"calls": some.Calls, "sessions": some.Sessions, "notifications": some.Notifications, "counts": some.Counts(), "charged": some.Charged(Query{}),
 	})
 }
 

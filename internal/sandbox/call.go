@@ -17,6 +17,7 @@ var operations = map[string][]string{
 	TencentIAI:  {"CompareFace"},
 	AceData:     {"check-2e"},
 	SinoConnect: {sinoChip, sinoFaceRequest, sinoFacePoll},
+	Megvii:      {megviiToken, megviiResult},
 }
 
 const (
@@ -109,6 +110,9 @@ func (s *Sandbox) peek(c *call) {
 		return
 	case SinoConnect:
 		s.peekSino(c)
+		return
+	case Megvii:
+		s.peekMegvii(c)
 		return
 	}
 	var named struct {

@@ -29,6 +29,7 @@ type Config struct {
 	IAI       IAIConfig
 	AceData   AceDataConfig
 	Sino      SinoConfig
+	Megvii    MegviiConfig
 	// People are known to the authority's records beside the embedded fixtures.
 	People []Person
 	// Clock tells the time; nil means time.Now.
@@ -164,9 +165,10 @@ func DefaultConfig() Config {
 			Rate:               60,
 			SlowDelay:          5 * time.Second,
 		},
-		IAI:   defaultIAI(),
-		Sino:  defaultSino(),
-		Clock: time.Now,
+		IAI:    defaultIAI(),
+		Sino:   defaultSino(),
+		Megvii: defaultMegvii(),
+		Clock:  time.Now,
 	}
 }
 
@@ -199,6 +201,7 @@ func (c Config) withDefaults() Config {
 	orElse(&a.SlowDelay, d.AceData.SlowDelay)
 	c.IAI = c.IAI.withDefaults()
 	c.Sino = c.Sino.withDefaults()
+	c.Megvii = c.Megvii.withDefaults()
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -211,7 +214,7 @@ func (c Config) withDefaults() Config {
 // Validate reports every setting that makes no sense, all at once, by its name.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	faults := append(c.IAI.faults(), c.Sino.faults()...)
+	faults := slices.Concat(c.IAI.faults(), c.Sino.faults(), c.Megvii.faults())
 	oneOf := func(name, value string, allowed ...string) {
 		if err := mustBeOneOf(name, value, allowed...); err != nil {
 			faults = append(faults, err)

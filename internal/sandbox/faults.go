@@ -134,6 +134,8 @@ func (s *Sandbox) errorCode(c *call, f Fault) answer {
 		status := f.Status
 		orElse(&status, http.StatusBadRequest)
 		return sinoError(status, f.Code)
+	case f.Vendor == Megvii:
+		return s.megviiError(c, f.Code, f.Status)
 	case isResult && f.Vendor == TencentIAI:
 		score, _ := strconv.ParseFloat(f.Code, 64)
 		return s.compared(c, score)

@@ -44,4 +44,14 @@ var spoiled = map[string]map[string]string{
 		FaultMissingMembers: `{"message":"Success"}`,
 		FaultHuge:           `{"padding":"%s","message":"Success","faceImage":"/9j/4AAQSkZJRgABAQAAAQ=="}`,
 	},
+	megviiToken: {
+		FaultWrongTypes:     `{"request_id":"1751328000,0","time_used":"84","token":7,"biz_id":["1751328000,0"],"biz_no":"x","expired_time":"soon"}`,
+		FaultMissingMembers: `{"request_id":"1751328000,0","time_used":84,"token":"9f2c4b7a1d3e5f60718293a4b5c6d7e8","biz_no":"x","expired_time":4102444800}`,
+		FaultHuge:           `{"padding":"%s","request_id":"1751328000,0","time_used":84,"token":"9f2c4b7a1d3e5f60718293a4b5c6d7e8","biz_id":"1751328000,0","biz_no":"x","expired_time":4102444800}`,
+	},
+	megviiResult: {
+		FaultWrongTypes:     `{"request_id":"1751328000,0","time_used":84,"status":1,"biz_info":"x","liveness_result":"PASS","verify_result":[]}`,
+		FaultMissingMembers: `{"request_id":"1751328000,0","time_used":84,"liveness_result":{"result":"PASS"}}`,
+		FaultHuge:           `{"padding":"%s","request_id":"1751328000,0","time_used":84,"status":"OK","liveness_result":{"result":"PASS"}}`,
+	},
 }

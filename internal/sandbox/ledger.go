@@ -20,10 +20,11 @@ type Entry struct {
 	Charged bool   `json:"charged"`
 	// Subject is SubjectKey of the ID number, empty where the call named none.
 	Subject string `json:"subject,omitempty"`
-	// Token is TokenKey of the EidToken, reqid or face token; empty where there
-	// is none.
+	// Token is TokenKey of the EidToken, reqid or face token, or of the token in
+	// the link to Megvii's page; empty where there is none.
 	Token string `json:"token,omitempty"`
 	// Flag names what a product must never do and did in this call: FlagURLSent.
+	// In a notification it is the kind, NotifyGood or another one.
 	Flag string `json:"flag,omitempty"`
 }
 
@@ -33,11 +34,15 @@ const FlagURLSent = "url_sent"
 
 // Ledger is a snapshot of what the vendors were asked and what they would have
 // charged. Calls are requests that reached a vendor. Sessions are face sessions
-// that came to an end, which is the moment at which Tencent charges: they are no
+// that came to an end, which is the moment at which vendors charge: they are no
 // calls and are not counted as such.
+//
+// Notifications are the calls that a vendor made to the merchant, with the HTTP
+// status of the answer, or "error", as their outcome.
 type Ledger struct {
-	Calls    []Entry `json:"calls"`
-	Sessions []Entry `json:"sessions"`
+	Calls         []Entry `json:"calls"`
+	Sessions      []Entry `json:"sessions"`
+	Notifications []Entry `json:"notifications"`
 }
 
 // Query picks entries; an empty field picks all.
@@ -63,7 +68,7 @@ func (l Ledger) Select(q Query) Ledger {
 		}
 		return some
 	}
-	return Ledger{Calls: pick(l.Calls), Sessions: pick(l.Sessions)}
+	return Ledger{Calls: pick(l.Calls), Sessions: pick(l.Sessions), Notifications: pick(l.Notifications)}
 }
 
 // Count returns how many vendor calls a query picks.
@@ -95,8 +100,8 @@ func (l Ledger) Counts() map[string]int {
 // digits of the SHA-256 of the ID number, as it was sent.
 func SubjectKey(idNumber string) string { return digest(idNumber) }
 
-// TokenKey is the digest by which the ledger knows an EidToken, a reqid or a
-// face token, made as SubjectKey is.
+// TokenKey is the digest by which the ledger knows an EidToken, a reqid or
+// another token, made as SubjectKey is.
 func TokenKey(token string) string { return digest(token) }
 
 func digest(text string) string {
@@ -133,6 +138,12 @@ func (b *book) session(e Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ledger.Sessions = appendBounded(b.ledger.Sessions, e)
+}
+
+func (b *book) notification(e Entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ledger.Notifications = appendBounded(b.ledger.Notifications, e)
 }
 
 func (b *book) snapshot() Ledger {

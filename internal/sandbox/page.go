@@ -19,10 +19,11 @@ var pageFiles embed.FS
 var (
 	pageStyle     = mustRead("page/style.css")
 	pageTemplates = template.Must(template.ParseFS(pageFiles, "page/*.html"))
-	// The pages hold no script and load nothing. form-action is left out on
+	// The pages load nothing and hold no script, save for the one that submits
+	// Megvii's return form. form-action is left out on
 	// purpose: browsers apply it to the redirects after a form too, and the
 	// person's way back leads over addresses that the page cannot know.
-	pagePolicy = "default-src 'none'; img-src data:; style-src 'sha256-" + styleHash(pageStyle) + "'; base-uri 'none'; frame-ancestors 'none'"
+	pagePolicy = "default-src 'none'; img-src data:; style-src 'sha256-" + sourceHash(pageStyle) + "'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 func mustRead(name string) string {
@@ -33,8 +34,8 @@ func mustRead(name string) string {
 	return string(b)
 }
 
-func styleHash(css string) string {
-	sum := sha256.Sum256([]byte(css))
+func sourceHash(source string) string {
+	sum := sha256.Sum256([]byte(source))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -59,6 +60,8 @@ type screen struct {
 	Groups     []endingGroup
 	Other      *otherField // an ending typed instead of pressed
 	Number     *numberField
+	Return     MegviiReturn
+	Script     template.JS
 	Message    message
 }
 
@@ -115,6 +118,9 @@ func (s *Sandbox) render(w http.ResponseWriter, status int, name string, data sc
 		return
 	}
 	pageHeaders(w)
+	if data.Script != "" {
+		w.Header().Set("Content-Security-Policy", pagePolicy+"; script-src 'sha256-"+sourceHash(string(data.Script))+"'")
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // the browser may be gone

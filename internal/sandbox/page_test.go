@@ -189,7 +189,7 @@ func TestThePagesLoadNothingAndAllowOnlyTheirOwnStyle(t *testing.T) {
 	policy := res.Header.Get("Content-Security-Policy")
 	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(page)
 	require.NotNil(t, style)
-	require.Contains(t, policy, "style-src 'sha256-"+styleHash(style[1])+"'", "the browser would drop the style otherwise")
+	require.Contains(t, policy, "style-src 'sha256-"+sourceHash(style[1])+"'", "the browser would drop the style otherwise")
 	require.Contains(t, policy, "default-src 'none'")
 	require.NotContains(t, page, "<script")
 	require.NotContains(t, page, "style=\"")

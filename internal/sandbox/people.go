@@ -32,6 +32,10 @@ type Person struct {
 	// the place of 0 when the session ends with a pass; anything else is the API
 	// error with which GetEidToken answers ("FailedOperation.UnregisteredEid").
 	TencentOutcome string `json:"tencent_outcome,omitempty"`
+	// MegviiOutcome does the same at Megvii: one of the outcomes of MegviiEnd
+	// takes the place of a pass; an error in capitals ("INTERNAL_ERROR",
+	// "CONCURRENCY_LIMIT_EXCEEDED") is what get_token answers.
+	MegviiOutcome string `json:"megvii_outcome,omitempty"`
 }
 
 func (p Person) check() error {
@@ -47,6 +51,9 @@ func (p Person) check() error {
 		if _, err := parseForced(p.AceDataOutcome); err != nil {
 			return fmt.Errorf("acedata_outcome: %w", err)
 		}
+	}
+	if _, _, ok := verdictOf(p.MegviiOutcome, nil); !ok && p.MegviiOutcome != "" && !megviiLiteral(p.MegviiOutcome) {
+		return errors.New("megvii_outcome: no such outcome")
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Sandbox struct {
 	people      *register
 	sessions    *sessionTable
 	sino        *sino
+	megvii      *megvii
 	faults      faultList
 	book        book
 	limits      limiters
@@ -37,7 +38,7 @@ func New(cfg Config) *Sandbox {
 	cfg = cfg.withDefaults()
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	people := slices.Concat(ReservedPeople(), SpecialCards(), cfg.People)
-	s := &Sandbox{cfg: cfg, people: newRegister(people), sessions: newSessionTable(cfg.Tencent), sino: newSino(cfg.Sino)}
+	s := &Sandbox{cfg: cfg, people: newRegister(people), sessions: newSessionTable(cfg.Tencent), sino: newSino(cfg.Sino), megvii: newMegvii(cfg.Megvii)}
 	if cfg.Tencent.MerchantPublicKey != "" {
 		s.merchantKey, _ = parseSM2PublicKey(cfg.Tencent.MerchantPublicKey) // Validate has parsed it
 	}
@@ -58,8 +59,10 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("/iai/{$}", s.handleIAI)
 	mux.HandleFunc("/acedata/", s.handleAceData)
 	mux.HandleFunc("/sino/", s.handleSino)
+	mux.HandleFunc("/megvii/", s.handleMegvii)
 	s.pageRoutes(mux)
 	s.sinoPageRoutes(mux)
+	s.megviiPageRoutes(mux)
 	s.adminRoutes(mux)
 	return mux
 }

@@ -245,7 +245,7 @@ func TestTheFacePageBeginsCapturesAndGoesBack(t *testing.T) {
 	path := "/page/sino/" + session
 	res, page := w.get(w.url + path)
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	require.Contains(t, page, "并非Fill Easy 页面")
+	require.Contains(t, page, "并非 Fill Easy 页面")
 	require.Contains(t, page, "not Fill Easy’s page")
 	require.Contains(t, page, "阿*****")
 	require.NotContains(t, page, a3.Name)

@@ -35,7 +35,7 @@ func (s *Sandbox) sinoPageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sandbox/sino/sessions/{session}/end", s.adminSinoEnd)
 }
 
-var sinoName = vendorName{"Fill Easy ", "Fill Easy’s"}
+var sinoName = vendorName{" Fill Easy ", "Fill Easy’s"}
 
 var sinoGroups = []endingGroup{
 	{"pass", "已拍摄", "Captured", "good", []endingButton{
