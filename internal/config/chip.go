@@ -39,7 +39,7 @@ type Sino struct {
 	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lives: the vendor's own end is not published."`
 	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"Between two looks at a face session, at first"`
 	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last."`
-	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call; at most 18s."`
+	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
 }
 
 // Enabled reports whether the address or a credential is set. Keys alone

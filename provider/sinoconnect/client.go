@@ -25,7 +25,8 @@ const (
 	Name = "sino_connect"
 
 	// maxBody bounds an answer in bytes: two pictures in base64.
-	maxBody = 8 << 20
+	maxBody     = 8 << 20
+	openTimeout = 10 * time.Second
 	// The longest Retry-After that we believe.
 	maxRetryAfter = time.Hour
 )
@@ -252,6 +253,15 @@ type reply struct {
 	tooLarge bool
 }
 
+// timeout bounds one call. Opening waits no longer than openTimeout: no picture
+// is on its way, the person is waiting, and another vendor may serve them.
+func (c *Client) timeout(one call) time.Duration {
+	if one == openFace {
+		return min(c.cfg.Timeout, openTimeout)
+	}
+	return c.cfg.Timeout
+}
+
 // post sends one request. Every answer but 200, 202 and a 400 that says
 // "pending" is an error.
 func (c *Client) post(ctx context.Context, one call, in any) (reply, error) {
@@ -259,7 +269,7 @@ func (c *Client) post(ctx context.Context, one call, in any) (reply, error) {
 	if err != nil {
 		return reply{}, one.error(misconfigured, "request")
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout(one))
 	defer cancel()
 	// sent: the request may have reached the vendor. It turns true before the
 	// first byte leaves, never after.

@@ -65,7 +65,8 @@ type Config struct {
 	FaceDeadline time.Duration
 	// PollMin and PollMax bound the time between looks, default 2.5 s and 5 s.
 	PollMin, PollMax time.Duration
-	// Timeout of one call, default 15 s: answers carry pictures.
+	// Timeout of one call, default 15 s: answers carry pictures. Opening a face
+	// session, whose answer carries none, takes 10 s at most.
 	Timeout time.Duration
 	// Logger gets one line for a refused chip token, with its alg, enc and kid
 	// and nothing else; default slog.Default().

@@ -261,3 +261,15 @@ func TestTheVendorIsOneNameWithTwoEntries(t *testing.T) {
 	require.True(t, face.Captures)
 	require.Nil(t, face.Callback)
 }
+
+// The engine gives opening 12 s, and reading a chip 20 s: a client that waits
+// longer is cut off, and what it opened is lost unseen.
+func TestOpeningWaitsForNoPictures(t *testing.T) {
+	v := newVendor(t)
+	c := v.client(t, func(c *Config) { c.Timeout = 15 * time.Second })
+	require.Equal(t, 10*time.Second, c.timeout(openFace))
+	require.Equal(t, 15*time.Second, c.timeout(readChip))
+	require.Equal(t, 15*time.Second, c.timeout(lookFace))
+	c = v.client(t, func(c *Config) { c.Timeout = 3 * time.Second })
+	require.Equal(t, 3*time.Second, c.timeout(openFace))
+}
