@@ -7,8 +7,10 @@
 //	/iai, /iai/                          Tencent Cloud iai, CompareFace, signed in the same way
 //	/acedata/identity/idcard/check-2e    AceData Cloud: name, number and validity dates
 //	/sino/sino-connect/...               Fill Easy Sino Connect: nfc/callback, face-rec/request, face-rec/callback
+//	/megvii/faceid/lite/...              Megvii FaceID H5: get_token, get_result, and do, the person's page
 //	/page/tencent/{token}                the page that a person meets at Tencent, with a button for every ending
 //	/page/sino/{session}                 the same at Sino Connect (see sino_page.go)
+//	/page/megvii/{token}/...             the forms of Megvii's page (see megvii_page.go)
 //	/sandbox/...                         people, faults, the ledger of calls and charges, clocks (see admin.go)
 //
 // The stand-ins are written from the vendors' published contracts and share no
@@ -30,5 +32,8 @@
 // https://docs.acedata.cloud/en/api-reference/identity/idcard-check-2e,
 // https://cloud.tencent.com/document/api/1007/60075 (CheckIdNameDate),
 // https://cloud.tencent.com/document/product/867/44987 (CompareFace),
-// https://docs.fill-easy.com/sino-connect; RFC 7516 and 7518 (chip tokens).
+// https://docs.fill-easy.com/sino-connect; RFC 7516 and 7518 (chip tokens),
+// https://faceid.com/document/faceid-guide-docs/adv_h5_get_token,
+// https://v2.faceid.com/document/faceid-guide-docs/adv_h5_get_result,
+// https://v2.faceid.com/document/faceid-guide-docs/adv_h5_return_notify_url.
 package sandbox

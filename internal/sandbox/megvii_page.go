@@ -61,7 +61,7 @@ var megviiGroups = []endingGroup{
 	{"none", "无法判断", "Cannot be judged", "calm", []endingButton{
 		{Outcome: MegviiNoNumber, ZH: "查无此号", EN: "Number not found", Detail: "NO_SUCH_ID_NUMBER"},
 		{Outcome: MegviiNoPhoto, ZH: "库中无照片", EN: "No reference photo", Detail: "IMAGE_ERROR…: data_source"},
-		{Outcome: MegviiNoFaceSource, ZH: "库中照片无人脸", EN: "No face in that photo", Detail: "NO_FACE_FOUND:data_source"},
+		{Outcome: MegviiNoFaceSource, ZH: "库中照片无人脸", EN: "No face in that photo", Detail: "NO_FACE_FOUND: source"},
 		{Outcome: MegviiMonochrome, ZH: "库中为黑白照片", EN: "Black-and-white photo", Detail: "PASS · monochrome 1"},
 		{Outcome: MegviiManyFaces, ZH: "多张人脸", EN: "Several faces", Detail: "PASS · multifaces_tag 1"},
 		{Outcome: MegviiStrange, ZH: "未知状态", EN: "A status nobody knows", Detail: "SUSPENDED"},
