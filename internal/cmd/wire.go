@@ -60,7 +60,7 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal cl
 	p := &parts{cfg: cfg, log: log, temporal: c, namespace: temporal.Namespace, store: st, keys: keys,
 		vendors: vendors, metrics: telemetry.NewMetrics()}
 	p.starter = starter.New(starter.Deps{
-		Engine: c, Store: st, Keys: keys, Policies: cfg.Policies, Registry: vendors, Logger: log,
+		Engine: c, Store: st, Keys: keys, Policies: cfg.Policies, Registry: vendors, Switches: switches(cfg), Logger: log,
 	})
 	return p, nil
 }
