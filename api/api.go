@@ -34,13 +34,8 @@ type Verifications interface {
 	Start(ctx context.Context, client, idempotencyKey string, req verification.Request) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
-	List(ctx context.Context, client string, status verification.Status, limit int, cursor string) (starter.Page, error)
-	Retry(ctx context.Context, client, id string, q starter.Again) (starter.View, error)
+	Retry(ctx context.Context, client, id string, session int, nfcReqID string) (starter.View, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode) (starter.View, error)
-	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
-	Reopen(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
-	Providers(ctx context.Context) ([]starter.Provider, error)
-	Notify(ctx context.Context, n starter.Notice) (starter.NoticeResult, error)
 	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)
 	Landing(ctx context.Context, id string) (starter.Landing, error)
 }
@@ -62,6 +57,8 @@ type Deps struct {
 	Logger *slog.Logger
 	// Metrics may be nil.
 	Metrics *telemetry.Metrics
+	// Stopping, if not nil, is closed when the process is about to stop.
+	Stopping <-chan struct{}
 	// Now defaults to time.Now.
 	Now func() time.Time
 }

@@ -63,7 +63,7 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	client := clientOf(ctx).ID
 	var v starter.View
 	if wait > 0 {
-		v, err = s.Verifications.Wait(ctx, client, r.Id, known, wait)
+		v, err = s.wait(ctx, client, r.Id, known, wait)
 	} else {
 		v, err = s.Verifications.Read(ctx, client, r.Id)
 	}
@@ -79,6 +79,25 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	tag := etag(v.Version)
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
 		Headers: contract.GetVerification200ResponseHeaders{ETag: &tag}}, nil
+}
+
+// wait waits for a change, but not through the end of the process: then the
+// answer is as things stand, and the caller asks another one.
+func (s *server) wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error) {
+	patient, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.Stopping:
+			cancel()
+		case <-patient.Done():
+		}
+	}()
+	v, err := s.Verifications.Wait(patient, client, id, known, d)
+	if patient.Err() != nil && ctx.Err() == nil {
+		return s.Verifications.Read(ctx, client, id)
+	}
+	return v, err
 }
 
 func etag(version int) string { return `"v` + strconv.Itoa(version) + `"` }
@@ -110,13 +129,7 @@ func waitOf(param *string) (time.Duration, error) {
 // RetryVerification answers POST /v1/verifications/{id}/retry.
 func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerificationRequestObject) (contract.RetryVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	version, err := precondition(r.Params.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, starter.Again{
-		Session: r.Body.Session, NFCReqID: deref(r.Body.NfcReqid), Version: version,
-	})
+	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, r.Body.Session, deref(r.Body.NfcReqid))
 	if err != nil {
 		return nil, err
 	}

@@ -2,10 +2,9 @@ package cmd
 
 import (
 	"context"
-	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
@@ -15,34 +14,53 @@ func apiCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "api",
 		Short: "Serve the HTTP API and the vendors' callbacks",
-		Args:  noArgs,
+		Long: `Serve the HTTP API and the vendors' callbacks.
+
+It waits for Temporal, the store and what "yanzhen setup" makes in both
+(YANZHEN_START_PATIENCE). SIGTERM first takes its readiness away, then lets
+requests under way end; all of it within 25 s.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(os.Environ(), config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
+			p, o, err := fromEnvironment(config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients}, c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			p, err := openFromEnvironment(c.Context(), cfg, c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return errors.Join(p.apiProcess(c.Context()), p.close())
+			return p.apiProcess(c.Context(), o)
 		},
 	}
 }
 
-func (p *parts) apiProcess(ctx context.Context) error {
+func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 	l, err := listen(p.cfg.API, "YANZHEN_API_LISTEN")
 	if err != nil {
 		return err
 	}
+	defer l.Close()
 	ops, err := listen(p.cfg.Ops, "YANZHEN_OPS_LISTEN")
 	if err != nil {
-		l.Close()
 		return err
 	}
+	// Whoever comes too early is told so instead of kept waiting.
+	door := newFront()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.runOps(ctx, ops) })
-	g.Go(func() error { return p.runAPI(ctx, l) })
-	p.log.Info("api serves", "listen", p.cfg.API, "ops", p.cfg.Ops, "version", version())
+	open, closeDoor := after(ctx, settleFor)
+	drained := make(chan struct{})
+	g.Go(func() error {
+		defer close(drained)
+		return serve(open, l, door, p.log)
+	})
+	g.Go(func() error {
+		defer closeDoor()
+		return p.process(ctx, o, ops, func(context.Context) error {
+			h, err := p.apiHandler(open.Done())
+			if err != nil {
+				return err
+			}
+			door.run(h)
+			p.log.Info("api serves", "listen", p.cfg.API, "ops", p.cfg.Ops, "version", version())
+			<-drained // store and engine are needed until then
+			return nil
+		})
+	})
 	return g.Wait()
 }

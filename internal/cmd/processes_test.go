@@ -44,7 +44,8 @@ func installation(t *testing.T) (dir string) {
 		"YANZHEN_STORE": "sqlite:" + filepath.Join(dir, "yz.db"), "YANZHEN_KEYS": filepath.Join(dir, "keys.json"),
 		"YANZHEN_API_LISTEN": "127.0.0.1:0", "YANZHEN_OPS_LISTEN": "127.0.0.1:0", "YANZHEN_ACEDATA_TOKEN": "t",
 		"YANZHEN_TENCENT_SECRET_ID": sandbox.DefaultSecretID, "YANZHEN_TENCENT_SECRET_KEY": sandbox.DefaultSecretKey,
-		"YANZHEN_TENCENT_MERCHANT_ID": sandbox.DefaultMerchantID,
+		"YANZHEN_TENCENT_MERCHANT_ID": sandbox.DefaultMerchantID, "YANZHEN_TENCENT_SCHEME": "http", "YANZHEN_TENCENT_ENDPOINT": "127.0.0.1:1",
+		"YANZHEN_START_PATIENCE": "0s",
 	} {
 		t.Setenv(name, value)
 	}

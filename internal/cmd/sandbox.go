@@ -12,7 +12,7 @@ import (
 )
 
 func sandboxCommand() *cobra.Command {
-	var addr, public string
+	var addr, public, pass string
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Serve the stand-in vendors: Tencent, Sino Connect, AceData",
@@ -52,6 +52,18 @@ Nothing is kept: a restart forgets sessions, people and the ledger.`,
 			if err != nil {
 				return err
 			}
+			if pass != "" {
+				var f config.Forward
+				if f.UnmarshalText([]byte(pass)) != nil {
+					return exit(exitUsage, "--forward must be a pair such as 127.0.0.1:8080=api:8080, the first address on loopback")
+				}
+				to, err := listen(f.From, "--forward")
+				if err != nil {
+					return err
+				}
+				defer to.Close()
+				go forward(to, f.To)
+			}
 			sc := sandbox.DefaultConfig()
 			sc.PublicURL, sc.Logger = public, log
 			fmt.Fprintf(c.OutOrStdout(), "The stand-in vendors serve on http://%s; calls and charges: http://%s/sandbox/ledger\n", l.Addr(), l.Addr())
@@ -60,5 +72,6 @@ Nothing is kept: a restart forgets sessions, people and the ledger.`,
 	}
 	c.Flags().StringVar(&addr, "listen", "127.0.0.1:8090", "where to serve")
 	c.Flags().StringVar(&public, "public-url", "", "their address as browsers reach it, if it is another one")
+	c.Flags().StringVar(&pass, "forward", "", "FROM=TO: listen on FROM, on loopback, and pass everything on to TO, where the api is")
 	return c
 }

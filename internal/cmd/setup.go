@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -26,7 +27,8 @@ func setupCommand() *cobra.Command {
 		Short: "Make the namespace, its search attributes and the store's schema",
 		Long: `Make the Temporal namespace (TEMPORAL_NAMESPACE) with its search attributes and
 bring the store (YANZHEN_STORE) to this version's schema. It may be repeated,
-and says what it did. Run it before a new version's first start.`,
+and says what it did. It waits for Temporal and the store
+(YANZHEN_START_PATIENCE). Run it before a new version's first start.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := c.OutOrStdout()
@@ -37,7 +39,7 @@ and says what it did. Run it before a new version's first start.`,
 			if err != nil {
 				return err
 			}
-			log, err := telemetry.NewLogger(c.ErrOrStderr(), "warn", cfg.LogFormat)
+			log, err := telemetry.NewLogger(c.ErrOrStderr(), cfg.LogLevel.String(), cfg.LogFormat)
 			if err != nil {
 				return err
 			}
@@ -45,7 +47,7 @@ and says what it did. Run it before a new version's first start.`,
 			if err != nil {
 				return err
 			}
-			return runSetup(c.Context(), cfg, o, retention, out)
+			return runSetup(c.Context(), cfg, o, retention, log, out)
 		},
 	}
 	c.Flags().StringVar(&keys, "make-keys", "", "only make a new key file at this path, never over an existing one")
@@ -53,16 +55,26 @@ and says what it did. Run it before a new version's first start.`,
 	return c
 }
 
-func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retention time.Duration, out io.Writer) error {
+func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retention time.Duration, log *slog.Logger, out io.Writer) error {
 	say := func(line string) { fmt.Fprintln(out, line) }
-	if err := migrate(ctx, cfg.Store, say); err != nil {
-		return err
+	schema := &arrival{notYet: store.NotYet, try: func(short context.Context) error {
+		_, _, err := store.Version(short, cfg.Store)
+		if err == nil {
+			err = migrate(ctx, cfg.Store, say) // as long as it takes
+		}
+		if err != nil {
+			return storeFault(err)
+		}
+		return nil
+	}}
+	var c client.Client
+	err := await(ctx, cfg.StartPatience, log, schema, dial(o, func(dialed client.Client) { c = dialed }))
+	if c != nil {
+		defer c.Close()
 	}
-	c, err := engine.Dial(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
 	return engine.Setup(ctx, c, o.Namespace, retention, say)
 }
 

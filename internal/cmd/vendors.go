@@ -2,10 +2,13 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/acedata"
 	"github.com/yanzhen-id/yanzhen/provider/megvii"
@@ -87,7 +90,37 @@ func checkVendors(cfg *config.Config) error {
 	if cfg.Megvii.Enabled() {
 		errs = append(errs, asMegviiSettings(megviiConfig(cfg).Validate()))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, standInCredentials(cfg)...)...)
+}
+
+// standInCredentials refuses credentials that everybody can read in our source
+// where a real vendor is asked: they were left over from a first look.
+func standInCredentials(cfg *config.Config) []error {
+	real := func(address string) bool {
+		_, rest, ok := strings.Cut(address, "://")
+		if !ok {
+			rest = address
+		}
+		host, _, _ := strings.Cut(rest, "/")
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		return !provider.Loopback(host)
+	}
+	var errs []error
+	for _, c := range []struct{ setting, value, standIn, addressSetting, address string }{
+		{"TENCENT_SECRET_KEY", cfg.Tencent.SecretKey, sandbox.DefaultSecretKey, "TENCENT_ENDPOINT", cfg.Tencent.Endpoint},
+		{"TENCENT_SM2_PRIVATE_KEY", strings.ToLower(cfg.Tencent.SM2PrivateKey), sampleSM2Private, "TENCENT_ENDPOINT", cfg.Tencent.Endpoint},
+		{"TENCENT_IAI_SECRET_KEY", cfg.TencentIAI.SecretKey, sandbox.DefaultSecretKey, "TENCENT_IAI_ENDPOINT", cfg.TencentIAI.Endpoint},
+		{"ACEDATA_TOKEN", cfg.AceData.Token, sandbox.DefaultAceDataToken, "ACEDATA_BASE_URL", cfg.AceData.BaseURL},
+		{"SINO_CLIENT_SECRET", cfg.Sino.ClientSecret, sandbox.DefaultSinoClientSecret, "SINO_BASE_URL", cfg.Sino.BaseURL},
+		{"MEGVII_API_SECRET", cfg.Megvii.APISecret, sandbox.DefaultMegviiSecret, "MEGVII_BASE_URL", cfg.Megvii.BaseURL},
+	} {
+		if c.value == c.standIn && real(c.address) {
+			errs = append(errs, fmt.Errorf("YANZHEN_%s is the stand-in's, but YANZHEN_%s names a real vendor: set the credential that this one gave you", c.setting, c.addressSetting))
+		}
+	}
+	return errs
 }
 
 // asSettings says YANZHEN_SINO_… where the vendor's package names its fields.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
-	"github.com/yanzhen-id/yanzhen/internal/engine"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
@@ -38,49 +36,49 @@ type parts struct {
 	starter   *starter.Starter
 }
 
-// open connects everything that the configuration names. The caller closes
-// what it gets.
-func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal client.Options) (*parts, error) {
+// assemble makes what needs nobody else, and tells every fault of it.
+func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, error) {
 	vendors, err := vendors(cfg, log)
+	keys, keysErr := sealing.Load(cfg.Keys)
+	if keysErr != nil {
+		err = errors.Join(err, fmt.Errorf("YANZHEN_KEYS: %w", keysErr))
+	}
 	if err != nil {
 		return nil, err
 	}
-	keys, err := sealing.Load(cfg.Keys)
+	return &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: vendors, metrics: telemetry.NewMetrics()}, nil
+}
+
+// open assembles and connects everything that the configuration names, or
+// fails. The caller closes what it gets.
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal client.Options) (*parts, error) {
+	p, err := assemble(cfg, log, temporal.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, cfg.Store, keys)
-	if err != nil {
-		return nil, err
+	if err := await(ctx, 0, log, p.openStore(), p.openEngine(temporal)); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
-	c, err := engine.Dial(ctx, temporal)
-	if err != nil {
-		return nil, errors.Join(err, st.Close())
-	}
-	p := &parts{cfg: cfg, log: log, temporal: c, namespace: temporal.Namespace, store: st, keys: keys,
-		vendors: vendors, metrics: telemetry.NewMetrics()}
-	p.starter = starter.New(starter.Deps{
-		Engine: c, Store: st, Keys: keys, Policies: cfg.Policies, Registry: vendors, Switches: switches(cfg), Logger: log,
-	})
+	p.connected()
 	return p, nil
 }
 
-func (p *parts) close() error {
-	p.temporal.Close()
-	return p.store.Close()
+// connected makes what stands on store and engine.
+func (p *parts) connected() {
+	p.starter = starter.New(starter.Deps{
+		Engine: p.temporal, Store: p.store, Keys: p.keys, Policies: p.cfg.Policies, Registry: p.vendors, Logger: p.log,
+	})
 }
 
-// openFromEnvironment is open with Temporal's own settings.
-func openFromEnvironment(ctx context.Context, cfg *config.Config, logs io.Writer) (*parts, error) {
-	log, err := telemetry.NewLogger(logs, cfg.LogLevel.String(), cfg.LogFormat)
-	if err != nil {
-		return nil, err
+// close closes what was opened.
+func (p *parts) close() error {
+	if p.temporal != nil {
+		p.temporal.Close()
 	}
-	o, err := engine.Options(log)
-	if err != nil {
-		return nil, err
+	if p.store == nil {
+		return nil
 	}
-	return open(ctx, cfg, log, o)
+	return p.store.Close()
 }
 
 // sweepEvery is how often rows without a run and runs without an end are
@@ -119,11 +117,18 @@ func (p *parts) sweep(ctx context.Context) {
 	}
 }
 
+// apiHandler answers the API's requests. When stopping is closed, reads that
+// wait for a change are answered as they stand.
+func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
+	return api.New(api.Deps{
+		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Logger: p.log, Metrics: p.metrics,
+		Stopping: stopping,
+	})
+}
+
 // runAPI serves the API until ctx ends.
 func (p *parts) runAPI(ctx context.Context, l net.Listener) error {
-	h, err := api.New(api.Deps{
-		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Logger: p.log, Metrics: p.metrics,
-	})
+	h, err := p.apiHandler(ctx.Done())
 	if err != nil {
 		l.Close()
 		return err

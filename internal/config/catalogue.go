@@ -134,7 +134,7 @@ func (c *Config) loadCatalogue() []error {
 		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
 	}
 	c.Clients = file.Clients
-	faults := append(checkClients(file.Clients), c.mergePolicies(file.Policies)...)
+	faults := append(CheckClients(file.Clients), c.mergePolicies(file.Policies)...)
 	for i, err := range faults {
 		faults[i] = fmt.Errorf("YANZHEN_CONFIG: %w", err)
 	}
@@ -181,9 +181,9 @@ func split(err error) []error {
 
 var clientID = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
-// checkClients holds what is a rule of the file; what the API asks of its
+// CheckClients holds what is a rule of the file; what the API asks of its
 // clients is the API's to say (Needs.CheckClients).
-func checkClients(clients []Client) []error {
+func CheckClients(clients []Client) []error {
 	var faults []error
 	for i, cl := range clients {
 		if !clientID.MatchString(cl.ID) {

@@ -31,6 +31,13 @@ func (c *Config) checkSettings() []error {
 	if !slices.Contains([]string{"json", "text"}, c.LogFormat) {
 		bad("YANZHEN_LOG_FORMAT must be json or text")
 	}
+	if why := knownPassword(c.Store); why != "" {
+		bad("YANZHEN_STORE %s", why)
+	}
+	if c.StartPatience < 0 {
+		bad("YANZHEN_START_PATIENCE must not be less than 0s")
+	}
+	faults = append(faults, c.SandboxForward.check(c)...)
 	faults = append(faults, c.Tencent.check()...)
 	faults = append(faults, c.TencentIAI.check(c.Tencent)...)
 	faults = append(faults, c.AceData.check()...)

@@ -23,6 +23,9 @@ type Config struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
 
+	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup makes, telling it every few seconds. 0s: not at all."`
+	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
+
 	Tencent    Tencent    `envPrefix:"TENCENT_"`
 	TencentIAI TencentIAI `envPrefix:"TENCENT_IAI_"`
 	AceData    AceData    `envPrefix:"ACEDATA_"`

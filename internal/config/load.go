@@ -152,6 +152,8 @@ func kindName(t reflect.Type) string {
 		return "number"
 	case "config.Aliases":
 		return "list such as name=fullName|xm,photo=pic"
+	case "config.Forward":
+		return "pair such as 127.0.0.1:8090=sandbox:8090, the first address on loopback"
 	}
 	return t.String()
 }

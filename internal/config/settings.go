@@ -87,6 +87,8 @@ func text(v reflect.Value) string {
 		return strings.Join(v, ",")
 	case Aliases:
 		return v.String()
+	case Forward:
+		return v.String()
 	}
 	return fmt.Sprint(v)
 }

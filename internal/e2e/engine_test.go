@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,18 +186,41 @@ func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil).status)
 }
 
-func TestAnAPIWithoutAnEngineDoesNotStartAndSaysWhy(t *testing.T) {
+func TestAnAPIWithoutAnEngineWaitsAndGivesUpSayingWhy(t *testing.T) {
 	t.Parallel()
 	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "none-" + time.Now().Format("150405.000000")}
 	s.startVendors(options{})
 	s.prepare(options{})
 	ctx := s.within(40 * time.Second)
 	cmd := exec.CommandContext(ctx, shared.yanzhen, "api")
-	cmd.Env, cmd.Dir = append(s.env, "TEMPORAL_ADDRESS="+freeAddress(t)), s.dir
+	cmd.Env, cmd.Dir = append(s.env, "TEMPORAL_ADDRESS="+freeAddress(t), "YANZHEN_START_PATIENCE=2s"), s.dir
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	require.NoError(t, ctx.Err(), "it hung")
-	require.Contains(t, string(out), "TEMPORAL_ADDRESS")
+	told := string(out)
+	require.Contains(t, told, `"msg":"waiting"`)
+	_, last, _ := strings.Cut(told, "yanzhen: ")
+	require.Contains(t, last, "TEMPORAL_ADDRESS")
+}
+
+func TestWorkerAndAPIWaitForWhatSetupMakes(t *testing.T) {
+	t.Parallel()
+	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "late-" + time.Now().Format("150405.000000")}
+	s.startVendors(options{})
+	s.prepare(options{})
+	s.env = append(s.env, "TEMPORAL_NAMESPACE="+s.namespace+"-2", "YANZHEN_STORE=sqlite:"+filepath.Join(s.dir, "late.db"), "YANZHEN_START_PATIENCE=2m")
+	s.api = s.start("api")
+	s.startWorker()
+	require.Eventually(t, func() bool { return strings.Contains(string(s.logs()), "run `yanzhen setup`") }, 30*time.Second, 50*time.Millisecond)
+	res, err := http.Get(s.opsURL + "/readyz")
+	require.NoError(t, err, "it answers while it waits")
+	res.Body.Close()
+	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+
+	<-s.start("setup").done
+	s.waitReady()
+	a := s.begin(s.person())
+	require.Equal(t, verification.RequiresInput, s.untilLink(a.view.ID, 30*time.Second).Status)
 }
 
 // line is a connection to a server that can be cut: afterwards its port is

@@ -53,6 +53,45 @@ func Dial(ctx context.Context, o client.Options) (client.Client, error) {
 	return c, nil
 }
 
+// oldest is the first server version whose Update-with-Start, by which every
+// verification begins, is generally available.
+var oldest = [2]int{1, 28}
+
+// CheckVersion refuses a server that is too old for us. One whose version
+// cannot be read is taken: hosted services name theirs as they like.
+func CheckVersion(ctx context.Context, c client.Client) error {
+	info, err := c.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
+	if err != nil {
+		return fmt.Errorf("asking the Temporal server for its version: %w", err)
+	}
+	return versionFault(info.GetServerVersion())
+}
+
+func versionFault(version string) error {
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n != 2 {
+		return nil
+	}
+	if major < oldest[0] || major == oldest[0] && minor < oldest[1] {
+		return fmt.Errorf("the Temporal server that TEMPORAL_ADDRESS names is version %s: upgrade it to %d.%d or later", version, oldest[0], oldest[1])
+	}
+	return nil
+}
+
+// NotYet reports whether an error of Dial, or of a call, may mend itself while
+// others start: the server does not answer, or not for this namespace yet.
+// Refused credentials do not.
+func NotYet(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	_, unavailable := errors.AsType[*serviceerror.Unavailable](err)
+	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	_, noNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	_, noNamespaceYet := errors.AsType[*serviceerror.NotFound](err)
+	return unavailable || late || noNamespace || noNamespaceYet
+}
+
 // Missing returns the names of our search attributes that the namespace lacks
 // or holds with another type.
 func Missing(ctx context.Context, c client.Client, namespace string) ([]string, error) {
@@ -89,11 +128,27 @@ func Setup(ctx context.Context, c client.Client, namespace string, retention tim
 		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, retention))
 	}
 	// A new namespace reaches the server's own cache after some seconds.
-	deadline := time.Now().Add(30 * time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := again(ctx, func() error { return addMissing(ctx, c, namespace, say) }); err != nil {
+		return err
+	}
+	// So do new attributes, and a run that begins before would stumble.
+	return again(ctx, func() error {
+		missing, err := Missing(ctx, c, namespace)
+		if err == nil && len(missing) > 0 {
+			err = fmt.Errorf("the server does not show the search attributes %s yet", strings.Join(missing, ", "))
+		}
+		return err
+	})
+}
+
+// again repeats f every second until it succeeds or ctx ends.
+func again(ctx context.Context, f func() error) error {
 	for {
-		err := addMissing(ctx, c, namespace, say)
-		if err == nil || time.Now().After(deadline) {
-			return err
+		err := f()
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():

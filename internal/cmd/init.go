@@ -1,0 +1,200 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+)
+
+// initOptions are the flags of init.
+type initOptions struct {
+	dir, client, publicURL, returnURL, vendors string
+}
+
+func initCommand() *cobra.Command {
+	var o initOptions
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Write the files with which docker-compose.yml starts, with fresh secrets",
+		Long: `Write .env, config/keys.json and config/yanzhen.yaml with fresh random secrets and
+a first client, whose API key is shown once. Nothing that is there is overwritten.
+
+With --vendors sandbox the stack speaks to stand-in vendors, for a first look;
+with --vendors real the lines for the vendors' credentials are to be filled in.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runInit(o, c.OutOrStdout()) },
+	}
+	c.Flags().StringVar(&o.dir, "dir", ".", "the folder with docker-compose.yml")
+	c.Flags().StringVar(&o.client, "client", "shop", "the first client's id")
+	c.Flags().StringVar(&o.publicURL, "public-url", "http://127.0.0.1:8080", "the API's address as browsers and vendors reach it")
+	c.Flags().StringVar(&o.returnURL, "return-url", "https://shop.example/", "where the first client's verifications may send a browser")
+	c.Flags().StringVar(&o.vendors, "vendors", "sandbox", "sandbox or real")
+	return c
+}
+
+//go:embed env.tmpl
+var envText string
+
+//go:embed catalogue.tmpl
+var catalogueText string
+
+var initTemplates = template.Must(template.Must(template.New("env").Parse(envText)).New("catalogue").Parse(catalogueText))
+
+// imageUser is the user of the image (USER in the Dockerfile).
+const imageUser = 65532
+
+// runInit makes everything in memory, checks it as a start would, and only then
+// writes.
+func runInit(o initOptions, out io.Writer) error {
+	if o.vendors != "sandbox" && o.vendors != "real" {
+		return exit(exitUsage, "--vendors %q is none of sandbox, real", o.vendors)
+	}
+	folder := filepath.Join(o.dir, "config")
+	env, keys, catalogue := filepath.Join(o.dir, ".env"), filepath.Join(folder, "keys.json"), filepath.Join(folder, "yanzhen.yaml")
+	for _, path := range []string{env, keys, catalogue} {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s is there already and nothing is overwritten: without its secrets the databases cannot be opened or read", path)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	set, err := sealing.Generate()
+	if err != nil {
+		return err
+	}
+	key, hash := api.NewKey()
+	uid, gid := owner()
+	values := map[string]any{
+		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
+		"PublicURL": strings.TrimRight(o.publicURL, "/"), "Sandbox": o.vendors == "sandbox",
+		"SecretID": sandbox.DefaultSecretID, "SecretKey": sandbox.DefaultSecretKey, "MerchantID": sandbox.DefaultMerchantID, "AceDataToken": sandbox.DefaultAceDataToken,
+		"Client": o.client, "KeyHash": hash, "ReturnURL": o.returnURL, "Scopes": strings.Join([]string{api.ScopeRead, api.ScopeWrite}, `", "`),
+	}
+	if err := checkFirstClient(o, hash); err != nil {
+		return err
+	}
+	if err := writeInit(folder, uid, gid, map[string][]byte{env: render("env", values), keys: set, catalogue: render("catalogue", values)}); err != nil {
+		return err
+	}
+	sayNext(out, o, env, keys, catalogue, key)
+	return nil
+}
+
+// checkFirstClient finds faults in the flags before anything is written.
+func checkFirstClient(o initOptions, hash string) error {
+	list := []config.Client{{ID: o.client, KeyHashes: []string{hash}, Scopes: []string{api.ScopeRead, api.ScopeWrite}, ReturnURLs: []string{o.returnURL}}}
+	if err := errors.Join(errors.Join(config.CheckClients(list)...), checkClients(list)); err != nil {
+		return exit(exitUsage, "--client or --return-url: %w", err)
+	}
+	if _, err := config.Load([]string{"YANZHEN_PUBLIC_URL=" + o.publicURL}, config.Needs{}); err != nil {
+		return exit(exitUsage, "--public-url: %w", err)
+	}
+	return nil
+}
+
+// owner is who must own the keys so that the containers can read them and
+// nobody else: the image's user where root may give files away, else whoever
+// runs this, and then the containers run as them.
+func owner() (uid, gid int) {
+	if os.Getuid() == 0 {
+		return imageUser, imageUser
+	}
+	return os.Getuid(), os.Getgid()
+}
+
+// writeInit writes all files or, if one fails, takes back those it wrote. What
+// lies in folder is given to the owner; .env is for whoever runs compose.
+func writeInit(folder string, uid, gid int, files map[string][]byte) (err error) {
+	var written []string
+	defer func() {
+		if err != nil {
+			for _, path := range written {
+				_ = os.Remove(path)
+			}
+		}
+	}()
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("%w: run it as who owns the folder (in Docker: --user \"$(id -u):$(id -g)\")", err)
+	}
+	give := []string{folder}
+	for path, text := range files {
+		if err := writeNew(path, text); err != nil {
+			return err
+		}
+		written = append(written, path)
+		if filepath.Dir(path) == folder {
+			give = append(give, path)
+		}
+	}
+	if os.Getuid() != 0 {
+		return nil
+	}
+	for _, path := range give {
+		if err := os.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeNew writes a file that must not be there, for its owner only.
+func writeNew(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func render(name string, values any) []byte {
+	var b bytes.Buffer
+	if err := initTemplates.ExecuteTemplate(&b, name, values); err != nil {
+		panic(err) // a test renders both
+	}
+	return b.Bytes()
+}
+
+// randomHex is 128 random bits. Hex, because other characters would have to be
+// escaped in a database's URL.
+func randomHex() string {
+	b := make([]byte, 16)
+	rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}
+
+// sayNext tells what was made, the key, and what to do now.
+func sayNext(out io.Writer, o initOptions, env, keys, catalogue, key string) {
+	fmt.Fprintf(out, `Written: %s (the databases' passwords, the vendors), %s (what seals
+the store: keep a copy where the store's backups are not) and %s (clients, policies).
+
+API key of the client %q, shown this once: %s
+
+`, env, keys, catalogue, o.client, key)
+	if o.vendors == "sandbox" {
+		fmt.Fprint(out, `The vendors are stand-ins: nothing that they say is true. Next:
+  docker compose --profile sandbox up -d --build --wait
+For the real ones replace the block at the end of .env as it says there.
+`)
+		return
+	}
+	fmt.Fprint(out, `Fill in at the end of .env: YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and
+YANZHEN_TENCENT_MERCHANT_ID (E证通), YANZHEN_ACEDATA_TOKEN. Next:
+  docker compose up -d --build --wait
+`)
+}

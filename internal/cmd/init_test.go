@@ -1,0 +1,127 @@
+package cmd
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+)
+
+// settingsIn are the lines of a .env that are our settings, with the two that
+// docker-compose.yml adds pointed at the folder.
+func settingsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, ".env"))
+	require.NoError(t, err)
+	settings := []string{"YANZHEN_CONFIG=" + filepath.Join(dir, "config", "yanzhen.yaml"), "YANZHEN_KEYS=" + filepath.Join(dir, "config", "keys.json")}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "YANZHEN_") {
+			settings = append(settings, strings.TrimSpace(line))
+		}
+	}
+	return settings
+}
+
+var needsOfAll = config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors}
+
+func TestInitWritesWhatAStartTakes(t *testing.T) {
+	dir := t.TempDir()
+	out, err := run(t.Context(), "init", "--dir", dir)
+	require.NoError(t, err, out)
+
+	cfg, err := config.Load(settingsIn(t, dir), needsOfAll)
+	require.NoError(t, err)
+	require.True(t, cfg.SandboxForward.On())
+	require.Equal(t, "shop", cfg.Clients[0].ID)
+	_, err = sealing.Load(cfg.Keys)
+	require.NoError(t, err)
+
+	key := regexp.MustCompile(`yz_\S+`).FindString(out)
+	require.Equal(t, []string{api.HashKey(key)}, cfg.Clients[0].KeyHashes, "the key that was shown is the client's")
+	for _, name := range []string{".env", "config/keys.json", "config/yanzhen.yaml"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NotContains(t, string(text), key, "the key itself rests nowhere")
+	}
+}
+
+func TestInitDrawsFreshSecretsAndOverwritesNothing(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	secrets := regexp.MustCompile(`(?m)^[A-Z_]+_PASSWORD=([0-9a-f]{32})$`)
+	seen := map[string]bool{}
+	for _, dir := range []string{first, second} {
+		_, err := run(t.Context(), "init", "--dir", dir)
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(dir, ".env"))
+		require.NoError(t, err)
+		for _, m := range secrets.FindAllStringSubmatch(string(text), -1) {
+			seen[m[1]] = true
+		}
+	}
+	require.Len(t, seen, 6, "three passwords each, all different")
+
+	require.NoError(t, os.Remove(filepath.Join(first, ".env")))
+	before, err := os.ReadFile(filepath.Join(first, "config", "keys.json"))
+	require.NoError(t, err)
+	_, err = run(t.Context(), "init", "--dir", first)
+	require.ErrorContains(t, err, "keys.json is there already")
+	after, err := os.ReadFile(filepath.Join(first, "config", "keys.json"))
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.NoFileExists(t, filepath.Join(first, ".env"), "half an installation is none")
+}
+
+func TestInitForRealVendorsLeavesNoDefaultSecret(t *testing.T) {
+	dir := t.TempDir()
+	out, err := run(t.Context(), "init", "--dir", dir, "--vendors", "real", "--public-url", "https://kyc.example.com", "--client", "bank")
+	require.NoError(t, err)
+	require.Contains(t, out, "YANZHEN_ACEDATA_TOKEN", "it says what to fill in")
+	text, err := os.ReadFile(filepath.Join(dir, ".env"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "sandbox")
+	_, err = config.Load(settingsIn(t, dir), needsOfAll)
+	require.ErrorContains(t, err, "set YANZHEN_TENCENT_SECRET_ID", "a start refuses until it is filled in")
+	require.ErrorContains(t, err, "set YANZHEN_ACEDATA_TOKEN")
+	_, err = config.Load(append(settingsIn(t, dir), "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m", "YANZHEN_ACEDATA_TOKEN=t"), needsOfAll)
+	require.NoError(t, err)
+}
+
+func TestInitRefusesWhatAStartWouldRefuse(t *testing.T) {
+	for what, args := range map[string][]string{
+		"--public-url": {"--public-url", "http://kyc.example.com"},
+		"--client":     {"--client", "Big Shop"},
+		"--return-url": {"--return-url", "http://shop.example/"},
+		"--vendors":    {"--vendors", "some"},
+	} {
+		dir := t.TempDir()
+		_, err := run(t.Context(), append([]string{"init", "--dir", dir}, args...)...)
+		require.ErrorContains(t, err, what)
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, entries, "nothing is written")
+	}
+}
+
+func TestCredentialsOfTheStandInsAreRefusedAtARealVendor(t *testing.T) {
+	dir := t.TempDir()
+	_, err := run(t.Context(), "init", "--dir", dir)
+	require.NoError(t, err)
+	settings := append(settingsIn(t, dir), "YANZHEN_SANDBOX_FORWARD=", "YANZHEN_TENCENT_SCHEME=https",
+		"YANZHEN_TENCENT_ENDPOINT=faceid.tencentcloudapi.com", "YANZHEN_ACEDATA_BASE_URL=https://api.acedata.cloud")
+	_, err = config.Load(settings, needsOfAll)
+	require.ErrorContains(t, err, "YANZHEN_TENCENT_SECRET_KEY is the stand-in's")
+	require.ErrorContains(t, err, "YANZHEN_ACEDATA_TOKEN is the stand-in's")
+
+	_, err = config.Load(append(settings, "YANZHEN_SANDBOX_FORWARD=127.0.0.1:8090=sandbox:8090"), needsOfAll)
+	require.ErrorContains(t, err, "YANZHEN_SANDBOX_FORWARD brings stand-in vendors, but YANZHEN_ACEDATA_BASE_URL names a real one")
+}
