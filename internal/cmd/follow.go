@@ -25,6 +25,8 @@ type follower struct {
 	again <-chan struct{}
 	// number is the invented person's, whose face a stand-in's camera sees.
 	number string
+	// notify says how Megvii tells of a session's end; see notifications.
+	notify string
 	// rescan, if not nil, scans the person's card again.
 	rescan func(context.Context) (reqid string, err error)
 
@@ -123,6 +125,7 @@ func (f *follower) play(ctx context.Context, v *client.Verification) error {
 	if err != nil {
 		return err
 	}
+	page.notify = f.notify
 	f.show.line("the person's link: " + *v.NextAction.Url)
 	f.show.line("their page is played: " + outcome)
 	err = page.play(ctx, outcome, f.number, f.pause)

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/yanzhen-id/yanzhen/internal/sandbox"
 )
 
 // pageAct is what is done on the stand-in's page.
@@ -17,6 +19,7 @@ type pageAct struct {
 const (
 	pageTencent = "tencent"
 	pageSino    = "sino"
+	pageMegvii  = "megvii"
 )
 
 // pageActs are the endings of a session that --outcome knows by name, by the
@@ -39,6 +42,29 @@ var pageActs = map[string]map[string]pageAct{
 		"expire":             {false, "timeout"},
 		"expire-begun":       {true, "timeout"},
 		"abandon":            {},
+	},
+	pageMegvii: {
+		"approved":       {true, sandbox.MegviiPass},
+		"low-score":      {true, sandbox.MegviiLowScore},
+		"not-alike":      {true, sandbox.MegviiLowScore},
+		"not-live":       {true, sandbox.MegviiLivenessFail},
+		"attack":         {true, sandbox.MegviiSpoof},
+		"mask":           {true, sandbox.MegviiMask},
+		"screen":         {true, sandbox.MegviiReplay},
+		"face-replaced":  {true, sandbox.MegviiReplaced},
+		"id-attacked":    {true, sandbox.MegviiIDAttacked},
+		"name-mismatch":  {true, sandbox.MegviiNameDiffers},
+		"no-such-number": {true, sandbox.MegviiNoNumber},
+		"no-photo":       {true, sandbox.MegviiNoPhoto},
+		"no-face":        {true, sandbox.MegviiNoFaceImage},
+		"unsupported":    {true, sandbox.MegviiNoWebRTC},
+		"no-camera":      {true, sandbox.MegviiNoCamera},
+		"vendor-fault":   {true, sandbox.MegviiVendorError},
+		"broken-off":     {true, sandbox.MegviiTechnical},
+		"cancel":         {true, sandbox.OutcomeCancel},
+		"expire":         {false, "timeout"},
+		"expire-begun":   {true, "timeout"},
+		"abandon":        {true, ""},
 	},
 	pageSino: {
 		"approved":       {true, "same"},

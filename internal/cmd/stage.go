@@ -15,18 +15,21 @@ import (
 type stage struct {
 	records string // approved, mismatch, not-found, down, lost
 	tencent string // up, down
+	megvii  string // up, down
 	card    string // valid, expired; with a chip also implausible, unreadable, other-holder
 	// comparer: up, down.
 	comparer string
 }
 
 // asUsual is a stage on which everything works.
-var asUsual = stage{records: "approved", tencent: "up", card: "valid", comparer: "up"}
+var asUsual = stage{records: "approved", tencent: "up", megvii: "up", card: "valid", comparer: "up"}
 
 // recordsOutcomes are the words of --records in those of the stand-in.
 var recordsOutcomes = map[string]string{"approved": "", "mismatch": "-1", "not-found": "-5", "down": "500", "lost": "drop"}
 
 var tencentOutcomes = map[string]string{"up": "", "down": "InternalError"}
+
+var megviiOutcomes = map[string]string{"up": "", "down": "INTERNAL_ERROR"}
 
 func (s stage) check(chip bool) error {
 	cards := []string{"expired", "valid"}
@@ -39,6 +42,7 @@ func (s stage) check(chip bool) error {
 	}{
 		{"records", s.records, slices.Sorted(maps.Keys(recordsOutcomes))},
 		{"tencent", s.tencent, slices.Sorted(maps.Keys(tencentOutcomes))},
+		{"megvii", s.megvii, slices.Sorted(maps.Keys(megviiOutcomes))},
 		{"card", s.card, cards},
 		{"comparer", s.comparer, []string{"down", "up"}},
 	} {
@@ -64,7 +68,7 @@ func (s stage) person(now time.Time) sandbox.Person {
 		p.IDNumber = p.IDNumber[:17] + otherCharacter(p.IDNumber[17])
 	}
 	p.AceDataOutcome = recordsOutcomes[s.records]
-	p.TencentOutcome = tencentOutcomes[s.tencent]
+	p.TencentOutcome, p.MegviiOutcome = tencentOutcomes[s.tencent], megviiOutcomes[s.megvii]
 	return p
 }
 

@@ -39,8 +39,9 @@ func newStandIn(base string) *standIn {
 // page is a session's page at a stand-in.
 type page struct {
 	*standIn
-	vendor  string // pageTencent, pageSino
-	session string // the last part of its address
+	vendor  string // pageTencent, pageSino, pageMegvii
+	session string // by which its address names it
+	notify  string // how Megvii tells of its end; see notifications
 }
 
 // pageOf finds the stand-in's page behind a link.
@@ -51,10 +52,13 @@ func pageOf(link string) (page, error) {
 	}
 	rest, ok := strings.CutPrefix(u.Path, "/page/")
 	vendor, session, _ := strings.Cut(rest, "/")
+	if u.Path == megviiPagePath {
+		ok, vendor, session = true, pageMegvii, u.Query().Get("token")
+	}
 	if !ok || session == "" || pageActs[vendor] == nil {
 		return page{}, exit(exitUsage, "--outcome drives the stand-in's page only, and this link leads elsewhere")
 	}
-	return page{newStandIn(u.Scheme + "://" + u.Host), vendor, session}, nil
+	return page{standIn: newStandIn(u.Scheme + "://" + u.Host), vendor: vendor, session: session}, nil
 }
 
 // play does on the page what the outcome says, with a pause between the
@@ -63,6 +67,9 @@ func (p page) play(ctx context.Context, outcome, number string, pause time.Durat
 	act, err := actOf(p.vendor, outcome)
 	if err != nil {
 		return err
+	}
+	if p.vendor == pageMegvii {
+		return p.playMegvii(ctx, act, pause)
 	}
 	address := p.base + "/page/" + p.vendor + "/" + url.PathEscape(p.session)
 	if act.begin {

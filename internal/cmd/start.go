@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +23,7 @@ import (
 type startOptions struct {
 	policy, name, number, from, to string
 	returnURL, reference, reqid    string
+	provider, notify               string
 	chip                           bool
 	outcomes                       []string
 	stage                          stage
@@ -50,7 +54,15 @@ for a new session where one may be had; at Tencent
 
 or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
 
-` + outcomeLines(pageSino) + `.`,
+` + outcomeLines(pageSino) + `
+
+and at Megvii (--provider megvii_faceid)
+
+` + outcomeLines(pageMegvii) + `.
+
+--notify says how Megvii tells of a session's end: by its own call and by the
+person's browser (both), in the other order (return-first), by one of them, by
+neither, by two calls (twice), or by forged calls only (forged).`,
 		Example: `  yanzhen start
   yanzhen start --outcome approved
   yanzhen start --outcome not-alike,approved
@@ -59,6 +71,9 @@ or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
   yanzhen start --outcome approved --records down
   yanzhen start --tencent down
   yanzhen start --card expired
+  yanzhen start --provider megvii_faceid --outcome low-score,approved
+  yanzhen start --provider megvii_faceid --outcome approved --notify return-only
+  yanzhen start --policy cn-resident-failover --tencent down --outcome approved
   yanzhen start --chip --outcome approved
   yanzhen start --chip --policy cn-chip-capture --outcome other-face,same-face
   yanzhen start --chip --policy cn-chip-capture --outcome same-face --comparer down
@@ -78,6 +93,8 @@ or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
 	f.register(c)
 	fl := c.Flags()
 	fl.StringVar(&o.policy, "policy", "", "the policy (default cn-resident, with a chip cn-chip)")
+	fl.StringVar(&o.provider, "provider", "", "the policy that has only this face vendor: megvii_faceid, sino_connect, tencent_eid")
+	fl.StringVar(&o.notify, "notify", "both", "how the stand-in of Megvii tells of an end: "+strings.Join(slices.Sorted(maps.Keys(notifications)), ", "))
 	fl.BoolVar(&o.chip, "chip", false, "start from a scan of an invented person's card, and from nothing else")
 	fl.StringVar(&o.reqid, "nfc-reqid", "", "the scan that an app handed over")
 	fl.StringVar(&o.name, "name", "", "the person's name as printed on the card")
@@ -91,7 +108,8 @@ or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
 	fl.DurationVar(&o.timeout, "timeout", 30*time.Minute, "how long to follow it")
 	fl.StringVar(&o.sandbox, "sandbox", "", `the stand-ins' address (else those of the running "yanzhen dev")`)
 	fl.StringVar(&o.stage.records, "records", "approved", "what the stand-in's records say of the invented person: approved, mismatch, not-found, down, lost")
-	fl.StringVar(&o.stage.tencent, "tencent", "up", "whether the stand-in's face vendor works for them: up, down")
+	fl.StringVar(&o.stage.tencent, "tencent", "up", "whether the stand-in of Tencent works for them: up, down")
+	fl.StringVar(&o.stage.megvii, "megvii", "up", "the same of Megvii: up, down")
 	fl.StringVar(&o.stage.card, "card", "valid", "their card: valid, expired; with --chip also implausible, other-holder (than claimed), unreadable (once)")
 	fl.StringVar(&o.stage.comparer, "comparer", "up", "whether the stand-in compares faces for them: up, down")
 	return c
@@ -116,11 +134,12 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	o.policy = first(o.policy, providerPolicies[o.provider])
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, &exitError{exitTooLong, errTooLong})
 	defer cancel()
 
 	show := newPrinter(out, len(outcomes) == 0)
-	f := &follower{caller: c, show: show, outcomes: outcomes, playing: len(outcomes) > 0, pause: o.pause}
+	f := &follower{caller: c, show: show, outcomes: outcomes, playing: len(outcomes) > 0, pause: o.pause, notify: o.notify}
 	body, err := o.request(ctx, f)
 	if err != nil {
 		return nil, err
@@ -151,7 +170,15 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 
 func (o startOptions) check() error {
 	missing := count([]string{o.name, o.number, o.from, o.to}, "")
+	_, provider := providerPolicies[o.provider]
+	_, notify := notifications[o.notify]
 	switch {
+	case o.provider != "" && (o.policy != "" || !provider):
+		return exit(exitUsage, "--provider is one of %s, and goes without --policy", strings.Join(slices.Sorted(maps.Keys(providerPolicies)), ", "))
+	case o.provider == "sino_connect" && !o.chip && o.reqid == "":
+		return exit(exitUsage, "sino_connect's face step needs a scan: add --chip or --nfc-reqid")
+	case o.notify != "" && !notify:
+		return exit(exitUsage, "--notify %q is none of %s", o.notify, strings.Join(slices.Sorted(maps.Keys(notifications)), ", "))
 	case missing > 0 && missing < 4:
 		return exit(exitUsage, "a person needs all of --name, --id-number, --valid-from and --valid-to")
 	case o.chip && (missing < 4 || o.reqid != ""):
