@@ -44,7 +44,7 @@ func localStack(t *testing.T) (devState, string) {
 	ready, ended := make(chan devState, 1), make(chan error, 1)
 	var out safeBuffer
 	go func() {
-		ended <- runDev(ctx, devOptions{data: dir, quiet: true, headless: true,
+		ended <- runDev(ctx, devOptions{data: dir, quiet: true, headless: true, flow: 15 * time.Second,
 			ready: func(_ context.Context, s devState) error { ready <- s; return nil }}, &out)
 	}()
 	t.Cleanup(func() {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type devOptions struct {
 	// headless leaves the Temporal UI out; for tests.
 	headless bool
 	ports    devPorts
+	// flow is the life of a session at Megvii's stand-in; 0: devFlow.
+	flow time.Duration
 	// ready, if not nil, hears of the running stack; for tests.
 	ready func(context.Context, devState) error
 }
@@ -132,7 +135,7 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	}
 	sc := sandbox.DefaultConfig()
 	sc.Tencent.MerchantPublicKey, sc.Logger = sampleSM2Public, s.log.With("part", "sandbox")
-	sc.Megvii.FlowTTL = devFlow
+	sc.Megvii.FlowTTL = cmp.Or(o.flow, devFlow)
 	if sc.Sino.MerchantJWKS, err = os.ReadFile(filepath.Join(dir, chipPublicKeysFile)); err != nil {
 		return nil, err
 	}

@@ -15,13 +15,16 @@ func sandboxCommand() *cobra.Command {
 	var addr, public, pass string
 	c := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Serve the stand-in vendors: Tencent, Sino Connect, AceData",
+		Short: "Serve the stand-in vendors: Tencent, Megvii, Sino Connect, AceData",
 		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
 
   YANZHEN_TENCENT_SCHEME=http YANZHEN_TENCENT_ENDPOINT=127.0.0.1:8090/tencent
   YANZHEN_TENCENT_SECRET_ID=` + sandbox.DefaultSecretID + `
   YANZHEN_TENCENT_SECRET_KEY=` + sandbox.DefaultSecretKey + `
   YANZHEN_TENCENT_MERCHANT_ID=` + sandbox.DefaultMerchantID + `
+  YANZHEN_MEGVII_BASE_URL=http://127.0.0.1:8090/megvii
+  YANZHEN_MEGVII_API_KEY=` + sandbox.DefaultMegviiKey + `
+  YANZHEN_MEGVII_API_SECRET=` + sandbox.DefaultMegviiSecret + `
   YANZHEN_ACEDATA_BASE_URL=http://127.0.0.1:8090/acedata
   YANZHEN_ACEDATA_TOKEN=` + sandbox.DefaultAceDataToken + `
 
