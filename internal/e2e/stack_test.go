@@ -42,6 +42,8 @@ type options struct {
 	temporal string
 	// chip: Sino Connect and the comparer are configured too.
 	chip bool
+	// megvii: Megvii is configured too, and its policies have clocks of seconds.
+	megvii bool
 	// vendors changes the stand-ins' settings.
 	vendors func(*sandbox.Config)
 	// returnURLs are allowed to the clients beside {vendorsURL}/shop/.
@@ -147,6 +149,9 @@ func (s *stack) prepare(o options) {
 	if policies == "" {
 		policies = quickPolicy
 	}
+	if o.megvii {
+		policies += megviiPolicies
+	}
 	catalogue := filepath.Join(s.dir, "yanzhen.yaml")
 	require.NoError(t, os.WriteFile(catalogue, []byte(clients.String()+policies), 0o600))
 
@@ -162,6 +167,9 @@ func (s *stack) prepare(o options) {
 		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
 		"YANZHEN_ACEDATA_BASE_URL=" + s.vendorsURL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
 	}, o.env...)
+	if o.megvii {
+		s.env = append(s.env, s.megviiSettings()...)
+	}
 	if o.chip {
 		s.env = append(s.env, s.chipSettings()...)
 	}
