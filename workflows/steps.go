@@ -83,8 +83,9 @@ var (
 
 // openHurry is what all vendors but the last of the list may take together in
 // the first round, so that the caller still gets a link in its one call, within
-// 5 s, when they never answer.
-const openHurry = 4 * time.Second
+// 5 s, when they never answer: the run, the last vendor and a busy machine need
+// the rest.
+const openHurry = 3 * time.Second
 
 // within is the step with less time for one try.
 func (s step) within(d time.Duration) step {

@@ -13,6 +13,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 )
 
+// onlyMegvii is the policy with no other face vendor.
+const onlyMegvii = "cn-resident-megvii"
+
 // megviiPolicies are those with Megvii, their clocks in seconds.
 var megviiPolicies = strings.TrimPrefix(strings.ReplaceAll(quickPolicy, "cn-resident", "cn-resident-megvii"), "policies:\n") +
 	strings.TrimPrefix(strings.ReplaceAll(strings.ReplaceAll(quickPolicy, "cn-resident", "cn-resident-failover"), "start_patience: 10s", "start_patience: 40s"), "policies:\n")

@@ -143,7 +143,7 @@ func (s *stack) prepare(o options) {
 	for _, id := range []string{"shop", "other"} {
 		key, hash := api.NewKey()
 		s.keys[id] = key
-		fmt.Fprintf(&clients, "  - id: %s\n    key_hashes: [%q]\n    scopes: [\"verifications:read\", \"verifications:write\"]\n    return_urls: [%s]\n", id, hash, returnURLs)
+		fmt.Fprintf(&clients, "  - id: %s\n    key_hashes: [%q]\n    scopes: [\"verifications:read\", \"verifications:write\", \"review:write\"]\n    return_urls: [%s]\n", id, hash, returnURLs)
 	}
 	policies := o.policies
 	if policies == "" {
