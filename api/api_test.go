@@ -39,6 +39,12 @@ type fakeVerifications struct {
 	read     func(client, id string) (starter.View, error)
 	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
 	retry    func(client, id string, session int) (starter.View, error)
+	retried  []starter.Again
+	decide   func(client, id string, w starter.Word) (starter.View, error)
+	reopen   func(client, id string, w starter.Word) (starter.View, error)
+	list     func(client string, status verification.Status, limit int, cursor string) (starter.Page, error)
+	provide  func() ([]starter.Provider, error)
+	notify   func(n starter.Notice) (starter.NoticeResult, error)
 	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
 	hint     func(id string, session int) (starter.HintResult, error)
 	landing  func(id string) (starter.Landing, error)
@@ -72,9 +78,38 @@ func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int
 	return f.wait(client, id, known, d)
 }
 
-func (f *fakeVerifications) Retry(_ context.Context, client, id string, session int, _ string) (starter.View, error) {
+func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starter.Again) (starter.View, error) {
 	f.note("retry")
-	return f.retry(client, id, session)
+	f.retried = append(f.retried, q)
+	return f.retry(client, id, q.Session)
+}
+
+func (f *fakeVerifications) Decide(_ context.Context, client, id string, w starter.Word) (starter.View, error) {
+	f.note("decide")
+	return f.decide(client, id, w)
+}
+
+func (f *fakeVerifications) Reopen(_ context.Context, client, id string, w starter.Word) (starter.View, error) {
+	f.note("reopen")
+	return f.reopen(client, id, w)
+}
+
+func (f *fakeVerifications) List(_ context.Context, client string, status verification.Status, limit int, cursor string) (starter.Page, error) {
+	f.note("list")
+	return f.list(client, status, limit, cursor)
+}
+
+func (f *fakeVerifications) Providers(context.Context) ([]starter.Provider, error) {
+	f.note("providers")
+	return f.provide()
+}
+
+func (f *fakeVerifications) Notify(_ context.Context, n starter.Notice) (starter.NoticeResult, error) {
+	f.note("notify")
+	if f.notify == nil {
+		return starter.NoticeUnsupported, &starter.Error{Code: starter.NotFound}
+	}
+	return f.notify(n)
 }
 
 func (f *fakeVerifications) Cancel(_ context.Context, client, id string, reason verification.ReasonCode) (starter.View, error) {
@@ -128,9 +163,9 @@ func newRig(t *testing.T) *rig {
 		clients = append(clients, Client{ID: id, KeyHashes: []string{hash}, Scopes: scopes, ReturnURLs: returns})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReview)
 	r.reader = add("reader", nil, ScopeRead)
-	r.other = add("other", nil, ScopeWrite, ScopeRead)
+	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReview)
 	r.handler, err = New(Deps{
 		Verifications: r.fake, Tickets: keys, Clients: clients, Metrics: r.metrics,
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -19,6 +19,8 @@ import (
 const (
 	ScopeWrite = "verifications:write"
 	ScopeRead  = "verifications:read"
+	// ScopeReview decides and reopens.
+	ScopeReview = "review:write"
 )
 
 // Client is an onboarding service, as the configuration names it.
@@ -75,8 +77,8 @@ func CheckClients(clients []Client) error {
 			hashes[strings.ToLower(h)] = true
 		}
 		for _, s := range c.Scopes {
-			if s != ScopeWrite && s != ScopeRead {
-				bad("scopes: %q is none of %s, %s", s, ScopeWrite, ScopeRead)
+			if s != ScopeWrite && s != ScopeRead && s != ScopeReview {
+				bad("scopes: %q is none of %s, %s, %s", s, ScopeWrite, ScopeRead, ScopeReview)
 			}
 		}
 		for i, u := range c.ReturnURLs {

@@ -36,7 +36,7 @@ func TestTheGeneratedClientUnderstandsTheServer(t *testing.T) {
 	r.fake.retry = func(string, string, int) (starter.View, error) {
 		return starter.View{}, &starter.Error{Code: starter.SessionReplaced, Session: 2}
 	}
-	refused, err := c.RetryVerificationWithResponse(t.Context(), knownID, client.RetryVerificationJSONRequestBody{Session: 1})
+	refused, err := c.RetryVerificationWithResponse(t.Context(), knownID, nil, client.RetryVerificationJSONRequestBody{Session: 1})
 	require.NoError(t, err)
 	require.NotNil(t, refused.ApplicationproblemJSONDefault, string(refused.Body))
 	require.Equal(t, "session_replaced", refused.ApplicationproblemJSONDefault.Code)

@@ -120,11 +120,11 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
 	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errKeyPersonal, errMediaType,
-		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, errUnbindable, errParameter, errWait, errInternal, errScope(ScopeRead)} {
+		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, errUnbindable, errParameter, errWait, errPrecondition, errVersion, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,
-		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.EngineUnavailable, starter.Internal} {
+		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.VersionConflict, starter.ReviewOver, starter.EngineUnavailable, starter.Internal} {
 		f := faultOf(&starter.Error{Code: code})
 		require.Equal(t, string(code), f.code)
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)

@@ -129,7 +129,13 @@ func waitOf(param *string) (time.Duration, error) {
 // RetryVerification answers POST /v1/verifications/{id}/retry.
 func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerificationRequestObject) (contract.RetryVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, r.Body.Session, deref(r.Body.NfcReqid))
+	version, err := precondition(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, starter.Again{
+		Session: r.Body.Session, NFCReqID: deref(r.Body.NfcReqid), Version: version,
+	})
 	if err != nil {
 		return nil, err
 	}

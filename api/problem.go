@@ -51,12 +51,21 @@ var (
 	errParameter = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
 	errWait      = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract.",
 		errors: []starter.FieldError{{Field: "wait", Code: "pattern", Message: "Whole seconds from 0s to 60s."}}}
+	errPrecondition = &fault{status: 428, code: "precondition_required",
+		title: "The header If-Match must name the ETag of what was read."}
+	errVersion = &fault{status: 412, code: string(starter.VersionConflict),
+		title: "The verification has changed since it was read.", detail: "Read it again."}
 	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Something is wrong on our side."}
 )
 
 func errScope(scope string) *fault {
 	return &fault{status: 403, code: "insufficient_scope", title: "The API key lacks the scope " + scope + ".",
 		header: "WWW-Authenticate", value: `Bearer realm="yanzhen", error="insufficient_scope", scope="` + scope + `"`}
+}
+
+func errParam(name, code, message string) *fault {
+	return &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract.",
+		errors: []starter.FieldError{{Field: name, Code: code, Message: message}}}
 }
 
 func errFields(fields []starter.FieldError) *fault {
@@ -91,6 +100,10 @@ func faultOf(err error) *fault {
 			now: e.Status, session: e.Session}
 	case starter.ReqIDReused:
 		return &fault{status: 409, code: string(e.Code), title: "This chip scan was used before. Please scan the card again."}
+	case starter.VersionConflict:
+		return &fault{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
+	case starter.ReviewOver:
+		return &fault{status: 409, code: string(e.Code), title: "The verdict was reopened before, and nobody decided in time.", now: e.Status}
 	case starter.EngineUnavailable:
 		return &fault{status: 503, code: string(e.Code), title: "The engine did not answer in time.",
 			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",

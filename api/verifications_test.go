@@ -52,7 +52,7 @@ func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
 				"attempt":{"number":1,"max":3,"session":1},
 				"last_error":{"code":"face.no_match","retryable":true,"message":"Your face did not match. Please try again in good light."},
 				"checks":[{"type":"face_match","status":"pending","reasons":[],"retryable":false}],
-				"review_reasons":[],"verdict":null,"created_at":"2026-11-23T03:59:00Z","updated_at":"2026-11-23T03:59:00Z",
+				"review_reasons":[],"verdict":null,"previous_verdicts":[],"created_at":"2026-11-23T03:59:00Z","updated_at":"2026-11-23T03:59:00Z",
 				"expires_at":"2026-11-23T04:09:00Z"}`, w.Body.String())
 		})
 	}
@@ -168,6 +168,9 @@ func operationsOn(id string) map[string]call {
 		"wait":   {method: "GET", path: "/v1/verifications/" + id + "?wait=1s"},
 		"retry":  {method: "POST", path: "/v1/verifications/" + id + "/retry", body: `{"session":1}`},
 		"cancel": {method: "POST", path: "/v1/verifications/" + id + "/cancel", body: `{}`},
+		"decide": {method: "POST", path: "/v1/verifications/" + id + "/decision", body: `{"decision":"approved","reason":"review.approved"}`,
+			header: map[string]string{"If-Match": `"v3"`}},
+		"reopen": {method: "POST", path: "/v1/verifications/" + id + "/reopen", body: `{"reason":"holder.mismatch"}`},
 	}
 }
 
@@ -181,6 +184,8 @@ func TestAnotherClientsVerificationIsNotFoundOnEveryOperation(t *testing.T) {
 				r.fake.wait = func(client, id string, _ int, _ time.Duration) (starter.View, error) { return mine(client, id) }
 				r.fake.retry = func(client, id string, _ int) (starter.View, error) { return mine(client, id) }
 				r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
+				r.fake.decide = func(client, id string, _ starter.Word) (starter.View, error) { return mine(client, id) }
+				r.fake.reopen = r.fake.decide
 				c := c
 				c.key = map[string]string{"shop": r.shop, "other": r.other}[key]
 				c.path = strings.Replace(c.path, knownID, id, 1)
@@ -209,7 +214,11 @@ func TestScopesAreKept(t *testing.T) {
 			continue
 		}
 		problemIn(t, w, 403, "insufficient_scope")
-		require.Contains(t, w.Header().Get("WWW-Authenticate"), ScopeWrite)
+		want := ScopeWrite
+		if name == "decide" || name == "reopen" {
+			want = ScopeReview
+		}
+		require.Contains(t, w.Header().Get("WWW-Authenticate"), want)
 		require.Empty(t, r.fake.calls)
 	}
 }

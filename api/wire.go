@@ -46,6 +46,7 @@ func answerOf(v starter.View) contract.Verification {
 		Attempt:           contract.Attempt{Number: v.Attempt.Number, Max: v.Attempt.Max, Session: v.Attempt.Session},
 		Checks:            make([]contract.Check, 0, len(v.Checks)),
 		ReviewReasons:     reasonsOf(v.ReviewReasons),
+		PreviousVerdicts:  []*contract.Verdict{},
 		CreatedAt:         v.CreatedAt.UTC(),
 		UpdatedAt:         v.UpdatedAt.UTC(),
 		ExpiresAt:         utc(v.ExpiresAt),
@@ -68,11 +69,11 @@ func answerOf(v starter.View) contract.Verification {
 	for _, c := range v.Checks {
 		out.Checks = append(out.Checks, checkOf(c))
 	}
-	if d := v.Verdict; d != nil {
-		out.Verdict = &contract.Verdict{
-			Version: d.Version, Decision: contract.VerdictDecision(d.Decision), DecidedBy: contract.VerdictDecidedBy(d.DecidedBy),
-			Policy: policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: d.DecidedAt.UTC(),
-		}
+	for _, d := range v.PreviousVerdicts {
+		out.PreviousVerdicts = append(out.PreviousVerdicts, verdictOf(d))
+	}
+	if v.Verdict != nil {
+		out.Verdict = verdictOf(*v.Verdict)
 	}
 	return out
 }
@@ -87,7 +88,21 @@ func checkOf(c verification.Check) contract.Check {
 		b := contract.CheckBillable(c.Billable)
 		out.Billable = &b
 	}
+	if len(c.Tried) > 0 {
+		tried := make([]contract.Tried, 0, len(c.Tried))
+		for _, t := range c.Tried {
+			tried = append(tried, contract.Tried{Provider: t.Provider, Class: t.Class})
+		}
+		out.Tried = &tried
+	}
 	return out
+}
+
+func verdictOf(d verification.Verdict) *contract.Verdict {
+	return &contract.Verdict{
+		Version: d.Version, Decision: contract.VerdictDecision(d.Decision), DecidedBy: contract.VerdictDecidedBy(d.DecidedBy),
+		Policy: policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: d.DecidedAt.UTC(),
+	}
 }
 
 func policyOf(p verification.PolicyRef) contract.PolicyRef {

@@ -136,6 +136,51 @@ func (e NextActionType) Valid() bool {
 	}
 }
 
+// Defines values for ProviderKinds.
+const (
+	Chip     ProviderKinds = "chip"
+	Comparer ProviderKinds = "comparer"
+	Face     ProviderKinds = "face"
+	Records  ProviderKinds = "records"
+)
+
+// Valid indicates whether the value is a known member of the ProviderKinds enum.
+func (e ProviderKinds) Valid() bool {
+	switch e {
+	case Chip:
+		return true
+	case Comparer:
+		return true
+	case Face:
+		return true
+	case Records:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderState.
+const (
+	Drain ProviderState = "drain"
+	Off   ProviderState = "off"
+	On    ProviderState = "on"
+)
+
+// Valid indicates whether the value is a known member of the ProviderState enum.
+func (e ProviderState) Valid() bool {
+	switch e {
+	case Drain:
+		return true
+	case Off:
+		return true
+	case On:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	Canceled      Status = "canceled"
@@ -245,7 +290,10 @@ type Check struct {
 	Reasons      []Reason    `json:"reasons"`
 	Retryable    bool        `json:"retryable"`
 	Status       CheckStatus `json:"status"`
-	Type         CheckType   `json:"type"`
+
+	// Tried Providers that could not open the session before this one.
+	Tried *[]Tried  `json:"tried,omitempty"`
+	Type  CheckType `json:"type"`
 }
 
 // CheckBillable defines model for Check.Billable.
@@ -268,6 +316,24 @@ type Consent struct {
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
+}
+
+// DecisionRequest defines model for DecisionRequest.
+type DecisionRequest struct {
+	// Decision `approved` or `declined`
+	//
+	// Examples: approved
+	Decision string `json:"decision"`
+
+	// Note For other reviewers; no ID number.
+	//
+	// Examples: Compared with the card on the phone.
+	Note *Note `json:"note,omitempty"`
+
+	// Reason A reason code of the catalogue.
+	//
+	// Examples: review.approved
+	Reason string `json:"reason"`
 }
 
 // FieldError defines model for FieldError.
@@ -339,6 +405,11 @@ type NextAction struct {
 // NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session.
 type NextActionType string
 
+// Note For other reviewers; no ID number.
+//
+// Examples: Compared with the card on the phone.
+type Note = string
+
 // PolicyRef defines model for PolicyRef.
 type PolicyRef struct {
 	// Name Examples: cn-resident
@@ -380,6 +451,35 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Provider defines model for Provider.
+type Provider struct {
+	// Kinds What it is asked for.
+	Kinds []ProviderKinds `json:"kinds"`
+
+	// Name Examples: tencent_eid
+	Name string `json:"name"`
+
+	// Reason Why, as the operator said; null where the configuration says it.
+	Reason *string `json:"reason"`
+
+	// Since Since when, where an operator threw the switch.
+	Since *time.Time `json:"since"`
+
+	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+	State ProviderState `json:"state"`
+}
+
+// ProviderKinds defines model for Provider.Kinds.
+type ProviderKinds string
+
+// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+type ProviderState string
+
+// ProviderList defines model for ProviderList.
+type ProviderList struct {
+	Providers []Provider `json:"providers"`
+}
+
 // Reason defines model for Reason.
 type Reason struct {
 	// Code Stable, `domain.code`. New ones may come.
@@ -395,6 +495,19 @@ type Reason struct {
 //
 // Examples: face.no_match
 type ReasonCode = string
+
+// ReopenRequest defines model for ReopenRequest.
+type ReopenRequest struct {
+	// Note For other reviewers; no ID number.
+	//
+	// Examples: Compared with the card on the phone.
+	Note *Note `json:"note,omitempty"`
+
+	// Reason A reason code of the catalogue.
+	//
+	// Examples: holder.mismatch
+	Reason string `json:"reason"`
+}
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
@@ -469,6 +582,17 @@ type Subject struct {
 	Name string `json:"name"`
 }
 
+// Tried defines model for Tried.
+type Tried struct {
+	// Class Of the fault.
+	//
+	// Examples: unavailable
+	Class string `json:"class"`
+
+	// Provider Examples: tencent_eid
+	Provider string `json:"provider"`
+}
+
 // Verdict defines model for Verdict.
 type Verdict struct {
 	DecidedAt time.Time        `json:"decided_at"`
@@ -520,6 +644,9 @@ type Verification struct {
 	Outcome *string   `json:"outcome"`
 	Policy  PolicyRef `json:"policy"`
 
+	// PreviousVerdicts Those of a reopened case that a later one replaced, the oldest first.
+	PreviousVerdicts []*Verdict `json:"previous_verdicts"`
+
 	// ReviewReasons Why a human must decide.
 	ReviewReasons []Reason `json:"review_reasons"`
 
@@ -535,11 +662,52 @@ type Verification struct {
 	Verdict   *Verdict       `json:"verdict"`
 }
 
+// VerificationItem defines model for VerificationItem.
+type VerificationItem struct {
+	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	Id string `json:"id"`
+
+	// Policy The policy's name.
+	//
+	// Examples: cn-resident
+	Policy string `json:"policy"`
+
+	// Since When it was started or reopened.
+	Since time.Time `json:"since"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+}
+
+// VerificationList defines model for VerificationList.
+type VerificationList struct {
+	// NextCursor For the next page; null at the end. A page may be short, or empty, and not the last.
+	NextCursor    *string            `json:"next_cursor"`
+	Verifications []VerificationItem `json:"verifications"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // VerificationID defines model for VerificationID.
 type VerificationID = string
+
+// ListVerificationsParams defines parameters for ListVerifications.
+type ListVerificationsParams struct {
+	Status string `form:"status" json:"status"`
+
+	// Limit How many at most, 1 to 100; 20 without it.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of an earlier answer to the same question.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
@@ -557,11 +725,35 @@ type GetVerificationParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// DecideVerificationParams defines parameters for DecideVerification.
+type DecideVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ReopenVerificationParams defines parameters for ReopenVerification.
+type ReopenVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RetryVerificationParams defines parameters for RetryVerification.
+type RetryVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // StartVerificationJSONRequestBody defines body for StartVerification for application/json ContentType.
 type StartVerificationJSONRequestBody = StartRequest
 
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
+
+// DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
+type DecideVerificationJSONRequestBody = DecisionRequest
+
+// ReopenVerificationJSONRequestBody defines body for ReopenVerification for application/json ContentType.
+type ReopenVerificationJSONRequestBody = ReopenRequest
 
 // RetryVerificationJSONRequestBody defines body for RetryVerification for application/json ContentType.
 type RetryVerificationJSONRequestBody = RetryRequest
@@ -645,9 +837,12 @@ type ClientInterface interface {
 	// Corresponds with GET /callbacks/{provider}/{kind}/{ticket} (the `Callback` operationId).
 	Callback(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CallbackPost A person's browser comes back from a vendor by a form
+	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	//
-	// The body is ignored.
+	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
+	// at most 1 MiB) is the vendor's; what it proves is checked by its
+	// signature. A `notify` is answered 200 once what it brought is kept; one
+	// that is not genuine is 404 like a bad ticket, and changes nothing.
 	//
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -656,6 +851,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
 	GetContract(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProviders The providers and their switches
+	//
+	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
+	ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVerifications List verifications by status
+	//
+	// Those of the caller that run in a status, or were reopened; what has
+	// ended is not listed. The list follows changes within seconds: read a
+	// verification before acting on it.
+	//
+	// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
+	ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartVerificationWithBody Start a verification
 	//
@@ -716,31 +925,87 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
 	CancelVerification(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DecideVerificationWithBody Decide a verification in review
+	//
+	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// that read (428 `precondition_required`), and what has changed since is
+	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// A repeat answers the verification as it is now. The note is kept apart
+	// and sealed; neither the person nor any answer shows it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+	DecideVerificationWithBody(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideVerification Decide a verification in review
+	//
+	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// that read (428 `precondition_required`), and what has changed since is
+	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// A repeat answers the verification as it is now. The note is kept apart
+	// and sealed; neither the person nor any answer shows it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+	DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReopenVerificationWithBody Take a completed verification back into review
+	//
+	// A decision then makes a new version of the verdict and the old one
+	// stays in `previous_verdicts`; silence leaves the old one standing. A
+	// repeat while it is in review answers it as it is. One that is not
+	// completed is 409 `invalid_state`; a verdict that was reopened before,
+	// in vain, 409 `review_over`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+	ReopenVerificationWithBody(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReopenVerification Take a completed verification back into review
+	//
+	// A decision then makes a new version of the verdict and the old one
+	// stays in `previous_verdicts`; silence leaves the old one standing. A
+	// repeat while it is in review answers it as it is. One that is not
+	// completed is 409 `invalid_state`; a verdict that was reopened before,
+	// in vain, 409 `review_over`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+	ReopenVerification(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RetryVerificationWithBody Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is neither `retry` nor `scan_chip`. With
-	// `scan_chip` a new `nfc_reqid` is needed.
+	// session, 409 `invalid_state` that there is none to replace. With
+	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// `redirect`, for a tab that was lost, the answer holds the same link
+	// while nobody has opened it, as far as the vendor tells, and a new
+	// session's otherwise.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-	RetryVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RetryVerificationWithBody(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryVerification Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is neither `retry` nor `scan_chip`. With
-	// `scan_chip` a new `nfc_reqid` is needed.
+	// session, 409 `invalid_state` that there is none to replace. With
+	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// `redirect`, for a tab that was lost, the answer holds the same link
+	// while nobody has opened it, as far as the vendor tells, and a new
+	// session's otherwise.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-	RetryVerification(ctx context.Context, id VerificationID, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // Callback A person's browser comes back from a vendor
@@ -758,9 +1023,12 @@ func (c *Client) Callback(ctx context.Context, provider string, kind string, tic
 	return c.Client.Do(req)
 }
 
-// CallbackPost A person's browser comes back from a vendor by a form
+// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 //
-// The body is ignored.
+// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
+// at most 1 MiB) is the vendor's; what it proves is checked by its
+// signature. A `notify` is answered 200 once what it brought is kept; one
+// that is not genuine is 404 like a bad ticket, and changes nothing.
 //
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 func (c *Client) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -780,6 +1048,40 @@ func (c *Client) CallbackPost(ctx context.Context, provider string, kind string,
 // Corresponds with GET /openapi.yaml (the `GetContract` operationId).
 func (c *Client) GetContract(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetContractRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProviders The providers and their switches
+//
+// Corresponds with GET /v1/providers (the `ListProviders` operationId).
+func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProvidersRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVerifications List verifications by status
+//
+// Those of the caller that run in a status, or were reopened; what has
+// ended is not listed. The list follows changes within seconds: read a
+// verification before acting on it.
+//
+// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
+func (c *Client) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVerificationsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -899,19 +1201,113 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, body
 	return c.Client.Do(req)
 }
 
+// DecideVerificationWithBody Decide a verification in review
+//
+// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// that read (428 `precondition_required`), and what has changed since is
+// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// A repeat answers the verification as it is now. The note is kept apart
+// and sealed; neither the person nor any answer shows it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+func (c *Client) DecideVerificationWithBody(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideVerificationRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideVerification Decide a verification in review
+//
+// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// that read (428 `precondition_required`), and what has changed since is
+// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// A repeat answers the verification as it is now. The note is kept apart
+// and sealed; neither the person nor any answer shows it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+func (c *Client) DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideVerificationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReopenVerificationWithBody Take a completed verification back into review
+//
+// A decision then makes a new version of the verdict and the old one
+// stays in `previous_verdicts`; silence leaves the old one standing. A
+// repeat while it is in review answers it as it is. One that is not
+// completed is 409 `invalid_state`; a verdict that was reopened before,
+// in vain, 409 `review_over`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+func (c *Client) ReopenVerificationWithBody(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReopenVerificationRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReopenVerification Take a completed verification back into review
+//
+// A decision then makes a new version of the verdict and the old one
+// stays in `previous_verdicts`; silence leaves the old one standing. A
+// repeat while it is in review answers it as it is. One that is not
+// completed is 409 `invalid_state`; a verdict that was reopened before,
+// in vain, 409 `review_over`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+func (c *Client) ReopenVerification(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReopenVerificationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RetryVerificationWithBody Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is neither `retry` nor `scan_chip`. With
-// `scan_chip` a new `nfc_reqid` is needed.
+// session, 409 `invalid_state` that there is none to replace. With
+// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// `redirect`, for a tab that was lost, the answer holds the same link
+// while nobody has opened it, as far as the vendor tells, and a new
+// session's otherwise.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRetryVerificationRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -926,15 +1322,17 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is neither `retry` nor `scan_chip`. With
-// `scan_chip` a new `nfc_reqid` is needed.
+// session, 409 `invalid_state` that there is none to replace. With
+// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// `redirect`, for a tab that was lost, the answer holds the same link
+// while nobody has opened it, as far as the vendor tells, and a new
+// session's otherwise.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *Client) RetryVerification(ctx context.Context, id VerificationID, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRetryVerificationRequest(c.Server, id, body)
+func (c *Client) RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1058,6 +1456,107 @@ func NewGetContractRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListProvidersRequest constructs an http.Request for the ListProviders method
+func NewListProvidersRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListVerificationsRequest constructs an http.Request for the ListVerifications method
+func NewListVerificationsRequest(server string, params *ListVerificationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1244,19 +1743,143 @@ func NewCancelVerificationRequestWithBody(server string, id VerificationID, cont
 	return req, nil
 }
 
-// NewRetryVerificationRequest calls the generic RetryVerification builder with application/json body
-func NewRetryVerificationRequest(server string, id VerificationID, body RetryVerificationJSONRequestBody) (*http.Request, error) {
+// NewDecideVerificationRequest calls the generic DecideVerification builder with application/json body
+func NewDecideVerificationRequest(server string, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRetryVerificationRequestWithBody(server, id, "application/json", bodyReader)
+	return NewDecideVerificationRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewDecideVerificationRequestWithBody constructs an http.Request for the DecideVerification method, with any body, and a specified content type
+func NewDecideVerificationRequestWithBody(server string, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/decision", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReopenVerificationRequest calls the generic ReopenVerification builder with application/json body
+func NewReopenVerificationRequest(server string, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReopenVerificationRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewReopenVerificationRequestWithBody constructs an http.Request for the ReopenVerification method, with any body, and a specified content type
+func NewReopenVerificationRequestWithBody(server string, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/reopen", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRetryVerificationRequest calls the generic RetryVerification builder with application/json body
+func NewRetryVerificationRequest(server string, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryVerificationRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewRetryVerificationRequestWithBody constructs an http.Request for the RetryVerification method, with any body, and a specified content type
-func NewRetryVerificationRequestWithBody(server string, id VerificationID, contentType string, body io.Reader) (*http.Request, error) {
+func NewRetryVerificationRequestWithBody(server string, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1287,6 +1910,21 @@ func NewRetryVerificationRequestWithBody(server string, id VerificationID, conte
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -1342,9 +1980,12 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /callbacks/{provider}/{kind}/{ticket} (the `Callback` operationId).
 	CallbackWithResponse(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*CallbackResponse, error)
 
-	// CallbackPostWithResponse A person's browser comes back from a vendor by a form
+	// CallbackPostWithResponse A vendor reports an ending, or a person's browser comes back by a form
 	//
-	// The body is ignored.
+	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
+	// at most 1 MiB) is the vendor's; what it proves is checked by its
+	// signature. A `notify` is answered 200 once what it brought is kept; one
+	// that is not genuine is 404 like a bad ticket, and changes nothing.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1357,6 +1998,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
 	GetContractWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetContractResponse, error)
+
+	// ListProvidersWithResponse The providers and their switches
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
+	ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersResponse, error)
+
+	// ListVerificationsWithResponse List verifications by status
+	//
+	// Those of the caller that run in a status, or were reopened; what has
+	// ended is not listed. The list follows changes within seconds: read a
+	// verification before acting on it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
+	ListVerificationsWithResponse(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*ListVerificationsResponse, error)
 
 	// StartVerificationWithBodyWithResponse Start a verification
 	//
@@ -1419,31 +2078,87 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
 	CancelVerificationWithResponse(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
 
+	// DecideVerificationWithBodyWithResponse Decide a verification in review
+	//
+	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// that read (428 `precondition_required`), and what has changed since is
+	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// A repeat answers the verification as it is now. The note is kept apart
+	// and sealed; neither the person nor any answer shows it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+	DecideVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideVerificationResponse, error)
+
+	// DecideVerificationWithResponse Decide a verification in review
+	//
+	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// that read (428 `precondition_required`), and what has changed since is
+	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// A repeat answers the verification as it is now. The note is kept apart
+	// and sealed; neither the person nor any answer shows it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+	DecideVerificationWithResponse(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideVerificationResponse, error)
+
+	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
+	//
+	// A decision then makes a new version of the verdict and the old one
+	// stays in `previous_verdicts`; silence leaves the old one standing. A
+	// repeat while it is in review answers it as it is. One that is not
+	// completed is 409 `invalid_state`; a verdict that was reopened before,
+	// in vain, 409 `review_over`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+	ReopenVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReopenVerificationResponse, error)
+
+	// ReopenVerificationWithResponse Take a completed verification back into review
+	//
+	// A decision then makes a new version of the verdict and the old one
+	// stays in `previous_verdicts`; silence leaves the old one standing. A
+	// repeat while it is in review answers it as it is. One that is not
+	// completed is 409 `invalid_state`; a verdict that was reopened before,
+	// in vain, 409 `review_over`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+	ReopenVerificationWithResponse(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ReopenVerificationResponse, error)
+
 	// RetryVerificationWithBodyWithResponse Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is neither `retry` nor `scan_chip`. With
-	// `scan_chip` a new `nfc_reqid` is needed.
+	// session, 409 `invalid_state` that there is none to replace. With
+	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// `redirect`, for a tab that was lost, the answer holds the same link
+	// while nobody has opened it, as far as the vendor tells, and a new
+	// session's otherwise.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-	RetryVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error)
+	RetryVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error)
 
 	// RetryVerificationWithResponse Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
 	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that no ended session waits for another:
-	// `next_action.type` is neither `retry` nor `scan_chip`. With
-	// `scan_chip` a new `nfc_reqid` is needed.
+	// session, 409 `invalid_state` that there is none to replace. With
+	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// `redirect`, for a tab that was lost, the answer holds the same link
+	// while nobody has opened it, as far as the vendor tells, and a new
+	// session's otherwise.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-	RetryVerificationWithResponse(ctx context.Context, id VerificationID, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error)
+	RetryVerificationWithResponse(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error)
 }
 
 // CallbackResponse200Headers the declared response headers of an HTTP 200 response for Callback
@@ -1599,6 +2314,102 @@ func (r GetContractResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetContractResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListProvidersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProvidersResponse) GetJSON200() *ProviderList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListProvidersResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProvidersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProvidersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProvidersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProvidersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListVerificationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerificationList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListVerificationsResponse) GetJSON200() *VerificationList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListVerificationsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListVerificationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVerificationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVerificationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVerificationsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -1793,6 +2604,102 @@ func (r CancelVerificationResponse) ContentType() string {
 	return ""
 }
 
+type DecideVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Verification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecideVerificationResponse) GetJSON200() *Verification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DecideVerificationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideVerificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReopenVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Verification
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReopenVerificationResponse) GetJSON200() *Verification {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReopenVerificationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReopenVerificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReopenVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReopenVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReopenVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type RetryVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1854,9 +2761,12 @@ func (c *ClientWithResponses) CallbackWithResponse(ctx context.Context, provider
 	return ParseCallbackResponse(rsp)
 }
 
-// CallbackPostWithResponse A person's browser comes back from a vendor by a form
+// CallbackPostWithResponse A vendor reports an ending, or a person's browser comes back by a form
 //
-// The body is ignored.
+// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
+// at most 1 MiB) is the vendor's; what it proves is checked by its
+// signature. A `notify` is answered 200 once what it brought is kept; one
+// that is not genuine is 404 like a bad ticket, and changes nothing.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -1880,6 +2790,36 @@ func (c *ClientWithResponses) GetContractWithResponse(ctx context.Context, reqEd
 		return nil, err
 	}
 	return ParseGetContractResponse(rsp)
+}
+
+// ListProvidersWithResponse The providers and their switches
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/providers (the `ListProviders` operationId).
+func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersResponse, error) {
+	rsp, err := c.ListProviders(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProvidersResponse(rsp)
+}
+
+// ListVerificationsWithResponse List verifications by status
+//
+// Those of the caller that run in a status, or were reopened; what has
+// ended is not listed. The list follows changes within seconds: read a
+// verification before acting on it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
+func (c *ClientWithResponses) ListVerificationsWithResponse(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*ListVerificationsResponse, error) {
+	rsp, err := c.ListVerifications(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVerificationsResponse(rsp)
 }
 
 // StartVerificationWithBodyWithResponse Start a verification
@@ -1973,19 +2913,97 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 	return ParseCancelVerificationResponse(rsp)
 }
 
+// DecideVerificationWithBodyWithResponse Decide a verification in review
+//
+// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// that read (428 `precondition_required`), and what has changed since is
+// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// A repeat answers the verification as it is now. The note is kept apart
+// and sealed; neither the person nor any answer shows it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideVerificationResponse, error) {
+	rsp, err := c.DecideVerificationWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideVerificationResponse(rsp)
+}
+
+// DecideVerificationWithResponse Decide a verification in review
+//
+// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// that read (428 `precondition_required`), and what has changed since is
+// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// A repeat answers the verification as it is now. The note is kept apart
+// and sealed; neither the person nor any answer shows it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
+func (c *ClientWithResponses) DecideVerificationWithResponse(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideVerificationResponse, error) {
+	rsp, err := c.DecideVerification(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideVerificationResponse(rsp)
+}
+
+// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
+//
+// A decision then makes a new version of the verdict and the old one
+// stays in `previous_verdicts`; silence leaves the old one standing. A
+// repeat while it is in review answers it as it is. One that is not
+// completed is 409 `invalid_state`; a verdict that was reopened before,
+// in vain, 409 `review_over`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+func (c *ClientWithResponses) ReopenVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReopenVerificationResponse, error) {
+	rsp, err := c.ReopenVerificationWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReopenVerificationResponse(rsp)
+}
+
+// ReopenVerificationWithResponse Take a completed verification back into review
+//
+// A decision then makes a new version of the verdict and the old one
+// stays in `previous_verdicts`; silence leaves the old one standing. A
+// repeat while it is in review answers it as it is. One that is not
+// completed is 409 `invalid_state`; a verdict that was reopened before,
+// in vain, 409 `review_over`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
+func (c *ClientWithResponses) ReopenVerificationWithResponse(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ReopenVerificationResponse, error) {
+	rsp, err := c.ReopenVerification(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReopenVerificationResponse(rsp)
+}
+
 // RetryVerificationWithBodyWithResponse Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is neither `retry` nor `scan_chip`. With
-// `scan_chip` a new `nfc_reqid` is needed.
+// session, 409 `invalid_state` that there is none to replace. With
+// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// `redirect`, for a tab that was lost, the answer holds the same link
+// while nobody has opened it, as far as the vendor tells, and a new
+// session's otherwise.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error) {
-	rsp, err := c.RetryVerificationWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error) {
+	rsp, err := c.RetryVerificationWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -1996,15 +3014,17 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 //
 // Names the session that the new one replaces, so that a repeated call
 // opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that no ended session waits for another:
-// `next_action.type` is neither `retry` nor `scan_chip`. With
-// `scan_chip` a new `nfc_reqid` is needed.
+// session, 409 `invalid_state` that there is none to replace. With
+// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// `redirect`, for a tab that was lost, the answer holds the same link
+// while nobody has opened it, as far as the vendor tells, and a new
+// session's otherwise.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *ClientWithResponses) RetryVerificationWithResponse(ctx context.Context, id VerificationID, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error) {
-	rsp, err := c.RetryVerification(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) RetryVerificationWithResponse(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error) {
+	rsp, err := c.RetryVerification(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2197,6 +3217,72 @@ func ParseGetContractResponse(rsp *http.Response) (*GetContractResponse, error) 
 	return response, nil
 }
 
+// ParseListProvidersResponse parses an HTTP response from a ListProvidersWithResponse call
+func ParseListProvidersResponse(rsp *http.Response) (*ListProvidersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProvidersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListVerificationsResponse parses an HTTP response from a ListVerificationsWithResponse call
+func ParseListVerificationsResponse(rsp *http.Response) (*ListVerificationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVerificationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerificationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseStartVerificationResponse parses an HTTP response from a StartVerificationWithResponse call
 func ParseStartVerificationResponse(rsp *http.Response) (*StartVerificationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -2349,6 +3435,72 @@ func ParseCancelVerificationResponse(rsp *http.Response) (*CancelVerificationRes
 	}
 
 	response := &CancelVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Verification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideVerificationResponse parses an HTTP response from a DecideVerificationWithResponse call
+func ParseDecideVerificationResponse(rsp *http.Response) (*DecideVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Verification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReopenVerificationResponse parses an HTTP response from a ReopenVerificationWithResponse call
+func ParseReopenVerificationResponse(rsp *http.Response) (*ReopenVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReopenVerificationResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

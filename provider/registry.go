@@ -166,3 +166,24 @@ func (r *Registry) Queues() []Queue {
 	}
 	return out
 }
+
+// Names returns every provider's name, sorted.
+func (r *Registry) Names() []string { return slices.Sorted(slices.Values(r.names)) }
+
+// Kinds returns what a provider is asked for: face, records, chip, comparer.
+func (r *Registry) Kinds(name string) []string {
+	var out []string
+	if _, ok := r.faces[name]; ok {
+		out = append(out, "face")
+	}
+	if _, ok := r.records[name]; ok {
+		out = append(out, "records")
+	}
+	if _, ok := r.chips[name]; ok {
+		out = append(out, "chip")
+	}
+	if _, ok := r.comparers[name]; ok {
+		out = append(out, "comparer")
+	}
+	return out
+}

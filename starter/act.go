@@ -15,32 +15,68 @@ import (
 // Statuses in which a verification can be cancelled.
 var open = []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview}
 
-// Retry opens a new session in place of the named one, or reads a new chip
-// scan, and returns the verification. A repeat opens no second one and answers
-// it as it is now. Errors are *Error: NotFound, Redacted, InvalidState,
-// InvalidRequest (the scan is missing, or not asked for), ReqIDReused,
-// SessionReplaced, EngineUnavailable, Internal.
-func (s *Starter) Retry(ctx context.Context, clientID, id string, session int, nfcReqID string) (View, error) {
-	if nfcReqID != "" {
-		if err := s.addScan(ctx, clientID, id, session, nfcReqID); err != nil {
+// Again asks for another session or another scan.
+type Again struct {
+	// Session is the number of the session that the new one replaces.
+	Session int
+	// NFCReqID is a new chip scan, where one is asked for.
+	NFCReqID string
+	// Version of the state that the caller read; 0: whatever it is.
+	Version int
+}
+
+// Retry opens a new session in place of the named one, reads a new chip scan,
+// or stands for a lost link, and returns the verification. A repeat opens no
+// second one and answers it as it is now. Errors are *Error: NotFound,
+// Redacted, InvalidState, InvalidRequest (the scan is missing, or not asked
+// for), ReqIDReused, SessionReplaced, VersionConflict, EngineUnavailable,
+// Internal.
+func (s *Starter) Retry(ctx context.Context, clientID, id string, q Again) (View, error) {
+	if q.NFCReqID != "" {
+		if err := s.addScan(ctx, clientID, id, q.Session, q.NFCReqID); err != nil {
 			return View{}, err
 		}
 	}
+	updateID, err := s.retryID(ctx, clientID, id, q.Session)
+	if err != nil {
+		return View{}, err
+	}
 	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
-		UpdateID:   workflows.RetryUpdateID(session),
+		UpdateID:   updateID,
 		UpdateName: workflows.UpdateRetry,
-		Args:       []any{workflows.RetryRequest{Session: session, Scanned: nfcReqID != ""}},
+		Args:       []any{workflows.RetryRequest{Session: q.Session, Scanned: q.NFCReqID != "", Version: q.Version}},
 	})
 	if gone, ok := errors.AsType[*ended](err); ok {
 		return View{}, invalidState(gone.view.Status, verification.RequiresInput)
 	}
 	if CodeOf(err) == EngineUnavailable {
 		// The run may have taken the retry and wait for a slow vendor.
-		if now, readErr := s.Read(ctx, clientID, id); readErr == nil && !now.Partial && now.Attempt.Session > session {
+		if now, readErr := s.Read(ctx, clientID, id); readErr == nil && !now.Partial && now.Attempt.Session > q.Session {
 			return now, nil
 		}
 	}
 	return v, err
+}
+
+// retryID is the id of the update. Over an open session the call stands for a
+// lost link, which may be lost again: were it known as the session's one
+// retry, the session could never be replaced later.
+func (s *Starter) retryID(ctx context.Context, clientID, id string, session int) (string, error) {
+	row, err := s.store.Get(ctx, clientID, id)
+	if err != nil {
+		return "", storeFault("read the row", err)
+	}
+	if row.Ended {
+		return workflows.RetryUpdateID(session), nil
+	}
+	st, closed, err := s.query(ctx, id)
+	if err != nil && !closed {
+		return "", unavailable("read the run", err)
+	}
+	if next := st.NextAction; !closed && st.Attempt.Session == session && next != nil && next.Type == verification.ActionRedirect {
+		return workflows.RelinkUpdateID(session, st.Version), nil
+	}
+	return workflows.RetryUpdateID(session), nil
 }
 
 // addScan keeps a new scan for the retry that brings it. It is only kept where
@@ -114,7 +150,9 @@ func (s *Starter) update(ctx context.Context, clientID, id string, o client.Upda
 	if err != nil {
 		return View{}, storeFault("read the row", err)
 	}
-	o.WorkflowID = id
+	if o.WorkflowID == "" {
+		o.WorkflowID = id
+	}
 	o.WaitForStage = client.WorkflowUpdateStageCompleted
 	wait, cancel := context.WithTimeout(ctx, s.patience)
 	handle, err := s.engine.UpdateWorkflow(wait, o)
@@ -164,14 +202,26 @@ func refusal(app *temporal.ApplicationError, update string) error {
 		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
 	case workflows.RefusedScan:
 		return scanFault(st.NextAction != nil && st.NextAction.Type == verification.ActionScanChip)
+	case workflows.RefusedVersion:
+		return &Error{Code: VersionConflict, Status: st.Status}
 	case workflows.RefusedState:
-		if update == workflows.UpdateCancel {
-			if st.Status.Ended() {
-				return nil // ending right now: how it ended decides
-			}
-			return invalidState(st.Status, open...)
-		}
-		return invalidState(st.Status, verification.RequiresInput)
+		return stateRefused(st.Status, update)
 	}
 	return nil
+}
+
+// stateRefused is what is told of an update that the run's status does not
+// allow; nil where how it ends decides.
+func stateRefused(now verification.Status, update string) error {
+	switch {
+	case update == workflows.UpdateCancel && now.Ended(), update == workflows.UpdateDecide && now.Ended():
+		return nil // ending right now
+	case update == workflows.UpdateCancel:
+		return invalidState(now, open...)
+	case update == workflows.UpdateDecide && now == verification.InReview:
+		return &Error{Code: VersionConflict, Status: now} // another word is being taken
+	case update == workflows.UpdateDecide:
+		return invalidState(now, verification.InReview)
+	}
+	return invalidState(now, verification.RequiresInput)
 }

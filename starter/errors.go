@@ -31,6 +31,10 @@ const (
 	SessionReplaced Code = "session_replaced"
 	// ReqIDReused: the chip scan was used before, by whomever.
 	ReqIDReused Code = "reqid_reused"
+	// VersionConflict: the verification has changed since the caller read it.
+	VersionConflict Code = "version_conflict"
+	// ReviewOver: the verdict was reopened before, and its review is over.
+	ReviewOver Code = "review_over"
 	// EngineUnavailable: no answer from the engine; what was asked for may
 	// still take effect.
 	EngineUnavailable Code = "engine_unavailable"

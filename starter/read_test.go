@@ -23,7 +23,15 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 			return err
 		},
 		"retry": func(s *Starter, id string) error {
-			_, err := s.Retry(context.Background(), "other", id, 1, "")
+			_, err := s.Retry(context.Background(), "other", id, Again{Session: 1})
+			return err
+		},
+		"decide": func(s *Starter, id string) error {
+			_, err := s.Decide(context.Background(), "other", id, word(3))
+			return err
+		},
+		"reopen": func(s *Starter, id string) error {
+			_, err := s.Reopen(context.Background(), "other", id, Word{Reason: verification.HolderMismatch})
 			return err
 		},
 		"cancel": func(s *Starter, id string) error {
@@ -159,13 +167,14 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 func TestRetryNamesTheSessionItReplaces(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
+	r.engine.state.NextAction = &verification.NextAction{Type: verification.ActionRetry}
 	r.engine.update = func(o client.UpdateWorkflowOptions) error {
 		require.Equal(t, "retry-1", o.UpdateID)
 		require.Equal(t, []any{workflows.RetryRequest{Session: 1}}, o.Args)
 		r.run(v.ID, 2)
 		return nil
 	}
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, 2, got.Attempt.Session)
 	require.NotEmpty(t, got.Link)
@@ -181,11 +190,11 @@ func TestTheRunsRefusalsAreToldInDomainWords(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	r.engine.update = refuse(workflows.RefusedSession, r.asking(4))
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	require.Equal(t, 4, requireCode(t, err, SessionReplaced).Session)
 
 	r.engine.update = refuse(workflows.RefusedState, r.asking(1))
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	e := requireCode(t, err, InvalidState)
 	require.Equal(t, []verification.Status{verification.RequiresInput}, e.Allowed)
 	require.Equal(t, verification.RequiresInput, e.Status)
@@ -198,12 +207,12 @@ func TestAnEndedVerificationTakesNoRetry(t *testing.T) {
 	gone := serviceerror.NewNotFound("workflow execution already completed")
 	for _, fault := range []error{gone, serviceerror.NewUnavailable("away")} {
 		r.engine.update = func(client.UpdateWorkflowOptions) error { return fault }
-		_, err := r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+		_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 		require.Equal(t, verification.Completed, requireCode(t, err, InvalidState).Status)
 	}
 	// A retry that the run answered before its end keeps its answer.
 	r.engine.update = nil
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
 }
@@ -250,7 +259,7 @@ func TestARetryThatWaitsForASlowVendorIsAnswered(t *testing.T) {
 		r.engine.state.Attempt.Session = 2
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, verification.Processing, got.Status)
 	require.Equal(t, 2, got.Attempt.Session)
@@ -264,6 +273,6 @@ func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
 	}
 	_, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
 	requireCode(t, err, EngineUnavailable)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, 1, "")
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	requireCode(t, err, EngineUnavailable)
 }

@@ -167,7 +167,7 @@ func (s *Starter) callLaunch(ctx context.Context, row store.Row, policy verifica
 	if row.StartedAt.IsZero() {
 		handle, err = s.engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: s.engine.NewWithStartWorkflowOperation(
-				s.startOptions(row, policy), workflows.VerificationWorkflow, s.input(row, policy)),
+				s.startOptions(row, policy, verification.Processing), workflows.VerificationWorkflow, s.input(row, policy)),
 			UpdateOptions: update,
 		})
 	} else {
@@ -181,9 +181,9 @@ func (s *Starter) callLaunch(ctx context.Context, row store.Row, policy verifica
 
 // startOptions set no time-out: the run's own clocks end it, and a shorter
 // limit of the engine would end it without a word.
-func (s *Starter) startOptions(row store.Row, policy verification.Policy) client.StartWorkflowOptions {
+func (s *Starter) startOptions(row store.Row, policy verification.Policy, status verification.Status) client.StartWorkflowOptions {
 	attributes := []temporal.SearchAttributeUpdate{
-		workflows.AttrStatus.ValueSet(string(verification.Processing)),
+		workflows.AttrStatus.ValueSet(string(status)),
 		workflows.AttrClient.ValueSet(row.Client),
 		workflows.AttrPolicy.ValueSet(policy.Name),
 	}

@@ -1,5 +1,5 @@
-// Package starter is the one way to start, read, retry, hint and cancel a
-// verification. It knows the store and the engine, decides which of the two
+// Package starter is the one way to start, read, retry, hint, review and
+// cancel a verification. It knows the store and the engine, decides which of the two
 // speaks for a verification, and tells its callers what happened in the
 // domain's words.
 package starter
@@ -23,9 +23,11 @@ import (
 type Engine interface {
 	NewWithStartWorkflowOperation(o client.StartWorkflowOptions, workflow any, args ...any) client.WithStartWorkflowOperation
 	UpdateWithStartWorkflow(ctx context.Context, o client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error)
+	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error)
 	QueryWorkflowWithOptions(ctx context.Context, r *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error)
 	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
+	ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
@@ -47,6 +49,8 @@ type Deps struct {
 	// Policies by name, each in its newest version.
 	Policies map[string]verification.Policy
 	Registry *provider.Registry
+	// Switches are the providers' configured switches; none: on.
+	Switches map[string]store.SwitchState
 	// Now defaults to time.Now.
 	Now func() time.Time
 	// Logger defaults to slog.Default().
@@ -56,7 +60,8 @@ type Deps struct {
 	Patience time.Duration
 }
 
-// Starter starts, reads, retries, hints and cancels verifications. It is safe
+// Starter starts, reads, lists, retries, hints, reviews and cancels
+// verifications. It is safe
 // for concurrent use.
 type Starter struct {
 	engine   Engine
@@ -64,6 +69,7 @@ type Starter struct {
 	keys     Keys
 	policies map[string]verification.Policy
 	registry *provider.Registry
+	switches map[string]store.SwitchState
 	now      func() time.Time
 	log      *slog.Logger
 	patience time.Duration
@@ -73,7 +79,7 @@ type Starter struct {
 // New makes a Starter.
 func New(d Deps) *Starter {
 	s := &Starter{
-		engine: d.Engine, store: d.Store, keys: d.Keys, policies: d.Policies, registry: d.Registry,
+		engine: d.Engine, store: d.Store, keys: d.Keys, policies: d.Policies, registry: d.Registry, switches: d.Switches,
 		now: d.Now, log: d.Logger, patience: d.Patience,
 	}
 	if s.now == nil {

@@ -48,6 +48,12 @@ type fakeEngine struct {
 	attributes  map[string]string
 	describeErr error
 	signalErr   error
+	// reviews are the reviews that were started; review, what becomes of one.
+	reviews []workflows.ReviewInput
+	review  func(o client.StartWorkflowOptions, in workflows.ReviewInput) error
+	// lists are the questions for a list, answered by list.
+	lists []*workflowservice.ListWorkflowExecutionsRequest
+	list  func() (*workflowservice.ListWorkflowExecutionsResponse, error)
 }
 
 func (f *fakeEngine) note(call string) {
@@ -73,6 +79,25 @@ func (f *fakeEngine) UpdateWithStartWorkflow(ctx context.Context, o client.Updat
 		return doneUpdate{}, nil
 	}
 	return doneUpdate{}, f.launch(ctx)
+}
+
+func (f *fakeEngine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	f.note("execute " + o.ID)
+	in := args[0].(workflows.ReviewInput)
+	f.mu.Lock()
+	f.options = append(f.options, o)
+	f.reviews = append(f.reviews, in)
+	f.mu.Unlock()
+	if f.review == nil {
+		return nil, nil
+	}
+	return nil, f.review(o, in)
+}
+
+func (f *fakeEngine) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	f.note("list")
+	f.lists = append(f.lists, r)
+	return f.list()
 }
 
 func (f *fakeEngine) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {

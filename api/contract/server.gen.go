@@ -135,6 +135,51 @@ func (e NextActionType) Valid() bool {
 	}
 }
 
+// Defines values for ProviderKinds.
+const (
+	Chip     ProviderKinds = "chip"
+	Comparer ProviderKinds = "comparer"
+	Face     ProviderKinds = "face"
+	Records  ProviderKinds = "records"
+)
+
+// Valid indicates whether the value is a known member of the ProviderKinds enum.
+func (e ProviderKinds) Valid() bool {
+	switch e {
+	case Chip:
+		return true
+	case Comparer:
+		return true
+	case Face:
+		return true
+	case Records:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderState.
+const (
+	Drain ProviderState = "drain"
+	Off   ProviderState = "off"
+	On    ProviderState = "on"
+)
+
+// Valid indicates whether the value is a known member of the ProviderState enum.
+func (e ProviderState) Valid() bool {
+	switch e {
+	case Drain:
+		return true
+	case Off:
+		return true
+	case On:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	Canceled      Status = "canceled"
@@ -244,7 +289,10 @@ type Check struct {
 	Reasons      []Reason    `json:"reasons"`
 	Retryable    bool        `json:"retryable"`
 	Status       CheckStatus `json:"status"`
-	Type         CheckType   `json:"type"`
+
+	// Tried Providers that could not open the session before this one.
+	Tried *[]Tried  `json:"tried,omitempty"`
+	Type  CheckType `json:"type"`
 }
 
 // CheckBillable defines model for Check.Billable.
@@ -267,6 +315,24 @@ type Consent struct {
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
+}
+
+// DecisionRequest defines model for DecisionRequest.
+type DecisionRequest struct {
+	// Decision `approved` or `declined`
+	//
+	// Examples: approved
+	Decision string `json:"decision"`
+
+	// Note For other reviewers; no ID number.
+	//
+	// Examples: Compared with the card on the phone.
+	Note *Note `json:"note,omitempty"`
+
+	// Reason A reason code of the catalogue.
+	//
+	// Examples: review.approved
+	Reason string `json:"reason"`
 }
 
 // FieldError defines model for FieldError.
@@ -338,6 +404,11 @@ type NextAction struct {
 // NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session.
 type NextActionType string
 
+// Note For other reviewers; no ID number.
+//
+// Examples: Compared with the card on the phone.
+type Note = string
+
 // PolicyRef defines model for PolicyRef.
 type PolicyRef struct {
 	// Name Examples: cn-resident
@@ -379,6 +450,35 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Provider defines model for Provider.
+type Provider struct {
+	// Kinds What it is asked for.
+	Kinds []ProviderKinds `json:"kinds"`
+
+	// Name Examples: tencent_eid
+	Name string `json:"name"`
+
+	// Reason Why, as the operator said; null where the configuration says it.
+	Reason *string `json:"reason"`
+
+	// Since Since when, where an operator threw the switch.
+	Since *time.Time `json:"since"`
+
+	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+	State ProviderState `json:"state"`
+}
+
+// ProviderKinds defines model for Provider.Kinds.
+type ProviderKinds string
+
+// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+type ProviderState string
+
+// ProviderList defines model for ProviderList.
+type ProviderList struct {
+	Providers []Provider `json:"providers"`
+}
+
 // Reason defines model for Reason.
 type Reason struct {
 	// Code Stable, `domain.code`. New ones may come.
@@ -394,6 +494,19 @@ type Reason struct {
 //
 // Examples: face.no_match
 type ReasonCode = string
+
+// ReopenRequest defines model for ReopenRequest.
+type ReopenRequest struct {
+	// Note For other reviewers; no ID number.
+	//
+	// Examples: Compared with the card on the phone.
+	Note *Note `json:"note,omitempty"`
+
+	// Reason A reason code of the catalogue.
+	//
+	// Examples: holder.mismatch
+	Reason string `json:"reason"`
+}
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
@@ -468,6 +581,17 @@ type Subject struct {
 	Name string `json:"name"`
 }
 
+// Tried defines model for Tried.
+type Tried struct {
+	// Class Of the fault.
+	//
+	// Examples: unavailable
+	Class string `json:"class"`
+
+	// Provider Examples: tencent_eid
+	Provider string `json:"provider"`
+}
+
 // Verdict defines model for Verdict.
 type Verdict struct {
 	DecidedAt time.Time        `json:"decided_at"`
@@ -519,6 +643,9 @@ type Verification struct {
 	Outcome *string   `json:"outcome"`
 	Policy  PolicyRef `json:"policy"`
 
+	// PreviousVerdicts Those of a reopened case that a later one replaced, the oldest first.
+	PreviousVerdicts []*Verdict `json:"previous_verdicts"`
+
 	// ReviewReasons Why a human must decide.
 	ReviewReasons []Reason `json:"review_reasons"`
 
@@ -534,11 +661,52 @@ type Verification struct {
 	Verdict   *Verdict       `json:"verdict"`
 }
 
+// VerificationItem defines model for VerificationItem.
+type VerificationItem struct {
+	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	Id string `json:"id"`
+
+	// Policy The policy's name.
+	//
+	// Examples: cn-resident
+	Policy string `json:"policy"`
+
+	// Since When it was started or reopened.
+	Since time.Time `json:"since"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+}
+
+// VerificationList defines model for VerificationList.
+type VerificationList struct {
+	// NextCursor For the next page; null at the end. A page may be short, or empty, and not the last.
+	NextCursor    *string            `json:"next_cursor"`
+	Verifications []VerificationItem `json:"verifications"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // VerificationID defines model for VerificationID.
 type VerificationID = string
+
+// ListVerificationsParams defines parameters for ListVerifications.
+type ListVerificationsParams struct {
+	Status string `form:"status" json:"status"`
+
+	// Limit How many at most, 1 to 100; 20 without it.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of an earlier answer to the same question.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
@@ -556,11 +724,35 @@ type GetVerificationParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// DecideVerificationParams defines parameters for DecideVerification.
+type DecideVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ReopenVerificationParams defines parameters for ReopenVerification.
+type ReopenVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RetryVerificationParams defines parameters for RetryVerification.
+type RetryVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // StartVerificationJSONRequestBody defines body for StartVerification for application/json ContentType.
 type StartVerificationJSONRequestBody = StartRequest
 
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
+
+// DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
+type DecideVerificationJSONRequestBody = DecisionRequest
+
+// ReopenVerificationJSONRequestBody defines body for ReopenVerification for application/json ContentType.
+type ReopenVerificationJSONRequestBody = ReopenRequest
 
 // RetryVerificationJSONRequestBody defines body for RetryVerification for application/json ContentType.
 type RetryVerificationJSONRequestBody = RetryRequest
@@ -570,12 +762,18 @@ type ServerInterface interface {
 	// Callback A person's browser comes back from a vendor
 	// (GET /callbacks/{provider}/{kind}/{ticket})
 	Callback(c *gin.Context, provider string, kind string, ticket string)
-	// CallbackPost A person's browser comes back from a vendor by a form
+	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(c *gin.Context, provider string, kind string, ticket string)
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// ListProviders The providers and their switches
+	// (GET /v1/providers)
+	ListProviders(c *gin.Context)
+	// ListVerifications List verifications by status
+	// (GET /v1/verifications)
+	ListVerifications(c *gin.Context, params ListVerificationsParams)
 	// StartVerification Start a verification
 	// (POST /v1/verifications)
 	StartVerification(c *gin.Context, params StartVerificationParams)
@@ -585,9 +783,15 @@ type ServerInterface interface {
 	// CancelVerification End a verification
 	// (POST /v1/verifications/{id}/cancel)
 	CancelVerification(c *gin.Context, id VerificationID)
+	// DecideVerification Decide a verification in review
+	// (POST /v1/verifications/{id}/decision)
+	DecideVerification(c *gin.Context, id VerificationID, params DecideVerificationParams)
+	// ReopenVerification Take a completed verification back into review
+	// (POST /v1/verifications/{id}/reopen)
+	ReopenVerification(c *gin.Context, id VerificationID, params ReopenVerificationParams)
 	// RetryVerification Open a new session
 	// (POST /v1/verifications/{id}/retry)
-	RetryVerification(c *gin.Context, id VerificationID)
+	RetryVerification(c *gin.Context, id VerificationID, params RetryVerificationParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -696,6 +900,62 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// ListProviders operation middleware
+func (siw *ServerInterfaceWrapper) ListProviders(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListProviders(c)
+}
+
+// ListVerifications operation middleware
+func (siw *ServerInterfaceWrapper) ListVerifications(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVerificationsParams
+
+	// ------------- Required query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListVerifications(c, params)
 }
 
 // StartVerification operation middleware
@@ -823,6 +1083,104 @@ func (siw *ServerInterfaceWrapper) CancelVerification(c *gin.Context) {
 	siw.Handler.CancelVerification(c, id)
 }
 
+// DecideVerification operation middleware
+func (siw *ServerInterfaceWrapper) DecideVerification(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideVerificationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideVerification(c, id, params)
+}
+
+// ReopenVerification operation middleware
+func (siw *ServerInterfaceWrapper) ReopenVerification(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReopenVerificationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReopenVerification(c, id, params)
+}
+
 // RetryVerification operation middleware
 func (siw *ServerInterfaceWrapper) RetryVerification(c *gin.Context) {
 
@@ -838,6 +1196,30 @@ func (siw *ServerInterfaceWrapper) RetryVerification(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryVerificationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -845,7 +1227,7 @@ func (siw *ServerInterfaceWrapper) RetryVerification(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RetryVerification(c, id)
+	siw.Handler.RetryVerification(c, id, params)
 }
 
 // GinServerOptions provides options for the Gin server.
@@ -875,10 +1257,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.GET(options.BaseURL+"/v1/verifications", wrapper.ListVerifications)
 	router.POST(options.BaseURL+"/v1/verifications", wrapper.StartVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id", wrapper.GetVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
+	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
+	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
+	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
@@ -1069,6 +1455,83 @@ func (response GetContract200ApplicationyamlResponse) VisitGetContractResponse(w
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListProvidersRequestObject struct {
+}
+
+type ListProvidersResponseObject interface {
+	VisitListProvidersResponse(w http.ResponseWriter) error
+}
+
+type ListProviders200JSONResponse ProviderList
+
+func (response ListProviders200JSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProvidersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListProvidersdefaultApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVerificationsRequestObject struct {
+	Params ListVerificationsParams
+}
+
+type ListVerificationsResponseObject interface {
+	VisitListVerificationsResponse(w http.ResponseWriter) error
+}
+
+type ListVerifications200JSONResponse VerificationList
+
+func (response ListVerifications200JSONResponse) VisitListVerificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVerificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVerificationsdefaultApplicationProblemPlusJSONResponse) VisitListVerificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -1276,9 +1739,92 @@ func (response CancelVerificationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type DecideVerificationRequestObject struct {
+	Id     VerificationID `json:"id"`
+	Params DecideVerificationParams
+	Body   *DecideVerificationJSONRequestBody
+}
+
+type DecideVerificationResponseObject interface {
+	VisitDecideVerificationResponse(w http.ResponseWriter) error
+}
+
+type DecideVerification200JSONResponse Verification
+
+func (response DecideVerification200JSONResponse) VisitDecideVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideVerificationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideVerificationdefaultApplicationProblemPlusJSONResponse) VisitDecideVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenVerificationRequestObject struct {
+	Id     VerificationID `json:"id"`
+	Params ReopenVerificationParams
+	Body   *ReopenVerificationJSONRequestBody
+}
+
+type ReopenVerificationResponseObject interface {
+	VisitReopenVerificationResponse(w http.ResponseWriter) error
+}
+
+type ReopenVerification200JSONResponse Verification
+
+func (response ReopenVerification200JSONResponse) VisitReopenVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenVerificationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReopenVerificationdefaultApplicationProblemPlusJSONResponse) VisitReopenVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RetryVerificationRequestObject struct {
-	Id   VerificationID `json:"id"`
-	Body *RetryVerificationJSONRequestBody
+	Id     VerificationID `json:"id"`
+	Params RetryVerificationParams
+	Body   *RetryVerificationJSONRequestBody
 }
 
 type RetryVerificationResponseObject interface {
@@ -1321,12 +1867,18 @@ type StrictServerInterface interface {
 	// Callback A person's browser comes back from a vendor
 	// (GET /callbacks/{provider}/{kind}/{ticket})
 	Callback(ctx context.Context, request CallbackRequestObject) (CallbackResponseObject, error)
-	// CallbackPost A person's browser comes back from a vendor by a form
+	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(ctx context.Context, request CallbackPostRequestObject) (CallbackPostResponseObject, error)
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// ListProviders The providers and their switches
+	// (GET /v1/providers)
+	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
+	// ListVerifications List verifications by status
+	// (GET /v1/verifications)
+	ListVerifications(ctx context.Context, request ListVerificationsRequestObject) (ListVerificationsResponseObject, error)
 	// StartVerification Start a verification
 	// (POST /v1/verifications)
 	StartVerification(ctx context.Context, request StartVerificationRequestObject) (StartVerificationResponseObject, error)
@@ -1336,6 +1888,12 @@ type StrictServerInterface interface {
 	// CancelVerification End a verification
 	// (POST /v1/verifications/{id}/cancel)
 	CancelVerification(ctx context.Context, request CancelVerificationRequestObject) (CancelVerificationResponseObject, error)
+	// DecideVerification Decide a verification in review
+	// (POST /v1/verifications/{id}/decision)
+	DecideVerification(ctx context.Context, request DecideVerificationRequestObject) (DecideVerificationResponseObject, error)
+	// ReopenVerification Take a completed verification back into review
+	// (POST /v1/verifications/{id}/reopen)
+	ReopenVerification(ctx context.Context, request ReopenVerificationRequestObject) (ReopenVerificationResponseObject, error)
 	// RetryVerification Open a new session
 	// (POST /v1/verifications/{id}/retry)
 	RetryVerification(ctx context.Context, request RetryVerificationRequestObject) (RetryVerificationResponseObject, error)
@@ -1478,6 +2036,56 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 	}
 }
 
+// ListProviders operation middleware
+func (sh *strictHandler) ListProviders(ctx *gin.Context) {
+	var request ListProvidersRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProviders(ctx, request.(ListProvidersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProviders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListProvidersResponseObject); ok {
+		if err := validResponse.VisitListProvidersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListVerifications operation middleware
+func (sh *strictHandler) ListVerifications(ctx *gin.Context, params ListVerificationsParams) {
+	var request ListVerificationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVerifications(ctx, request.(ListVerificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVerifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListVerificationsResponseObject); ok {
+		if err := validResponse.VisitListVerificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // StartVerification operation middleware
 func (sh *strictHandler) StartVerification(ctx *gin.Context, params StartVerificationParams) {
 	var request StartVerificationRequestObject
@@ -1596,11 +2204,102 @@ func (sh *strictHandler) CancelVerification(ctx *gin.Context, id VerificationID)
 	}
 }
 
+// DecideVerification operation middleware
+func (sh *strictHandler) DecideVerification(ctx *gin.Context, id VerificationID, params DecideVerificationParams) {
+	var request DecideVerificationRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body DecideVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideVerification(ctx, request.(DecideVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideVerificationResponseObject); ok {
+		if err := validResponse.VisitDecideVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReopenVerification operation middleware
+func (sh *strictHandler) ReopenVerification(ctx *gin.Context, id VerificationID, params ReopenVerificationParams) {
+	var request ReopenVerificationRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body ReopenVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenVerification(ctx, request.(ReopenVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReopenVerificationResponseObject); ok {
+		if err := validResponse.VisitReopenVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RetryVerification operation middleware
-func (sh *strictHandler) RetryVerification(ctx *gin.Context, id VerificationID) {
+func (sh *strictHandler) RetryVerification(ctx *gin.Context, id VerificationID, params RetryVerificationParams) {
 	var request RetryVerificationRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	var body RetryVerificationJSONRequestBody
 	var err error

@@ -135,7 +135,7 @@ func (c *caller) retry(ctx context.Context, id string, session int, reqid string
 	if reqid != "" {
 		body.NfcReqid = &reqid
 	}
-	r, err := c.api.RetryVerificationWithResponse(ctx, id, body)
+	r, err := c.api.RetryVerificationWithResponse(ctx, id, nil, body)
 	if err != nil {
 		return c.unreachable(err)
 	}

@@ -114,7 +114,7 @@ var devCatalogue = template.Must(template.New("").Parse(`# Written by yanzhen de
 clients:
   - id: dev
     key_hashes: ["{{.KeyHash}}"]
-    scopes: ["verifications:read", "verifications:write"]
+    scopes: ["verifications:read", "verifications:write", "review:write"]
     return_urls: ["{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
 {{- range .Policies}}

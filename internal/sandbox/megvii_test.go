@@ -350,13 +350,13 @@ func TestFaultsOfMegvii(t *testing.T) {
 
 func TestTooManyCallsAtATimeAreRefused(t *testing.T) {
 	w := start(t, func(c *Config) { c.Megvii.Concurrency = 1; quiet(c) })
-	require.NoError(t, w.Fault(Fault{Vendor: Megvii, Kind: FaultDelay, DelayMS: 400, Times: 1, Processed: true}))
+	require.NoError(t, w.Fault(Fault{Vendor: Megvii, Kind: FaultDelay, DelayMS: 1500, Times: 1, Processed: true}))
 	slow := make(chan int, 1)
 	go func() { status, _ := w.getToken(nil); slow <- status }()
-	require.Eventually(t, func() bool { return w.Ledger().Count(Query{Vendor: Megvii}) == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.Ledger().Count(Query{Vendor: Megvii}) == 1 }, 10*time.Second, time.Millisecond)
 	status, body := w.getToken(nil)
 	require.Equal(t, 403, status)
 	require.Equal(t, "CONCURRENCY_LIMIT_EXCEEDED", body["error_message"])
 	require.Equal(t, 200, <-slow)
-	require.Eventually(t, func() bool { status, _ := w.getToken(nil); return status == 200 }, time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { status, _ := w.getToken(nil); return status == 200 }, 10*time.Second, 5*time.Millisecond)
 }

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// DecideVerification answers POST /v1/verifications/{id}/decision.
+func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerificationRequestObject) (contract.DecideVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	version, err := precondition(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if version == anyVersion {
+		return nil, errPrecondition
+	}
+	v, err := s.Verifications.Decide(ctx, clientOf(ctx).ID, r.Id, starter.Word{
+		Decision: verification.Decision(r.Body.Decision), Reason: verification.ReasonCode(r.Body.Reason),
+		Note: deref(r.Body.Note), Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return contract.DecideVerification200JSONResponse(answerOf(v)), nil
+}
+
+// ReopenVerification answers POST /v1/verifications/{id}/reopen.
+func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerificationRequestObject) (contract.ReopenVerificationResponseObject, error) {
+	ctx = plain(ctx)
+	version, err := precondition(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Verifications.Reopen(ctx, clientOf(ctx).ID, r.Id, starter.Word{
+		Reason: verification.ReasonCode(r.Body.Reason), Note: deref(r.Body.Note), Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return contract.ReopenVerification200JSONResponse(answerOf(v)), nil
+}
+
+// anyVersion: the caller names none.
+const anyVersion = 0
+
+// precondition reads If-Match. A tag that is not one of ours, or a weak one,
+// matches nothing (RFC 9110 section 13.1.1).
+func precondition(header *string) (int, error) {
+	if header == nil || *header == "*" {
+		return anyVersion, nil
+	}
+	digits, ok := strings.CutPrefix(*header, `"v`)
+	digits, ok2 := strings.CutSuffix(digits, `"`)
+	n, err := strconv.Atoi(digits)
+	if !ok || !ok2 || err != nil || n < 1 || etag(n) != *header {
+		return 0, errVersion
+	}
+	return n, nil
+}
+
+// defaultLimit is how many verifications a page of a list holds, and maxLimit
+// how many at most.
+const defaultLimit, maxLimit = 20, 100
+
+// ListVerifications answers GET /v1/verifications.
+func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificationsRequestObject) (contract.ListVerificationsResponseObject, error) {
+	ctx = plain(ctx)
+	limit := defaultLimit
+	if r.Params.Limit != nil {
+		limit = *r.Params.Limit
+	}
+	status, cursor := verification.Status(r.Params.Status), deref(r.Params.Cursor)
+	switch {
+	case !listable(status):
+		return nil, errParam("status", "pattern", "requires_input, processing or in_review.")
+	case limit < 1 || limit > maxLimit:
+		return nil, errParam("limit", "range", "Is out of range.")
+	case len(cursor) > maxCursor:
+		return nil, errParam("cursor", "too_long", "Is too long.")
+	}
+	page, err := s.Verifications.List(ctx, clientOf(ctx).ID, status, limit, cursor)
+	if err != nil {
+		return nil, err
+	}
+	out := contract.ListVerifications200JSONResponse{NextCursor: nonEmpty(page.Next), Verifications: []contract.VerificationItem{}}
+	for _, i := range page.Items {
+		out.Verifications = append(out.Verifications, contract.VerificationItem{
+			Id: i.ID, Status: contract.Status(i.Status), Policy: i.Policy, Since: i.Since.UTC(),
+		})
+	}
+	return out, nil
+}
+
+// listable reports whether a list can be asked for.
+func listable(s verification.Status) bool {
+	return slices.Contains(verification.Statuses, s) && !s.Ended()
+}
+
+// maxCursor is above the longest cursor of ours.
+const maxCursor = 2000
+
+// ListProviders answers GET /v1/providers.
+func (s *server) ListProviders(ctx context.Context, _ contract.ListProvidersRequestObject) (contract.ListProvidersResponseObject, error) {
+	list, err := s.Verifications.Providers(plain(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out := contract.ListProviders200JSONResponse{Providers: []contract.Provider{}}
+	for _, p := range list {
+		item := contract.Provider{Name: p.Name, Kinds: []contract.ProviderKinds{}, State: contract.ProviderState(p.State), Reason: nonEmpty(p.Reason)}
+		for _, k := range p.Kinds {
+			item.Kinds = append(item.Kinds, contract.ProviderKinds(k))
+		}
+		if !p.Since.IsZero() {
+			item.Since = utc(&p.Since)
+		}
+		out.Providers = append(out.Providers, item)
+	}
+	return out, nil
+}

@@ -1,0 +1,87 @@
+package starter
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// Item is a verification in a list: what the search attributes tell.
+type Item struct {
+	ID     string
+	Status verification.Status
+	// Policy is the policy's name.
+	Policy string
+	// Since is when it was started or reopened.
+	Since time.Time
+}
+
+// Page is a part of a list.
+type Page struct {
+	Items []Item
+	// Next is the cursor of the next page; empty at the end.
+	Next string
+}
+
+// plainID is a client's id that needs no quoting in a visibility query.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// List lists the client's running or reopened verifications in a status, as
+// the engine's visibility knows them, which lags by seconds. Errors are *Error:
+// InvalidRequest (the cursor), EngineUnavailable, Internal.
+func (s *Starter) List(ctx context.Context, clientID string, status verification.Status, limit int, cursor string) (Page, error) {
+	token, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return Page{}, cursorFault()
+	}
+	if !plainID.MatchString(clientID) || !known(status) {
+		return Page{}, internal("list: a client or a status that cannot be asked for", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	resp, err := s.engine.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: int32(limit), NextPageToken: token,
+		Query: fmt.Sprintf("%s = '%s' AND %s = '%s' AND WorkflowType IN ('%s', '%s') AND ExecutionStatus = 'Running'",
+			workflows.AttrClient.GetName(), clientID, workflows.AttrStatus.GetName(), status,
+			workflows.VerificationWorkflow, workflows.ReviewWorkflow),
+	})
+	if err != nil {
+		return Page{}, s.listFault(ctx, err, cursor)
+	}
+	page := Page{Next: base64.RawURLEncoding.EncodeToString(resp.GetNextPageToken())}
+	for _, e := range resp.GetExecutions() {
+		// A review's id is the verification's with the version behind it.
+		id, _, _ := strings.Cut(e.GetExecution().GetWorkflowId(), ":")
+		page.Items = append(page.Items, Item{
+			ID: id, Status: status, Since: e.GetStartTime().AsTime(),
+			Policy: keyword(e.GetSearchAttributes().GetIndexedFields(), workflows.AttrPolicy.GetName()),
+		})
+	}
+	return page, nil
+}
+
+// listFault: of all we send only the cursor was the caller's.
+func (s *Starter) listFault(ctx context.Context, err error, cursor string) error {
+	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok && cursor != "" {
+		return cursorFault()
+	}
+	if classify(err) == engineFaulty {
+		s.log.ErrorContext(ctx, "the engine refuses a list", "error_type", typeOf(err))
+		return internal("list", err)
+	}
+	return unavailable("list", err)
+}
+
+func cursorFault() error {
+	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor", Message: "Not one that an answer held."}}}
+}

@@ -1,0 +1,50 @@
+package starter
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+)
+
+// Provider is a configured provider with its switch.
+type Provider struct {
+	Name string
+	// Kinds are face, records, chip, comparer.
+	Kinds []string
+	State store.SwitchState
+	// Reason and Since are of the operator who threw the switch; empty where the
+	// configuration is what holds, or nothing was ever thrown.
+	Reason string
+	Since  time.Time
+}
+
+// strictness orders the states of a switch.
+var strictness = []store.SwitchState{store.SwitchOn, store.SwitchDrain, store.SwitchOff}
+
+// Providers lists every provider that is configured, by name. Of its
+// configured switch and the one that was thrown the stricter one counts.
+// Errors are *Error: Internal.
+func (s *Starter) Providers(ctx context.Context) ([]Provider, error) {
+	var out []Provider
+	for _, name := range s.registry.Names() {
+		thrown, err := s.store.Switch(ctx, name)
+		if err != nil {
+			return nil, internal("read a switch", err)
+		}
+		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn}
+		if configured := s.switches[name]; stricter(configured, p.State) {
+			p.State = configured
+		}
+		if thrown.State != "" && !stricter(p.State, thrown.State) {
+			p.State, p.Reason, p.Since = thrown.State, thrown.Reason, thrown.At
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func stricter(a, b store.SwitchState) bool {
+	return slices.Index(strictness, a) > slices.Index(strictness, b)
+}

@@ -1,0 +1,234 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// actReopened is the act of a reopening among a verification's decisions.
+const actReopened = "reopened"
+
+// rowPause is the time between two looks at a row that a run is about to
+// write.
+const rowPause = 50 * time.Millisecond
+
+// Word is what a reviewer says of a verification.
+type Word struct {
+	// Decision is empty when the case is reopened.
+	Decision verification.Decision
+	// Reason is of the catalogue.
+	Reason verification.ReasonCode
+	// Note is for other reviewers. It goes into the store and nowhere else.
+	Note string
+	// Version of the state that the reviewer read; 0: whatever it is, which
+	// only a reopening may say.
+	Version int
+}
+
+// check reports every rule that the word breaks.
+func (w Word) check() error {
+	var faults []FieldError
+	if _, ok := w.Reason.Describe(); !ok {
+		faults = append(faults, FieldError{Field: "reason", Code: "reason.unknown", Message: "No reason of the catalogue."})
+	}
+	if residentid.ShapedLikeIDNumber(w.Note) {
+		faults = append(faults, FieldError{Field: "note", Code: "personal_data",
+			Message: "Holds something shaped like an ID number; personal data belongs in subject only."})
+	}
+	if len(faults) > 0 {
+		return &Error{Code: InvalidRequest, Fields: faults}
+	}
+	return nil
+}
+
+// Decide gives a reviewer's word on a verification in review, a reopened one
+// too. A repeat answers it as it is now. Errors are *Error: NotFound, Redacted,
+// InvalidRequest, InvalidState, VersionConflict, EngineUnavailable, Internal.
+func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View, error) {
+	if err := w.check(); err != nil {
+		return View{}, err
+	}
+	v, reopened, err := s.reviewed(ctx, clientID, id)
+	switch {
+	case err != nil:
+		return View{}, err
+	case w.holdsIn(v):
+		return v, nil
+	case v.Partial:
+		// Without its version nothing is known to be what the reviewer read.
+		return View{}, unavailable("read the state that is decided on", nil)
+	case v.Status != verification.InReview:
+		return View{}, invalidState(v.Status, verification.InReview)
+	case v.Version != w.Version:
+		return View{}, &Error{Code: VersionConflict, Status: v.Status}
+	}
+	verdict, run := 1, id
+	if reopened {
+		verdict = v.Verdict.Version + 1
+		run = workflows.ReviewID(id, verdict)
+	}
+	if err := s.addDecision(ctx, clientID, id, verdict, string(w.Decision), w); err != nil {
+		return View{}, err
+	}
+	v, err = s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+		WorkflowID: run,
+		UpdateID:   workflows.DecideUpdateID(w.Version),
+		UpdateName: workflows.UpdateDecide,
+		Args:       []any{workflows.DecideRequest{Decision: w.Decision, Reason: w.Reason, Version: w.Version}},
+	})
+	if err == nil && reopened {
+		// The run answers before it has written the verdict down.
+		v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.State.Status != verification.InReview })
+	}
+	if gone, ok := errors.AsType[*ended](err); ok {
+		v, err = gone.view, nil
+	}
+	switch {
+	case err != nil:
+		return View{}, err
+	case w.holdsIn(v):
+		return v, nil
+	case v.Status == verification.Completed:
+		// Somebody else's word came first: theirs stands, and is not ours.
+		return View{}, &Error{Code: VersionConflict, Status: v.Status}
+	}
+	return View{}, invalidState(v.Status, verification.InReview)
+}
+
+// holdsIn reports whether the word is what the verification ended with.
+func (w Word) holdsIn(v View) bool {
+	return v.Status == verification.Completed && v.Verdict != nil && v.Verdict.DecidedBy == verification.ByReviewer &&
+		v.Verdict.Decision == w.Decision && len(v.Verdict.Reasons) == 1 && v.Verdict.Reasons[0].Code == w.Reason
+}
+
+// reviewed reads a verification, and whether it had ended before.
+func (s *Starter) reviewed(ctx context.Context, clientID, id string) (v View, reopened bool, err error) {
+	if v, err = s.Read(ctx, clientID, id); err != nil {
+		return View{}, false, err
+	}
+	row, err := s.store.Get(ctx, clientID, id)
+	if err != nil {
+		return View{}, false, storeFault("read the row", err)
+	}
+	return v, row.Ended && v.Status == verification.InReview && v.Verdict != nil, nil
+}
+
+// addDecision keeps a human's act, with the note, before the run hears of it.
+func (s *Starter) addDecision(ctx context.Context, clientID, id string, version int, act string, w Word) error {
+	err := s.store.AddDecision(ctx, store.Decision{
+		VerificationID: id, Version: version, Act: act, Reason: w.Reason, Note: w.Note, By: clientID, At: s.now(),
+	})
+	if err != nil {
+		return storeFault("keep the decision", err)
+	}
+	return nil
+}
+
+// Reopen takes a completed verification back into review. A repeat while it is
+// there answers it as it is. Errors are *Error: those of Decide, and ReviewOver.
+func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View, error) {
+	if err := w.check(); err != nil {
+		return View{}, err
+	}
+	v, reopened, err := s.reviewed(ctx, clientID, id)
+	if err == nil && v.Status == verification.Completed {
+		// A run shows its end a moment before it has written it.
+		v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.Ended })
+	}
+	switch {
+	case err != nil:
+		return View{}, err
+	case reopened:
+		return v, nil
+	case v.Status != verification.Completed || v.Verdict == nil:
+		return View{}, invalidState(v.Status, verification.Completed)
+	case w.Version != 0 && w.Version != v.Version:
+		return View{}, &Error{Code: VersionConflict, Status: v.Status}
+	}
+	if err := s.addDecision(ctx, clientID, id, v.Verdict.Version, actReopened, w); err != nil {
+		return View{}, err
+	}
+	if err := s.startReview(ctx, clientID, v, w.Reason); err != nil {
+		return View{}, err
+	}
+	return s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.State.Version > v.Version })
+}
+
+// startReview starts the run that holds a reopened case in review.
+func (s *Starter) startReview(ctx context.Context, clientID string, v View, reason verification.ReasonCode) error {
+	row, err := s.store.Get(ctx, clientID, v.ID)
+	if err != nil {
+		return storeFault("read the row", err)
+	}
+	policy, ok := s.policies[row.Policy.Name]
+	if !ok {
+		policy = verification.DefaultPolicy()
+		policy.Name, policy.Version = row.Policy.Name, row.Policy.Version
+	}
+	o := s.startOptions(row, policy, verification.InReview)
+	o.ID = workflows.ReviewID(v.ID, v.Verdict.Version+1)
+	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+	o.WorkflowExecutionErrorWhenAlreadyStarted = true
+	o.StaticSummary = "Reopened, " + o.StaticSummary
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	_, err = s.engine.ExecuteWorkflow(ctx, o, workflows.ReviewWorkflow, workflows.ReviewInput{
+		ID: v.ID, Client: clientID, State: v.State, Reason: reason, Deadline: verification.Duration(policy.ReviewDeadline),
+	})
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
+		return s.startedBefore(ctx, o.ID)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case classify(err) == engineFaulty:
+		s.log.ErrorContext(ctx, "the engine refuses to start a review", "id", v.ID, "error_type", typeOf(err))
+		return internal("start the review", err)
+	}
+	return unavailable("start the review", err)
+}
+
+// startedBefore tells a review that another call has just started from one
+// that is over.
+func (s *Starter) startedBefore(ctx context.Context, run string) error {
+	switch s.fate(ctx, run) {
+	case runOpen:
+		return nil
+	case runUnknown:
+		return unavailable("ask for the review", nil)
+	}
+	return &Error{Code: ReviewOver, Status: verification.Completed}
+}
+
+// awaitRow waits until the row is as it should be, as far as our patience goes,
+// and answers it.
+func (s *Starter) awaitRow(ctx context.Context, clientID, id string, is func(store.Row) bool) (View, error) {
+	patience := time.NewTimer(s.patience)
+	defer patience.Stop()
+	for {
+		row, err := s.store.Get(ctx, clientID, id)
+		if err != nil {
+			return View{}, storeFault("read the row", err)
+		}
+		if is(row) {
+			return s.view(ctx, row, row.State)
+		}
+		select {
+		case <-time.After(rowPause):
+			continue
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		return View{}, unavailable("wait for the run to write", nil)
+	}
+}

@@ -1,0 +1,350 @@
+package starter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// plantedNote must stay in the store's sealed column.
+const plantedNote = "测试甲 wrote by hand"
+
+func word(version int) Word {
+	return Word{Decision: verification.Approved, Reason: verification.ReviewApproved, Note: plantedNote, Version: version}
+}
+
+// inReview starts a verification that waits for a reviewer.
+func (r *rig) inReview() View {
+	r.t.Helper()
+	v := r.launched()
+	r.engine.state.Status, r.engine.state.NextAction, r.engine.state.Version = verification.InReview, nil, 5
+	return v
+}
+
+// verdict is what the run ends with, once somebody decided.
+func (r *rig) verdict(version int, w Word) *verification.Verdict {
+	return &verification.Verdict{Version: version, Decision: w.Decision, DecidedBy: verification.ByReviewer,
+		Policy:  verification.PolicyRef{Name: "cn-resident", Version: 2},
+		Reasons: []verification.Reason{verification.ReasonOf(w.Reason)}, DecidedAt: r.now}
+}
+
+// decided lets the run take a word and write its end.
+func (r *rig) decided(id string, w Word) {
+	r.engine.state.Verdict, r.engine.state.Decision = r.verdict(1, w), w.Decision
+	r.end(id, verification.Completed)
+}
+
+// completed starts a verification that the policy declined.
+func (r *rig) completed() View {
+	r.t.Helper()
+	v := r.launched()
+	r.engine.state.Decision = verification.Declined
+	r.engine.state.Verdict = &verification.Verdict{Version: 1, Decision: verification.Declined, DecidedBy: verification.ByPolicy}
+	r.end(v.ID, verification.Completed)
+	return v
+}
+
+// nothingTold: the engine and the logs know nothing of a note or a person.
+func (r *rig) nothingTold() {
+	r.t.Helper()
+	told, err := json.Marshal(map[string]any{"updates": r.engine.updates, "inputs": r.engine.inputs, "reviews": r.engine.reviews,
+		"hints": r.engine.hints, "calls": r.engine.calls, "options": len(r.engine.options)})
+	require.NoError(r.t, err)
+	var summaries strings.Builder
+	for _, o := range r.engine.options {
+		summaries.WriteString(o.StaticSummary + o.StaticDetails)
+	}
+	for _, planted := range []string{plantedNote, "by hand", "测试甲", "110199199003070017", "vendor.example"} {
+		require.NotContains(r.t, string(told)+summaries.String(), planted)
+		require.NotContains(r.t, r.logs.String(), planted)
+	}
+}
+
+func TestAWordIsKeptBeforeTheRunHearsOfItAndTheNoteStaysThere(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, v.ID, o.WorkflowID)
+		require.Equal(t, "decide-5", o.UpdateID)
+		require.Equal(t, workflows.UpdateDecide, o.UpdateName)
+		require.Equal(t, []any{workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved, Version: 5}}, o.Args)
+		kept, err := r.store.Decisions(context.Background(), v.ID)
+		require.NoError(t, err)
+		require.Equal(t, []store.Decision{{VerificationID: v.ID, Version: 1, Act: "approved", Reason: verification.ReviewApproved,
+			Note: plantedNote, By: "shop", At: r.now}}, kept)
+		r.decided(v.ID, word(5))
+		return nil
+	}
+	got, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	require.NoError(t, err)
+	require.Equal(t, verification.Completed, got.Status)
+	require.Equal(t, verification.Approved, got.Decision)
+	r.nothingTold()
+
+	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewUnavailable("away") }
+	again, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	require.NoError(t, err, "a repeat is answered as it is now, without the engine")
+	require.Equal(t, got, again)
+}
+
+func TestAWordOnAnotherVersionChangesNothing(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	for _, version := range []int{4, 6, 0} {
+		_, err := r.s.Decide(t.Context(), "shop", v.ID, word(version))
+		require.Equal(t, verification.InReview, requireCode(t, err, VersionConflict).Status)
+	}
+	kept, err := r.store.Decisions(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Empty(t, kept)
+	require.NotContains(t, strings.Join(r.engine.calls, " "), "update")
+}
+
+func TestOfTwoWordsTheSecondIsNeverToldThatItHolds(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	// The engine answers the second with the first's answer: the update ids are
+	// the same.
+	r.engine.update = func(client.UpdateWorkflowOptions) error { r.decided(v.ID, word(5)); return nil }
+	other := Word{Decision: verification.Declined, Reason: verification.ReviewRejected, Version: 5}
+	_, err := r.s.Decide(t.Context(), "shop", v.ID, other)
+	requireCode(t, err, VersionConflict)
+	_, err = r.s.Decide(t.Context(), "shop", v.ID, other)
+	e := requireCode(t, err, InvalidState)
+	require.Equal(t, []verification.Status{verification.InReview}, e.Allowed)
+}
+
+func TestOutsideReviewNobodyDecides(t *testing.T) {
+	for _, status := range []verification.Status{verification.RequiresInput, verification.Processing, verification.Completed,
+		verification.Expired, verification.Canceled, verification.Error} {
+		r := newRig(t)
+		v := r.launched()
+		r.engine.state.Status = status
+		if status.Ended() {
+			r.end(v.ID, status)
+		}
+		_, err := r.s.Decide(t.Context(), "shop", v.ID, word(r.engine.state.Version))
+		e := requireCode(t, err, InvalidState)
+		require.Equal(t, status, e.Status)
+		require.Equal(t, []verification.Status{verification.InReview}, e.Allowed)
+		kept, err := r.store.Decisions(t.Context(), v.ID)
+		require.NoError(t, err)
+		require.Empty(t, kept)
+	}
+}
+
+func TestTheRunsWordOnADecisionIsTold(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault func(st verification.State) error
+		code  Code
+	}{
+		"changed meanwhile": {func(st verification.State) error {
+			return refuse(workflows.RefusedVersion, st)(client.UpdateWorkflowOptions{})
+		}, VersionConflict},
+		"another is being taken": {func(st verification.State) error {
+			return refuse(workflows.RefusedState, st)(client.UpdateWorkflowOptions{})
+		},
+			VersionConflict},
+		"no answer": {func(verification.State) error {
+			return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+		}, EngineUnavailable},
+		"a fault": {func(verification.State) error { return serviceerror.NewInvalidArgument(plantedNote) }, Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			v := r.inReview()
+			r.engine.update = func(client.UpdateWorkflowOptions) error { return tc.fault(r.engine.state) }
+			_, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+			requireCode(t, err, tc.code)
+			require.NotContains(t, r.logs.String(), plantedNote)
+		})
+	}
+	r := newRig(t)
+	v := r.inReview()
+	r.engine.queryErr, r.engine.attributes = context.DeadlineExceeded, map[string]string{"YzStatus": "in_review"}
+	_, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	requireCode(t, err, EngineUnavailable)
+}
+
+func TestADecisionThatExpiredMeanwhileIsToldSo(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		r.end(v.ID, verification.Expired)
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	_, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	require.Equal(t, verification.Expired, requireCode(t, err, InvalidState).Status)
+}
+
+func TestWordsAreHeldToTheCatalogueAndKeepNoNumbers(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	for field, w := range map[string]Word{
+		"reason": {Decision: verification.Approved, Reason: "no.such", Version: 5},
+		"note":   {Decision: verification.Approved, Reason: verification.ReviewApproved, Note: "no 110199199003070017", Version: 5},
+	} {
+		_, err := r.s.Decide(t.Context(), "shop", v.ID, w)
+		require.Equal(t, field, requireCode(t, err, InvalidRequest).Fields[0].Field)
+		_, err = r.s.Reopen(t.Context(), "shop", v.ID, w)
+		require.Equal(t, field, requireCode(t, err, InvalidRequest).Fields[0].Field)
+	}
+	require.Empty(t, r.engine.calls)
+}
+
+// reopens lets the review's run write that the case is in review.
+func (r *rig) reopens(o client.StartWorkflowOptions, in workflows.ReviewInput) error {
+	st := in.State
+	deadline := r.now.Add(in.Deadline.Std())
+	st.Status, st.ExpiresAt, st.Version = verification.InReview, &deadline, st.Version+1
+	return r.store.Amend(context.Background(), in.ID, st)
+}
+
+func TestReopeningStartsAReviewThatHoldsTheCase(t *testing.T) {
+	r := newRig(t)
+	v := r.completed()
+	r.engine.review = r.reopens
+	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote, Version: 9})
+	require.NoError(t, err)
+	require.Equal(t, verification.InReview, got.Status)
+	require.Equal(t, 1, got.Verdict.Version, "the old verdict stands")
+
+	require.Len(t, r.engine.reviews, 1)
+	in := r.engine.reviews[0]
+	require.Equal(t, verification.Completed, in.State.Status)
+	require.Equal(t, 7*24*time.Hour, in.Deadline.Std())
+	require.Equal(t, verification.HolderMismatch, in.Reason)
+	o := r.engine.options[len(r.engine.options)-1]
+	require.Equal(t, v.ID+":v2", o.ID)
+	require.Equal(t, workflows.QueueVerification, o.TaskQueue)
+	require.Equal(t, enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, o.WorkflowIDReusePolicy)
+	owner, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrClient)
+	status, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrStatus)
+	require.Equal(t, []string{"shop", "in_review"}, []string{owner, status})
+	kept, err := r.store.Decisions(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Equal(t, "reopened", kept[0].Act)
+	require.Equal(t, plantedNote, kept[0].Note)
+	r.nothingTold()
+
+	again, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	require.Equal(t, got, again)
+	require.Len(t, r.engine.reviews, 1)
+	read, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, got, read, "it is read from the store")
+}
+
+func TestAReopenedCaseIsDecidedByItsReview(t *testing.T) {
+	r := newRig(t)
+	v := r.completed()
+	r.engine.review = r.reopens
+	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, v.ID+":v2", o.WorkflowID)
+		require.Equal(t, "decide-10", o.UpdateID)
+		// The answer comes before the run has written.
+		time.AfterFunc(100*time.Millisecond, func() {
+			st := got.State
+			st.PreviousVerdicts = []verification.Verdict{*st.Verdict}
+			st.Status, st.Decision, st.Verdict, st.Version = verification.Completed, verification.Approved, r.verdict(2, word(0)), 11
+			_ = r.store.Amend(context.Background(), v.ID, st)
+		})
+		return nil
+	}
+	done, err := r.s.Decide(t.Context(), "shop", v.ID, word(10))
+	require.NoError(t, err)
+	require.Equal(t, 2, done.Verdict.Version)
+	require.Equal(t, verification.Approved, done.Decision)
+	require.Equal(t, 1, done.PreviousVerdicts[0].Version)
+	kept, err := r.store.Decisions(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Len(t, kept, 2)
+	require.Equal(t, 2, kept[1].Version)
+	r.nothingTold()
+}
+
+func TestOnlyCompletedCasesAreReopened(t *testing.T) {
+	for _, status := range []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview,
+		verification.Expired, verification.Canceled, verification.Error} {
+		r := newRig(t)
+		v := r.launched()
+		r.engine.state.Status = status
+		if status.Ended() {
+			r.end(v.ID, status)
+		}
+		_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+		e := requireCode(t, err, InvalidState)
+		require.Equal(t, status, e.Status)
+		require.Equal(t, []verification.Status{verification.Completed}, e.Allowed)
+		require.Empty(t, r.engine.reviews)
+	}
+}
+
+func TestReopeningIsRefusedOrToldAsItFails(t *testing.T) {
+	already := serviceerror.NewWorkflowExecutionAlreadyStarted("started", "", "")
+	for name, tc := range map[string]struct {
+		fault error
+		open  bool
+		code  Code
+	}{
+		"its review is over":     {already, false, ReviewOver},
+		"its review has started": {already, true, EngineUnavailable}, // and wrote nothing yet
+		"the engine is away":     {serviceerror.NewUnavailable("x"), false, EngineUnavailable},
+		"a fault":                {serviceerror.NewInvalidArgument(plantedNote), false, Internal},
+		"no worker":              {nil, true, EngineUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			v := r.completed()
+			if tc.open {
+				r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+			}
+			r.engine.review = func(client.StartWorkflowOptions, workflows.ReviewInput) error { return tc.fault }
+			_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote})
+			requireCode(t, err, tc.code)
+			r.nothingTold()
+		})
+	}
+	r := newRig(t)
+	v := r.completed()
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Version: 8})
+	requireCode(t, err, VersionConflict)
+	require.Empty(t, r.engine.reviews)
+}
+
+func TestALostTabIsAskedForUnderAnIDOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "relink-1-3", o.UpdateID, "were it retry-1, the session could never be replaced")
+		require.Equal(t, []any{workflows.RetryRequest{Session: 1, Version: 3}}, o.Args)
+		return nil
+	}
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, Version: 3})
+	require.NoError(t, err)
+	require.Equal(t, "https://vendor.example/page", got.Link)
+
+	r.engine.update = refuse(workflows.RefusedVersion, r.asking(1))
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, Version: 2})
+	requireCode(t, err, VersionConflict)
+
+	r.engine.queryErr = errors.New("silent")
+	r.engine.update = nil
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	requireCode(t, err, EngineUnavailable)
+}
