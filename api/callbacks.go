@@ -5,10 +5,15 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"net/http"
+	"net/url"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/yanzhen-id/yanzhen/api/contract"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/starter"
 )
 
 // closePage is for a person whose verification has nowhere to send them.
@@ -30,43 +35,110 @@ const (
 	noStore    = "no-store"
 )
 
-// Callback answers GET /callbacks/{provider}/{kind}/{ticket}.
+// Callback answers GET /callbacks/{provider}/{kind}/{ticket}: a person's browser
+// comes back. What its query says is not looked at.
 func (s *server) Callback(ctx context.Context, r contract.CallbackRequestObject) (contract.CallbackResponseObject, error) {
-	to, err := s.land(plain(ctx), r.Provider, r.Kind, r.Ticket)
-	switch {
-	case err != nil:
-		return nil, err
-	case to == "":
-		return contract.Callback200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
+	ctx = plain(ctx)
+	ticket, err := s.openTicket(r.Provider, r.Kind, r.Ticket)
+	if err != nil || ticket.Kind != sealing.KindReturn {
+		return nil, s.badTicket()
 	}
-	return contract.Callback303Response{Headers: onward(to)}, nil
+	s.hint(ctx, ticket)
+	if to := s.land(ctx, ticket); to != "" {
+		return contract.Callback303Response{Headers: onward(to)}, nil
+	}
+	return contract.Callback200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
 }
 
-// CallbackPost answers POST on the same path: some vendors send the browser
-// back by a form.
+// CallbackPost answers POST on the same path: a vendor reports an ending, or
+// sends the browser back by a form.
 func (s *server) CallbackPost(ctx context.Context, r contract.CallbackPostRequestObject) (contract.CallbackPostResponseObject, error) {
-	to, err := s.land(plain(ctx), r.Provider, r.Kind, r.Ticket)
-	switch {
-	case err != nil:
-		return nil, err
-	case to == "":
-		return contract.CallbackPost200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
+	c, _ := ctx.(*gin.Context)
+	ctx = plain(ctx)
+	ticket, err := s.openTicket(r.Provider, r.Kind, r.Ticket)
+	if err != nil {
+		return nil, s.badTicket()
 	}
-	return contract.CallbackPost303Response{Headers: onward(to)}, nil
+	form, formErr := readForm(c.Writer, c.Request)
+	if ticket.Kind == sealing.KindNotify {
+		if formErr != nil {
+			s.Metrics.Notice(ticket.Provider, "unreadable")
+			return nil, errNotFound
+		}
+		if err := s.notify(ctx, ticket, form); err != nil {
+			return nil, err
+		}
+		return taken{}, nil
+	}
+	s.broughtBack(ctx, ticket, form)
+	if to := s.land(ctx, ticket); to != "" {
+		return contract.CallbackPost303Response{Headers: onward(to)}, nil
+	}
+	return contract.CallbackPost200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
 }
 
-// land takes a person's browser back from a vendor: it tells the run to look,
-// and returns where the person goes on, or nothing if the verification does
-// not say. Only a ticket that is not genuine, or not for this path, is
-// refused; nothing that fails on our side may strand the person.
-func (s *server) land(ctx context.Context, provider, kind, text string) (string, error) {
+// taken is the empty 200 that a vendor's notification gets.
+type taken struct{}
+
+// VisitCallbackPostResponse writes the answer.
+func (taken) VisitCallbackPostResponse(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// openTicket opens a ticket and holds it against the path that it came by.
+func (s *server) openTicket(provider, kind, text string) (sealing.Ticket, error) {
 	ticket, err := s.Tickets.OpenTicket(text)
-	// A vendor's own notification comes with a provider that verifies it; none
-	// of those served now sends one.
-	if err != nil || kind != sealing.KindReturn || ticket.Kind != kind || ticket.Provider != provider {
-		s.Metrics.Hint("unknown", "refused")
-		return "", errNotFound
+	if err != nil {
+		return sealing.Ticket{}, err
 	}
+	if ticket.Kind != kind || ticket.Provider != provider {
+		return sealing.Ticket{}, sealing.ErrBadTicket
+	}
+	return ticket, nil
+}
+
+func (s *server) badTicket() error {
+	s.Metrics.Hint("unknown", "refused")
+	return errNotFound
+}
+
+// notify takes what a vendor reports. A refusal says no more than a bad ticket
+// does; of a fault of ours the vendor learns that it may try again.
+func (s *server) notify(ctx context.Context, ticket sealing.Ticket, form url.Values) error {
+	result, err := s.Verifications.Notify(ctx, starter.Notice{
+		Provider: ticket.Provider, ID: ticket.ID, Session: ticket.Session, Form: form, Late: ticket.Expired(s.Now()),
+	})
+	s.Metrics.Notice(ticket.Provider, string(result))
+	return err
+}
+
+// broughtBack takes what a browser brought by a form. Only what the vendor
+// signed carries weight; without it the return is a hint, and with a forgery it
+// is nothing. No fault may strand the person.
+func (s *server) broughtBack(ctx context.Context, ticket sealing.Ticket, form url.Values) {
+	if ticket.Expired(s.Now()) {
+		s.Metrics.Hint(ticket.Provider, "expired")
+		return
+	}
+	result, err := s.Verifications.Notify(ctx, starter.Notice{
+		Provider: ticket.Provider, ID: ticket.ID, Session: ticket.Session, Form: form,
+	})
+	switch result {
+	case starter.NoticeUnsupported:
+		s.hint(ctx, ticket)
+		return
+	case starter.NoticeEmpty:
+		s.hint(ctx, ticket)
+	case starter.NoticeFailed:
+		s.Logger.WarnContext(ctx, "return not passed on", "request_id", requestID(ctx), "error", composed(err))
+	}
+	s.Metrics.Notice(ticket.Provider, string(result))
+}
+
+// hint tells the run to look. Nothing that fails on our side may strand the
+// person.
+func (s *server) hint(ctx context.Context, ticket sealing.Ticket) {
 	result := "expired"
 	if !ticket.Expired(s.Now()) {
 		sent, err := s.Verifications.Hint(ctx, ticket.ID, ticket.Session)
@@ -76,16 +148,20 @@ func (s *server) land(ctx context.Context, provider, kind, text string) (string,
 		result = string(sent)
 	}
 	s.Metrics.Hint(ticket.Provider, result)
+}
 
+// land returns where a person goes on, or nothing if the verification does not
+// say.
+func (s *server) land(ctx context.Context, ticket sealing.Ticket) string {
 	landing, err := s.Verifications.Landing(ctx, ticket.ID)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "no way back for a person", "request_id", requestID(ctx), "error", composed(err))
-		return "", nil
+		return ""
 	}
 	if landing.ReturnURL == "" || checkReturnURL(landing.ReturnURL, s.returnURLs(landing.Client)) != "" {
-		return "", nil
+		return ""
 	}
-	return withVerificationID(landing.ReturnURL, ticket.ID), nil
+	return withVerificationID(landing.ReturnURL, ticket.ID)
 }
 
 // returnURLs is the client's list as it is now: it may have changed since the

@@ -18,6 +18,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	hints    *prometheus.CounterVec
+	notices  *prometheus.CounterVec
 	starts   *prometheus.CounterVec
 	swept    *prometheus.CounterVec
 }
@@ -37,6 +38,9 @@ func NewMetrics() *Metrics {
 		hints: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "yanzhen_hints_total", Help: "Callbacks of vendors and returning browsers, by what became of them.",
 		}, []string{"provider", "result"}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_notices_total", Help: "Callbacks of vendors that may carry signed data, by what became of them.",
+		}, []string{"provider", "result"}),
 		starts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "yanzhen_starts_total", Help: "Start calls by result: created, accepted, replayed, or the code of the refusal.",
 		}, []string{"result"}),
@@ -44,7 +48,7 @@ func NewMetrics() *Metrics {
 			Name: "yanzhen_swept_total", Help: "Rows that the sweeper deleted or ended.",
 		}, []string{"result"}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.starts, m.swept,
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -71,6 +75,14 @@ func (m *Metrics) Request(method, route string, status int, d time.Duration) {
 func (m *Metrics) Hint(provider, result string) {
 	if m != nil {
 		m.hints.WithLabelValues(provider, result).Inc()
+	}
+}
+
+// Notice counts a callback that may carry signed data. provider comes from a
+// genuine ticket.
+func (m *Metrics) Notice(provider, result string) {
+	if m != nil {
+		m.notices.WithLabelValues(provider, result).Inc()
 	}
 }
 
