@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +21,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// pictures are images that may lie in no place, by what they are.
-type pictures map[string][]byte
+// pictures are pieces of images that may lie in no place, by what they are.
+type pictures map[string][]string
 
 // A file may hold a picture in pieces, as databases lay long values over pages,
 // so pieces of it are looked for, in every way in which they may lie there.
@@ -32,24 +31,29 @@ const (
 	pieces      = 12
 )
 
-// piecesOf are pieces of a picture that no other picture has: a JPEG's tables
-// are the same in all of them.
-func piecesOf(picture, another []byte) []string {
-	var out []string
-	for i := range pieces {
-		// The tables come first, so the pieces come from behind them.
-		at := len(picture)/4 + i*(len(picture)*3/4-pieceLength)/pieces
-		if piece := picture[at : at+pieceLength]; !bytes.Contains(another, piece) {
-			out = append(out, string(piece))
+// piecesOf are pieces of a picture, spread over it, that do not lie in the
+// planted forms of another: a JPEG's tables are the same in all of them, and a
+// plain wall is a run of few bits that comes again, at any shift of them.
+func piecesOf(picture, planted []byte) []string {
+	var own []string
+	step := (len(picture) - pieceLength) / (5 * pieces)
+	for at := 0; at+pieceLength <= len(picture); at += step {
+		piece := string(picture[at : at+pieceLength])
+		if len(storetest.Find(planted, piece)) == 0 {
+			own = append(own, piece)
 		}
+	}
+	var out []string
+	for i := range min(pieces, len(own)) {
+		out = append(out, own[i*len(own)/min(pieces, len(own))])
 	}
 	return out
 }
 
 // lying tells in which ways pieces of the picture lie in the data.
-func lying(data, picture, another []byte) map[string]int {
+func lying(data []byte, pieces []string) map[string]int {
 	ways := map[string]int{}
-	for _, piece := range piecesOf(picture, another) {
+	for _, piece := range pieces {
 		for _, way := range storetest.Find(data, piece) {
 			ways[way]++
 		}
@@ -77,13 +81,13 @@ func (s *stack) places(ids ...string) map[string][]byte {
 	return found
 }
 
-func (s *stack) findNoPicture(when string, all pictures, control []byte, ids ...string) {
+func (s *stack) findNoPicture(when string, all pictures, ids ...string) {
 	s.t.Helper()
 	for place, data := range s.places(ids...) {
 		require.NotEmpty(s.t, data, place)
-		for what, picture := range all {
-			require.GreaterOrEqual(s.t, len(piecesOf(picture, control)), pieces/2, "%s: too few pieces are its own", what)
-			require.Empty(s.t, lying(data, picture, control), "%s: pieces of the %s lie in %s", when, what, place)
+		for what, own := range all {
+			require.Len(s.t, own, pieces, "%s: too few pieces are its own", what)
+			require.Empty(s.t, lying(data, own), "%s: pieces of the %s lie in %s", when, what, place)
 		}
 	}
 }
@@ -92,22 +96,23 @@ func TestNoPictureRestsAnywhere(t *testing.T) {
 	t.Parallel()
 	s := newChipStack(t, options{})
 	control, run := s.plantPicture()
+	planted := bytes.Join(control, nil)
 	p := s.person()
-	all := pictures{"portrait": sandbox.Portrait(p)}
+	all := pictures{"portrait": piecesOf(sandbox.Portrait(p), planted)}
 	taken := func(session, whose string) {
 		face, scene, ok := s.vendors.Captured(session)
 		require.True(t, ok)
-		all[whose+" face"], all[whose+" scene"] = face, scene
+		all[whose+" face"], all[whose+" scene"] = piecesOf(face, planted), piecesOf(scene, planted)
 	}
 
 	v := s.begun("cn-chip-capture", s.scan(p, ""))
 	v = s.untilLink(v.ID, 20*time.Second)
-	s.findNoPicture("with a portrait that waits", all, control, v.ID)
+	s.findNoPicture("with a portrait that waits", all, v.ID)
 	require.Equal(t, sandbox.Portrait(p), s.portrait(v.ID), "it lies there, sealed")
 
 	taken(s.capture(v, sandbox.CaptureOther, p), "another person's")
 	v = s.untilAction(v.ID, "retry", 20*time.Second)
-	s.findNoPicture("between two attempts", all, control, v.ID)
+	s.findNoPicture("between two attempts", all, v.ID)
 
 	// The pictures are in the worker's memory while the comparer is slow.
 	s.fault(sandbox.Fault{Vendor: sandbox.TencentIAI, Kind: sandbox.FaultDelay, DelayMS: 3000, Times: 1, Processed: true})
@@ -115,15 +120,15 @@ func TestNoPictureRestsAnywhere(t *testing.T) {
 	v = s.untilLink(v.ID, 20*time.Second)
 	taken(s.capture(v, sandbox.CaptureSame, p), "the person's")
 	require.Eventually(t, func() bool { return s.compared(p) == 2 }, 20*time.Second, 20*time.Millisecond)
-	s.findNoPicture("while they are compared", all, control, v.ID)
+	s.findNoPicture("while they are compared", all, v.ID)
 
 	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
-	s.findNoPicture("after the end", all, control, v.ID)
+	s.findNoPicture("after the end", all, v.ID)
 	require.Empty(t, s.portrait(v.ID))
 
 	places := s.places(run)
 	for _, place := range []string{"history of " + run, "the engine's database"} {
-		found := lying(places[place], control, nil)
+		found := lying(places[place], piecesOf(control[0], nil))
 		for _, way := range []string{"utf-8", "hex", "base64+0", "base64+1", "base64+2"} {
 			require.NotEmpty(t, found[way], "%s: the search does not find a picture that lies there as %s", place, way)
 		}
@@ -131,18 +136,25 @@ func TestNoPictureRestsAnywhere(t *testing.T) {
 }
 
 // plantPicture sends a picture on purpose as a workflow's argument, in each way
-// in which a careless change might: the search must find this one.
-func (s *stack) plantPicture() (picture []byte, run string) {
+// in which a careless change might: the search must find this one. The first
+// form is the picture itself.
+func (s *stack) plantPicture() (forms [][]byte, run string) {
 	s.t.Helper()
-	picture, _ = sandbox.Capture("control", strconv.Itoa(rand.Int()))
-	encoded := make([]string, 3)
-	for i := range encoded {
-		encoded[i] = base64.StdEncoding.EncodeToString(append([]byte(strings.Repeat("x", i)), picture...))
+	picture, _ := sandbox.Capture("control", strconv.Itoa(rand.Int()))
+	forms = [][]byte{picture, []byte(hex.EncodeToString(picture))}
+	for i := range 3 {
+		shifted := append(make([]byte, i), picture...)
+		forms = append(forms, []byte(base64.StdEncoding.EncodeToString(shifted)))
 	}
-	raw := struct{ Raw []byte }{picture}
+	var arguments []any
+	for _, form := range forms {
+		arguments = append(arguments, form)
+	}
 	planted, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: "control-" + freshKey(), TaskQueue: "nobody"},
-		"Control", picture, raw, hex.EncodeToString(picture), encoded)
+		"Control", arguments...)
 	require.NoError(s.t, err)
-	s.t.Cleanup(func() { _ = s.temporal.TerminateWorkflow(context.Background(), planted.GetID(), "", "end of the test") })
-	return picture, planted.GetID()
+	s.t.Cleanup(func() {
+		_ = s.temporal.TerminateWorkflow(context.Background(), planted.GetID(), "", "end of the test")
+	})
+	return forms, planted.GetID()
 }

@@ -211,7 +211,7 @@ func (s *stack) start(name string, args ...string) *process {
 func (s *stack) startWorker() {
 	s.t.Helper()
 	saved := s.env
-	s.env = append(saved[:len(saved):len(saved)], "YANZHEN_OPS_LISTEN="+freeAddress(s.t))
+	s.env = append(saved[:len(saved):len(saved)], "YANZHEN_OPS_LISTEN=127.0.0.1:0")
 	s.worker = s.start("worker")
 	s.env = saved
 }
