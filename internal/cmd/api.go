@@ -51,12 +51,13 @@ func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 	})
 	g.Go(func() error {
 		defer closeDoor()
-		return p.process(ctx, o, ops, func(context.Context) error {
+		return p.process(ctx, o, ops, func(_ context.Context, ready func()) error {
 			h, err := p.apiHandler(open.Done())
 			if err != nil {
 				return err
 			}
 			door.run(h)
+			ready()
 			p.log.Info("api serves", "listen", p.cfg.API, "ops", p.cfg.Ops, "version", version())
 			<-drained // store and engine are needed until then
 			return nil

@@ -100,9 +100,10 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 }
 
 // process is the life of a worker or an api: the ops port answers all the
-// time, run begins when everything is there, and its end ends the process. A
-// stop that is asked for while it still waits is no fault.
-func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener, run func(context.Context) error) error {
+// time, run begins when everything is there and says when it is ready, and its
+// end ends the process. A stop that is asked for while it still waits is no
+// fault.
+func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener, run func(ctx context.Context, ready func()) error) error {
 	port := newFront()
 	defer context.AfterFunc(ctx, func() {
 		port.stop()
@@ -120,8 +121,9 @@ func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener,
 			}
 			return err
 		}
-		port.run(api.Ops(api.OpsDeps{Store: p.store, Engine: p.temporal, Metrics: p.metrics}))
-		return run(ctx)
+		return run(ctx, func() {
+			port.run(api.Ops(api.OpsDeps{Store: p.store, Engine: p.temporal, Metrics: p.metrics}))
+		})
 	})
 	err := errors.Join(g.Wait(), p.close())
 	if err == nil {

@@ -44,7 +44,8 @@ func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 		go forward(l, f.To)
 		p.log.Warn("stand-in vendors: no verdict of this worker is true", "forward", f.String())
 	}
-	return p.process(ctx, o, ops, func(ctx context.Context) error {
+	return p.process(ctx, o, ops, func(ctx context.Context, ready func()) error {
+		ready()
 		p.log.Info("worker runs", "ops", p.cfg.Ops, "namespace", p.namespace, "version", version())
 		return p.runWorker(ctx)
 	})
