@@ -1,0 +1,328 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+const root = "../.."
+
+// secrets are the variables without which the stack must not start.
+var secrets = []string{"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "STORE_DB_PASSWORD"}
+
+// env is what `yanzhen init` writes, as far as the compose file demands it.
+func env() []string {
+	all := []string{"YANZHEN_PUBLIC_URL=https://kyc.example.com"}
+	for _, name := range secrets {
+		all = append(all, name+"=0123456789abcdef0123456789abcdef")
+	}
+	return all
+}
+
+func load(t *testing.T, env []string) (*types.Project, error) {
+	t.Helper()
+	o, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")},
+		cli.WithWorkingDirectory(root), cli.WithEnv(env), cli.WithProfiles([]string{"*"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.LoadProject(context.Background())
+}
+
+func project(t *testing.T) *types.Project {
+	t.Helper()
+	p, err := load(t, env())
+	if err != nil {
+		t.Fatalf("docker-compose.yml: %v", err)
+	}
+	return p
+}
+
+func TestEverySecretIsRequiredAndHasNoDefault(t *testing.T) {
+	for _, missing := range append(slices.Clone(secrets), "YANZHEN_PUBLIC_URL") {
+		rest := slices.DeleteFunc(env(), func(v string) bool { return strings.HasPrefix(v, missing+"=") })
+		for _, e := range [][]string{rest, append(rest, missing+"=")} {
+			if _, err := load(t, e); err == nil || !strings.Contains(err.Error(), missing) {
+				t.Errorf("without %s: %v", missing, err)
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`\$\{[A-Z_]*(PASSWORD|SECRET|TOKEN|KEY)[A-Z_]*:?-[^}]*\}`).FindAll(text, -1) {
+		t.Errorf("a default for a secret: %s", found)
+	}
+	// Of all that a container is given, only these hold the passwords.
+	for name, s := range project(t).Services {
+		for variable, value := range s.Environment {
+			secretive := regexp.MustCompile(`PASSWORD|_PWD$|SECRET|TOKEN|STORE$`).MatchString(variable)
+			if value != nil && strings.Contains(*value, "0123456789abcdef") != (secretive && *value != "") {
+				t.Errorf("%s: %s is not what it seems: a secret that did not come from .env, or a password elsewhere", name, variable)
+			}
+		}
+	}
+}
+
+// pinned is a tag that names a version, however coarse; what moves by itself
+// does not.
+var pinned = regexp.MustCompile(`^[^:@]+(:[^:@]*[0-9][^:@]*|:nonroot|@sha256:[0-9a-f]{64})$`)
+
+func TestImagesArePinned(t *testing.T) {
+	for name, s := range project(t).Services {
+		if s.Build == nil && !pinned.MatchString(s.Image) {
+			t.Errorf("%s: image %s names no version", name, s.Image)
+		}
+	}
+	for _, image := range baseImages(t) {
+		if !pinned.MatchString(image) {
+			t.Errorf("Dockerfile: FROM %s names no version", image)
+		}
+	}
+}
+
+func TestNothingIsPublishedBeyondLoopbackUnlessTheApiIsTold(t *testing.T) {
+	published := func(p *types.Project) map[string]string {
+		at := map[string]string{}
+		for name, s := range p.Services {
+			for _, port := range s.Ports {
+				at[name] = port.HostIP
+			}
+		}
+		return at
+	}
+	for name, ip := range published(project(t)) {
+		if ip != "127.0.0.1" {
+			t.Errorf("%s is published on %q", name, ip)
+		}
+	}
+	p, err := load(t, append(env(), "API_BIND=0.0.0.0", "API_PORT=80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ip := range published(p) {
+		if (ip != "127.0.0.1") != (name == "api") {
+			t.Errorf("with API_BIND=0.0.0.0 %s is published on %q", name, ip)
+		}
+	}
+}
+
+func TestEveryContainerIsConfinedBoundedAndRestarted(t *testing.T) {
+	for name, s := range project(t).Services {
+		switch {
+		case !s.ReadOnly:
+			t.Errorf("%s: its file system is not read-only", name)
+		case !slices.Equal(s.CapDrop, []string{"ALL"}):
+			t.Errorf("%s: it keeps capabilities", name)
+		case name != "postgres" && len(s.CapAdd) > 0:
+			t.Errorf("%s: it gets capabilities", name)
+		case !slices.Contains(s.SecurityOpt, "no-new-privileges:true"):
+			t.Errorf("%s: it may gain privileges", name)
+		case s.MemLimit == 0 || s.PidsLimit == 0:
+			t.Errorf("%s: no limit of memory or processes", name)
+		case s.Logging == nil || s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "":
+			t.Errorf("%s: its log grows without bounds", name)
+		}
+		once := name == "setup" || name == "temporal-schema"
+		switch {
+		case once && s.Restart != "on-failure:5":
+			t.Errorf("%s: restart is %q", name, s.Restart)
+		case !once && s.Restart != "unless-stopped":
+			t.Errorf("%s: restart is %q", name, s.Restart)
+		case !once && s.HealthCheck == nil:
+			t.Errorf("%s: no health check", name)
+		}
+		if s.HealthCheck != nil && s.HealthCheck.StartInterval != nil {
+			t.Errorf("%s: healthcheck.start_interval needs engine 25", name)
+		}
+	}
+}
+
+// What runs once must be waited for, or `up --wait` takes its end for a failure.
+func TestWhateverRunsOnceIsWaitedFor(t *testing.T) {
+	p := project(t)
+	waitedFor := map[string]bool{}
+	for _, s := range p.Services {
+		for name, d := range s.DependsOn {
+			if d.Condition == types.ServiceConditionCompletedSuccessfully {
+				waitedFor[name] = true
+			}
+		}
+	}
+	for _, name := range []string{"setup", "temporal-schema"} {
+		if !waitedFor[name] {
+			t.Errorf("nobody waits for %s", name)
+		}
+	}
+}
+
+// product runs our own command line.
+func product(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"run", "."}, args...)...)
+	cmd.Dir = root
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("go run . %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+	}
+	return out.String()
+}
+
+// callersOwn are the settings of commands that run elsewhere.
+var callersOwn = []string{"YANZHEN_API", "YANZHEN_API_KEY"}
+
+func TestSettingsThatContainersGetExistAndNoneIsForgotten(t *testing.T) {
+	exists := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(YANZHEN_[A-Z0-9_]+)`").FindAllStringSubmatch(product(t, "config", "--markdown"), -1) {
+		exists[m[1]] = true
+	}
+	if len(exists) < 30 {
+		t.Fatalf("only %d settings read from `yanzhen config --markdown`", len(exists))
+	}
+	// Everything that .env could name is set, so that what is passed on shows.
+	all := env()
+	for name := range exists {
+		all = append(all, name+"=x")
+	}
+	p, err := load(t, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range p.Services {
+		for variable := range s.Environment {
+			if strings.HasPrefix(variable, "YANZHEN_") && !exists[variable] {
+				t.Errorf("%s: %s is no setting", name, variable)
+			}
+		}
+	}
+	for _, name := range []string{"api", "worker"} {
+		for setting := range exists {
+			if _, passed := p.Services[name].Environment[setting]; !passed && !slices.Contains(callersOwn, setting) {
+				t.Errorf("%s is not passed to %s: .env could set it and nobody would see it; add it under x-settings", setting, name)
+			}
+		}
+	}
+}
+
+// What `yanzhen init` writes is read by compose, and by nobody in vain.
+func TestInitsFileStartsTheStack(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, vendors := range []string{"sandbox", "real"} {
+		dir := t.TempDir()
+		product(t, "init", "--dir", dir, "--vendors", vendors)
+		written, err := os.ReadFile(filepath.Join(dir, ".env"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, m := range regexp.MustCompile(`(?m)^([A-Z0-9_]+)=.*$`).FindAllStringSubmatch(string(written), -1) {
+			lines = append(lines, m[0])
+			if !regexp.MustCompile(`\b` + m[1] + `\b`).Match(text) {
+				t.Errorf("--vendors %s: docker-compose.yml does not read %s", vendors, m[1])
+			}
+		}
+		if _, err := load(t, lines); err != nil {
+			t.Errorf("--vendors %s: %v", vendors, err)
+		}
+	}
+}
+
+func dockerfile(t *testing.T) *parser.Node {
+	t.Helper()
+	f, err := os.Open(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := parser.Parse(f)
+	if err != nil {
+		t.Fatalf("Dockerfile: %v", err)
+	}
+	if len(r.Warnings) > 0 {
+		t.Errorf("Dockerfile: %v", r.Warnings)
+	}
+	return r.AST
+}
+
+// instructions returns the words after each instruction of a name.
+func instructions(ast *parser.Node, name string) [][]string {
+	var all [][]string
+	for _, n := range ast.Children {
+		if !strings.EqualFold(n.Value, name) {
+			continue
+		}
+		var words []string
+		for w := n.Next; w != nil; w = w.Next {
+			words = append(words, w.Value)
+		}
+		all = append(all, words)
+	}
+	return all
+}
+
+func baseImages(t *testing.T) []string {
+	var images []string
+	for _, words := range instructions(dockerfile(t), "FROM") {
+		images = append(images, words[0])
+	}
+	return images
+}
+
+func TestTheImageHoldsOneStaticBinaryAndNoShell(t *testing.T) {
+	ast := dockerfile(t)
+	images := baseImages(t)
+	if len(images) != 2 || !strings.HasPrefix(images[1], "gcr.io/distroless/static") {
+		t.Errorf("not two stages that end in distroless static: %v", images)
+	}
+	run := strings.Join(slices.Concat(instructions(ast, "RUN")...), " ")
+	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", "cmd.Version="} {
+		if !strings.Contains(run, want) {
+			t.Errorf("the build lacks %s", want)
+		}
+	}
+	if users := instructions(ast, "USER"); len(users) != 1 || users[0][0] != "65532:65532" {
+		t.Errorf("USER is %v", users)
+	}
+	if copies := instructions(ast, "COPY"); len(copies) != 1 {
+		t.Errorf("more than the binary is copied: %v", copies)
+	}
+	goMod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	minor := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(goMod)
+	if minor == nil || !strings.HasPrefix(images[0], "golang:"+string(minor[1])+".") {
+		t.Errorf("the image builds with %s, go.mod asks for %s", images[0], minor)
+	}
+}
+
+// A secret that lies beside the sources must not enter the build.
+func TestTheBuildSeesNoSecret(t *testing.T) {
+	for file, lines := range map[string][]string{".dockerignore": {".env*", "config/", "keys.json"}, ".gitignore": {"/.env", "/config/"}} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !slices.Contains(strings.Split(string(text), "\n"), line) {
+				t.Errorf("%s does not list %s", file, line)
+			}
+		}
+	}
+}
