@@ -89,7 +89,7 @@ was over.`,
 	})
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
-		providerCommand(),
+		providerCommand(), reviewCommand(),
 		initCommand(), setupCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root

@@ -1,0 +1,161 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/client"
+)
+
+// word is what a reviewer says.
+type word struct{ reason, note string }
+
+func reviewCommand() *cobra.Command {
+	var f callerFlags
+	c := &cobra.Command{
+		Use:   "review",
+		Short: "List what waits for a human, and decide it",
+		Long: `List the verifications in review, show one, decide it, or take a completed one
+back into review. It needs a key with the scope review:write.
+
+A decision is about what was shown last: if the verification has changed since,
+it is refused and shown again. The note is for other reviewers, is kept sealed
+and is never shown to the person.`,
+		Example: `  yanzhen review list
+  yanzhen review show ver_…
+  yanzhen review approve ver_… --note "compared with the card on the phone"
+  yanzhen review decline ver_… --reason face.spoof_suspected
+  yanzhen review reopen ver_… --reason holder.mismatch --note "the person called"`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(
+		reviewSub(&f, "list", "List what is in review", 0, nil, func(ctx context.Context, c *caller, _ string, _ word, out io.Writer) error {
+			return c.listReviews(ctx, out)
+		}),
+		reviewSub(&f, "show ID", "Show one verification", 1, nil, func(ctx context.Context, c *caller, id string, _ word, out io.Writer) error {
+			return runStatus(ctx, c, id, false, out)
+		}),
+		reviewSub(&f, "approve ID", "Approve a verification in review", 1, &word{reason: "review.approved"}, decider("approved")),
+		reviewSub(&f, "decline ID", "Decline a verification in review", 1, &word{reason: "review.rejected"}, decider("declined")),
+		reviewSub(&f, "reopen ID", "Take a completed verification back into review", 1, &word{},
+			func(ctx context.Context, c *caller, id string, w word, out io.Writer) error {
+				v, err := c.reopen(ctx, id, w)
+				if err != nil {
+					return err
+				}
+				newPrinter(out, false).whole(v)
+				return nil
+			}),
+	)
+	return c
+}
+
+// reviewSub is one of the subcommands. defaults nil: it says nothing of a
+// person, and has no reason or note.
+func reviewSub(f *callerFlags, use, short string, args int, defaults *word, do func(context.Context, *caller, string, word, io.Writer) error) *cobra.Command {
+	var w word
+	c := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(_ *cobra.Command, given []string) error {
+			if len(given) == args {
+				return nil
+			}
+			return exit(exitUsage, "%s", []string{"no argument is expected", "give the verification's id"}[args])
+		},
+		RunE: func(c *cobra.Command, given []string) error {
+			if defaults != nil && w.reason == "" {
+				return exit(exitUsage, "give a reason code of the catalogue: --reason")
+			}
+			caller, err := f.caller()
+			if err != nil {
+				return err
+			}
+			return do(c.Context(), caller, append(given, "")[0], w, c.OutOrStdout())
+		},
+	}
+	f.register(c)
+	if defaults != nil {
+		c.Flags().StringVar(&w.reason, "reason", defaults.reason, "a reason code of the catalogue")
+		c.Flags().StringVar(&w.note, "note", "", "for other reviewers; nothing that identifies the person")
+	}
+	return c
+}
+
+// decider shows what it decides on, decides exactly that, and shows the end.
+func decider(decision string) func(context.Context, *caller, string, word, io.Writer) error {
+	return func(ctx context.Context, c *caller, id string, w word, out io.Writer) error {
+		v, tag, err := c.read(ctx, id, "", 0)
+		if err != nil {
+			return err
+		}
+		show := newPrinter(out, false)
+		show.whole(v)
+		v, err = c.decide(ctx, id, tag, decision, w)
+		if err != nil {
+			return err
+		}
+		show.ending(v)
+		return nil
+	}
+}
+
+func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
+	n := 0
+	params := client.ListVerificationsParams{Status: "in_review"}
+	for {
+		r, err := c.api.ListVerificationsWithResponse(ctx, &params)
+		if err != nil {
+			return c.unreachable(err)
+		}
+		if r.JSON200 == nil {
+			return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+		}
+		for _, v := range r.JSON200.Verifications {
+			fmt.Fprintf(out, "%s  since %s  policy %s\n", v.Id, v.Since.Local().Format(time.DateTime), v.Policy)
+			n++
+		}
+		if r.JSON200.NextCursor == nil {
+			break
+		}
+		params.Cursor = r.JSON200.NextCursor
+	}
+	if n == 0 {
+		fmt.Fprintln(out, "Nothing waits for a human.")
+	}
+	return nil
+}
+
+func (c *caller) decide(ctx context.Context, id, tag, decision string, w word) (*client.Verification, error) {
+	r, err := c.api.DecideVerificationWithResponse(ctx, id, &client.DecideVerificationParams{IfMatch: &tag},
+		client.DecisionRequest{Decision: decision, Reason: w.reason, Note: orNil(w.note)})
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if r.JSON200 == nil {
+		return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+	}
+	return r.JSON200, nil
+}
+
+func (c *caller) reopen(ctx context.Context, id string, w word) (*client.Verification, error) {
+	r, err := c.api.ReopenVerificationWithResponse(ctx, id, nil, client.ReopenRequest{Reason: w.reason, Note: orNil(w.note)})
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if r.JSON200 == nil {
+		return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+	}
+	return r.JSON200, nil
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
