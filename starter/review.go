@@ -158,17 +158,32 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View
 	if err := s.addDecision(ctx, clientID, id, v.Verdict.Version, actReopened, w); err != nil {
 		return View{}, err
 	}
-	if err := s.startReview(ctx, clientID, v, w.Reason); err != nil {
+	found, err := s.startReview(ctx, clientID, v, w.Reason)
+	if err != nil {
 		return View{}, err
 	}
-	return s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.State.Version > v.Version })
+	over := false
+	v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool {
+		if r.State.Version > v.Version {
+			return true
+		}
+		// A review that was found open may have been about to close: it writes
+		// its end a moment before.
+		over = found && s.fate(ctx, workflows.ReviewID(id, v.Verdict.Version+1)) == runClosed
+		return over
+	})
+	if err == nil && over {
+		return View{}, &Error{Code: ReviewOver, Status: v.Status}
+	}
+	return v, err
 }
 
-// startReview starts the run that holds a reopened case in review.
-func (s *Starter) startReview(ctx context.Context, clientID string, v View, reason verification.ReasonCode) error {
+// startReview starts the run that holds a reopened case in review. found: it
+// was started before and is open.
+func (s *Starter) startReview(ctx context.Context, clientID string, v View, reason verification.ReasonCode) (found bool, err error) {
 	row, err := s.store.Get(ctx, clientID, v.ID)
 	if err != nil {
-		return storeFault("read the row", err)
+		return false, storeFault("read the row", err)
 	}
 	policy, ok := s.policies[row.Policy.Name]
 	if !ok {
@@ -186,16 +201,16 @@ func (s *Starter) startReview(ctx context.Context, clientID string, v View, reas
 		ID: v.ID, Client: clientID, State: v.State, Reason: reason, Deadline: verification.Duration(policy.ReviewDeadline),
 	})
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
-		return s.startedBefore(ctx, o.ID)
+		return true, s.startedBefore(ctx, o.ID)
 	}
 	switch {
 	case err == nil:
-		return nil
+		return false, nil
 	case classify(err) == engineFaulty:
 		s.log.ErrorContext(ctx, "the engine refuses to start a review", "id", v.ID, "error_type", typeOf(err))
-		return internal("start the review", err)
+		return false, internal("start the review", err)
 	}
-	return unavailable("start the review", err)
+	return false, unavailable("start the review", err)
 }
 
 // startedBefore tells a review that another call has just started from one
