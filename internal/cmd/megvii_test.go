@@ -17,7 +17,7 @@ func TestEveryMegviiDemonstrationEndsAsItShould(t *testing.T) {
 	}{
 		{"approved", []string{"--outcome", "approved"}, "approved", nil, map[string]int{"get_token": 1, "get_result": 0, "GetEidToken": 0}},
 		{"low score, then approved", []string{"--outcome", "low-score,approved"}, "approved", nil, map[string]int{"get_token": 2, "get_result": 0, "check-2e": 1}},
-		{"attack suspected", []string{"--outcome", "attack"}, "review", []string{"face.spoof_suspected"}, nil},
+		{"attack suspected", []string{"--outcome", "attack"}, "review", []string{"face.injection_suspected"}, nil},
 		{"name and number differ", []string{"--outcome", "name-mismatch"}, "declined", []string{"identity.mismatch"}, nil},
 		{"no such number", []string{"--outcome", "no-such-number"}, "review", []string{"records.not_found"}, nil},
 		{"cancelled, then approved", []string{"--outcome", "cancel,approved"}, "approved", nil, map[string]int{"get_token": 2}},

@@ -66,7 +66,7 @@ func TestEveryEndingOfMegviiLeadsWhereItShould(t *testing.T) {
 	}{
 		{sandbox.MegviiPass, verification.Completed, verification.OutcomeApproved, ""},
 		{sandbox.MegviiLowScore, verification.RequiresInput, "", verification.FaceNoMatch},
-		{sandbox.MegviiSpoof, verification.InReview, verification.OutcomeReview, verification.FaceSpoofSuspected},
+		{sandbox.MegviiSpoof, verification.InReview, verification.OutcomeReview, verification.FaceInjectionSuspected},
 		{sandbox.MegviiNameDiffers, verification.Completed, verification.OutcomeDeclined, verification.IdentityMismatch},
 		{sandbox.MegviiNoNumber, verification.InReview, verification.OutcomeReview, verification.RecordsNotFound},
 		{sandbox.OutcomeCancel, verification.RequiresInput, "", verification.SessionCancelled},
