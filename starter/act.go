@@ -132,6 +132,10 @@ func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verifi
 		if gone.view.Status == verification.Canceled {
 			return gone.view, nil
 		}
+		// A reopened case has ended, too: only its review can be ended, by deciding.
+		if gone.view.Verdict != nil {
+			return View{}, invalidState(gone.view.Status, verification.RequiresInput, verification.Processing)
+		}
 		return View{}, invalidState(gone.view.Status, open...)
 	}
 	return v, err
@@ -174,7 +178,8 @@ func (s *Starter) update(ctx context.Context, clientID, id string, o client.Upda
 		return View{}, internal(o.UpdateName, err)
 	}
 	if row.Ended || class != engineSilent {
-		if v, readErr := s.Read(ctx, clientID, id); readErr != nil || v.Status.Ended() {
+		v, readErr := s.Read(ctx, clientID, id)
+		if readErr != nil || v.Status.Ended() || row.Ended && class == engineGone {
 			return View{}, cmpErr(readErr, &ended{view: v})
 		}
 	}

@@ -92,17 +92,35 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 	}
 	if gone, ok := errors.AsType[*ended](err); ok {
 		v, err = gone.view, nil
+		if reopened && v.Status == verification.InReview {
+			v, err = s.giveBack(ctx, clientID, v)
+		}
 	}
 	switch {
 	case err != nil:
 		return View{}, err
 	case w.holdsIn(v):
 		return v, nil
-	case v.Status == verification.Completed:
+	case v.Status == verification.Completed && v.Verdict != nil && v.Verdict.Version == verdict:
 		// Somebody else's word came first: theirs stands, and is not ours.
 		return View{}, &Error{Code: VersionConflict, Status: v.Status}
 	}
 	return View{}, invalidState(v.Status, verification.InReview)
+}
+
+// giveBack ends the review of a case whose review run is over without a word:
+// a run that ends by itself writes before, so this one never will. The old
+// verdict stands.
+func (s *Starter) giveBack(ctx context.Context, clientID string, v View) (View, error) {
+	st := v.State
+	st.Status, st.ExpiresAt, st.ReviewReasons = verification.Completed, nil, nil
+	st.UpdatedAt = s.now()
+	st.Version++
+	if err := s.store.Amend(ctx, v.ID, st); err != nil {
+		return View{}, storeFault("end a review", err)
+	}
+	s.log.WarnContext(ctx, "a review ended without a word", "id", v.ID)
+	return s.Read(ctx, clientID, v.ID)
 }
 
 // holdsIn reports whether the word is what the verification ended with.

@@ -278,6 +278,41 @@ func TestAReopenedCaseIsDecidedByItsReview(t *testing.T) {
 	r.nothingTold()
 }
 
+func TestAReopenedCaseIsNeitherCancelledNorRetried(t *testing.T) {
+	r := newRig(t)
+	v := r.completed()
+	r.engine.review = r.reopens
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	e := requireCode(t, err, InvalidState)
+	require.Equal(t, verification.InReview, e.Status)
+	require.NotContains(t, e.Allowed, verification.InReview)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	require.Equal(t, verification.InReview, requireCode(t, err, InvalidState).Status)
+}
+
+func TestAReviewThatWasTerminatedLeavesTheOldVerdictStanding(t *testing.T) {
+	r := newRig(t)
+	v := r.completed()
+	r.engine.review = r.reopens
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	_, err = r.s.Decide(t.Context(), "shop", v.ID, word(10))
+	require.Equal(t, verification.Completed, requireCode(t, err, InvalidState).Status)
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, verification.Declined, got.Decision)
+	require.Equal(t, 1, got.Verdict.Version)
+	require.Nil(t, got.ExpiresAt)
+}
+
 func TestOnlyCompletedCasesAreReopened(t *testing.T) {
 	for _, status := range []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview,
 		verification.Expired, verification.Canceled, verification.Error} {
