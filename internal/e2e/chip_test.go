@@ -205,7 +205,9 @@ func TestACardThatCannotPassCostsNothing(t *testing.T) {
 			}
 			reqid := s.scan(p, c.scenario)
 			v := s.begun("cn-chip", reqid)
-			v = s.until(v.ID, 20*time.Second, string(c.want), func(v view) bool { return v.Outcome == c.want })
+			v = s.until(v.ID, 20*time.Second, string(c.want), func(v view) bool {
+				return v.Outcome == c.want && find(t, v, verification.DocumentValidity).Status != verification.Pending
+			})
 			require.Contains(t, reasonsOf(find(t, v, verification.DocumentValidity).Reasons), string(c.reason))
 			s.uncharged(t, p)
 			require.Equal(t, 1, s.reads(reqid))

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,9 +107,14 @@ func (s *stack) untilAction(id, action string, d time.Duration) view {
 	return s.until(id, d, action, func(v view) bool { return v.NextAction != nil && v.NextAction.Type == action })
 }
 
+// untilReview reads until a human must look, and what was found can be read: an
+// answer without the run's tells the status alone.
 func (s *stack) untilReview(id string, d time.Duration) view {
 	s.t.Helper()
-	return s.until(id, d, "a review", func(v view) bool { return v.Status == verification.InReview })
+	return s.until(id, d, "a review", func(v view) bool {
+		pending := func(c verification.Check) bool { return c.Status == verification.Pending }
+		return v.Status == verification.InReview && !slices.ContainsFunc(v.Checks, pending)
+	})
 }
 
 // reads counts the calls in which a scan was fetched.

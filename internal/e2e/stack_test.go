@@ -256,12 +256,19 @@ func (s *stack) logs() []byte {
 	return all.Bytes()
 }
 
+// freeAddress is a port that nobody listens on, below those from which systems
+// make connections: one of these would soon be somebody's.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
