@@ -150,7 +150,7 @@ func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	var out safeBuffer
 	require.NoError(t, runDev(t.Context(), devOptions{data: dir, once: true, headless: true}, &out))
 	for _, want := range []string{"invented ", "identity_records  passed", "face_match        passed", "holder_match      passed",
-		"APPROVED  by policy", "cn-resident: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
+		"APPROVED  by policy", "cn-resident: ", "cn-resident-megvii: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
 		require.Contains(t, out.String(), want)
 	}
 	info, err := os.Stat(statePath(dir))
@@ -164,6 +164,13 @@ func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	require.Equal(t, wanted["approved"], strings.Count(out.String(), "APPROVED  by policy"))
 	require.Equal(t, len(shown), strings.Count(out.String(), "  invented "), "one verification each")
 	chip, err := os.ReadFile(filepath.Join(dir, chipKeysFile))
+	require.NoError(t, err)
+
+	t.Setenv("YANZHEN_STORE", "sqlite:/nowhere/else.db")
+	thrown, err := run(t.Context(), "provider", "drain", "sino_connect", "--reason", "a test", "--data", dir)
+	require.NoError(t, err, "--data names the local stack's store whatever the environment says")
+	require.Contains(t, thrown, "sino_connect: drain, was on")
+	_, err = run(t.Context(), "provider", "on", "sino_connect", "--reason", "it is over", "--data", dir)
 	require.NoError(t, err)
 
 	first, _ := readState(dir)
