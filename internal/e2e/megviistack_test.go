@@ -16,15 +16,22 @@ import (
 // onlyMegvii is the policy with no other face vendor.
 const onlyMegvii = "cn-resident-megvii"
 
-// megviiPolicies are those with Megvii, their clocks in seconds.
-var megviiPolicies = strings.TrimPrefix(strings.ReplaceAll(quickPolicy, "cn-resident", "cn-resident-megvii"), "policies:\n") +
-	strings.TrimPrefix(strings.ReplaceAll(strings.ReplaceAll(quickPolicy, "cn-resident", "cn-resident-failover"), "start_patience: 10s", "start_patience: 40s"), "policies:\n")
+// megviiPolicies are those with Megvii, their clocks in seconds. A retry may
+// come late: several verifications are followed one after the other.
+var megviiPolicies = quickAs("cn-resident-megvii", "retry_window: 20s", "retry_window: 120s") +
+	quickAs("cn-resident-failover", "start_patience: 10s", "start_patience: 40s")
+
+// quickAs is quickPolicy under another name, with replacements.
+func quickAs(name string, replacements ...string) string {
+	replacements = append(replacements, "policies:\n", "", "cn-resident", name)
+	return strings.NewReplacer(replacements...).Replace(quickPolicy)
+}
 
 // megviiSettings are those of Megvii at the stand-in.
-func (s *stack) megviiSettings() []string {
+func (s *stack) megviiSettings() []string { // the look comes once the stand-in has called the time
 	return []string{
 		"YANZHEN_MEGVII_BASE_URL=" + s.vendorsURL + "/megvii", "YANZHEN_MEGVII_API_KEY=" + sandbox.DefaultMegviiKey,
-		"YANZHEN_MEGVII_API_SECRET=" + sandbox.DefaultMegviiSecret, "YANZHEN_MEGVII_LOOK_AFTER=500ms",
+		"YANZHEN_MEGVII_API_SECRET=" + sandbox.DefaultMegviiSecret, "YANZHEN_MEGVII_LOOK_AFTER=2s",
 	}
 }
 
