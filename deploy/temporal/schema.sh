@@ -8,6 +8,6 @@ tool() {
 }
 for pair in temporal:temporal temporal_visibility:visibility; do
   db=${pair%%:*}
-  tool "$db" setup-schema -v 0.0
-  tool "$db" update-schema -d "/etc/temporal/schema/postgresql/v12/${pair##*:}/versioned"
+  tool "$db" setup-schema --version 0.0
+  tool "$db" update-schema --schema-dir "/etc/temporal/schema/postgresql/v12/${pair##*:}/versioned"
 done
