@@ -212,10 +212,14 @@ func TestWorkerAndAPIWaitForWhatSetupMakes(t *testing.T) {
 	s.api = s.start("api")
 	s.startWorker()
 	require.Eventually(t, func() bool { return strings.Contains(string(s.logs()), "run `yanzhen setup`") }, 30*time.Second, 50*time.Millisecond)
-	res, err := http.Get(s.opsURL + "/readyz")
-	require.NoError(t, err, "it answers while it waits")
-	res.Body.Close()
-	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+	require.Eventually(t, func() bool {
+		res, err := http.Get(s.opsURL + "/readyz")
+		if err != nil {
+			return false // the worker may have been the first to say that it waits
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusServiceUnavailable
+	}, 30*time.Second, 50*time.Millisecond, "it answers while it waits")
 
 	<-s.start("setup").done
 	s.waitReady()
