@@ -234,14 +234,8 @@ func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.Re
 	return faceSettled
 }
 
-func (r *run) allExcluded() bool {
-	for _, route := range r.in.Face {
-		if !r.excluded[route.Provider] {
-			return false
-		}
-	}
-	return true
-}
+// allExcluded: no provider is left that may open a session.
+func (r *run) allExcluded() bool { return len(r.candidates()) == 0 }
 
 // awaitInput waits until the caller retries, for as long as the policy allows.
 func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) bool {
