@@ -133,12 +133,11 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	if s.log, err = telemetry.NewLogger(s.logFile, cfg.LogLevel.String(), cfg.LogFormat); err != nil {
 		return nil, err
 	}
-	sc := sandbox.DefaultConfig()
-	sc.Tencent.MerchantPublicKey, sc.Logger = sampleSM2Public, s.log.With("part", "sandbox")
-	sc.Megvii.FlowTTL = cmp.Or(o.flow, devFlow)
-	if sc.Sino.MerchantJWKS, err = os.ReadFile(filepath.Join(dir, chipPublicKeysFile)); err != nil {
+	sc, err := standIns(filepath.Join(dir, chipPublicKeysFile))
+	if err != nil {
 		return nil, err
 	}
+	sc.Megvii.FlowTTL, sc.Logger = cmp.Or(o.flow, devFlow), s.log.With("part", "sandbox")
 	s.standIns = sandbox.New(sc).Handler()
 
 	fmt.Fprintln(out, "Starting the Temporal server …")

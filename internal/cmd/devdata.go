@@ -15,7 +15,6 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
-	"github.com/yanzhen-id/yanzhen/internal/sandbox"
 )
 
 // devState is what other commands learn of the running local stack. It holds
@@ -128,15 +127,6 @@ policies:
 {{- end}}
 `))
 
-// The sample key pair of GB/T 32918.5-2017, annex A: public, and therefore for
-// stand-ins only.
-const (
-	sampleSM2Private = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
-	sampleSM2Public  = "04" +
-		"09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020" +
-		"ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
-)
-
 // prepare makes the data folder's keys and files, and returns the state to be
 // written and the settings with which the stack runs: the same that a real
 // installation has, pointed at the stand-ins.
@@ -167,57 +157,20 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	standIns := trimScheme(s.Sandbox)
-	cfg, err := config.Load([]string{
-		"YANZHEN_CONFIG=" + catalogue,
-		"YANZHEN_KEYS=" + keys,
-		"YANZHEN_STORE=" + devStore(dir),
-		"YANZHEN_PUBLIC_URL=" + s.API,
-		"YANZHEN_API_LISTEN=" + trimScheme(s.API),
-		"YANZHEN_OPS_LISTEN=" + trimScheme(s.Ops),
-		"YANZHEN_LOG_LEVEL=" + first(os.Getenv("YANZHEN_LOG_LEVEL"), "info"),
+	settings := append(standInSettings(trimScheme(s.Sandbox), chipKeys),
+		"YANZHEN_CONFIG="+catalogue,
+		"YANZHEN_KEYS="+keys,
+		"YANZHEN_STORE="+devStore(dir),
+		"YANZHEN_PUBLIC_URL="+s.API,
+		"YANZHEN_API_LISTEN="+trimScheme(s.API),
+		"YANZHEN_OPS_LISTEN="+trimScheme(s.Ops),
+		"YANZHEN_LOG_LEVEL="+first(os.Getenv("YANZHEN_LOG_LEVEL"), "info"),
 		"YANZHEN_LOG_FORMAT=text",
-		"YANZHEN_TENCENT_SCHEME=http",
-		"YANZHEN_TENCENT_ENDPOINT=" + standIns + "/tencent",
-		"YANZHEN_TENCENT_SECRET_ID=" + sandbox.DefaultSecretID,
-		"YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
-		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
-		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + sampleSM2Private,
-		"YANZHEN_TENCENT_IAI_ENABLED=true",
-		"YANZHEN_TENCENT_IAI_SCHEME=http",
-		"YANZHEN_TENCENT_IAI_ENDPOINT=" + standIns + "/iai",
 		"YANZHEN_TENCENT_IAI_PATIENCE=10s",
-		"YANZHEN_ACEDATA_BASE_URL=" + s.Sandbox + "/acedata",
-		"YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
-		"YANZHEN_MEGVII_BASE_URL=" + s.Sandbox + "/megvii",
-		"YANZHEN_MEGVII_API_KEY=" + sandbox.DefaultMegviiKey,
-		"YANZHEN_MEGVII_API_SECRET=" + sandbox.DefaultMegviiSecret,
 		"YANZHEN_MEGVII_LOOK_AFTER=1s",
-		"YANZHEN_SINO_BASE_URL=" + s.Sandbox + "/sino",
-		"YANZHEN_SINO_CLIENT_ID=" + sandbox.DefaultSinoClientID,
-		"YANZHEN_SINO_CLIENT_SECRET=" + sandbox.DefaultSinoClientSecret,
-		"YANZHEN_SINO_JWKS=" + chipKeys,
 		"YANZHEN_SINO_POLL_MIN=500ms",
 		"YANZHEN_SINO_POLL_MAX=1s",
-	}, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
+	)
+	cfg, err := config.Load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
 	return s, cfg, err
-}
-
-// Files of the chip's keys in the data folder. Both halves are kept, so that
-// they are the same after a restart.
-const (
-	chipKeysFile       = "chip-keys.json"
-	chipPublicKeysFile = "chip-keys.public.json"
-)
-
-// makeChipKeys makes the keys that open chip tokens, and those to which the
-// stand-in seals them, unless they are there. It returns the former's path.
-func makeChipKeys(dir string) (string, error) {
-	path, public := filepath.Join(dir, chipKeysFile), filepath.Join(dir, chipPublicKeysFile)
-	_, err := os.Stat(public) // written last
-	if err == nil || !errors.Is(err, os.ErrNotExist) {
-		return path, err
-	}
-	ours, theirs := sandbox.NewChipKeys()
-	return path, errors.Join(writePrivate(path, ours), writePrivate(public, theirs))
 }

@@ -66,13 +66,6 @@ func runInit(o initOptions, out io.Writer) error {
 	}
 	folder := filepath.Join(o.dir, "config")
 	env, keys, catalogue := filepath.Join(o.dir, ".env"), filepath.Join(folder, "keys.json"), filepath.Join(folder, "yanzhen.yaml")
-	for _, path := range []string{env, keys, catalogue} {
-		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s is there already and nothing is overwritten: without its secrets the databases cannot be opened or read", path)
-		} else if !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
 	set, err := sealing.Generate()
 	if err != nil {
 		return err
@@ -81,18 +74,40 @@ func runInit(o initOptions, out io.Writer) error {
 	uid, gid := owner()
 	values := map[string]any{
 		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
-		"PublicURL": strings.TrimRight(o.publicURL, "/"), "Sandbox": o.vendors == "sandbox",
-		"SecretID": sandbox.DefaultSecretID, "SecretKey": sandbox.DefaultSecretKey, "MerchantID": sandbox.DefaultMerchantID, "AceDataToken": sandbox.DefaultAceDataToken,
-		"Client": o.client, "KeyHash": hash, "ReturnURL": o.returnURL, "Scopes": strings.Join([]string{api.ScopeRead, api.ScopeWrite}, `", "`),
+		"PublicURL": strings.TrimRight(o.publicURL, "/"),
+		"Client":    o.client, "KeyHash": hash, "ReturnURL": o.returnURL, "Scopes": strings.Join([]string{api.ScopeRead, api.ScopeWrite}, `", "`),
 	}
+	files := []initFile{{path: keys, text: set, mode: 0o600}}
+	if o.vendors == "sandbox" {
+		values["StandIns"], values["StateKey"] = standInSettings("127.0.0.1:8090", "/etc/yanzhen/"+chipKeysFile), randomHex()
+		ours, theirs := sandbox.NewChipKeys()
+		files = append(files, initFile{filepath.Join(folder, chipKeysFile), ours, 0o600},
+			// The stand-ins' container runs as somebody else.
+			initFile{filepath.Join(folder, chipPublicKeysFile), theirs, 0o644})
+	}
+	files = append(files, initFile{catalogue, render("catalogue", values), 0o600}, initFile{env, render("env", values), 0o600})
 	if err := checkFirstClient(o, hash); err != nil {
 		return err
 	}
-	if err := writeInit(folder, uid, gid, map[string][]byte{env: render("env", values), keys: set, catalogue: render("catalogue", values)}); err != nil {
+	for _, f := range files {
+		if _, err := os.Lstat(f.path); err == nil {
+			return fmt.Errorf("%s is there already and nothing is overwritten: without its secrets the databases cannot be opened or read", f.path)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := writeInit(folder, uid, gid, files); err != nil {
 		return err
 	}
 	sayNext(out, o, env, keys, catalogue, key)
 	return nil
+}
+
+// initFile is a file to be written.
+type initFile struct {
+	path string
+	text []byte
+	mode os.FileMode
 }
 
 // checkFirstClient finds faults in the flags before anything is written.
@@ -119,7 +134,7 @@ func owner() (uid, gid int) {
 
 // writeInit writes all files or, if one fails, takes back those it wrote. What
 // lies in folder is given to the owner; .env is for whoever runs compose.
-func writeInit(folder string, uid, gid int, files map[string][]byte) (err error) {
+func writeInit(folder string, uid, gid int, files []initFile) (err error) {
 	var written []string
 	defer func() {
 		if err != nil {
@@ -132,13 +147,13 @@ func writeInit(folder string, uid, gid int, files map[string][]byte) (err error)
 		return fmt.Errorf("%w: run it as who owns the folder (in Docker: --user \"$(id -u):$(id -g)\")", err)
 	}
 	give := []string{folder}
-	for path, text := range files {
-		if err := writeNew(path, text); err != nil {
+	for _, f := range files {
+		if err := writeNew(f); err != nil {
 			return err
 		}
-		written = append(written, path)
-		if filepath.Dir(path) == folder {
-			give = append(give, path)
+		written = append(written, f.path)
+		if filepath.Dir(f.path) == folder {
+			give = append(give, f.path)
 		}
 	}
 	if os.Getuid() != 0 {
@@ -152,14 +167,14 @@ func writeInit(folder string, uid, gid int, files map[string][]byte) (err error)
 	return nil
 }
 
-// writeNew writes a file that must not be there, for its owner only.
-func writeNew(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+// writeNew writes a file that must not be there.
+func writeNew(file initFile) error {
+	f, err := os.OpenFile(file.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	_, err = f.Write(file.text)
+	return errors.Join(err, f.Chmod(file.mode), f.Sync(), f.Close()) // whatever the umask
 }
 
 func render(name string, values any) []byte {

@@ -14,8 +14,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 )
 
-// settingsIn are the lines of a .env that are our settings, with the two that
-// docker-compose.yml adds pointed at the folder.
+// settingsIn are the lines of a .env that are our settings, with what the
+// containers see under /etc/yanzhen pointed at the folder.
 func settingsIn(t *testing.T, dir string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, ".env"))
@@ -23,7 +23,7 @@ func settingsIn(t *testing.T, dir string) []string {
 	settings := []string{"YANZHEN_CONFIG=" + filepath.Join(dir, "config", "yanzhen.yaml"), "YANZHEN_KEYS=" + filepath.Join(dir, "config", "keys.json")}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "YANZHEN_") {
-			settings = append(settings, strings.TrimSpace(line))
+			settings = append(settings, strings.Replace(strings.TrimSpace(line), "=/etc/yanzhen/", "="+filepath.Join(dir, "config")+"/", 1))
 		}
 	}
 	return settings
@@ -42,10 +42,17 @@ func TestInitWritesWhatAStartTakes(t *testing.T) {
 	require.Equal(t, "shop", cfg.Clients[0].ID)
 	_, err = sealing.Load(cfg.Keys)
 	require.NoError(t, err)
+	for name := range config.BuiltIn() {
+		_, offered := cfg.Policies[name]
+		require.True(t, offered, "%s: every vendor has a stand-in", name)
+	}
 
 	key := regexp.MustCompile(`yz_\S+`).FindString(out)
 	require.Equal(t, []string{api.HashKey(key)}, cfg.Clients[0].KeyHashes, "the key that was shown is the client's")
-	for _, name := range []string{".env", "config/keys.json", "config/yanzhen.yaml"} {
+	public, err := os.Stat(filepath.Join(dir, "config", chipPublicKeysFile))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o644), public.Mode().Perm(), "the stand-ins run as somebody else")
+	for _, name := range []string{".env", "config/keys.json", "config/chip-keys.json", "config/yanzhen.yaml"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)

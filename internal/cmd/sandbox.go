@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,35 +13,19 @@ import (
 )
 
 func sandboxCommand() *cobra.Command {
-	var addr, public, pass string
+	var addr, public, pass, state, chipKeys string
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Serve the stand-in vendors: Tencent, Megvii, Sino Connect, AceData",
 		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
 
-  YANZHEN_TENCENT_SCHEME=http YANZHEN_TENCENT_ENDPOINT=127.0.0.1:8090/tencent
-  YANZHEN_TENCENT_SECRET_ID=` + sandbox.DefaultSecretID + `
-  YANZHEN_TENCENT_SECRET_KEY=` + sandbox.DefaultSecretKey + `
-  YANZHEN_TENCENT_MERCHANT_ID=` + sandbox.DefaultMerchantID + `
-  YANZHEN_MEGVII_BASE_URL=http://127.0.0.1:8090/megvii
-  YANZHEN_MEGVII_API_KEY=` + sandbox.DefaultMegviiKey + `
-  YANZHEN_MEGVII_API_SECRET=` + sandbox.DefaultMegviiSecret + `
-  YANZHEN_ACEDATA_BASE_URL=http://127.0.0.1:8090/acedata
-  YANZHEN_ACEDATA_TOKEN=` + sandbox.DefaultAceDataToken + `
+  ` + strings.Join(standInSettings("127.0.0.1:8090", chipKeysFile), "\n  ") + `
 
-For chips, faces without a verdict, and their comparison also
+where ` + chipKeysFile + ` is what http://127.0.0.1:8090/sandbox/sino/keys answers once the
+stand-ins are up, or the private half of --chip-keys.
 
-  YANZHEN_SINO_BASE_URL=http://127.0.0.1:8090/sino
-  YANZHEN_SINO_CLIENT_ID=` + sandbox.DefaultSinoClientID + `
-  YANZHEN_SINO_CLIENT_SECRET=` + sandbox.DefaultSinoClientSecret + `
-  YANZHEN_SINO_JWKS=chip-keys.json
-  YANZHEN_TENCENT_IAI_ENABLED=true YANZHEN_TENCENT_IAI_SCHEME=http
-  YANZHEN_TENCENT_IAI_ENDPOINT=127.0.0.1:8090/iai
-
-where chip-keys.json is what http://127.0.0.1:8090/sandbox/sino/keys answers,
-once the stand-ins are up.
-
-Nothing is kept: a restart forgets sessions, people and the ledger.`,
+A restart forgets everything, unless --state names a file for sessions, scans and
+people. They are sealed in it: ` + stateKey + ` is the key, 32 random hex digits.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := config.Load(os.Environ(), config.Needs{})
@@ -67,14 +52,32 @@ Nothing is kept: a restart forgets sessions, people and the ledger.`,
 				defer to.Close()
 				go forward(to, f.To)
 			}
-			sc := sandbox.DefaultConfig()
+			sc, err := standIns(chipKeys)
+			if err != nil {
+				return fmt.Errorf("--chip-keys: %w", err)
+			}
 			sc.PublicURL, sc.Logger = public, log
+			if err := sc.Validate(); err != nil {
+				return exit(exitUsage, "--public-url: %w", err)
+			}
+			s := sandbox.New(sc)
+			if state != "" {
+				if err := s.Keep(state, os.Getenv(stateKey)); err != nil {
+					return fmt.Errorf("--state, sealed by %s: %w", stateKey, err)
+				}
+			}
 			fmt.Fprintf(c.OutOrStdout(), "The stand-in vendors serve on http://%s; calls and charges: http://%s/sandbox/ledger\n", l.Addr(), l.Addr())
-			return serve(c.Context(), l, sandbox.New(sc).Handler(), log)
+			return serve(c.Context(), l, s.Handler(), log)
 		},
 	}
 	c.Flags().StringVar(&addr, "listen", "127.0.0.1:8090", "where to serve")
 	c.Flags().StringVar(&public, "public-url", "", "their address as browsers reach it, if it is another one")
 	c.Flags().StringVar(&pass, "forward", "", "FROM=TO: listen on FROM, on loopback, and pass everything on to TO, where the api is")
+	c.Flags().StringVar(&state, "state", "", "a file in which sessions, scans and people outlive a restart")
+	c.Flags().StringVar(&chipKeys, "chip-keys", "", "a JWK set with the public keys to which chip tokens are sealed (by default they make their own)")
 	return c
 }
+
+// stateKey names the variable with the key that seals --state. It is no flag,
+// because everybody on a machine sees those.
+const stateKey = "SANDBOX_STATE_KEY"

@@ -142,7 +142,7 @@ func (s *Sandbox) errorCode(c *call, f Fault) answer {
 	case isResult && c.operation == "GetEidResult":
 		code, _ := strconv.Atoi(f.Code)
 		one, _ := s.sessions.find(c.token, c.now)
-		one.code, one.ended = code, c.now
+		one.Code, one.Ended = code, c.now
 		result := emptyResult()
 		result["Text"], result["IsVerifyIntention"] = resultText(one), false
 		return tencentEnvelope(result, f.Code)

@@ -46,7 +46,11 @@ func start(t *testing.T, edit func(*Config)) *world {
 	if edit != nil {
 		edit(&cfg)
 	}
-	s := New(cfg)
+	return serving(t, New(cfg), c)
+}
+
+// serving puts a sandbox behind a listener.
+func serving(t *testing.T, s *Sandbox, c *clock) *world {
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	client := &http.Client{

@@ -150,7 +150,7 @@ func (s *Sandbox) peekMegvii(c *call) {
 	s.megvii.mu.Lock()
 	defer s.megvii.mu.Unlock()
 	if one := s.megvii.byBizID[f.Get("biz_id")]; one != nil {
-		c.token, c.idNumber = one.token, one.number
+		c.token, c.idNumber = one.Token, one.Number
 	}
 }
 

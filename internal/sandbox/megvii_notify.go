@@ -44,7 +44,7 @@ func (s *Sandbox) SetMegviiNotifyOf(token string, o NotifyOptions) error {
 		return err
 	}
 	_, err := s.megviiChange(token, func(one *megviiSession) error {
-		one.notify = &o
+		one.Notify = &o
 		return nil
 	})
 	return err
@@ -58,8 +58,8 @@ func (s *Sandbox) MegviiNotify() NotifyOptions {
 }
 
 func (s *Sandbox) optionsOf(one megviiSession) NotifyOptions {
-	if one.notify != nil {
-		return *one.notify
+	if one.Notify != nil {
+		return *one.Notify
 	}
 	return s.MegviiNotify()
 }
@@ -75,7 +75,7 @@ func megviiSign(secret, data string) string {
 // notification that is neither late nor retried is over by then.
 func (s *Sandbox) tellMegvii(one megviiSession, outcome string) MegviiReturn {
 	o := s.optionsOf(one)
-	if one.status == MegviiTimeout {
+	if one.Status == MegviiTimeout {
 		s.notifyTimeout(one)
 	} else if late := o.DelayMS > 0 || o.AfterReturn || o.Attempts > 1; late {
 		go s.sendNotifications(one, o)
@@ -85,22 +85,22 @@ func (s *Sandbox) tellMegvii(one megviiSession, outcome string) MegviiReturn {
 	if o.NoReturn || outcome == OutcomeTimeout {
 		return MegviiReturn{}
 	}
-	if one.fields.Get("action_http_method") == http.MethodGet {
-		return MegviiReturn{Method: http.MethodGet, URL: withBizID(one.returnURL, one.bizID)}
+	if one.Fields.Get("action_http_method") == http.MethodGet {
+		return MegviiReturn{Method: http.MethodGet, URL: withBizID(one.ReturnURL, one.BizID)}
 	}
-	secret, _ := s.megviiSecret(one.apiKey)
+	secret, _ := s.megviiSecret(one.ApiKey)
 	data := notification(one, o)
 	sign := megviiSign(secret, data)
 	if o.ReturnBadSign {
 		sign = megviiSign(secret+"x", data)
 	}
-	return MegviiReturn{Method: http.MethodPost, URL: one.returnURL, Form: url.Values{"data": {data}, "sign": {sign}}}
+	return MegviiReturn{Method: http.MethodPost, URL: one.ReturnURL, Form: url.Values{"data": {data}, "sign": {sign}}}
 }
 
 // notifyTimeout tells a time-out, if the options say so.
 func (s *Sandbox) notifyTimeout(one megviiSession) {
 	o := s.optionsOf(one)
-	if o.OnTimeout == TimeoutNever || o.OnTimeout != TimeoutAlways && !one.opened {
+	if o.OnTimeout == TimeoutNever || o.OnTimeout != TimeoutAlways && !one.Opened {
 		return
 	}
 	go s.sendNotifications(one, o)
@@ -145,7 +145,7 @@ func encoded(v any) string {
 // sendNotifications calls notify_url with everything that is to be sent, in
 // order.
 func (s *Sandbox) sendNotifications(one megviiSession, o NotifyOptions) {
-	if o.Never || !s.cfg.Megvii.calls(one.notifyURL) {
+	if o.Never || !s.cfg.Megvii.calls(one.NotifyURL) {
 		return
 	}
 	wait := time.Duration(o.DelayMS) * time.Millisecond
@@ -172,7 +172,7 @@ func (s *Sandbox) sendNotifications(one megviiSession, o NotifyOptions) {
 
 // forged makes the data and signature of a kind of notification.
 func (s *Sandbox) forged(one megviiSession, o NotifyOptions, kind string) (data, sign string) {
-	secret, _ := s.megviiSecret(one.apiKey)
+	secret, _ := s.megviiSecret(one.ApiKey)
 	data = notification(one, o)
 	switch kind {
 	case NotifyBadSign:
@@ -181,10 +181,10 @@ func (s *Sandbox) forged(one megviiSession, o NotifyOptions, kind string) (data,
 		return data, megviiSign("not-"+secret, data)
 	case NotifyFlipped:
 		sign = megviiSign(secret, data)
-		one.status, one.verdict = MegviiOK, megviiVerdict{live: "PASS", confidence: 99.9}
+		one.Status, one.Verdict = MegviiOK, megviiVerdict{Live: "PASS", Confidence: 99.9}
 		return notification(one, o), sign
 	case NotifyForeign:
-		one.bizNo, one.bizID = "foreign-"+one.bizNo, megviiID(one.created)
+		one.BizNo, one.BizID = "foreign-"+one.BizNo, megviiID(one.Created)
 		data = notification(one, o)
 	case NotifyTrailing:
 		data += ` {"status":"OK"}`
@@ -203,7 +203,7 @@ func sha1Padding(length int) string {
 
 // sendNotification calls once, writes it down, and tells whether it was taken.
 func (s *Sandbox) sendNotification(one megviiSession, o NotifyOptions, kind, data, sign string) bool {
-	r, err := notifyRequest(one.notifyURL, o.Multipart, data, sign)
+	r, err := notifyRequest(one.NotifyURL, o.Multipart, data, sign)
 	if err != nil {
 		return true // an address that get_token has parsed; trying again would not help
 	}
@@ -214,7 +214,7 @@ func (s *Sandbox) sendNotification(one megviiSession, o NotifyOptions, kind, dat
 		outcome = strconv.Itoa(res.StatusCode)
 	}
 	s.book.notification(Entry{Time: s.cfg.Clock(), Vendor: Megvii, Operation: "notify", Outcome: outcome,
-		Subject: SubjectKey(one.number), Token: TokenKey(one.token), Flag: kind})
+		Subject: SubjectKey(one.Number), Token: TokenKey(one.Token), Flag: kind})
 	s.cfg.Logger.Info("vendor notification", "vendor", Megvii, "kind", kind, "outcome", outcome)
 	return err == nil && res.StatusCode/100 == 2
 }

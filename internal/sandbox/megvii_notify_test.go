@@ -163,7 +163,7 @@ func TestNotificationsCanBeMissingLateReorderedAndDressedUp(t *testing.T) {
 	end(soon)
 	got := shop.wait(t, 3)
 	first, _ := w.megviiFind(soon)
-	require.Equal(t, first.bizID, at(got[1].body(t), "biz_info", "biz_id"), "the later end is told first")
+	require.Equal(t, first.BizID, at(got[1].body(t), "biz_info", "biz_id"), "the later end is told first")
 
 	begin := time.Now()
 	require.Equal(t, http.MethodPost, end(open(NotifyOptions{AfterReturn: true})).Method)

@@ -88,16 +88,16 @@ const returnScript = `document.forms[0].submit()`
 // megviiScreen shows a flow, with the person masked.
 func (s *Sandbox) megviiScreen(one megviiSession) screen {
 	return screen{
-		Vendor: megviiName, Path: "/page/megvii/" + one.token, Person: personRows(one.name, one.number),
-		ValidUntil: inChina(one.created.Add(s.cfg.Megvii.FlowTTL)),
-		Groups:     endingsFor(megviiGroups, map[string]bool{"will": one.fields.Get("procedure_type") == "will"}),
+		Vendor: megviiName, Path: "/page/megvii/" + one.Token, Person: personRows(one.Name, one.Number),
+		ValidUntil: inChina(one.Created.Add(s.cfg.Megvii.FlowTTL)),
+		Groups:     endingsFor(megviiGroups, map[string]bool{"will": one.Fields.Get("procedure_type") == "will"}),
 		Other:      &otherField{"任意相似度", "Any other score", `score-[0-9]{1,3}(\.[0-9]{1,3})?`, "text", "score-71.5", nil},
 	}
 }
 
 // refuseMegvii shows why an act on a flow is not possible.
 func (s *Sandbox) refuseMegvii(w http.ResponseWriter, one megviiSession, err error) {
-	state := map[string]string{MegviiTimeout: StatusTimeout, MegviiNotStarted: StatusInit}[one.status]
+	state := map[string]string{MegviiTimeout: StatusTimeout, MegviiNotStarted: StatusInit}[one.Status]
 	s.refuse(w, megviiName, state, err)
 }
 
@@ -117,7 +117,7 @@ func (s *Sandbox) getMegviiPage(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) postMegviiBegin(w http.ResponseWriter, r *http.Request) {
 	one, err := s.megviiChange(r.PathValue("token"), func(one *megviiSession) error {
-		if one.status != MegviiProcessing {
+		if one.Status != MegviiProcessing {
 			return ErrState
 		}
 		return nil

@@ -50,35 +50,35 @@ const (
 
 // megviiSession is one flow.
 type megviiSession struct {
-	token, bizID, bizNo, extra   string
-	apiKey, returnURL, notifyURL string
-	fields                       url.Values
-	references                   []string // ref1 … ref3, as far as pictures were sent
-	name, number                 string
-	created, ended               time.Time
-	status                       string
-	opened                       bool
-	verdict                      megviiVerdict
-	looks                        int
-	notify                       *NotifyOptions // nil: the common ones
+	Token, BizID, BizNo, Extra   string
+	ApiKey, ReturnURL, NotifyURL string
+	Fields                       url.Values
+	References                   []string // ref1 … ref3, as far as pictures were sent
+	Name, Number                 string
+	Created, Ended               time.Time
+	Status                       string
+	Opened                       bool
+	Verdict                      megviiVerdict
+	Looks                        int
+	Notify                       *NotifyOptions // nil: the common ones
 }
 
 func (m *megviiSession) open() bool {
-	return m.status == MegviiNotStarted || m.status == MegviiProcessing
+	return m.Status == MegviiNotStarted || m.Status == MegviiProcessing
 }
 
 // megviiVerdict is what came of a flow that ended.
 type megviiVerdict struct {
-	failReason   string
-	live         string // PASS, FAIL; empty: interrupted
-	attack       string // synthetic_face, mask, screen_replay
-	replaced     bool
-	errorMessage string
-	confidence   float64
-	attacked     int
-	monochrome   int
-	will         string // will_error_message
-	manyFaces    bool
+	FailReason   string
+	Live         string // PASS, FAIL; empty: interrupted
+	Attack       string // synthetic_face, mask, screen_replay
+	Replaced     bool
+	ErrorMessage string
+	Confidence   float64
+	Attacked     int
+	Monochrome   int
+	Will         string // will_error_message
+	ManyFaces    bool
 }
 
 var megviiScore = regexp.MustCompile(`^score-([0-9]{1,3}(?:\.[0-9]{1,3})?)$`)
@@ -88,51 +88,51 @@ func megviiLiteral(text string) bool { return text != "" && text[0] >= 'A' && te
 
 // verdictOf turns an outcome into a status and a verdict.
 func verdictOf(outcome string, fields url.Values) (status string, v megviiVerdict, ok bool) {
-	v = megviiVerdict{live: "PASS", confidence: 83.412}
+	v = megviiVerdict{Live: "PASS", Confidence: 83.412}
 	switch outcome {
 	case MegviiPass:
 	case MegviiLowScore:
-		v.confidence = 48.207
+		v.Confidence = 48.207
 	case MegviiLivenessFail:
-		v.live = "FAIL"
+		v.Live = "FAIL"
 	case MegviiSpoof:
-		v.attack = "synthetic_face"
+		v.Attack = "synthetic_face"
 	case MegviiMask:
-		v.attack = "mask"
+		v.Attack = "mask"
 	case MegviiReplay:
-		v.attack = "screen_replay"
+		v.Attack = "screen_replay"
 	case MegviiReplaced:
-		v.replaced = true
+		v.Replaced = true
 	case MegviiIDAttacked:
-		v.attacked = 1
+		v.Attacked = 1
 	case MegviiMonochrome:
-		v.monochrome = 1
+		v.Monochrome = 1
 	case MegviiNoNumber:
-		v.errorMessage = "NO_SUCH_ID_NUMBER"
+		v.ErrorMessage = "NO_SUCH_ID_NUMBER"
 	case MegviiNameDiffers:
-		v.errorMessage = "ID_NUMBER_NAME_NOT_MATCH"
+		v.ErrorMessage = "ID_NUMBER_NAME_NOT_MATCH"
 	case MegviiNoPhoto:
-		v.errorMessage = "IMAGE_ERROR_UNSUPPORTED_FORMAT: data_source"
+		v.ErrorMessage = "IMAGE_ERROR_UNSUPPORTED_FORMAT: data_source"
 	case MegviiNoFaceSource:
-		v.errorMessage = "NO_FACE_FOUND:data_source"
+		v.ErrorMessage = "NO_FACE_FOUND:data_source"
 	case MegviiNoFaceImage:
-		v.errorMessage = "NO_FACE_FOUND: image"
+		v.ErrorMessage = "NO_FACE_FOUND: image"
 	case MegviiSourceError:
-		v.errorMessage = "DATA_SOURCE_ERROR"
+		v.ErrorMessage = "DATA_SOURCE_ERROR"
 	case MegviiVendorError:
-		v.errorMessage = "INTERNAL_ERROR"
+		v.ErrorMessage = "INTERNAL_ERROR"
 	case MegviiWillFail:
-		v.will = "ACTION_FAIL"
+		v.Will = "ACTION_FAIL"
 	case MegviiManyFaces:
-		v.manyFaces = true
+		v.ManyFaces = true
 	case MegviiTechnical:
 		return MegviiFailed, megviiVerdict{}, true
 	case OutcomeCancel:
 		return MegviiCancelled, megviiVerdict{}, true
 	case MegviiNoWebRTC:
-		return MegviiUnsupported, megviiVerdict{failReason: "SUPPORT_ERROR"}, true
+		return MegviiUnsupported, megviiVerdict{FailReason: "SUPPORT_ERROR"}, true
 	case MegviiNoCamera:
-		return MegviiUnsupported, megviiVerdict{failReason: "PERMISSIONS_ERROR"}, true
+		return MegviiUnsupported, megviiVerdict{FailReason: "PERMISSIONS_ERROR"}, true
 	case MegviiStrange:
 		return "SUSPENDED", megviiVerdict{}, true
 	case OutcomeTimeout, OutcomeTimeoutBack:
@@ -142,12 +142,12 @@ func verdictOf(outcome string, fields url.Values) (status string, v megviiVerdic
 		if m == nil {
 			return "", megviiVerdict{}, false
 		}
-		if v.confidence, _ = strconv.ParseFloat(m[1], 64); v.confidence > 100 {
+		if v.Confidence, _ = strconv.ParseFloat(m[1], 64); v.Confidence > 100 {
 			return "", megviiVerdict{}, false
 		}
 	}
-	if v.attack != "" && fields.Get("fmp_mode") == "0" {
-		v.live = "FAIL" // otherwise the scores are told and not counted
+	if v.Attack != "" && fields.Get("fmp_mode") == "0" {
+		v.Live = "FAIL" // otherwise the scores are told and not counted
 	}
 	return MegviiOK, v, true
 }
@@ -155,23 +155,23 @@ func verdictOf(outcome string, fields url.Values) (status string, v megviiVerdic
 // atSource adds what the authority's records say, which come before any
 // comparison of faces.
 func (s *Sandbox) atSource(one *megviiSession, v *megviiVerdict) {
-	if v.live != "PASS" || v.errorMessage != "" || one.fields.Get("comparison_type") != "1" {
+	if v.Live != "PASS" || v.ErrorMessage != "" || one.Fields.Get("comparison_type") != "1" {
 		return
 	}
-	switch p, known := s.people.find(one.number); {
+	switch p, known := s.people.find(one.Number); {
 	case !known:
-		v.errorMessage = "NO_SUCH_ID_NUMBER"
-	case p.Name != one.name:
-		v.errorMessage = "ID_NUMBER_NAME_NOT_MATCH"
+		v.ErrorMessage = "NO_SUCH_ID_NUMBER"
+	case p.Name != one.Name:
+		v.ErrorMessage = "ID_NUMBER_NAME_NOT_MATCH"
 	}
 }
 
 // charged: a comparison is billed, and of its errors those that the source
 // answered.
 func (v megviiVerdict) charged() bool {
-	switch v.errorMessage {
+	switch v.ErrorMessage {
 	case "", "NO_SUCH_ID_NUMBER", "ID_NUMBER_NAME_NOT_MATCH", "IMAGE_ERROR_UNSUPPORTED_FORMAT: data_source", "NO_FACE_FOUND:data_source":
-		return v.live == "PASS"
+		return v.Live == "PASS"
 	}
 	return false
 }
@@ -179,9 +179,9 @@ func (v megviiVerdict) charged() bool {
 // word is the verdict in the ledger.
 func (v megviiVerdict) word(status string) string {
 	switch {
-	case v.errorMessage != "":
-		return status + ":" + v.errorMessage
-	case v.live == "FAIL":
+	case v.ErrorMessage != "":
+		return status + ":" + v.ErrorMessage
+	case v.Live == "FAIL":
 		return status + ":LIVENESS_FAIL"
 	}
 	return status
@@ -197,7 +197,7 @@ func (s *Sandbox) megviiChange(token string, act func(*megviiSession) error) (me
 		s.megvii.mu.Unlock()
 		return megviiSession{}, ErrNoSession
 	}
-	expiry := one.created.Add(s.cfg.Megvii.FlowTTL)
+	expiry := one.Created.Add(s.cfg.Megvii.FlowTTL)
 	ranOut := one.open() && !now.Before(expiry)
 	if ranOut {
 		s.closeMegvii(one, MegviiTimeout, megviiVerdict{}, expiry)
@@ -213,9 +213,9 @@ func (s *Sandbox) megviiChange(token string, act func(*megviiSession) error) (me
 
 // closeMegvii writes down an end; under the lock.
 func (s *Sandbox) closeMegvii(one *megviiSession, status string, v megviiVerdict, at time.Time) {
-	one.status, one.verdict, one.ended = status, v, at
+	one.Status, one.Verdict, one.Ended = status, v, at
 	s.book.session(Entry{Time: at, Vendor: Megvii, Operation: "session", Outcome: v.word(status), Charged: v.charged(),
-		Subject: SubjectKey(one.number), Token: TokenKey(one.token)})
+		Subject: SubjectKey(one.Number), Token: TokenKey(one.Token)})
 }
 
 func (s *Sandbox) megviiFind(token string) (megviiSession, bool) {
@@ -227,7 +227,7 @@ func (s *Sandbox) megviiFind(token string) (megviiSession, bool) {
 // that of the link to its page.
 func (s *Sandbox) MegviiStatus(token string) (status string, known bool) {
 	one, known := s.megviiFind(token)
-	return one.status, known
+	return one.Status, known
 }
 
 // MegviiTokens lists the flows that were opened for an ID number, oldest first:
@@ -237,14 +237,14 @@ func (s *Sandbox) MegviiTokens(idNumber string) []string {
 	defer s.megvii.mu.Unlock()
 	var some []*megviiSession
 	for _, one := range s.megvii.byToken {
-		if one.number == idNumber {
+		if one.Number == idNumber {
 			some = append(some, one)
 		}
 	}
-	slices.SortFunc(some, func(a, b *megviiSession) int { return a.created.Compare(b.created) })
+	slices.SortFunc(some, func(a, b *megviiSession) int { return a.Created.Compare(b.Created) })
 	tokens := make([]string, len(some))
 	for i, one := range some {
-		tokens[i] = one.token
+		tokens[i] = one.Token
 	}
 	return tokens
 }
@@ -258,10 +258,10 @@ func (s *Sandbox) MegviiBegin(token string) error {
 
 func (s *Sandbox) openMegvii(token string) (megviiSession, error) {
 	return s.megviiChange(token, func(one *megviiSession) error {
-		if one.status != MegviiNotStarted {
+		if one.Status != MegviiNotStarted {
 			return ErrState
 		}
-		one.status, one.opened = MegviiProcessing, true
+		one.Status, one.Opened = MegviiProcessing, true
 		return nil
 	})
 }
@@ -285,16 +285,16 @@ func (s *Sandbox) MegviiExpire(token string) error {
 
 func (s *Sandbox) endMegvii(token, outcome string) (megviiSession, error) {
 	return s.megviiChange(token, func(one *megviiSession) error {
-		if p, known := s.people.find(one.number); known && outcome == MegviiPass && p.MegviiOutcome != "" && !megviiLiteral(p.MegviiOutcome) {
+		if p, known := s.people.find(one.Number); known && outcome == MegviiPass && p.MegviiOutcome != "" && !megviiLiteral(p.MegviiOutcome) {
 			outcome = p.MegviiOutcome
 		}
-		status, v, ok := verdictOf(outcome, one.fields)
+		status, v, ok := verdictOf(outcome, one.Fields)
 		switch {
 		case outcome == MegviiAbandon && one.open():
 			return nil
 		case !ok && outcome != MegviiAbandon:
 			return ErrOutcome
-		case status == MegviiTimeout && one.open(), one.status == MegviiProcessing:
+		case status == MegviiTimeout && one.open(), one.Status == MegviiProcessing:
 			s.atSource(one, &v)
 			s.closeMegvii(one, status, v, s.cfg.Clock())
 			return nil

@@ -143,49 +143,55 @@ func (s *Sandbox) getMegviiToken(c *call, f megviiForm) answer {
 		return s.megviiError(c, p.MegviiOutcome, 0)
 	}
 	one := &megviiSession{
-		token: hex.EncodeToString(random(16)), bizID: megviiID(c.now), bizNo: f.Get("biz_no"), extra: f.Get("biz_extra_data"),
-		apiKey: f.Get("api_key"), returnURL: f.Get("return_url"), notifyURL: f.Get("notify_url"), fields: f.Values,
-		name: f.Get("idcard_name"), number: f.Get("idcard_number"), created: c.now, status: MegviiNotStarted,
+		Token: hex.EncodeToString(random(16)), BizID: megviiID(c.now), BizNo: f.Get("biz_no"), Extra: f.Get("biz_extra_data"),
+		ApiKey: f.Get("api_key"), ReturnURL: f.Get("return_url"), NotifyURL: f.Get("notify_url"), Fields: f.Values,
+		Name: f.Get("idcard_name"), Number: f.Get("idcard_number"), Created: c.now, Status: MegviiNotStarted,
 	}
 	for _, name := range []string{"image_ref1", "image_ref2", "image_ref3"} {
 		if f.files[name] != nil {
-			one.references = append(one.references, strings.TrimPrefix(name, "image_"))
+			one.References = append(one.References, strings.TrimPrefix(name, "image_"))
 		}
 	}
 	if f.Get("idcard_mode") != "0" {
 		// The person would photograph or type the card; here it is the first fixture's.
 		typed := Fixtures()[0]
-		one.name, one.number = typed.Name, typed.IDNumber
+		one.Name, one.Number = typed.Name, typed.IDNumber
 	}
 	if !s.megvii.open(one, s.cfg.Megvii) {
 		return s.megviiError(c, "BAD_ARGUMENTS:biz_no", 0)
 	}
-	c.idNumber, c.token = one.number, one.token
-	// The vendor's clock runs whether or not anybody asks; with an injected clock
-	// the next look at the session finds it out instead.
-	time.AfterFunc(s.cfg.Megvii.FlowTTL+time.Second, func() { _, _ = s.megviiFind(one.token) })
-	return megviiAnswer(c, http.StatusOK, map[string]any{"token": one.token, "biz_id": one.bizID, "biz_no": one.bizNo,
-		"expired_time": one.created.Add(s.cfg.Megvii.FlowTTL).Unix()}, "ok")
+	c.idNumber, c.token = one.Number, one.Token
+	s.watchMegvii(*one)
+	return megviiAnswer(c, http.StatusOK, map[string]any{"token": one.Token, "biz_id": one.BizID, "biz_no": one.BizNo,
+		"expired_time": one.Created.Add(s.cfg.Megvii.FlowTTL).Unix()}, "ok")
+}
+
+// watchMegvii ends a flow when its clock has run out: the vendor's runs whether
+// or not anybody asks. With an injected clock the next look at the flow finds it
+// out instead.
+func (s *Sandbox) watchMegvii(one megviiSession) {
+	left := one.Created.Add(s.cfg.Megvii.FlowTTL).Sub(s.cfg.Clock())
+	time.AfterFunc(left+time.Second, func() { _, _ = s.megviiFind(one.Token) })
 }
 
 // open keeps a session; false if its biz_no was used before.
 func (m *megvii) open(one *megviiSession, cfg MegviiConfig) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.bizNos[one.apiKey+"/"+one.bizNo] && !cfg.AcceptDuplicateBizNo {
+	if m.bizNos[one.ApiKey+"/"+one.BizNo] && !cfg.AcceptDuplicateBizNo {
 		return false
 	}
-	if one.created.Sub(m.swept) > time.Hour {
-		m.swept = one.created
+	if one.Created.Sub(m.swept) > time.Hour {
+		m.swept = one.Created
 		for token, old := range m.byToken {
-			if one.created.Sub(old.created) > 2*cfg.LookupWindow+cfg.FlowTTL {
+			if one.Created.Sub(old.Created) > 2*cfg.LookupWindow+cfg.FlowTTL {
 				delete(m.byToken, token)
-				delete(m.byBizID, old.bizID)
-				delete(m.bizNos, old.apiKey+"/"+old.bizNo)
+				delete(m.byBizID, old.BizID)
+				delete(m.bizNos, old.ApiKey+"/"+old.BizNo)
 			}
 		}
 	}
-	m.bizNos[one.apiKey+"/"+one.bizNo] = true
-	m.byToken[one.token], m.byBizID[one.bizID] = one, one
+	m.bizNos[one.ApiKey+"/"+one.BizNo] = true
+	m.byToken[one.Token], m.byBizID[one.BizID] = one, one
 	return true
 }

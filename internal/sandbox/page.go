@@ -136,10 +136,10 @@ func pageHeaders(w http.ResponseWriter) {
 
 // screenOf shows a session, with the person masked.
 func (s *Sandbox) screenOf(one session) screen {
-	has := map[string]bool{"eid": s.merchantKey != nil, "intention": one.intention != ""}
+	has := map[string]bool{"eid": s.merchantKey != nil, "intention": one.Intention != ""}
 	return screen{
-		Vendor: tencentName, Path: "/page/tencent/" + one.token, Person: personRows(one.name, one.idNumber),
-		ValidUntil: inChina(one.created.Add(s.cfg.Tencent.TokenTTL)), Groups: endingsFor(tencentGroups, has),
+		Vendor: tencentName, Path: "/page/tencent/" + one.Token, Person: personRows(one.Name, one.IdNumber),
+		ValidUntil: inChina(one.Created.Add(s.cfg.Tencent.TokenTTL)), Groups: endingsFor(tencentGroups, has),
 		Other: &otherField{"其他结果代码", "Any other result code", "-?[0-9]{1,5}", "numeric", "2010", knownEndings()},
 	}
 }
@@ -165,17 +165,17 @@ func maskNumber(number string) string {
 
 func (s *Sandbox) getPage(w http.ResponseWriter, r *http.Request) {
 	one, err := s.sessions.change(r.PathValue("token"), s.cfg.Clock(), func(one *session) error {
-		if one.status != StatusInit {
+		if one.Status != StatusInit {
 			return ErrState
 		}
-		if one.opened && s.cfg.Tencent.LinkUsedBy == LinkUsedByOpen {
+		if one.Opened && s.cfg.Tencent.LinkUsedBy == LinkUsedByOpen {
 			return errUsed
 		}
-		one.opened = r.Method == http.MethodGet // a HEAD looks at nothing
+		one.Opened = r.Method == http.MethodGet // a HEAD looks at nothing
 		return nil
 	})
 	if err != nil {
-		s.refuse(w, tencentName, one.status, err)
+		s.refuse(w, tencentName, one.Status, err)
 		return
 	}
 	s.render(w, http.StatusOK, "begin.html", s.screenOf(one))
@@ -184,7 +184,7 @@ func (s *Sandbox) getPage(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) postPageBegin(w http.ResponseWriter, r *http.Request) {
 	one, err := s.begin(r.PathValue("token"))
 	if err != nil {
-		s.refuse(w, tencentName, one.status, err)
+		s.refuse(w, tencentName, one.Status, err)
 		return
 	}
 	s.render(w, http.StatusOK, "choose.html", s.screenOf(one))
@@ -196,16 +196,16 @@ func (s *Sandbox) postPageEnd(w http.ResponseWriter, r *http.Request) {
 	one, err := s.end(r.PathValue("token"), outcome)
 	switch {
 	case err != nil:
-		s.refuse(w, tencentName, one.status, err)
-	case outcome == OutcomeTimeout && one.redirect == "":
+		s.refuse(w, tencentName, one.Status, err)
+	case outcome == OutcomeTimeout && one.Redirect == "":
 		s.say(w, tencentName, messageExpired)
 	case outcome == OutcomeTimeout:
-		s.say(w, tencentName, messageExpired.leadingTo(back(one.redirect, one.token)))
-	case one.redirect == "":
+		s.say(w, tencentName, messageExpired.leadingTo(back(one.Redirect, one.Token)))
+	case one.Redirect == "":
 		s.say(w, tencentName, messageDone)
 	default:
 		pageHeaders(w)
-		http.Redirect(w, r, back(one.redirect, one.token), http.StatusSeeOther)
+		http.Redirect(w, r, back(one.Redirect, one.Token), http.StatusSeeOther)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // Sandbox is the stand-in vendors with everything they remember. It is safe for
-// concurrent use. Nothing is kept on disk: a restart forgets tokens, added
-// people, faults and the ledger.
+// concurrent use. A restart forgets everything, unless Keep says where sessions,
+// scans and people are remembered.
 type Sandbox struct {
 	cfg         Config
 	people      *register
@@ -89,7 +89,7 @@ func (s *Sandbox) ClearLedger() { s.book.clear() }
 // TokenStatus tells the state of an EidToken without a vendor call.
 func (s *Sandbox) TokenStatus(token string) (status string, known bool) {
 	one, known := s.sessions.find(token, s.cfg.Clock())
-	return one.status, known
+	return one.Status, known
 }
 
 // Tokens lists the EidTokens that were made for an ID number, oldest first: also

@@ -48,25 +48,25 @@ var (
 
 // session is one EidToken.
 type session struct {
-	token, name, idNumber string
-	extra, redirect       string
-	intention             string // "", or IntentionMode "1", "2", "3"
-	created               time.Time
-	opened                bool   // the page was fetched
-	status                string // as stored; state() adds the clock
+	Token, Name, IdNumber string
+	Extra, Redirect       string
+	Intention             string // "", or IntentionMode "1", "2", "3"
+	Created               time.Time
+	Opened                bool   // the page was fetched
+	Status                string // as stored; state() adds the clock
 	// Set when finished.
-	code            int
-	otherHolder     bool
-	intentionFailed bool
-	ended           time.Time
-	seq             string
+	Code            int
+	OtherHolder     bool
+	IntentionFailed bool
+	Ended           time.Time
+	Seq             string
 }
 
 func (s *session) state(now time.Time, ttl time.Duration) string {
-	if s.status != StatusFinished && !now.Before(s.created.Add(ttl)) {
+	if s.Status != StatusFinished && !now.Before(s.Created.Add(ttl)) {
 		return StatusTimeout
 	}
-	return s.status
+	return s.Status
 }
 
 type sessionTable struct {
@@ -83,20 +83,20 @@ func newSessionTable(cfg TencentConfig) *sessionTable {
 }
 
 func (t *sessionTable) open(s session, now time.Time) string {
-	s.token = strings.ToUpper(uuid.NewString())
-	s.created, s.status, s.seq = now, StatusInit, strings.ToLower(rand.Text())
+	s.Token = strings.ToUpper(uuid.NewString())
+	s.Created, s.Status, s.Seq = now, StatusInit, strings.ToLower(rand.Text())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.Sub(t.swept) > time.Hour {
 		for token, old := range t.by {
-			if now.Sub(old.created) > t.keep {
+			if now.Sub(old.Created) > t.keep {
 				delete(t.by, token)
 			}
 		}
 		t.swept = now
 	}
-	t.by[s.token] = &s
-	return s.token
+	t.by[s.Token] = &s
+	return s.Token
 }
 
 // find returns a copy of a session with its state at a time.
@@ -108,7 +108,7 @@ func (t *sessionTable) find(token string, now time.Time) (session, bool) {
 		return session{}, false
 	}
 	found := *s
-	found.status = s.state(now, t.tokenTTL)
+	found.Status = s.state(now, t.tokenTTL)
 	return found, true
 }
 
@@ -116,7 +116,7 @@ func (t *sessionTable) idNumber(token string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s, known := t.by[token]; known {
-		return s.idNumber
+		return s.IdNumber
 	}
 	return ""
 }
@@ -127,14 +127,14 @@ func (t *sessionTable) tokens(idNumber string) []string {
 	defer t.mu.Unlock()
 	var some []*session
 	for _, s := range t.by {
-		if s.idNumber == idNumber {
+		if s.IdNumber == idNumber {
 			some = append(some, s)
 		}
 	}
-	slices.SortFunc(some, func(a, b *session) int { return a.created.Compare(b.created) })
+	slices.SortFunc(some, func(a, b *session) int { return a.Created.Compare(b.Created) })
 	tokens := make([]string, len(some))
 	for i, s := range some {
-		tokens[i] = s.token
+		tokens[i] = s.Token
 	}
 	return tokens
 }
@@ -148,7 +148,7 @@ func (t *sessionTable) change(token string, now time.Time, act func(*session) er
 	if !known {
 		return session{}, ErrNoSession
 	}
-	s.status = s.state(now, t.tokenTTL)
+	s.Status = s.state(now, t.tokenTTL)
 	err := act(s)
 	return *s, err
 }
@@ -161,10 +161,10 @@ func (s *Sandbox) Begin(token string) error {
 
 func (s *Sandbox) begin(token string) (session, error) {
 	return s.sessions.change(token, s.cfg.Clock(), func(one *session) error {
-		if one.status != StatusInit {
+		if one.Status != StatusInit {
 			return ErrState
 		}
-		one.status = StatusDoing
+		one.Status = StatusDoing
 		return nil
 	})
 }
@@ -183,7 +183,7 @@ func (s *Sandbox) Expire(token string) error { return s.End(token, OutcomeTimeou
 func (s *Sandbox) end(token, outcome string) (session, error) {
 	now := s.cfg.Clock()
 	return s.sessions.change(token, now, func(one *session) error {
-		open := one.status == StatusInit || one.status == StatusDoing
+		open := one.Status == StatusInit || one.Status == StatusDoing
 		switch outcome {
 		case OutcomeCancel:
 			if !open {
@@ -191,13 +191,13 @@ func (s *Sandbox) end(token, outcome string) (session, error) {
 			}
 			return nil
 		case OutcomeTimeout, OutcomeTimeoutBack:
-			if one.status == StatusFinished {
+			if one.Status == StatusFinished {
 				return ErrState
 			}
-			one.status = StatusTimeout
+			one.Status = StatusTimeout
 			return nil
 		}
-		if one.status != StatusDoing {
+		if one.Status != StatusDoing {
 			return ErrState
 		}
 		return s.finish(one, outcome, now)
@@ -214,16 +214,16 @@ func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 	if err != nil || len(number) > 6 {
 		return ErrOutcome
 	}
-	if p, known := s.people.find(one.idNumber); known && code == 0 {
+	if p, known := s.people.find(one.IdNumber); known && code == 0 {
 		if forced, err := strconv.Atoi(p.TencentOutcome); err == nil {
 			code = forced
 		}
 	}
-	one.status, one.ended, one.code = StatusFinished, now, code
-	one.otherHolder = outcome == OutcomePassOtherHolder
-	one.intentionFailed = outcome == OutcomePassIntentionRefused
+	one.Status, one.Ended, one.Code = StatusFinished, now, code
+	one.OtherHolder = outcome == OutcomePassOtherHolder
+	one.IntentionFailed = outcome == OutcomePassIntentionRefused
 	s.book.session(Entry{Time: now, Vendor: Tencent, Operation: "session", Outcome: strconv.Itoa(code),
-		Charged: tencentCharges(code), Subject: SubjectKey(one.idNumber), Token: digest(one.token)})
+		Charged: tencentCharges(code), Subject: SubjectKey(one.IdNumber), Token: digest(one.Token)})
 	return nil
 }
 

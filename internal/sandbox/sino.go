@@ -82,7 +82,7 @@ func (s *Sandbox) peekSino(c *call) {
 	case c.operation == sinoFacePoll && q.Token != nil:
 		c.token = *q.Token
 		if one, known := s.sino.find(s.sino.sessionIn(*q.Token), c.now, s.cfg.Sino.FaceTTL); known {
-			c.idNumber = one.idNumber
+			c.idNumber = one.IdNumber
 		}
 	}
 }

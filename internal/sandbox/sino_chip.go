@@ -45,9 +45,9 @@ type ScanOptions struct {
 // A reqid with such a prefix that nobody scanned is taken as a scan at its first
 // read, of the fixture that fits; any other unknown one has expired.
 type scenario struct {
-	kind string
-	n    int    // <n>, <ms>
-	how  string // of badjwe
+	Kind string
+	N    int    // <n>, <ms>
+	How  string // of badjwe
 }
 
 var scenarioKinds = map[string]bool{"ok": false, "pending": true, "notoken": true, "expired": false, "500": true, "502": false,
@@ -63,16 +63,16 @@ func parseScenario(reqid string) (scenario, bool) {
 	if !is || !known || len(parts) < 2 {
 		return scenario{}, false
 	}
-	found := scenario{kind: parts[0]}
+	found := scenario{Kind: parts[0]}
 	if counted {
 		n, err := strconv.Atoi(parts[1])
 		if err != nil || n < 0 || len(parts) < 3 {
 			return scenario{}, false
 		}
-		found.n = n
+		found.N = n
 	}
-	if found.kind == "badjwe" && spoiledTokens[parts[1]] && len(parts) > 2 {
-		found.how = parts[1]
+	if found.Kind == "badjwe" && spoiledTokens[parts[1]] && len(parts) > 2 {
+		found.How = parts[1]
 	}
 	return found, true
 }
@@ -92,11 +92,11 @@ func SpecialCards() []Person {
 // scan is one read of a card by the SDK.
 type scan struct {
 	scenario
-	holder  Person
-	keyMode string
-	made    time.Time
-	reads   int
-	charged bool
+	Holder  Person
+	KeyMode string
+	Made    time.Time
+	Reads   int
+	Charged bool
 }
 
 // AddScan scans a card and returns the reqid, as the SDK would. The holder is a
@@ -130,13 +130,13 @@ func (s *Sandbox) AddScan(o ScanOptions) (reqid string, err error) {
 			return "", errors.New("nobody is known by this number")
 		}
 	}
-	s.sino.keep(reqid, &scan{scenario: found, holder: holder, keyMode: o.KeyMode, made: s.cfg.Clock()})
+	s.sino.keep(reqid, &scan{scenario: found, Holder: holder, KeyMode: o.KeyMode, Made: s.cfg.Clock()})
 	return reqid, nil
 }
 
 // fixture is the holder of a scenario's card, if nobody else is named.
 func (o scenario) fixture() Person {
-	switch o.kind {
+	switch o.Kind {
 	case "permit":
 		return SpecialCards()[0]
 	case "pr":
@@ -150,8 +150,8 @@ func (o scenario) fixture() Person {
 func (n *sino) keep(reqid string, one *scan) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sweep(one.made)
-	n.scans[reqid], n.lastScan = one, one.holder
+	n.sweep(one.Made)
+	n.scans[reqid], n.lastScan = one, one.Holder
 }
 
 // sweep forgets what is over for a day.
@@ -161,12 +161,12 @@ func (n *sino) sweep(now time.Time) {
 	}
 	n.swept = now
 	for reqid, one := range n.scans {
-		if now.Sub(one.made) > 24*time.Hour {
+		if now.Sub(one.Made) > 24*time.Hour {
 			delete(n.scans, reqid)
 		}
 	}
 	for id, one := range n.sessions {
-		if now.Sub(one.created) > 24*time.Hour {
+		if now.Sub(one.Created) > 24*time.Hour {
 			delete(n.sessions, id)
 		}
 	}
@@ -176,7 +176,7 @@ func (n *sino) holderOf(reqid string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if one := n.scans[reqid]; one != nil {
-		return one.holder.IDNumber
+		return one.Holder.IDNumber
 	}
 	return ""
 }
@@ -191,11 +191,11 @@ func (n *sino) read(reqid string, now time.Time) *scan {
 		if !ok {
 			return nil
 		}
-		one = &scan{scenario: found, holder: found.fixture(), made: now}
+		one = &scan{scenario: found, Holder: found.fixture(), Made: now}
 		n.sweep(now)
-		n.scans[reqid], n.lastScan = one, one.holder
+		n.scans[reqid], n.lastScan = one, one.Holder
 	}
-	one.reads++
+	one.Reads++
 	read := *one
 	return &read
 }
@@ -207,25 +207,25 @@ func (s *Sandbox) readChip(c *call, reqid string) answer {
 	if one == nil {
 		return sinoError(http.StatusBadRequest, "reqid not found")
 	}
-	c.idNumber = one.holder.IDNumber
+	c.idNumber = one.Holder.IDNumber
 	switch {
-	case one.kind == "expired" || !c.now.Before(one.made.Add(s.cfg.Sino.ReqidTTL)):
+	case one.Kind == "expired" || !c.now.Before(one.Made.Add(s.cfg.Sino.ReqidTTL)):
 		return sinoError(http.StatusBadRequest, "reqid expired")
-	case one.reads > s.cfg.Sino.MaxReads:
+	case one.Reads > s.cfg.Sino.MaxReads:
 		return sinoError(http.StatusBadRequest, "reqid was read too often")
-	case one.kind == "pending" && one.reads <= one.n:
+	case one.Kind == "pending" && one.Reads <= one.N:
 		return jsonAnswer(http.StatusAccepted, map[string]string{"message": "Pending"}, "pending")
-	case one.kind == "notoken" && one.reads <= one.n:
+	case one.Kind == "notoken" && one.Reads <= one.N:
 		return jsonAnswer(http.StatusOK, map[string]string{"message": "Processing"}, "pending")
-	case one.kind == "500" && one.reads <= one.n:
+	case one.Kind == "500" && one.Reads <= one.N:
 		return sinoError(http.StatusInternalServerError, "Internal Server Error")
-	case one.kind == "502":
+	case one.Kind == "502":
 		return answer{status: http.StatusBadGateway, outcome: "502", body: []byte("<html><body><h1>502 Bad Gateway</h1></body></html>")}
 	}
 	a := jsonAnswer(http.StatusOK, map[string]string{"message": "Success", "token": s.chipToken(*one, c.now)}, "ok")
 	a.charged = s.sino.charge(reqid)
-	if one.kind == "slow" {
-		a.delay = time.Duration(one.n) * time.Millisecond
+	if one.Kind == "slow" {
+		a.delay = time.Duration(one.N) * time.Millisecond
 	}
 	return a
 }
@@ -235,20 +235,20 @@ func (n *sino) charge(reqid string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	one := n.scans[reqid]
-	due := one != nil && !one.charged
+	due := one != nil && !one.Charged
 	if due {
-		one.charged = true
+		one.Charged = true
 	}
 	return due
 }
 
 // chipToken seals what was read from the card, as the scenario says.
 func (s *Sandbox) chipToken(one scan, now time.Time) string {
-	how := sealing{mode: one.keyMode, omitKid: s.cfg.Sino.OmitKid}
+	how := sealing{mode: one.KeyMode, omitKid: s.cfg.Sino.OmitKid}
 	orElse(&how.mode, s.cfg.Sino.KeyMode)
 	keys, data := s.sino.keys(), chipData(one, now)
-	if one.kind == "badjwe" {
-		return spoilToken(one.how, keys, data, how)
+	if one.Kind == "badjwe" {
+		return spoilToken(one.How, keys, data, how)
 	}
 	return keys.seal(mustMarshal(data), how)
 }
@@ -286,7 +286,7 @@ func spoilToken(word string, keys chipKeys, data map[string]string, how sealing)
 
 // chipData is the plain text of a token.
 func chipData(one scan, now time.Time) map[string]string {
-	p := one.holder
+	p := one.Holder
 	data := map[string]string{"idType": "01", "name": p.Name, "idNum": p.IDNumber, "nation": "汉",
 		"address": "某省某市测试路1号", "signingOrganization": "某市公安局测试分局",
 		"beginTime": p.ValidFrom, "endTime": p.ValidTo, "picture": base64.StdEncoding.EncodeToString(Portrait(p))}
@@ -296,7 +296,7 @@ func chipData(one scan, now time.Time) map[string]string {
 			data["sex"] = "男"
 		}
 	}
-	switch one.kind {
+	switch one.Kind {
 	case "permit":
 		data["idType"], data["nation"] = "02", ""
 	case "pr":

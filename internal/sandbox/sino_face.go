@@ -30,24 +30,24 @@ const (
 
 // faceSession is one session of the vendor's face page.
 type faceSession struct {
-	id, redirect string
-	created      time.Time
-	status       string
-	ended        time.Time
+	ID, Redirect string
+	Created      time.Time
+	Status       string
+	Ended        time.Time
 	// idNumber is whose face was captured; empty for nobody's.
-	idNumber    string
-	face, scene []byte
-	handedOut   bool
-	key         string // TokenKey of the face token
+	IdNumber    string
+	Face, Scene []byte
+	HandedOut   bool
+	Key         string // TokenKey of the face token
 }
 
-func (f *faceSession) open() bool { return f.status == StatusInit || f.status == StatusDoing }
+func (f *faceSession) open() bool { return f.Status == StatusInit || f.Status == StatusDoing }
 
 func (f *faceSession) state(now time.Time, ttl time.Duration) string {
-	if f.open() && !now.Before(f.created.Add(ttl)) {
+	if f.open() && !now.Before(f.Created.Add(ttl)) {
 		return StatusTimeout
 	}
-	return f.status
+	return f.Status
 }
 
 // requestFace opens a session. Nothing says whom it is about: the vendor takes
@@ -56,18 +56,18 @@ func (s *Sandbox) requestFace(c *call, redirect string) answer {
 	if !wayBack(redirect) {
 		return sinoError(http.StatusBadRequest, "redirect is invalid")
 	}
-	one := &faceSession{id: hex.EncodeToString(random(16)), redirect: redirect, created: c.now, status: StatusInit}
+	one := &faceSession{ID: hex.EncodeToString(random(16)), Redirect: redirect, Created: c.now, Status: StatusInit}
 	claims := mustMarshal(struct {
 		SessionID string `json:"sessionId"`
 		IssuedAt  int64  `json:"iat"`
-	}{one.id, c.now.Unix()})
+	}{one.ID, c.now.Unix()})
 	c.token = signHS256(s.sino.secret, claims)
-	one.key = TokenKey(c.token)
+	one.Key = TokenKey(c.token)
 	s.sino.mu.Lock()
 	s.sino.sweep(c.now)
-	s.sino.sessions[one.id] = one
+	s.sino.sessions[one.ID] = one
 	s.sino.mu.Unlock()
-	return jsonAnswer(http.StatusOK, map[string]string{"message": "Success", "token": c.token, "url": s.publicURL(c.r) + "/page/sino/" + one.id}, "ok")
+	return jsonAnswer(http.StatusOK, map[string]string{"message": "Success", "token": c.token, "url": s.publicURL(c.r) + "/page/sino/" + one.ID}, "ok")
 }
 
 // sessionIn returns the session that a face token is for; empty if the sandbox
@@ -106,7 +106,7 @@ func (n *sino) find(id string, now time.Time, ttl time.Duration) (faceSession, b
 		return faceSession{}, false
 	}
 	found := *one
-	found.status = one.state(now, ttl)
+	found.Status = one.state(now, ttl)
 	return found, true
 }
 
@@ -124,8 +124,8 @@ func (s *Sandbox) pollFace(c *call, token string) answer {
 	if one == nil {
 		return sinoError(http.StatusBadRequest, "session not found")
 	}
-	one.status = one.state(c.now, ttl)
-	switch one.status {
+	one.Status = one.state(c.now, ttl)
+	switch one.Status {
 	case StatusTimeout:
 		return sinoError(http.StatusBadRequest, "session expired")
 	case StatusCancelled:
@@ -133,13 +133,13 @@ func (s *Sandbox) pollFace(c *call, token string) answer {
 	case StatusFailed:
 		return jsonAnswer(http.StatusOK, map[string]string{"message": "Failed"}, StatusFailed)
 	case StatusCaptured:
-		if one.handedOut && !s.cfg.Sino.ResultRepeats || !c.now.Before(one.ended.Add(ttl)) {
+		if one.HandedOut && !s.cfg.Sino.ResultRepeats || !c.now.Before(one.Ended.Add(ttl)) {
 			return sinoError(http.StatusBadRequest, "session not found")
 		}
-		one.handedOut = true
+		one.HandedOut = true
 		return jsonAnswer(http.StatusOK, map[string]string{"message": "Success",
-			"faceImage":  s.pictureText(c.r, one, "face", one.face),
-			"sceneImage": s.pictureText(c.r, one, "scene", one.scene)}, StatusCaptured)
+			"faceImage":  s.pictureText(c.r, one, "face", one.Face),
+			"sceneImage": s.pictureText(c.r, one, "scene", one.Scene)}, StatusCaptured)
 	}
 	return s.sinoPending()
 }
@@ -151,7 +151,7 @@ func (s *Sandbox) pictureText(r *http.Request, one *faceSession, name string, pi
 	case PicturesDataURL:
 		return "data:image/jpeg;base64," + text
 	case PicturesURL:
-		return s.publicURL(r) + "/page/sino/" + one.id + "/" + name + ".jpg"
+		return s.publicURL(r) + "/page/sino/" + one.ID + "/" + name + ".jpg"
 	}
 	return text
 }
@@ -160,17 +160,17 @@ func (s *Sandbox) pictureText(r *http.Request, one *faceSession, name string, pi
 // session is the last part of the link to its page.
 func (s *Sandbox) SinoStatus(session string) (status string, known bool) {
 	one, known := s.sino.find(session, s.cfg.Clock(), s.cfg.Sino.FaceTTL)
-	return one.status, known
+	return one.Status, known
 }
 
 // SinoBegin takes a face session from init to doing, as the person's first step
 // on the page does.
 func (s *Sandbox) SinoBegin(session string) error {
 	_, err := s.sinoChange(session, func(one *faceSession) error {
-		if one.status != StatusInit {
+		if one.Status != StatusInit {
 			return ErrState
 		}
-		one.status = StatusDoing
+		one.Status = StatusDoing
 		return nil
 	})
 	return err
@@ -192,7 +192,7 @@ func (s *Sandbox) SinoExpire(session string) error { return s.SinoEnd(session, O
 // Captured returns the pictures that a face session captured.
 func (s *Sandbox) Captured(session string) (face, scene []byte, captured bool) {
 	one, _ := s.sino.find(session, s.cfg.Clock(), s.cfg.Sino.FaceTTL)
-	return one.face, one.scene, one.status == StatusCaptured
+	return one.Face, one.Scene, one.Status == StatusCaptured
 }
 
 func (s *Sandbox) sinoChange(session string, act func(*faceSession) error) (faceSession, error) {
@@ -202,7 +202,7 @@ func (s *Sandbox) sinoChange(session string, act func(*faceSession) error) (face
 	if one == nil {
 		return faceSession{}, ErrNoSession
 	}
-	one.status = one.state(s.cfg.Clock(), s.cfg.Sino.FaceTTL)
+	one.Status = one.state(s.cfg.Clock(), s.cfg.Sino.FaceTTL)
 	err := act(one)
 	return *one, err
 }
@@ -216,19 +216,19 @@ func (s *Sandbox) sinoEnd(session, outcome, idNumber string) (faceSession, error
 		switch {
 		case next == "":
 			return ErrOutcome
-		case next == StatusTimeout && one.status == StatusTimeout:
+		case next == StatusTimeout && one.Status == StatusTimeout:
 			return nil
 		case !one.open():
 			return ErrState
-		case one.status == StatusInit && (next == StatusCaptured || next == StatusFailed):
+		case one.Status == StatusInit && (next == StatusCaptured || next == StatusFailed):
 			return ErrState
 		case outcome == CaptureSame && idNumber == "":
 			return ErrNobody
 		}
-		one.status, one.ended = next, s.cfg.Clock()
+		one.Status, one.Ended = next, s.cfg.Clock()
 		one.shoot(outcome, idNumber)
-		s.book.session(Entry{Time: one.ended, Vendor: SinoConnect, Operation: "session", Outcome: next, Charged: next == StatusCaptured,
-			Subject: SubjectKey(one.idNumber), Token: one.key})
+		s.book.session(Entry{Time: one.Ended, Vendor: SinoConnect, Operation: "session", Outcome: next, Charged: next == StatusCaptured,
+			Subject: SubjectKey(one.IdNumber), Token: one.Key})
 		return nil
 	})
 }
@@ -237,17 +237,17 @@ func (s *Sandbox) sinoEnd(session, outcome, idNumber string) (faceSession, error
 func (f *faceSession) shoot(outcome, idNumber string) {
 	switch outcome {
 	case CaptureSame:
-		f.idNumber = idNumber
+		f.IdNumber = idNumber
 	case CaptureOther:
-		_, f.idNumber = otherHolder(idNumber)
+		_, f.IdNumber = otherHolder(idNumber)
 	case CaptureNoFace:
-		f.face, f.scene = EmptyCapture(f.id)
+		f.Face, f.Scene = EmptyCapture(f.ID)
 		return
 	case CaptureBroken:
-		f.face, f.scene = []byte("not a picture"), []byte("not a picture either")
+		f.Face, f.Scene = []byte("not a picture"), []byte("not a picture either")
 		return
 	default:
 		return
 	}
-	f.face, f.scene = Capture(f.idNumber, f.id)
+	f.Face, f.Scene = Capture(f.IdNumber, f.ID)
 }

@@ -60,8 +60,8 @@ var sinoGroups = []endingGroup{
 // is whose card was scanned last, masked.
 func (s *Sandbox) sinoScreen(one faceSession) screen {
 	found := screen{
-		Vendor: sinoName, Path: "/page/sino/" + one.id, Groups: sinoGroups, Number: &numberField{"拍到谁？留空则为最近扫描的证件", "Whose face? Empty: the card scanned last"},
-		ValidUntil: inChina(one.created.Add(s.cfg.Sino.FaceTTL)),
+		Vendor: sinoName, Path: "/page/sino/" + one.ID, Groups: sinoGroups, Number: &numberField{"拍到谁？留空则为最近扫描的证件", "Whose face? Empty: the card scanned last"},
+		ValidUntil: inChina(one.Created.Add(s.cfg.Sino.FaceTTL)),
 	}
 	s.sino.mu.Lock()
 	last := s.sino.lastScan
@@ -80,8 +80,8 @@ func (s *Sandbox) getSinoPage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !known:
 		s.refuse(w, sinoName, "", ErrNoSession)
-	case one.status != StatusInit:
-		s.refuse(w, sinoName, one.status, ErrState)
+	case one.Status != StatusInit:
+		s.refuse(w, sinoName, one.Status, ErrState)
 	default:
 		s.render(w, http.StatusOK, "begin.html", s.sinoScreen(one))
 	}
@@ -92,7 +92,7 @@ func (s *Sandbox) postSinoBegin(w http.ResponseWriter, r *http.Request) {
 	err := s.SinoBegin(id)
 	one, _ := s.sino.find(id, s.cfg.Clock(), s.cfg.Sino.FaceTTL)
 	if err != nil {
-		s.refuse(w, sinoName, one.status, err)
+		s.refuse(w, sinoName, one.Status, err)
 		return
 	}
 	s.render(w, http.StatusOK, "choose.html", s.sinoScreen(one))
@@ -107,14 +107,14 @@ func (s *Sandbox) postSinoEnd(w http.ResponseWriter, r *http.Request) {
 	one, err := s.sinoEnd(r.PathValue("session"), outcome, number)
 	switch {
 	case err != nil:
-		s.refuse(w, sinoName, one.status, err)
+		s.refuse(w, sinoName, one.Status, err)
 	case outcome == OutcomeTimeout:
-		s.say(w, sinoName, messageExpired.leadingTo(one.redirect))
+		s.say(w, sinoName, messageExpired.leadingTo(one.Redirect))
 	case outcome == OutcomeFail:
-		s.say(w, sinoName, messageFailed.leadingTo(one.redirect))
+		s.say(w, sinoName, messageFailed.leadingTo(one.Redirect))
 	default:
 		pageHeaders(w)
-		http.Redirect(w, r, one.redirect, http.StatusSeeOther)
+		http.Redirect(w, r, one.Redirect, http.StatusSeeOther)
 	}
 }
 

@@ -147,17 +147,17 @@ func (s *Sandbox) getEidToken(c *call) answer {
 			return (&apiError{p.TencentOutcome, "Forced for this person."}).answer()
 		}
 	}
-	one := session{name: q.Name, idNumber: q.IdCard, extra: q.Extra, redirect: q.RedirectUrl}
+	one := session{Name: q.Name, IdNumber: q.IdCard, Extra: q.Extra, Redirect: q.RedirectUrl}
 	if q.IdCard == "" {
 		// The person would scan or type the card; here it is the first fixture's.
 		scanned := Fixtures()[0]
-		one.name, one.idNumber = scanned.Name, scanned.IDNumber
+		one.Name, one.IdNumber = scanned.Name, scanned.IDNumber
 	}
 	if q.Config.UseIntentionVerify {
-		one.intention = q.Config.IntentionMode
-		orElse(&one.intention, "1")
+		one.Intention = q.Config.IntentionMode
+		orElse(&one.Intention, "1")
 	}
-	c.idNumber, c.token = one.idNumber, s.sessions.open(one, c.now)
+	c.idNumber, c.token = one.IdNumber, s.sessions.open(one, c.now)
 	return tencentEnvelope(map[string]any{"EidToken": c.token, "Url": s.publicURL(c.r) + "/page/tencent/" + c.token}, "ok")
 }
 
@@ -183,7 +183,7 @@ func (s *Sandbox) heldSession(c *call, token *string) (session, *apiError) {
 	switch {
 	case !known:
 		return session{}, &apiError{"InvalidParameterValue.BizTokenIllegal", "The token is not known."}
-	case !c.now.Before(one.created.Add(s.cfg.Tencent.ResultTTL)):
+	case !c.now.Before(one.Created.Add(s.cfg.Tencent.ResultTTL)):
 		return session{}, &apiError{"InvalidParameterValue.BizTokenExpired", "The token has expired."}
 	}
 	return one, nil
@@ -198,5 +198,5 @@ func (s *Sandbox) checkEidTokenStatus(c *call) answer {
 	if fault != nil {
 		return fault.answer()
 	}
-	return tencentEnvelope(map[string]any{"Status": one.status}, one.status)
+	return tencentEnvelope(map[string]any{"Status": one.Status}, one.Status)
 }

@@ -32,7 +32,7 @@ func (s *Sandbox) getEidResult(c *call) answer {
 	if fault != nil {
 		return fault.answer()
 	}
-	if one.status != StatusFinished {
+	if one.Status != StatusFinished {
 		return s.earlyResult(one)
 	}
 	all := q.InfoType == "" || strings.Contains(q.InfoType, "0")
@@ -42,25 +42,25 @@ func (s *Sandbox) getEidResult(c *call) answer {
 	if asked("1") {
 		result["Text"] = resultText(one)
 	}
-	if asked("3") && one.code == 0 {
+	if asked("3") && one.Code == 0 {
 		frames := make([]string, q.BestFramesCount)
 		for i := range frames {
 			frames[i] = portrait()
 		}
 		result["BestFrame"] = map[string]any{"BestFrame": portrait(), "BestFrames": frames}
 	}
-	if one.code == 0 && (all || !s.cfg.Tencent.EidInfoOnlyWithAll) {
+	if one.Code == 0 && (all || !s.cfg.Tencent.EidInfoOnlyWithAll) {
 		info, err := s.eidInfo(one)
 		if err != nil {
 			return (&apiError{"InternalError.EncryptSystemError", "The identity could not be encrypted."}).answer()
 		}
 		result["EidInfo"] = info
 	}
-	result["IsVerifyIntention"] = one.intention != ""
-	if one.intention != "" && one.code == 0 {
+	result["IsVerifyIntention"] = one.Intention != ""
+	if one.Intention != "" && one.Code == 0 {
 		maps.Copy(result, intentionResult(one, asked))
 	}
-	return tencentEnvelope(result, strconv.Itoa(one.code))
+	return tencentEnvelope(result, strconv.Itoa(one.Code))
 }
 
 // emptyResult holds every member of GetEidResult, at null.
@@ -71,7 +71,7 @@ func emptyResult() map[string]any {
 
 // earlyResult answers a look before the person is done.
 func (s *Sandbox) earlyResult(one session) answer {
-	if one.status == StatusTimeout {
+	if one.Status == StatusTimeout {
 		switch s.cfg.Tencent.TimedOutResult {
 		case TimedOutExpired:
 			return (&apiError{"InvalidParameterValue.BizTokenExpired", "The token has expired."}).answer()
@@ -95,7 +95,7 @@ func codeOnly(code int, message string, one session) answer {
 // emptyText holds every member of Text. Name and IdCard stay empty in E证通:
 // the identity is in EidInfo only. What has no value is null.
 func emptyText(one session) map[string]any {
-	text := map[string]any{"Name": "", "IdCard": "", "Extra": one.extra, "LivenessDetail": []any{}}
+	text := map[string]any{"Name": "", "IdCard": "", "Extra": one.Extra, "LivenessDetail": []any{}}
 	for _, member := range []string{"ErrCode", "ErrMsg", "LiveStatus", "LiveMsg", "Comparestatus", "Comparemsg", "Sim",
 		"CompareLibType", "LivenessMode", "LivenessInfoTag", "Location", "Mobile", "IdInfoFrom", "UseIDType", "OcrName",
 		"OcrIdCard", "OcrGender", "OcrNation", "OcrBirth", "OcrAddress", "OcrAuthority", "OcrValidDate", "PassNo",
@@ -125,8 +125,8 @@ func stages(code int) (live, compare, similarity any) {
 
 func resultText(one session) map[string]any {
 	text := emptyText(one)
-	live, compare, similarity := stages(one.code)
-	text["ErrCode"], text["ErrMsg"] = one.code, tencentMessage(one.code)
+	live, compare, similarity := stages(one.Code)
+	text["ErrCode"], text["ErrMsg"] = one.Code, tencentMessage(one.Code)
 	text["LiveStatus"], text["Comparestatus"], text["Sim"] = live, compare, similarity
 	if live != nil {
 		text["LiveMsg"] = tencentMessage(live.(int))
@@ -137,7 +137,7 @@ func resultText(one session) map[string]any {
 	text["LivenessMode"], text["UseIDType"], text["IdInfoFrom"] = 4, 0, "其他"
 	// The person's first try did not pass, whatever the end: who reads the first
 	// entry instead of Text reads the wrong one.
-	text["LivenessDetail"] = []any{liveTry(one, 1003, 1, -21*time.Second), liveTry(one, one.code, 2, -2*time.Second)}
+	text["LivenessDetail"] = []any{liveTry(one, 1003, 1, -21*time.Second), liveTry(one, one.Code, 2, -2*time.Second)}
 	return text
 }
 
@@ -145,7 +145,7 @@ func resultText(one session) map[string]any {
 func liveTry(one session, code, number int, before time.Duration) map[string]any {
 	live, compare, similarity := stages(code)
 	try := map[string]any{
-		"ReqTime": strconv.FormatInt(one.ended.Add(before).UnixMilli(), 10), "Seq": one.seq + "-" + strconv.Itoa(number),
+		"ReqTime": strconv.FormatInt(one.Ended.Add(before).UnixMilli(), 10), "Seq": one.Seq + "-" + strconv.Itoa(number),
 		"Idcard": nil, "Name": nil, "Sim": similarity, "IsNeedCharge": tencentCharges(code), "Errcode": code,
 		"Errmsg": tencentMessage(code), "Livestatus": live, "Livemsg": nil, "Comparestatus": compare, "Comparemsg": nil,
 		"CompareLibType": "权威库", "LivenessMode": 4,
@@ -161,14 +161,14 @@ func liveTry(one session, code, number int, before time.Duration) map[string]any
 
 func (s *Sandbox) eidInfo(one session) (map[string]any, error) {
 	mac := hmac.New(sha256.New, []byte("sandbox eid code"))
-	mac.Write([]byte(one.idNumber))
+	mac.Write([]byte(one.IdNumber))
 	info := map[string]any{"EidCode": base64.StdEncoding.EncodeToString(mac.Sum(nil)), "EidSign": "MEQCIA==", "DesKey": "", "UserInfo": ""}
 	if s.merchantKey == nil {
 		return info, nil
 	}
-	h := holder{Name: one.name, IDType: "01", IDNum: one.idNumber}
-	if one.otherHolder {
-		h.Name, h.IDNum = otherHolder(one.idNumber)
+	h := holder{Name: one.Name, IDType: "01", IDNum: one.IdNumber}
+	if one.OtherHolder {
+		h.Name, h.IDNum = otherHolder(one.IdNumber)
 	}
 	var err error
 	info["DesKey"], info["UserInfo"], err = sealHolder(s.merchantKey, h, s.cfg.Tencent.DesKeyForm, s.cfg.Tencent.UserInfoFill)
@@ -187,13 +187,13 @@ func otherHolder(idNumber string) (name, number string) {
 // intentionResult is the verdict of the intention step, which Text.ErrCode does
 // not include. IntentionVerifyType has another numbering than IntentionMode.
 func intentionResult(one session, asked func(string) bool) map[string]any {
-	switch one.intention {
+	switch one.Intention {
 	case "2":
 		if !asked("6") {
 			return map[string]any{"IntentionVerifyType": "0"}
 		}
 		detail, final, message := 0, "0", "通过"
-		if one.intentionFailed {
+		if one.IntentionFailed {
 			detail, final, message = -301, "-1", "意愿校验未通过"
 		}
 		return map[string]any{"IntentionVerifyType": "0", "IntentionQuestionResult": map[string]any{
@@ -204,7 +204,7 @@ func intentionResult(one session, asked func(string) bool) map[string]any {
 			return map[string]any{"IntentionVerifyType": "1"}
 		}
 		detail, message := 0, "通过"
-		if one.intentionFailed {
+		if one.IntentionFailed {
 			detail, message = -301, "意愿校验未通过"
 		}
 		return map[string]any{"IntentionVerifyType": "1", "IntentionActionResult": map[string]any{
@@ -214,7 +214,7 @@ func intentionResult(one session, asked func(string) bool) map[string]any {
 		return map[string]any{"IntentionVerifyType": "2"}
 	}
 	code, message := 0, "成功"
-	if one.intentionFailed {
+	if one.IntentionFailed {
 		code, message = -15, "重试次数过多"
 	}
 	return map[string]any{"IntentionVerifyType": "2", "IntentionVerifyData": map[string]any{"ErrorCode": code, "ErrorMessage": message,
