@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -46,6 +47,10 @@ func Options(logger *slog.Logger) (client.Options, error) {
 func Dial(ctx context.Context, o client.Options) (client.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
+	// Nobody publishes how to speak to Temporal in DNS, and gRPC would not connect
+	// before that question is answered: where names of this network alone are
+	// resolved, as on Docker's internal networks, it never is.
+	o.ConnectionOptions.DialOptions = append(slices.Clip(o.ConnectionOptions.DialOptions), grpc.WithDisableServiceConfig())
 	c, err := client.DialContext(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("no Temporal server at %s (set TEMPORAL_ADDRESS, or start everything with `yanzhen dev`): %w", o.HostPort, err)
