@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -126,10 +127,12 @@ func (s *sqlStore) touch(ctx context.Context, tx *sql.Tx, r Row) (sealedRow, err
 	if !errors.Is(err, sql.ErrNoRows) {
 		return row, err
 	}
-	if _, err := s.hold(ctx, tx, r.ID); errors.Is(err, ErrNotFound) {
-		return sealedRow{}, errSwept
+	var owner string
+	err = tx.QueryRowContext(ctx, `SELECT client FROM verifications WHERE id = $1`, r.ID).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && owner == r.Client {
+		return sealedRow{}, errSwept // and, in the latter case, inserted again by another call
 	}
-	return sealedRow{}, ErrNotFound
+	return sealedRow{}, cmp.Or(err, ErrNotFound)
 }
 
 func (s *sqlStore) Get(ctx context.Context, client, id string) (Row, error) {
