@@ -30,6 +30,9 @@ func (k *Keys) Seal(row, column string, plain []byte) ([]byte, error) {
 	return aead.Seal(head, nil, plain, columnData(head, row, column)), nil
 }
 
+// SealID is the id of the key with which Seal seals.
+func (k *Keys) SealID() string { return k.seal[len(k.seal)-1].id }
+
 // Open decrypts what Seal made for the same row and column. Every error is
 // ErrSealed.
 func (k *Keys) Open(row, column string, sealed []byte) ([]byte, error) {

@@ -90,9 +90,23 @@ func openFault(t testing.TB, dsn string) error {
 func TestAStoreMadeWithAnotherHashKeyIsRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		open(t, dsn, keySet(t, 1, 2))
-		open(t, dsn, keySet(t, 1, 3))
 		_, err := store.Open(t.Context(), dsn, keySet(t, 9, 2))
 		require.ErrorIs(t, err, store.ErrOtherKeys)
+	})
+}
+
+// A key file from before a rotation, say, restored from an old backup.
+func TestAKeySetWithoutASealingKeyThatWasUsedIsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		for _, seals := range [][]byte{{2}, {3, 2}, {2, 3}, {2, 3}} { // a rotation, step by step
+			open(t, dsn, keySet(t, 1, seals...))
+		}
+		for _, seals := range [][]byte{{2}, {3}, {4}} {
+			_, err := store.Open(t.Context(), dsn, keySet(t, 1, seals...))
+			require.ErrorIs(t, err, store.ErrOtherKeys, seals)
+			require.ErrorContains(t, err, `the key "seal-`)
+		}
+		open(t, dsn, keySet(t, 1, 3, 2))
 	})
 }
 

@@ -15,6 +15,8 @@ type Sealer interface {
 	Seal(row, column string, plain []byte) ([]byte, error)
 	// Open reverses Seal, also for values sealed with an earlier key.
 	Open(row, column string, sealed []byte) ([]byte, error)
+	// SealID is the id of the key with which Seal seals.
+	SealID() string
 	// HashCheck tells one hash key from another without revealing either.
 	HashCheck() string
 }
@@ -31,6 +33,8 @@ const (
 	columnReqID    = "scans.reqid"
 	columnNotice   = "sessions.notice"
 	columnNote     = "decisions.note"
+
+	columnSealCheck = "meta.seal_check"
 )
 
 // sessionRow names a session's row to the Sealer.

@@ -152,11 +152,15 @@ func TestARotatedKeyStillOpensOldRows(t *testing.T) {
 
 		// What is written now is sealed with the new key.
 		opened(t, rotated, 2)
-		session, err = open(t, dsn, keySet(t, 1, 3)).Session(t.Context(), id, 2)
+		sealed := func(query string) (value []byte) {
+			require.NoError(t, raw(t, dsn).QueryRow(query).Scan(&value))
+			return value
+		}
+		plain, err := keySet(t, 1, 3).Open(id+"/session/2", "sessions.link", sealed(`SELECT link FROM sessions WHERE number = 2`))
 		require.NoError(t, err)
-		require.Equal(t, link, session.Link)
-		_, err = open(t, dsn, keySet(t, 1, 3)).Load(t.Context(), id)
-		require.ErrorContains(t, err, "verifications.request")
+		require.Equal(t, link, string(plain))
+		_, err = keySet(t, 1, 3).Open(id, "verifications.request", sealed(`SELECT request FROM verifications`))
+		require.ErrorContains(t, err, `key "seal-2"`)
 	})
 }
 

@@ -24,8 +24,9 @@ var (
 	ErrReqIDReused = errors.New("store: the chip scan was used before")
 	// ErrBudget: as many look-ups as the vendor allows were made.
 	ErrBudget = errors.New("store: no look-ups left")
-	// ErrOtherKeys: the store was made with another hash key.
-	ErrOtherKeys = errors.New("store: made with another hash key")
+	// ErrOtherKeys: the store was made with another hash key, or holds values that
+	// were sealed with a key that is not in the key set.
+	ErrOtherKeys = errors.New("store: made with another key set")
 )
 
 // Row is one verification as the store knows it.
