@@ -166,12 +166,16 @@ func (s *Sandbox) getMegviiToken(c *call, f megviiForm) answer {
 		"expired_time": one.Created.Add(s.cfg.Megvii.FlowTTL).Unix()}, "ok")
 }
 
+// timeoutTold is how long after its expiry a flow is found to have run out, if
+// nobody asks before.
+const timeoutTold = 4 * time.Second
+
 // watchMegvii ends a flow when its clock has run out: the vendor's runs whether
 // or not anybody asks. With an injected clock the next look at the flow finds it
 // out instead.
 func (s *Sandbox) watchMegvii(one megviiSession) {
 	left := one.Created.Add(s.cfg.Megvii.FlowTTL).Sub(s.cfg.Clock())
-	time.AfterFunc(left+time.Second, func() { _, _ = s.megviiFind(one.Token) })
+	time.AfterFunc(left+timeoutTold, func() { _, _ = s.megviiFind(one.Token) })
 }
 
 // open keeps a session; false if its biz_no was used before.
