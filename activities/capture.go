@@ -68,6 +68,9 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 		return notCompared, nil
 	}
 	score, err := a.tryCompare(ctx, in, vendor, portrait, face)
+	if err != nil && ctx.Err() != nil {
+		return verification.Check{}, ctx.Err() // the step ended, and not the comparer's patience
+	}
 	check := notCompared
 	switch {
 	case err != nil:

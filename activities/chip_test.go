@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/internal/store"
@@ -243,6 +244,23 @@ func TestComparersShortOutageIsWaitedOut(t *testing.T) {
 	r, err := capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
 	require.NoError(t, err)
 	require.Equal(t, verification.Passed, statuses(r.Checks)[verification.FaceMatch])
+}
+
+// The person is not sent to a reviewer, nor the portrait erased, because our
+// worker stops.
+func TestAStepThatEndsWhileItComparesSettlesNothing(t *testing.T) {
+	b, _, comparer := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	b.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	comparer.compare = func([]byte, []byte) (float64, error) {
+		end()
+		return 0, &provider.Error{Op: "compare", Class: provider.Unavailable, Code: "x"}
+	}
+	_, err = capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
+	require.Error(t, err)
+	require.NotEmpty(t, portraitOf(b))
 }
 
 func TestLostAnswerCountsAsBegun(t *testing.T) {

@@ -4,16 +4,17 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/internal/engine"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -34,7 +35,7 @@ type Deps struct {
 // one worker a queue until ctx ends or one of them fails. It returns nil after
 // a stop that was asked for.
 func Run(ctx context.Context, d Deps) error {
-	if err := CheckSearchAttributes(ctx, d.Client, d.Namespace); err != nil {
+	if err := engine.CheckSearchAttributes(ctx, d.Client, d.Namespace); err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
@@ -64,24 +65,36 @@ func Run(ctx context.Context, d Deps) error {
 	}
 }
 
-// stop stops all workers at the same time: each may take its whole time-out.
+// stop stops all workers at the same time: each may take its whole time-out. It
+// does not wait longer, as it would for one that cannot reach the server.
 func stop(workers []worker.Worker) {
-	done := make(chan struct{})
+	done := make(chan struct{}, len(workers))
 	for _, w := range workers {
 		go func() { w.Stop(); done <- struct{}{} }()
 	}
+	late := time.After(stopTimeout + 2*time.Second)
 	for range workers {
-		<-done
+		select {
+		case <-done:
+		case <-late:
+			return
+		}
+	}
+}
+
+// options are those of every worker.
+func options(fatal func(error)) worker.Options {
+	return worker.Options{
+		WorkerStopTimeout: stopTimeout,
+		OnFatalError:      fatal,
+		Interceptors:      []interceptor.WorkerInterceptor{&handBack{after: handBackAfter}},
 	}
 }
 
 // verificationWorker runs the workflows and the activities that only touch
 // the store.
 func verificationWorker(d Deps, fatal func(error)) worker.Worker {
-	w := worker.New(d.Client, workflows.QueueVerification, worker.Options{
-		WorkerStopTimeout: stopTimeout,
-		OnFatalError:      fatal,
-	})
+	w := worker.New(d.Client, workflows.QueueVerification, options(fatal))
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	register(w, d.Activities)
@@ -91,12 +104,9 @@ func verificationWorker(d Deps, fatal func(error)) worker.Worker {
 // vendorWorker runs the activities of one vendor's queue. Its limit is kept by
 // the server for all workers together.
 func vendorWorker(d Deps, q provider.Queue, fatal func(error)) worker.Worker {
-	w := worker.New(d.Client, q.Name, worker.Options{
-		DisableWorkflowWorker:        true,
-		TaskQueueActivitiesPerSecond: q.PerSecond,
-		WorkerStopTimeout:            stopTimeout,
-		OnFatalError:                 fatal,
-	})
+	o := options(fatal)
+	o.DisableWorkflowWorker, o.TaskQueueActivitiesPerSecond = true, q.PerSecond
+	w := worker.New(d.Client, q.Name, o)
 	register(w, d.Activities)
 	return w
 }
@@ -111,6 +121,3 @@ func register(w worker.ActivityRegistry, a *activities.Activities) {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
 }
-
-// ErrSetup says that the namespace was not prepared.
-var ErrSetup = errors.New("run `yanzhen setup` once")

@@ -32,7 +32,7 @@ var allowed = []struct {
 	{part: "activities", may: []string{"verification", "provider", "internal/store", "internal/sealing"}, never: []string{"github.com/gin-gonic"}},
 	// activities for method references, provider for the classes of its errors.
 	{part: "workflows", may: []string{"verification", "activities", "provider"}, never: []string{"github.com/gin-gonic"}},
-	{part: "worker", may: []string{"workflows", "activities", "provider", "internal/telemetry"}, never: []string{"github.com/gin-gonic"}},
+	{part: "worker", may: []string{"workflows", "activities", "provider", "internal/engine", "internal/telemetry"}, never: []string{"github.com/gin-gonic"}},
 	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing"}, never: []string{"github.com/gin-gonic"}},
 	{part: "api", may: []string{"verification", "starter", "internal/sealing", "internal/telemetry"}},
 	{part: "client", never: []string{"go.temporal.io", "github.com/gin-gonic"}},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/engine"
 	"github.com/yanzhen-id/yanzhen/internal/store"
-	"github.com/yanzhen-id/yanzhen/worker"
 )
 
 const (
@@ -61,7 +60,7 @@ func await(ctx context.Context, patience time.Duration, log *slog.Logger, all ..
 			return errors.Join(append(faults, waiting...)...)
 		}
 		for _, err := range waiting {
-			log.Info("waiting", "for", err.Error(), "at_most", time.Until(until).Round(time.Second).String())
+			log.Warn("waiting", "for", err.Error(), "at_most", time.Until(until).Round(time.Second).String())
 		}
 		select {
 		case <-ctx.Done():
@@ -116,8 +115,8 @@ func dial(o client.Options, keep func(client.Client)) *arrival {
 // attributes waits for the namespace that `yanzhen setup` prepares.
 func (p *parts) attributes() *arrival {
 	return &arrival{
-		notYet: func(err error) bool { return errors.Is(err, worker.ErrSetup) || engine.NotYet(err) },
-		try:    func(ctx context.Context) error { return worker.CheckSearchAttributes(ctx, p.temporal, p.namespace) },
+		notYet: engine.NotYet,
+		try:    func(ctx context.Context) error { return engine.CheckSearchAttributes(ctx, p.temporal, p.namespace) },
 	}
 }
 

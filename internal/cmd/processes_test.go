@@ -86,8 +86,8 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 	require.Contains(t, out, "search attributes: registered YzClient")
 	out, err = run(t.Context(), "setup")
 	require.NoError(t, err, out)
-	require.Contains(t, out, `namespace "kyc": is there`)
-	require.Contains(t, out, "search attributes: are there")
+	require.Contains(t, out, `namespace "kyc": ready, with its search attributes`)
+	require.NotContains(t, out, "registered")
 }
 
 func TestWorkerAndApiRunUntilAskedToStop(t *testing.T) {

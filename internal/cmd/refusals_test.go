@@ -72,6 +72,8 @@ func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 		foreign(t, "another")
 		t.Setenv("TEMPORAL_NAMESPACE", "another")
 		refuses(t, "YzClient is Text instead of Keyword", "set TEMPORAL_NAMESPACE")
+		_, err := run(t.Context(), "setup") // which the others wait for
+		require.ErrorContains(t, err, "YzClient is Text instead of Keyword")
 	})
 	t.Run("nobody at Temporal's address, without patience", func(t *testing.T) {
 		t.Setenv("YANZHEN_START_PATIENCE", "0s")

@@ -75,8 +75,19 @@ func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retenti
 	if err != nil {
 		return err
 	}
-	return engine.Setup(ctx, c, o.Namespace, retention, say)
+	namespace := &arrival{notYet: engine.NotYet, try: func(ctx context.Context) error {
+		return engine.Setup(ctx, c, o.Namespace, retention, say)
+	}}
+	if err := await(ctx, max(cfg.StartPatience, showWithin), log, namespace); err != nil {
+		return err
+	}
+	say(fmt.Sprintf("namespace %q: ready, with its search attributes", o.Namespace))
+	return nil
 }
+
+// showWithin is how long a server may take, at least, to show a namespace or an
+// attribute that is new.
+const showWithin = 30 * time.Second
 
 func migrate(ctx context.Context, dsn string, say func(string)) error {
 	have, want, err := store.Version(ctx, dsn)

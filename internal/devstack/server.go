@@ -183,11 +183,7 @@ func (s *Server) healthy(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	missing, err := engine.Missing(ctx, c, s.Namespace)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("search attributes %v are not registered yet", missing)
-	}
-	return err
+	return engine.CheckSearchAttributes(ctx, c, s.Namespace)
 }
 
 // PID of the server's process.

@@ -34,9 +34,7 @@ func TestServerServesWithOurSearchAttributesInAFileWithWAL(t *testing.T) {
 	c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort, Namespace: s.Namespace})
 	require.NoError(t, err)
 	defer c.Close()
-	missing, err := engine.Missing(t.Context(), c, s.Namespace)
-	require.NoError(t, err)
-	require.Empty(t, missing)
+	require.NoError(t, engine.CheckSearchAttributes(t.Context(), c, s.Namespace))
 
 	wal, err := os.Stat(o.DBFile + "-wal")
 	require.NoError(t, err, "the journal is a write-ahead log")

@@ -124,7 +124,8 @@ func (s *stack) prepare(o options) {
 	c, err := client.Dial(client.Options{HostPort: server, Namespace: s.namespace, Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	require.NoError(t, engine.Setup(t.Context(), c, s.namespace, 24*time.Hour, func(string) {}))
+	require.Eventually(t, func() bool { return engine.Setup(t.Context(), c, s.namespace, 24*time.Hour, func(string) {}) == nil },
+		30*time.Second, 200*time.Millisecond)
 	s.temporal = c
 
 	keyFile := filepath.Join(s.dir, "keys.json")

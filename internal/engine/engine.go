@@ -7,22 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/durationpb"
-
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // Options returns the client options that Temporal's own settings name
@@ -83,9 +76,9 @@ func versionFault(version string) error {
 	return nil
 }
 
-// NotYet reports whether an error of Dial, or of a call, may mend itself while
-// others start: the server does not answer, or not for this namespace yet.
-// Refused credentials do not.
+// NotYet reports whether an error of this package may mend itself while others
+// start: the server does not answer, or not for this namespace yet. Refused
+// credentials do not.
 func NotYet(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
@@ -94,91 +87,5 @@ func NotYet(err error) bool {
 	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
 	_, noNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
 	_, noNamespaceYet := errors.AsType[*serviceerror.NotFound](err)
-	return unavailable || late || noNamespace || noNamespaceYet
-}
-
-// Missing returns the names of our search attributes that the namespace lacks
-// or holds with another type.
-func Missing(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-	got, err := c.OperatorService().ListSearchAttributes(ctx,
-		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	if err != nil {
-		return nil, fmt.Errorf("listing search attributes of namespace %q: %w", namespace, err)
-	}
-	var missing []string
-	for name, want := range workflows.SearchAttributes() {
-		if got.GetCustomAttributes()[name] != want {
-			missing = append(missing, name)
-		}
-	}
-	slices.Sort(missing)
-	return missing, nil
-}
-
-// Setup makes the namespace with the retention, if it is not there, and
-// registers the search attributes it lacks. It may be repeated. say hears, a
-// line at a time, what was done.
-func Setup(ctx context.Context, c client.Client, namespace string, retention time.Duration, say func(string)) error {
-	_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace:                        namespace,
-		Description:                      "yanzhen: verifications of holders of Chinese identity documents",
-		WorkflowExecutionRetentionPeriod: durationpb.New(retention),
-	})
-	switch _, exists := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); {
-	case exists:
-		say(fmt.Sprintf("namespace %q: is there", namespace))
-	case err != nil:
-		return fmt.Errorf("registering namespace %q: %w", namespace, err)
-	default:
-		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, retention))
-	}
-	// A new namespace reaches the server's own cache after some seconds.
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := again(ctx, func() error { return addMissing(ctx, c, namespace, say) }); err != nil {
-		return err
-	}
-	// So do new attributes, and a run that begins before would stumble.
-	return again(ctx, func() error {
-		missing, err := Missing(ctx, c, namespace)
-		if err == nil && len(missing) > 0 {
-			err = fmt.Errorf("the server does not show the search attributes %s yet", strings.Join(missing, ", "))
-		}
-		return err
-	})
-}
-
-// again repeats f every second until it succeeds or ctx ends.
-func again(ctx context.Context, f func() error) error {
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-func addMissing(ctx context.Context, c client.Client, namespace string, say func(string)) error {
-	missing, err := Missing(ctx, c, namespace)
-	if err != nil {
-		return err
-	}
-	if len(missing) == 0 {
-		say("search attributes: are there")
-		return nil
-	}
-	add := workflows.SearchAttributes()
-	maps.DeleteFunc(add, func(name string, _ enums.IndexedValueType) bool { return !slices.Contains(missing, name) })
-	if _, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: namespace, SearchAttributes: add,
-	}); err != nil {
-		return fmt.Errorf("registering search attributes %s: %w", strings.Join(missing, ", "), err)
-	}
-	say("search attributes: registered " + strings.Join(missing, ", "))
-	return nil
+	return unavailable || late || noNamespace || noNamespaceYet || errors.Is(err, ErrSetup)
 }

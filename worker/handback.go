@@ -1,0 +1,65 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+)
+
+// handBackAfter is how long a step may go on after its worker began to stop:
+// longer than any one vendor call (15 s), and so much shorter than stopTimeout
+// that the server still hears of it.
+const handBackAfter = 16 * time.Second
+
+// errHandedBack is why a step's context ended.
+var errHandedBack = errors.New("the worker stops")
+
+// handBack ends what a stopping worker cannot finish and gives it back, so that
+// another worker begins it anew at once. Without it the step would stand until
+// its time-out, with a person waiting.
+type handBack struct {
+	interceptor.WorkerInterceptorBase
+	after time.Duration
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (h *handBack) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	i := &handingBack{after: h.after}
+	i.Next = next
+	return i
+}
+
+type handingBack struct {
+	interceptor.ActivityInboundInterceptorBase
+	after time.Duration
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (h *handingBack) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-activity.GetWorkerStopChannel(ctx):
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(h.after):
+			cancel(errHandedBack)
+		}
+	}()
+	out, err := h.Next.ExecuteActivity(ctx, in)
+	if err != nil && errors.Is(context.Cause(ctx), errHandedBack) {
+		// An error of our own kind: the server takes "cancelled" from nobody whom it
+		// did not ask to.
+		return nil, temporal.NewApplicationErrorWithOptions("the worker stopped; another one takes the step", "handed_back",
+			temporal.ApplicationErrorOptions{NextRetryDelay: 100 * time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
+	}
+	return out, err
+}
