@@ -161,7 +161,7 @@ func kindName(t reflect.Type) string {
 func (c *Config) checkNeeds(n Needs) []error {
 	var faults []error
 	if n.Keys {
-		switch info, err := os.Stat(c.Keys); {
+		switch info, err := readable(c.Keys); {
 		case c.Keys == "":
 			faults = append(faults, errors.New("YANZHEN_KEYS is not set: name the key file, or make one with `yanzhen setup --make-keys FILE`"))
 		case err != nil:
@@ -252,8 +252,22 @@ func (c *Config) missing(p verification.Policy) []error {
 	return faults
 }
 
-// underlying drops the path that the caller's sentence already holds.
+// readable describes a file that this process can open.
+func readable(path string) (os.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Stat()
+}
+
+// underlying drops the path that the caller's sentence already holds, and adds
+// the remedy where the system's words have none.
 func underlying(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w: give it to the user as whom this runs, which is %d", os.ErrPermission, os.Getuid())
+	}
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return p.Err
 	}

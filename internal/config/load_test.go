@@ -1,0 +1,15 @@
+package config
+
+import (
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAFileOfAnotherUserIsNamedWithTheRemedy(t *testing.T) {
+	err := underlying(&os.PathError{Op: "open", Path: "/etc/yanzhen/keys.json", Err: syscall.EACCES})
+	require.ErrorContains(t, err, "permission denied: give it to the user as whom this runs, which is ")
+	require.NotContains(t, err.Error(), "/etc", "the sentence around it holds the path")
+}
