@@ -3,7 +3,7 @@ package cmd
 import (
 	"bytes"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +21,11 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 )
 
+const (
+	defaultPublicURL = "http://127.0.0.1:8080"
+	defaultReturnURL = "https://shop.example/"
+)
+
 // initOptions are the flags of init.
 type initOptions struct {
 	dir, client, publicURL, returnURL, vendors string
@@ -31,8 +36,9 @@ func initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Write the files with which docker-compose.yml starts, with fresh secrets",
-		Long: `Write .env, config/keys.json and config/yanzhen.yaml with fresh random secrets and
-a first client, whose API key is shown once. Nothing that is there is overwritten.
+		Long: `Write .env, config/keys.json, config/yanzhen.env and config/yanzhen.yaml with fresh
+random secrets and a first client, whose API key is shown once. Nothing that is
+there is overwritten.
 
 With --vendors sandbox the stack speaks to stand-in vendors, for a first look;
 with --vendors real the lines for the vendors' credentials are to be filled in.`,
@@ -41,19 +47,16 @@ with --vendors real the lines for the vendors' credentials are to be filled in.`
 	}
 	c.Flags().StringVar(&o.dir, "dir", ".", "the folder with docker-compose.yml")
 	c.Flags().StringVar(&o.client, "client", "shop", "the first client's id")
-	c.Flags().StringVar(&o.publicURL, "public-url", "http://127.0.0.1:8080", "the API's address as browsers and vendors reach it")
-	c.Flags().StringVar(&o.returnURL, "return-url", "https://shop.example/", "where the first client's verifications may send a browser")
+	c.Flags().StringVar(&o.publicURL, "public-url", defaultPublicURL, "the API's address as browsers and vendors reach it")
+	c.Flags().StringVar(&o.returnURL, "return-url", defaultReturnURL, "where the first client's verifications may send a browser")
 	c.Flags().StringVar(&o.vendors, "vendors", "sandbox", "sandbox or real")
 	return c
 }
 
-//go:embed env.tmpl
-var envText string
+//go:embed *.tmpl
+var initTexts embed.FS
 
-//go:embed catalogue.tmpl
-var catalogueText string
-
-var initTemplates = template.Must(template.Must(template.New("env").Parse(envText)).New("catalogue").Parse(catalogueText))
+var initTemplates = template.Must(template.ParseFS(initTexts, "*.tmpl"))
 
 // imageUser is the user of the image (USER in the Dockerfile).
 const imageUser = 65532
@@ -65,7 +68,6 @@ func runInit(o initOptions, out io.Writer) error {
 		return exit(exitUsage, "--vendors %q is none of sandbox, real", o.vendors)
 	}
 	folder := filepath.Join(o.dir, "config")
-	env, keys, catalogue := filepath.Join(o.dir, ".env"), filepath.Join(folder, "keys.json"), filepath.Join(folder, "yanzhen.yaml")
 	set, err := sealing.Generate()
 	if err != nil {
 		return err
@@ -77,15 +79,20 @@ func runInit(o initOptions, out io.Writer) error {
 		"PublicURL": strings.TrimRight(o.publicURL, "/"),
 		"Client":    o.client, "KeyHash": hash, "ReturnURL": o.returnURL, "Scopes": strings.Join([]string{api.ScopeRead, api.ScopeWrite}, `", "`),
 	}
-	files := []initFile{{path: keys, text: set, mode: 0o600}}
+	var files []initFile
+	add := func(folder, name string, text []byte, mode os.FileMode) {
+		files = append(files, initFile{filepath.Join(folder, name), text, mode})
+	}
+	add(folder, "keys.json", set, 0o600)
 	if o.vendors == "sandbox" {
 		values["StandIns"], values["StateKey"] = standInSettings("127.0.0.1:8090", "/etc/yanzhen/"+chipKeysFile), randomHex()
 		ours, theirs := sandbox.NewChipKeys()
-		files = append(files, initFile{filepath.Join(folder, chipKeysFile), ours, 0o600},
-			// The stand-ins' container runs as somebody else.
-			initFile{filepath.Join(folder, chipPublicKeysFile), theirs, 0o644})
+		add(folder, chipKeysFile, ours, 0o600)
+		add(folder, chipPublicKeysFile, theirs, 0o644) // the stand-ins' container runs as somebody else
 	}
-	files = append(files, initFile{catalogue, render("catalogue", values), 0o600}, initFile{env, render("env", values), 0o600})
+	add(folder, "yanzhen.yaml", render("catalogue.tmpl", values), 0o600)
+	add(folder, "yanzhen.env", render("settings.tmpl", values), 0o600)
+	add(o.dir, ".env", render("env.tmpl", values), 0o600)
 	if err := checkFirstClient(o, hash); err != nil {
 		return err
 	}
@@ -99,7 +106,7 @@ func runInit(o initOptions, out io.Writer) error {
 	if err := writeInit(folder, uid, gid, files); err != nil {
 		return err
 	}
-	sayNext(out, o, env, keys, catalogue, key)
+	sayNext(out, o, key)
 	return nil
 }
 
@@ -180,7 +187,7 @@ func writeNew(file initFile) error {
 func render(name string, values any) []byte {
 	var b bytes.Buffer
 	if err := initTemplates.ExecuteTemplate(&b, name, values); err != nil {
-		panic(err) // a test renders both
+		panic(err) // a test renders all
 	}
 	return b.Bytes()
 }
@@ -194,22 +201,33 @@ func randomHex() string {
 }
 
 // sayNext tells what was made, the key, and what to do now.
-func sayNext(out io.Writer, o initOptions, env, keys, catalogue, key string) {
-	fmt.Fprintf(out, `Written: %s (the databases' passwords, the vendors), %s (what seals
-the store: keep a copy where the store's backups are not) and %s (clients, policies).
+func sayNext(out io.Writer, o initOptions, key string) {
+	fmt.Fprintf(out, `Written in %s: .env (the databases' passwords, ports) and config/ with keys.json (what
+seals the store: keep a copy where the store's backups are not), yanzhen.env (the
+vendors) and yanzhen.yaml (clients, policies).
 
 API key of the client %q, shown this once: %s
 
-`, env, keys, catalogue, o.client, key)
+`, o.dir, o.client, key)
 	if o.vendors == "sandbox" {
 		fmt.Fprint(out, `The vendors are stand-ins: nothing that they say is true. Next:
   docker compose --profile sandbox up -d --build --wait
-For the real ones replace the block at the end of .env as it says there.
+For the real ones replace the block at the end of config/yanzhen.env as it says there.
 `)
 		return
 	}
-	fmt.Fprint(out, `Fill in at the end of .env: YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and
-YANZHEN_TENCENT_MERCHANT_ID (E证通), YANZHEN_ACEDATA_TOKEN. Next:
+	fmt.Fprint(out, `Fill in at the end of config/yanzhen.env: YANZHEN_TENCENT_SECRET_ID,
+YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID (E证通), YANZHEN_ACEDATA_TOKEN.
+`)
+	if o.publicURL == defaultPublicURL {
+		fmt.Fprint(out, `Set there, too: YANZHEN_PUBLIC_URL, the https address at which browsers and vendors reach
+the API; at this machine's own they do not.
+`)
+	}
+	if o.returnURL == defaultReturnURL {
+		fmt.Fprintf(out, "Set in config/yanzhen.yaml where %q may send a browser (return_urls).\n", o.client)
+	}
+	fmt.Fprint(out, `Next:
   docker compose up -d --build --wait
 `)
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 )
 
-// settingsIn are the lines of a .env that are our settings, with what the
+// settingsIn are what docker-compose.yml tells worker and api, with what the
 // containers see under /etc/yanzhen pointed at the folder.
 func settingsIn(t *testing.T, dir string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, ".env"))
+	text, err := os.ReadFile(filepath.Join(dir, "config", "yanzhen.env"))
 	require.NoError(t, err)
 	settings := []string{"YANZHEN_CONFIG=" + filepath.Join(dir, "config", "yanzhen.yaml"), "YANZHEN_KEYS=" + filepath.Join(dir, "config", "keys.json")}
 	for line := range strings.Lines(string(text)) {
@@ -52,7 +52,7 @@ func TestInitWritesWhatAStartTakes(t *testing.T) {
 	public, err := os.Stat(filepath.Join(dir, "config", chipPublicKeysFile))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o644), public.Mode().Perm(), "the stand-ins run as somebody else")
-	for _, name := range []string{".env", "config/keys.json", "config/chip-keys.json", "config/yanzhen.yaml"} {
+	for _, name := range []string{".env", "config/yanzhen.env", "config/keys.json", "config/chip-keys.json", "config/yanzhen.yaml"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
@@ -93,9 +93,11 @@ func TestInitForRealVendorsLeavesNoDefaultSecret(t *testing.T) {
 	out, err := run(t.Context(), "init", "--dir", dir, "--vendors", "real", "--public-url", "https://kyc.example.com", "--client", "bank")
 	require.NoError(t, err)
 	require.Contains(t, out, "YANZHEN_ACEDATA_TOKEN", "it says what to fill in")
-	text, err := os.ReadFile(filepath.Join(dir, ".env"))
-	require.NoError(t, err)
-	require.NotContains(t, string(text), "sandbox")
+	for _, name := range []string{".env", "config/yanzhen.env", "config/yanzhen.yaml"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NotContains(t, strings.ToLower(string(text)), "sandbox")
+	}
 	_, err = config.Load(settingsIn(t, dir), needsOfAll)
 	require.ErrorContains(t, err, "set YANZHEN_TENCENT_SECRET_ID", "a start refuses until it is filled in")
 	require.ErrorContains(t, err, "set YANZHEN_ACEDATA_TOKEN")

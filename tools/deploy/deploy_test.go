@@ -21,9 +21,17 @@ const root = "../.."
 // secrets are the variables without which the stack must not start.
 var secrets = []string{"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "STORE_DB_PASSWORD"}
 
+// oneShots are the services that do something and end.
+var oneShots = []string{"databases", "temporal-schema", "setup"}
+
 // env is what `yanzhen init` writes, as far as the compose file demands it.
-func env() []string {
-	all := []string{"YANZHEN_PUBLIC_URL=https://kyc.example.com"}
+func env(t *testing.T) []string {
+	t.Helper()
+	config := t.TempDir()
+	if err := os.WriteFile(filepath.Join(config, "yanzhen.env"), []byte("YANZHEN_PUBLIC_URL=https://kyc.example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"CONFIG_DIR=" + config}
 	for _, name := range secrets {
 		all = append(all, name+"=0123456789abcdef0123456789abcdef")
 	}
@@ -42,7 +50,7 @@ func load(t *testing.T, env []string) (*types.Project, error) {
 
 func project(t *testing.T) *types.Project {
 	t.Helper()
-	p, err := load(t, env())
+	p, err := load(t, env(t))
 	if err != nil {
 		t.Fatalf("docker-compose.yml: %v", err)
 	}
@@ -50,8 +58,8 @@ func project(t *testing.T) *types.Project {
 }
 
 func TestEverySecretIsRequiredAndHasNoDefault(t *testing.T) {
-	for _, missing := range append(slices.Clone(secrets), "YANZHEN_PUBLIC_URL") {
-		rest := slices.DeleteFunc(env(), func(v string) bool { return strings.HasPrefix(v, missing+"=") })
+	for _, missing := range secrets {
+		rest := slices.DeleteFunc(env(t), func(v string) bool { return strings.HasPrefix(v, missing+"=") })
 		for _, e := range [][]string{rest, append(rest, missing+"=")} {
 			if _, err := load(t, e); err == nil || !strings.Contains(err.Error(), missing) {
 				t.Errorf("without %s: %v", missing, err)
@@ -81,9 +89,20 @@ func TestEverySecretIsRequiredAndHasNoDefault(t *testing.T) {
 var pinned = regexp.MustCompile(`^[^:@]+(:[^:@]*[0-9][^:@]*|:nonroot|@sha256:[0-9a-f]{64})$`)
 
 func TestImagesArePinned(t *testing.T) {
+	ours := map[string]int{}
+	for _, s := range project(t).Services {
+		if s.Build != nil {
+			ours[s.Image]++
+		}
+	}
 	for name, s := range project(t).Services {
-		if s.Build == nil && !pinned.MatchString(s.Image) {
+		if ours[s.Image] == 0 && !pinned.MatchString(s.Image) {
 			t.Errorf("%s: image %s names no version", name, s.Image)
+		}
+	}
+	for image, times := range ours {
+		if times > 1 { // each would leave an image of its own under the one name
+			t.Errorf("%s is built by %d services at a time", image, times)
 		}
 	}
 	for _, image := range baseImages(t) {
@@ -108,7 +127,7 @@ func TestNothingIsPublishedBeyondLoopbackUnlessTheApiIsTold(t *testing.T) {
 			t.Errorf("%s is published on %q", name, ip)
 		}
 	}
-	p, err := load(t, append(env(), "API_BIND=0.0.0.0", "API_PORT=80"))
+	p, err := load(t, append(env(t), "API_BIND=0.0.0.0", "API_PORT=80"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +154,7 @@ func TestEveryContainerIsConfinedBoundedAndRestarted(t *testing.T) {
 		case s.Logging == nil || s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "":
 			t.Errorf("%s: its log grows without bounds", name)
 		}
-		once := name == "setup" || name == "temporal-schema"
+		once := slices.Contains(oneShots, name)
 		switch {
 		case once && s.Restart != "on-failure:5":
 			t.Errorf("%s: restart is %q", name, s.Restart)
@@ -161,7 +180,7 @@ func TestWhateverRunsOnceIsWaitedFor(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"setup", "temporal-schema"} {
+	for _, name := range oneShots {
 		if !waitedFor[name] {
 			t.Errorf("nobody waits for %s", name)
 		}
@@ -181,10 +200,9 @@ func product(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// callersOwn are the settings of commands that run elsewhere.
-var callersOwn = []string{"YANZHEN_API", "YANZHEN_API_KEY"}
-
-func TestSettingsThatContainersGetExistAndNoneIsForgotten(t *testing.T) {
+// settings are the names of all settings there are.
+func settings(t *testing.T) map[string]bool {
+	t.Helper()
 	exists := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `(YANZHEN_[A-Z0-9_]+)`").FindAllStringSubmatch(product(t, "config", "--markdown"), -1) {
 		exists[m[1]] = true
@@ -192,55 +210,81 @@ func TestSettingsThatContainersGetExistAndNoneIsForgotten(t *testing.T) {
 	if len(exists) < 30 {
 		t.Fatalf("only %d settings read from `yanzhen config --markdown`", len(exists))
 	}
-	// Everything that .env could name is set, so that what is passed on shows.
-	all := env()
-	for name := range exists {
-		all = append(all, name+"=x")
-	}
-	p, err := load(t, all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, s := range p.Services {
+	return exists
+}
+
+func TestSettingsThatContainersGetExist(t *testing.T) {
+	exists := settings(t)
+	for name, s := range project(t).Services {
 		for variable := range s.Environment {
 			if strings.HasPrefix(variable, "YANZHEN_") && !exists[variable] {
 				t.Errorf("%s: %s is no setting", name, variable)
 			}
 		}
 	}
-	for _, name := range []string{"api", "worker"} {
-		for setting := range exists {
-			if _, passed := p.Services[name].Environment[setting]; !passed && !slices.Contains(callersOwn, setting) {
-				t.Errorf("%s is not passed to %s: .env could set it and nobody would see it; add it under x-settings", setting, name)
-			}
+}
+
+// What an operator sets reaches worker and api under whatever name, so that a
+// misspelt one is refused; and nobody else, for it holds the vendors' secrets.
+func TestTheSettingsFileReachesWorkerAndApiWhole(t *testing.T) {
+	e := env(t)
+	file := filepath.Join(strings.TrimPrefix(e[0], "CONFIG_DIR="), "yanzhen.env")
+	if err := os.WriteFile(file, []byte("YANZHEN_MISSPELT=x\nYANZHEN_STORE=sqlite:elsewhere.db\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := load(t, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range p.Services {
+		_, reached := s.Environment["YANZHEN_MISSPELT"]
+		if reached != (name == "worker" || name == "api") {
+			t.Errorf("%s: the settings file reached it: %v", name, reached)
+		}
+		if store := s.Environment["YANZHEN_STORE"]; store != nil && !strings.HasPrefix(*store, "postgres://") {
+			t.Errorf("%s: the store is %s", name, *store)
 		}
 	}
 }
 
 // What `yanzhen init` writes is read by compose, and by nobody in vain.
-func TestInitsFileStartsTheStack(t *testing.T) {
+func TestInitsFilesStartTheStack(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	exists := settings(t)
 	for _, vendors := range []string{"sandbox", "real"} {
 		dir := t.TempDir()
 		product(t, "init", "--dir", dir, "--vendors", vendors)
-		written, err := os.ReadFile(filepath.Join(dir, ".env"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lines []string
-		for _, m := range regexp.MustCompile(`(?m)^([A-Z0-9_]+)=.*$`).FindAllStringSubmatch(string(written), -1) {
-			lines = append(lines, m[0])
-			if !regexp.MustCompile(`\b` + m[1] + `\b`).Match(text) {
-				t.Errorf("--vendors %s: docker-compose.yml does not read %s", vendors, m[1])
+		lines := assignments(t, filepath.Join(dir, ".env"))
+		for _, line := range lines {
+			name, _, _ := strings.Cut(line, "=")
+			if !regexp.MustCompile(`\b`+name+`\b`).Match(text) && name != "COMPOSE_PROFILES" {
+				t.Errorf("--vendors %s: docker-compose.yml does not read %s", vendors, name)
 			}
 		}
-		if _, err := load(t, lines); err != nil {
-			t.Errorf("--vendors %s: %v", vendors, err)
+		p, err := load(t, append(lines, "CONFIG_DIR="+filepath.Join(dir, "config")))
+		if err != nil {
+			t.Fatalf("--vendors %s: %v", vendors, err)
+		}
+		for _, line := range assignments(t, filepath.Join(dir, "config", "yanzhen.env")) {
+			name, value, _ := strings.Cut(line, "=")
+			if got := p.Services["worker"].Environment[name]; !exists[name] || got == nil || *got != value {
+				t.Errorf("--vendors %s: %s is no setting, or compose reads it otherwise", vendors, name)
+			}
 		}
 	}
+}
+
+// assignments are the lines NAME=value of a file.
+func assignments(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^[A-Z0-9_]+=.*$`).FindAllString(string(text), -1)
 }
 
 func dockerfile(t *testing.T) *parser.Node {
