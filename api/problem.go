@@ -105,7 +105,7 @@ func faultOf(err error) *fault {
 	case starter.ReviewOver:
 		return &fault{status: 409, code: string(e.Code), title: "The verdict was reopened before, and nobody decided in time.", now: e.Status}
 	case starter.EngineUnavailable:
-		return &fault{status: 503, code: string(e.Code), title: "The engine did not answer in time.",
+		return &fault{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
 			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",
 			header: "Retry-After", value: "5"}
 	}

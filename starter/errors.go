@@ -35,8 +35,8 @@ const (
 	VersionConflict Code = "version_conflict"
 	// ReviewOver: the verdict was reopened before, and its review is over.
 	ReviewOver Code = "review_over"
-	// EngineUnavailable: no answer from the engine; what was asked for may
-	// still take effect.
+	// EngineUnavailable: no answer from the engine or the store; what was asked
+	// for may still take effect.
 	EngineUnavailable Code = "engine_unavailable"
 	// Internal: a fault of ours.
 	Internal Code = "internal_error"
@@ -112,6 +112,8 @@ func storeFault(op string, err error) *Error {
 		return &Error{Code: NotFound}
 	case errors.Is(err, store.ErrRedacted):
 		return &Error{Code: Redacted}
+	case store.NotYet(err):
+		return unavailable(op, err)
 	}
 	return internal(op, err)
 }

@@ -25,13 +25,13 @@ var strictness = []store.SwitchState{store.SwitchOn, store.SwitchDrain, store.Sw
 
 // Providers lists every provider that is configured, by name. Of its
 // configured switch and the one that was thrown the stricter one counts.
-// Errors are *Error: Internal.
+// Errors are *Error: Internal, EngineUnavailable.
 func (s *Starter) Providers(ctx context.Context) ([]Provider, error) {
 	var out []Provider
 	for _, name := range s.registry.Names() {
 		thrown, err := s.store.Switch(ctx, name)
 		if err != nil {
-			return nil, internal("read a switch", err)
+			return nil, storeFault("read a switch", err)
 		}
 		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn}
 		if configured := s.switches[name]; stricter(configured, p.State) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -269,4 +271,10 @@ func TestManyStartsUnderOneKeyAreOne(t *testing.T) {
 func TestErrorsTellNothingOfTheirCause(t *testing.T) {
 	err := internal("read the row", errors.New("near 110199199003070017"))
 	require.Equal(t, "starter: internal_error: read the row (*errors.errorString)", err.Error())
+}
+
+func TestAStoreThatIsAwayIsToldFromAFault(t *testing.T) {
+	away := storeFault("read the row", fmt.Errorf("store: load: %w", &pgconn.PgError{Code: "57P01"}))
+	require.Equal(t, EngineUnavailable, CodeOf(away), "the caller repeats it")
+	require.Equal(t, Internal, CodeOf(storeFault("read the row", errors.New("anything else"))))
 }

@@ -2,16 +2,19 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// NotYet reports whether an error of Open, Migrate or Version may mend itself
-// while others start: the database does not answer, is starting, or has not
-// been given this binary's schema. A wrong password, a database that nobody
-// made or one of a newer version does not.
+// NotYet reports whether an error of this package may mend itself while others
+// start: the database does not answer, went away in the middle, is starting, or
+// has not been given this binary's schema. A wrong password, a database that
+// nobody made or one of a newer version does not.
 func NotYet(err error) bool {
 	if fault, ok := errors.AsType[*SchemaError](err); ok {
 		return fault.Have < fault.Want
@@ -21,7 +24,11 @@ func NotYet(err error) bool {
 		return strings.HasPrefix(fault.Code, "57P") || strings.HasPrefix(fault.Code, "08") || fault.Code == "53300"
 	}
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
-	return unreachable || errors.Is(err, errNoFile) || errors.Is(err, context.DeadlineExceeded)
+	_, broken := errors.AsType[*net.OpError](err)
+	for _, torn := range []error{driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+		broken = broken || errors.Is(err, torn)
+	}
+	return unreachable || broken || errors.Is(err, errNoFile) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Remedy tells what to do about an error of Open, Migrate or Version that the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"path/filepath"
 	"testing"
 
@@ -24,6 +26,8 @@ func TestWhatMayStillComeIsToldFromWhatMustBeMended(t *testing.T) {
 		"an older schema":  &store.SchemaError{Have: 2, Want: 3},
 		"nobody answers":   fmt.Errorf("store: %w", context.DeadlineExceeded),
 		"all places taken": &pgconn.PgError{Code: "53300"},
+		"gone meanwhile":   fmt.Errorf("store: load: %w", io.ErrUnexpectedEOF),
+		"gone before":      fmt.Errorf("store: load: %w", &net.OpError{Op: "write", Err: errors.New("broken pipe")}),
 	} {
 		require.True(t, store.NotYet(err), "%s: %v", what, err)
 	}
