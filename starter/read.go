@@ -51,15 +51,15 @@ func (s *Starter) query(ctx context.Context, id string) (st verification.State, 
 	// Two turns at most: the question under way, and the one we share.
 	wait, cancel := context.WithTimeout(ctx, min(2*queryTime, s.patience))
 	defer cancel()
-	resp, err := s.queries.ask(wait, id, func(ctx context.Context) (*client.QueryWorkflowWithOptionsResponse, error) {
-		ctx, cancel := context.WithTimeout(ctx, min(queryTime, s.patience))
-		defer cancel()
-		return s.engine.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-			WorkflowID: id,
-			QueryType:  workflows.QueryState,
-			// A closed run would answer with what it last knew, for ever.
-			QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
-		})
+	resp, err := s.queries.ask(wait, id, func(ctx context.Context) (resp *client.QueryWorkflowWithOptionsResponse, err error) {
+		// Now and then a server loses a worker's answer that came too fast for it,
+		// and a caller would be told that there is no link yet.
+		for range 2 {
+			if resp, err = s.queryOnce(ctx, id); err == nil || classify(err) != engineSilent {
+				break
+			}
+		}
+		return resp, err
 	})
 	if err != nil {
 		return st, classify(err) == engineGone, err
@@ -68,6 +68,17 @@ func (s *Starter) query(ctx context.Context, id string) (st verification.State, 
 		return st, true, nil
 	}
 	return st, false, resp.QueryResult.Get(&st)
+}
+
+func (s *Starter) queryOnce(ctx context.Context, id string) (*client.QueryWorkflowWithOptionsResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(queryTime, s.patience))
+	defer cancel()
+	return s.engine.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: id,
+		QueryType:  workflows.QueryState,
+		// A closed run would answer with what it last knew, for ever.
+		QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
 }
 
 // readClosed reads a verification whose run is over or unknown: it wrote its

@@ -89,6 +89,24 @@ func TestWithoutAWorkerTheRowAndTheAttributesSpeak(t *testing.T) {
 	require.Equal(t, verification.Processing, got.Status, "an end is told by the store alone")
 }
 
+// The person would be told that there is no link yet.
+func TestAnAnswerThatTheServerLostIsAskedForAgain(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.state, r.engine.lostQueries = r.asking(1), 1
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.False(t, got.Partial)
+	require.Equal(t, verification.RequiresInput, got.Status)
+
+	r.engine.calls, r.engine.lostQueries = nil, 5
+	got, err = r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.True(t, got.Partial)
+	require.Equal(t, []string{"query", "query"}, r.engine.calls[:2])
+	require.NotEqual(t, "query", r.engine.calls[2], "once")
+}
+
 func TestWithoutTheEngineAReadSaysSo(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()

@@ -43,6 +43,8 @@ type fakeEngine struct {
 	// state is what the run answers; queryErr, that it does not.
 	state    verification.State
 	queryErr error
+	// lostQueries is how many queries get no answer, whatever follows.
+	lostQueries int
 	// status is the run's; unspecified: there is none.
 	status      enums.WorkflowExecutionStatus
 	attributes  map[string]string
@@ -114,6 +116,10 @@ func (f *fakeEngine) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOp
 
 func (f *fakeEngine) QueryWorkflowWithOptions(context.Context, *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
 	f.note("query")
+	if f.lostQueries > 0 {
+		f.lostQueries--
+		return nil, context.DeadlineExceeded
+	}
 	switch {
 	case f.queryErr != nil:
 		return nil, f.queryErr

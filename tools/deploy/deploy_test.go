@@ -89,20 +89,15 @@ func TestEverySecretIsRequiredAndHasNoDefault(t *testing.T) {
 var pinned = regexp.MustCompile(`^[^:@]+(:[^:@]*[0-9][^:@]*|:nonroot|@sha256:[0-9a-f]{64})$`)
 
 func TestImagesArePinned(t *testing.T) {
-	ours := map[string]int{}
-	for _, s := range project(t).Services {
-		if s.Build != nil {
-			ours[s.Image]++
-		}
-	}
+	built := map[string]string{}
 	for name, s := range project(t).Services {
-		if ours[s.Image] == 0 && !pinned.MatchString(s.Image) {
+		switch other, twice := built[s.Image]; {
+		case s.Build == nil && !pinned.MatchString(s.Image):
 			t.Errorf("%s: image %s names no version", name, s.Image)
-		}
-	}
-	for image, times := range ours {
-		if times > 1 { // each would leave an image of its own under the one name
-			t.Errorf("%s is built by %d services at a time", image, times)
+		case s.Build != nil && s.Image != "" && twice: // they are built side by side
+			t.Errorf("%s and %s build the same image", name, other)
+		case s.Build != nil:
+			built[s.Image] = name
 		}
 	}
 	for _, image := range baseImages(t) {
