@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -23,6 +25,10 @@ type CaptureInput struct {
 // comparePatience is how long an unreachable comparer is tried at most: the
 // pictures cannot wait longer, since they rest nowhere.
 const comparePatience = 2 * time.Minute
+
+// stopPatience is how much longer it is tried once the worker was told to stop:
+// the pictures, which the vendor hands out once, are gone with it.
+var stopPatience = 10 * time.Second
 
 // judgeCapture turns captured pictures into a result and drops them. What is
 // left of them is a digest.
@@ -93,6 +99,7 @@ func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor pro
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	stop := activity.GetWorkerStopChannel(ctx)
 	for attempt := int32(1); ; attempt++ {
 		score, err := vendor.Provider.Compare(ctx, portrait, face)
 		if err == nil {
@@ -107,6 +114,10 @@ func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor pro
 		select {
 		case <-ctx.Done():
 			return 0, err
+		case <-stop:
+			ctx, cancel = context.WithTimeout(ctx, stopPatience)
+			defer cancel()
+			stop = nil
 		case <-a.after(backoff(attempt, time.Second, 15*time.Second, 2)):
 		}
 	}

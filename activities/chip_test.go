@@ -246,8 +246,32 @@ func TestComparersShortOutageIsWaitedOut(t *testing.T) {
 	require.Equal(t, verification.Passed, statuses(r.Checks)[verification.FaceMatch])
 }
 
-// The person is not sent to a reviewer, nor the portrait erased, because our
-// worker stops.
+// The pictures are gone with the worker: better a human looks than the person is
+// asked again, for whom this may have been the last session.
+func TestAnUnreachableComparerIsNotWaitedForByAWorkerThatStops(t *testing.T) {
+	activities.SetStopPatience(t, 100*time.Millisecond)
+	b, _, comparer := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	b.After = nil // the real pauses
+	stop := make(chan struct{})
+	b.env.SetWorkerStopChannel(stop)
+	comparer.compare = func([]byte, []byte) (float64, error) {
+		if comparer.calls == 1 {
+			close(stop)
+		}
+		return 0, &provider.Error{Op: "compare", Class: provider.Unavailable, Code: "x"}
+	}
+	began := time.Now()
+	r, err := capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 30*time.Second)
+	require.Equal(t, verification.EndedInconclusive, r.Ending())
+	require.Equal(t, verification.FaceNotCompared, r.Reason)
+	require.Empty(t, portraitOf(b))
+}
+
+// A step that was cancelled is no comparer that is away.
 func TestAStepThatEndsWhileItComparesSettlesNothing(t *testing.T) {
 	b, _, comparer := chipBench(t, nil)
 	_, err := readChip(b)
@@ -259,7 +283,7 @@ func TestAStepThatEndsWhileItComparesSettlesNothing(t *testing.T) {
 		return 0, &provider.Error{Op: "compare", Class: provider.Unavailable, Code: "x"}
 	}
 	_, err = capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
-	require.Error(t, err)
+	require.ErrorContains(t, err, context.Canceled.Error())
 	require.NotEmpty(t, portraitOf(b))
 }
 

@@ -10,10 +10,10 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// handBackAfter is how long a step may go on after its worker began to stop:
-// longer than any one vendor call (15 s), and so much shorter than stopTimeout
-// that the server still hears of it.
-const handBackAfter = 16 * time.Second
+// handBackAfter is how long a step may go on after its worker was told to stop:
+// as long as any one vendor call may take (18 s, internal/config), and so much
+// shorter than stopTimeout that the server still hears of it.
+const handBackAfter = 18 * time.Second
 
 // errHandedBack is why a step's context ended.
 var errHandedBack = errors.New("the worker stops")
@@ -23,19 +23,22 @@ var errHandedBack = errors.New("the worker stops")
 // its time-out, with a person waiting.
 type handBack struct {
 	interceptor.WorkerInterceptorBase
+	// told is closed when the stop is asked for; the SDK's own channel, when a
+	// worker ends by itself, and up to ten seconds later.
+	told  <-chan struct{}
 	after time.Duration
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
 func (h *handBack) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	i := &handingBack{after: h.after}
+	i := &handingBack{handBack: h}
 	i.Next = next
 	return i
 }
 
 type handingBack struct {
 	interceptor.ActivityInboundInterceptorBase
-	after time.Duration
+	*handBack
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
@@ -46,6 +49,7 @@ func (h *handingBack) ExecuteActivity(ctx context.Context, in *interceptor.Execu
 		select {
 		case <-ctx.Done():
 			return
+		case <-h.told:
 		case <-activity.GetWorkerStopChannel(ctx):
 		}
 		select {

@@ -17,12 +17,18 @@ import (
 // stopping runs a step on a worker that is told to stop at once.
 func stopping(t *testing.T, after time.Duration, step func(context.Context) (string, error)) (string, error) {
 	t.Helper()
+	stop := make(chan struct{})
+	close(stop)
+	return running(t, &handBack{told: stop, after: after}, make(chan struct{}), step)
+}
+
+// running runs a step on a worker; sdk is closed when this ends by itself.
+func running(t *testing.T, h *handBack, sdk chan struct{}, step func(context.Context) (string, error)) (string, error) {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&handBack{after: after}}})
-	stop := make(chan struct{})
-	env.SetWorkerStopChannel(stop)
-	close(stop)
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{h}})
+	env.SetWorkerStopChannel(sdk)
 	env.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: "step"})
 	value, err := env.ExecuteActivity("step")
 	if err != nil {
@@ -45,6 +51,18 @@ func TestAStepThatAStopCannotWaitForIsHandedBackToBeDoneAnew(t *testing.T) {
 	require.Equal(t, "handed_back", e.Type())
 	require.False(t, e.NonRetryable())
 	require.Positive(t, e.NextRetryDelay())
+}
+
+func TestAWorkerThatEndsByItselfHandsBackToo(t *testing.T) {
+	ended := make(chan struct{})
+	close(ended)
+	_, err := running(t, &handBack{told: make(chan struct{}), after: time.Millisecond}, ended, func(ctx context.Context) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	})
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, "handed_back", e.Type())
 }
 
 func TestAStepThatEndsInTimeKeepsItsResultAndItsError(t *testing.T) {

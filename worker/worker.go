@@ -45,9 +45,14 @@ func Run(ctx context.Context, d Deps) error {
 		default:
 		}
 	}
-	workers := []worker.Worker{verificationWorker(d, fatal)}
+	o := worker.Options{
+		WorkerStopTimeout: stopTimeout,
+		OnFatalError:      fatal,
+		Interceptors:      []interceptor.WorkerInterceptor{&handBack{told: ctx.Done(), after: handBackAfter}},
+	}
+	workers := []worker.Worker{verificationWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
-		workers = append(workers, vendorWorker(d, q, fatal))
+		workers = append(workers, vendorWorker(d, q, o))
 	}
 	var started []worker.Worker
 	defer func() { stop(started) }()
@@ -82,19 +87,10 @@ func stop(workers []worker.Worker) {
 	}
 }
 
-// options are those of every worker.
-func options(fatal func(error)) worker.Options {
-	return worker.Options{
-		WorkerStopTimeout: stopTimeout,
-		OnFatalError:      fatal,
-		Interceptors:      []interceptor.WorkerInterceptor{&handBack{after: handBackAfter}},
-	}
-}
-
 // verificationWorker runs the workflows and the activities that only touch
 // the store.
-func verificationWorker(d Deps, fatal func(error)) worker.Worker {
-	w := worker.New(d.Client, workflows.QueueVerification, options(fatal))
+func verificationWorker(d Deps, o worker.Options) worker.Worker {
+	w := worker.New(d.Client, workflows.QueueVerification, o)
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	register(w, d.Activities)
@@ -103,8 +99,7 @@ func verificationWorker(d Deps, fatal func(error)) worker.Worker {
 
 // vendorWorker runs the activities of one vendor's queue. Its limit is kept by
 // the server for all workers together.
-func vendorWorker(d Deps, q provider.Queue, fatal func(error)) worker.Worker {
-	o := options(fatal)
+func vendorWorker(d Deps, q provider.Queue, o worker.Options) worker.Worker {
 	o.DisableWorkflowWorker, o.TaskQueueActivitiesPerSecond = true, q.PerSecond
 	w := worker.New(d.Client, q.Name, o)
 	register(w, d.Activities)

@@ -38,6 +38,7 @@ func (c *Config) checkSettings() []error {
 		bad("YANZHEN_START_PATIENCE must not be less than 0s")
 	}
 	faults = append(faults, c.SandboxForward.check(c)...)
+	faults = append(faults, c.checkWayBack()...)
 	faults = append(faults, c.Tencent.check()...)
 	faults = append(faults, c.TencentIAI.check(c.Tencent)...)
 	faults = append(faults, c.AceData.check()...)
@@ -84,6 +85,10 @@ func (t Tencent) check() []error {
 	return faults
 }
 
+// longestCall is the most that a vendor's call may take: its step has 20 s
+// (workflows), and so has a worker that stops.
+const longestCall = 18 * time.Second
+
 func (a AceData) check() []error {
 	if !a.Enabled() {
 		return nil
@@ -99,8 +104,8 @@ func (a AceData) check() []error {
 	if !slices.Contains([]string{"auto", "acedata-doc", "tencent-checkidnamedate"}, a.ResultProfile) {
 		bad("YANZHEN_ACEDATA_RESULT_PROFILE must be auto, acedata-doc or tencent-checkidnamedate")
 	}
-	if a.Timeout <= 0 {
-		bad("YANZHEN_ACEDATA_TIMEOUT must be more than 0")
+	if a.Timeout <= 0 || a.Timeout > longestCall {
+		bad("YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most 18s")
 	}
 	return faults
 }

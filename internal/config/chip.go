@@ -100,7 +100,7 @@ func (s Sino) check() []error {
 	if s.PollMax < s.PollMin {
 		bad("YANZHEN_SINO_POLL_MAX must not be less than YANZHEN_SINO_POLL_MIN")
 	}
-	if s.Timeout > 18*time.Second { // the engine gives a chip's call 20 s
+	if s.Timeout > longestCall {
 		bad("YANZHEN_SINO_TIMEOUT must be at most 18s")
 	}
 	return faults

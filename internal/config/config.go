@@ -66,7 +66,7 @@ type AceData struct {
 	Token         string        `env:"TOKEN" secret:"all" help:"Enables acedata: a credential for the identity service."`
 	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" help:"Where the service is."`
 	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s."`
 	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
 }
 

@@ -20,6 +20,8 @@ import (
 const (
 	secret = "s3cr3t-that-must-not-be-shown"
 	hash   = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+	reachable = "YANZHEN_PUBLIC_URL=https://kyc.example.com"
 )
 
 func file(t *testing.T, text string) string {
@@ -153,8 +155,8 @@ policies:
 }
 
 func TestBuiltInPoliciesAreOfferedWhereTheirProvidersAreConfigured(t *testing.T) {
-	eid := []string{"YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
-	sino := []string{"YANZHEN_SINO_BASE_URL=https://sino.example", "YANZHEN_SINO_CLIENT_ID=i", "YANZHEN_SINO_CLIENT_SECRET=s", "YANZHEN_SINO_JWKS=/keys"}
+	eid := []string{reachable, "YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
+	sino := []string{reachable, "YANZHEN_SINO_BASE_URL=https://sino.example", "YANZHEN_SINO_CLIENT_ID=i", "YANZHEN_SINO_CLIENT_SECRET=s", "YANZHEN_SINO_JWKS=/keys"}
 	for _, c := range []struct {
 		env  []string
 		want []string
@@ -204,7 +206,7 @@ func TestTheChipsSettingsAreCheckedTogether(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 
-	c, err := config.Load([]string{"YANZHEN_SINO_ALIASES=name=fullName|xm,photo=pic", "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES",
+	c, err := config.Load([]string{reachable, "YANZHEN_SINO_ALIASES=name=fullName|xm,photo=pic", "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES",
 		"YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}, config.Needs{})
 	require.NoError(t, err)
 	require.Equal(t, config.Aliases{"name": {"fullName", "xm"}, "photo": {"pic"}}, c.Sino.Aliases)
@@ -213,6 +215,22 @@ func TestTheChipsSettingsAreCheckedTogether(t *testing.T) {
 	require.Contains(t, c.String(), "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES\n")
 	id, key := c.TencentIAI.Credentials(c.Tencent)
 	require.Equal(t, []string{"i", "k"}, []string{id, key}, "E证通's, without its own")
+}
+
+func TestARealVendorsPersonsMustComeBack(t *testing.T) {
+	tencent := []string{"YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
+	for _, home := range [][]string{nil, {"YANZHEN_PUBLIC_URL=http://localhost:8080"}} { // by default, too
+		_, err := config.Load(slices.Concat(tencent, home), config.Needs{})
+		require.ErrorContains(t, err, "YANZHEN_PUBLIC_URL is this machine's own address, to which nobody comes back from the real vendor of YANZHEN_TENCENT_ENDPOINT")
+	}
+	for _, fine := range [][]string{
+		slices.Concat(tencent, []string{reachable}),
+		slices.Concat(tencent, []string{"YANZHEN_TENCENT_ENDPOINT=127.0.0.1:8090/tencent", "YANZHEN_TENCENT_SCHEME=http"}),
+		{"YANZHEN_ACEDATA_TOKEN=t"}, // who sends nobody anywhere
+	} {
+		_, err := config.Load(fine, config.Needs{})
+		require.NoError(t, err)
+	}
 }
 
 func TestAKeyFileOpenToOthersIsAFault(t *testing.T) {
@@ -226,7 +244,7 @@ func TestAKeyFileOpenToOthersIsAFault(t *testing.T) {
 }
 
 func TestPrintedSettingsShowNoSecret(t *testing.T) {
-	c, err := config.Load([]string{
+	c, err := config.Load([]string{reachable,
 		"YANZHEN_TENCENT_SECRET_ID=" + secret, "YANZHEN_TENCENT_SECRET_KEY=" + secret, "YANZHEN_TENCENT_MERCHANT_ID=m1",
 		"YANZHEN_TENCENT_SM2_PRIVATE_KEY=" + strings.Repeat("ab", 32),
 		"YANZHEN_ACEDATA_TOKEN=" + secret, "YANZHEN_API_KEY=" + secret,

@@ -57,9 +57,26 @@ func (f Forward) check(c *Config) []error {
 	return faults
 }
 
+// checkWayBack: a real vendor's page sends the person's browser back to the API,
+// and some vendors call it; neither gets to this machine's own address.
+func (c *Config) checkWayBack() []error {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || !provider.Loopback(u.Hostname()) {
+		return nil
+	}
+	for _, v := range c.vendorHosts() {
+		if v.on && v.pages && !provider.Loopback(v.host) {
+			return []error{fmt.Errorf("YANZHEN_PUBLIC_URL is this machine's own address, to which nobody comes back from the real vendor of %s: set the API's https address as browsers and vendors reach it", v.setting)}
+		}
+	}
+	return nil
+}
+
 type vendorHost struct {
 	on            bool
 	setting, host string
+	// pages: persons go there and come back.
+	pages bool
 }
 
 func (c *Config) vendorHosts() []vendorHost {
@@ -71,11 +88,11 @@ func (c *Config) vendorHosts() []vendorHost {
 		return u.Hostname()
 	}
 	return []vendorHost{
-		{c.Tencent.Enabled(), "YANZHEN_TENCENT_ENDPOINT", hostOf(c.Tencent.Endpoint)},
-		{c.TencentIAI.Enabled(), "YANZHEN_TENCENT_IAI_ENDPOINT", hostOf(c.TencentIAI.Endpoint)},
-		{c.AceData.Enabled(), "YANZHEN_ACEDATA_BASE_URL", of(c.AceData.BaseURL)},
-		{c.Sino.Enabled(), "YANZHEN_SINO_BASE_URL", of(c.Sino.BaseURL)},
-		{c.Megvii.Enabled(), "YANZHEN_MEGVII_BASE_URL", of(c.Megvii.BaseURL)},
+		{c.Tencent.Enabled(), "YANZHEN_TENCENT_ENDPOINT", hostOf(c.Tencent.Endpoint), true},
+		{c.TencentIAI.Enabled(), "YANZHEN_TENCENT_IAI_ENDPOINT", hostOf(c.TencentIAI.Endpoint), false},
+		{c.AceData.Enabled(), "YANZHEN_ACEDATA_BASE_URL", of(c.AceData.BaseURL), false},
+		{c.Sino.Enabled(), "YANZHEN_SINO_BASE_URL", of(c.Sino.BaseURL), true},
+		{c.Megvii.Enabled(), "YANZHEN_MEGVII_BASE_URL", of(c.Megvii.BaseURL), true},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	withTencent = []string{"YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
+	withTencent = []string{reachable, "YANZHEN_ACEDATA_TOKEN=t", "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m"}
 	withMegvii  = []string{"YANZHEN_MEGVII_API_KEY=" + secret, "YANZHEN_MEGVII_API_SECRET=" + secret}
 )
 
@@ -29,7 +29,7 @@ func TestMegviisSettingsAreCheckedTogetherAndPrintedWithoutSecrets(t *testing.T)
 		require.ErrorContains(t, err, want)
 	}
 
-	c, err := config.Load(append([]string{"YANZHEN_MEGVII_PREVIOUS_SECRET=" + secret, "YANZHEN_SINO_SWITCH=drain"}, withMegvii...), config.Needs{})
+	c, err := config.Load(append([]string{"YANZHEN_MEGVII_PREVIOUS_SECRET=" + secret, "YANZHEN_SINO_SWITCH=drain", reachable}, withMegvii...), config.Needs{})
 	require.NoError(t, err)
 	require.NotContains(t, c.String(), secret)
 	require.Contains(t, c.String(), "YANZHEN_MEGVII_API_SECRET=***")

@@ -38,10 +38,13 @@ func (s *Sandbox) adminRoutes(mux *http.ServeMux) {
 		s.writeStatus(w, r, s.Expire(r.PathValue("token")))
 	})
 	mux.HandleFunc("POST /sandbox/tencent/tokens/{token}/end", s.postEnd)
-	mux.HandleFunc("GET /sandbox/health", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 }
+
+// healthPath is asked every few seconds by whoever watches over the stand-ins.
+const healthPath = "/sandbox/health"
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -89,6 +89,7 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operatio
 		a = process(c)
 	}
 	s.record(c, a)
+	s.remembers()
 	if !pause(r.Context(), a.delay) || a.drop {
 		panic(http.ErrAbortHandler) // net/http's own way of cutting a connection
 	}

@@ -148,6 +148,7 @@ func (s *Sandbox) sendNotifications(one megviiSession, o NotifyOptions) {
 	if o.Never || !s.cfg.Megvii.calls(one.NotifyURL) {
 		return
 	}
+	s.remembers()
 	wait := time.Duration(o.DelayMS) * time.Millisecond
 	if o.AfterReturn {
 		wait += afterReturn

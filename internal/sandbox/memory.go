@@ -63,20 +63,30 @@ func (s *Sandbox) Keep(path, key string) error {
 	if err := s.remember(k); err != nil { // now, not in the middle of a call
 		return err
 	}
+	s.remembers = func() {
+		if err := s.remember(k); err != nil {
+			s.cfg.Logger.Error("the stand-ins will have forgotten this after a restart", "error", err)
+		}
+	}
+	for _, one := range s.megvii.byToken {
+		if one.open() {
+			s.watchMegvii(*one)
+		}
+	}
 	inner := s.handler
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		remember := func() {
-			if err := s.remember(k); err != nil {
-				s.cfg.Logger.Error("the stand-ins will have forgotten this after a restart", "error", err)
-			}
+		if r.URL.Path == healthPath {
+			inner.ServeHTTP(w, r)
+			return
 		}
-		defer remember() // also where no answer was sent
-		inner.ServeHTTP(&rememberingWriter{ResponseWriter: w, remember: sync.OnceFunc(remember)}, r)
+		defer s.remembers() // also where no answer was sent
+		inner.ServeHTTP(&rememberingWriter{ResponseWriter: w, remember: sync.OnceFunc(s.remembers)}, r)
 	})
 	return nil
 }
 
-// rememberingWriter lets nobody learn of a change that is not written down.
+// rememberingWriter lets no caller learn of a change that is not written down.
+// Whoever tells of one otherwise, or takes its time to answer, calls remembers.
 type rememberingWriter struct {
 	http.ResponseWriter
 	remember func()
@@ -109,7 +119,7 @@ func (s *Sandbox) remember(k *keeper) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(k.aead.Seal(nil, nil, text, nil))
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), k.path); err != nil {
@@ -156,9 +166,6 @@ func (s *Sandbox) recall(k *keeper) error {
 	for _, one := range m.Megvii {
 		s.megvii.byBizID[one.BizID] = one
 		s.megvii.bizNos[one.ApiKey+"/"+one.BizNo] = true
-		if one.open() {
-			s.watchMegvii(*one)
-		}
 	}
 	return nil
 }

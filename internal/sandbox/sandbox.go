@@ -27,6 +27,8 @@ type Sandbox struct {
 	counters    counters
 	merchantKey *ecdsa.PublicKey // nil: identities are not returned
 	handler     http.Handler
+	// remembers writes down what has changed; it does nothing without Keep.
+	remembers func()
 }
 
 // New builds the stand-ins. A configuration that Validate refuses is a mistake
@@ -38,7 +40,7 @@ func New(cfg Config) *Sandbox {
 	cfg = cfg.withDefaults()
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	people := slices.Concat(ReservedPeople(), SpecialCards(), cfg.People)
-	s := &Sandbox{cfg: cfg, people: newRegister(people), sessions: newSessionTable(cfg.Tencent), sino: newSino(cfg.Sino), megvii: newMegvii(cfg.Megvii)}
+	s := &Sandbox{cfg: cfg, people: newRegister(people), sessions: newSessionTable(cfg.Tencent), sino: newSino(cfg.Sino), megvii: newMegvii(cfg.Megvii), remembers: func() {}}
 	if cfg.Tencent.MerchantPublicKey != "" {
 		s.merchantKey, _ = parseSM2PublicKey(cfg.Tencent.MerchantPublicKey) // Validate has parsed it
 	}
