@@ -212,7 +212,8 @@ API key of the client %q, shown this once: %s
 	if o.vendors == "sandbox" {
 		fmt.Fprint(out, `The vendors are stand-ins: nothing that they say is true. Next:
   docker compose --profile sandbox up -d --build --wait
-For the real ones replace the block at the end of config/yanzhen.env as it says there.
+For the real ones replace the block at the end of config/yanzhen.env as it says there,
+and delete the one of .env.
 `)
 		return
 	}

@@ -125,7 +125,7 @@ func TestCredentialsOfTheStandInsAreRefusedAtARealVendor(t *testing.T) {
 	dir := t.TempDir()
 	_, err := run(t.Context(), "init", "--dir", dir)
 	require.NoError(t, err)
-	settings := append(settingsIn(t, dir), "YANZHEN_SANDBOX_FORWARD=", "YANZHEN_TENCENT_SCHEME=https",
+	settings := append(settingsIn(t, dir), "YANZHEN_PUBLIC_URL=https://kyc.example.com", "YANZHEN_SANDBOX_FORWARD=", "YANZHEN_TENCENT_SCHEME=https",
 		"YANZHEN_TENCENT_ENDPOINT=faceid.tencentcloudapi.com", "YANZHEN_ACEDATA_BASE_URL=https://api.acedata.cloud")
 	_, err = config.Load(settings, needsOfAll)
 	require.ErrorContains(t, err, "YANZHEN_TENCENT_SECRET_KEY is the stand-in's")

@@ -75,8 +75,15 @@ func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retenti
 	if err != nil {
 		return err
 	}
+	said := map[string]bool{}
+	sayOnce := func(line string) { // the set-up is repeated until all is shown
+		if !said[line] {
+			say(line)
+		}
+		said[line] = true
+	}
 	namespace := &arrival{notYet: engine.NotYet, try: func(ctx context.Context) error {
-		return engine.Setup(ctx, c, o.Namespace, retention, say)
+		return engine.Setup(ctx, c, o.Namespace, retention, sayOnce)
 	}}
 	if err := await(ctx, max(cfg.StartPatience, showWithin), log, namespace); err != nil {
 		return err

@@ -87,5 +87,5 @@ func NotYet(err error) bool {
 	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
 	_, noNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
 	_, noNamespaceYet := errors.AsType[*serviceerror.NotFound](err)
-	return unavailable || late || noNamespace || noNamespaceYet || errors.Is(err, ErrSetup)
+	return unavailable || late || noNamespace || noNamespaceYet || errors.Is(err, ErrSetup) || errors.Is(err, errNotShown)
 }

@@ -40,6 +40,20 @@ func enter(t *testing.T, server *url.URL, user, password, database string) error
 	return conn.Close(t.Context())
 }
 
+// serversLog are the lines that a server of ours has written.
+func serversLog(t *testing.T, server *url.URL) []string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.String())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	var data string
+	require.NoError(t, conn.QueryRow(t.Context(), "SHOW data_directory").Scan(&data))
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(data), "log"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "ready to accept connections")
+	return strings.Split(string(text), "\n")
+}
+
 func TestTheDeploymentsDatabasesHaveAnOwnerEachAndTheirPasswordsAtEveryStart(t *testing.T) {
 	server, err := startServer() // of our own: its superuser gets another password
 	require.NoError(t, err)
@@ -51,6 +65,11 @@ func TestTheDeploymentsDatabasesHaveAnOwnerEachAndTheirPasswordsAtEveryStart(t *
 			require.NotContains(t, out, secret)
 		}
 		server.User = url.UserPassword("postgres", super)
+		for _, line := range serversLog(t, server) {
+			for _, secret := range []string{super, temporal, store} {
+				require.NotContains(t, line, secret)
+			}
+		}
 		require.NoError(t, enter(t, server, "postgres", super, "postgres"))
 		require.NoError(t, enter(t, server, "temporal", temporal, "temporal"))
 		require.NoError(t, enter(t, server, "temporal", temporal, "temporal_visibility"))
