@@ -136,6 +136,7 @@ func TestTheVendorsFaultsAreToldInTheSettingsNames(t *testing.T) {
 		t.Setenv("YANZHEN_SINO_"+name, value)
 	}
 	t.Setenv("YANZHEN_ACEDATA_TOKEN", "t")
+	t.Setenv("YANZHEN_PUBLIC_URL", "https://kyc.example.com")
 	_, err := run(t.Context(), "config")
 	for _, want := range []string{
 		"  - YANZHEN_SINO_JWKS is no JWK set", "YANZHEN_SINO_SHARED_KEY makes a key of other than 32 or 64 bytes",

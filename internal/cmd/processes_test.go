@@ -187,6 +187,7 @@ func TestConfigPrintsNoSecret(t *testing.T) {
 		t.Setenv("YANZHEN_TENCENT_"+n, "very-secret")
 	}
 	t.Setenv("YANZHEN_TENCENT_MERCHANT_ID", "m1")
+	t.Setenv("YANZHEN_PUBLIC_URL", "https://kyc.example.com")
 	t.Setenv("YANZHEN_ACEDATA_TOKEN", "very-secret")
 	out, err := run(t.Context(), "config")
 	require.NoError(t, err)
