@@ -76,8 +76,8 @@ func (t Tencent) check() []error {
 	if t.TokenTTL <= 0 {
 		bad("YANZHEN_TENCENT_TOKEN_TTL must be more than 0")
 	}
-	if t.Timeout < time.Second || t.Timeout%time.Second != 0 {
-		bad("YANZHEN_TENCENT_TIMEOUT must be whole seconds, at least 1s")
+	if t.Timeout < time.Second || t.Timeout%time.Second != 0 || t.Timeout > maxOpening {
+		bad("YANZHEN_TENCENT_TIMEOUT must be whole seconds, at least 1s and at most %s", maxOpening)
 	}
 	if len(t.SM2PrivateKey) != 0 && (len(t.SM2PrivateKey) != 64 || strings.Trim(t.SM2PrivateKey, "0123456789abcdefABCDEF") != "") {
 		bad("YANZHEN_TENCENT_SM2_PRIVATE_KEY must be 64 hex digits")
@@ -105,7 +105,7 @@ func (a AceData) check() []error {
 		bad("YANZHEN_ACEDATA_RESULT_PROFILE must be auto, acedata-doc or tencent-checkidnamedate")
 	}
 	if a.Timeout <= 0 || a.Timeout > longestCall {
-		bad("YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most 18s")
+		bad("YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most %s", longestCall)
 	}
 	return faults
 }

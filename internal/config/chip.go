@@ -56,7 +56,7 @@ type TencentIAI struct {
 	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
 	Region    string        `env:"REGION" help:"Such as ap-guangzhou, if the account needs one. Unconfirmed by the vendor."`
 	Rate      float64       `env:"RATE" envDefault:"20" help:"Calls a second of one worker, at most. The vendor publishes no limit."`
-	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds, at most 18s."`
 	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long an unreachable comparer is tried, at most 2m: the pictures rest nowhere and cannot wait longer."`
 }
 
@@ -101,7 +101,7 @@ func (s Sino) check() []error {
 		bad("YANZHEN_SINO_POLL_MAX must not be less than YANZHEN_SINO_POLL_MIN")
 	}
 	if s.Timeout > longestCall {
-		bad("YANZHEN_SINO_TIMEOUT must be at most 18s")
+		bad("YANZHEN_SINO_TIMEOUT must be at most %s", longestCall)
 	}
 	return faults
 }
@@ -120,8 +120,8 @@ func (t TencentIAI) check(fallback Tencent) []error {
 	} else if t.Scheme != "https" && !(t.Scheme == "http" && provider.Loopback(hostOf(t.Endpoint))) {
 		bad("YANZHEN_TENCENT_IAI_SCHEME must be https; http is for a stand-in on loopback only")
 	}
-	if t.Timeout < time.Second || t.Timeout%time.Second != 0 {
-		bad("YANZHEN_TENCENT_IAI_TIMEOUT must be whole seconds, at least 1s")
+	if t.Timeout < time.Second || t.Timeout%time.Second != 0 || t.Timeout > longestCall {
+		bad("YANZHEN_TENCENT_IAI_TIMEOUT must be whole seconds, at least 1s and at most %s", longestCall)
 	}
 	if !(t.Rate > 0 && t.Rate <= 10_000) {
 		bad("YANZHEN_TENCENT_IAI_RATE must be more than 0 and at most 10000")

@@ -55,7 +55,7 @@ type Tencent struct {
 	InfoType      string        `env:"INFO_TYPE" envDefault:"1" help:"What is asked of a result: 1 is text; images and videos are not asked for without need."`
 	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
 	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (hex), if the return of identity was applied for: holder_match needs it."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds, at most 11s."`
 }
 
 // Enabled reports whether any credential is set.
