@@ -31,14 +31,14 @@ type handBack struct {
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
 func (h *handBack) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	i := &handingBack{handBack: h}
+	i := &handingBack{when: h}
 	i.Next = next
 	return i
 }
 
 type handingBack struct {
 	interceptor.ActivityInboundInterceptorBase
-	*handBack
+	when *handBack
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
@@ -49,12 +49,12 @@ func (h *handingBack) ExecuteActivity(ctx context.Context, in *interceptor.Execu
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.told:
+		case <-h.when.told:
 		case <-activity.GetWorkerStopChannel(ctx):
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(h.after):
+		case <-time.After(h.when.after):
 			cancel(errHandedBack)
 		}
 	}()

@@ -57,9 +57,6 @@ func (m Megvii) check() []error {
 	return faults
 }
 
-// maxOpening is below what the engine gives the opening of a session.
-const maxOpening = 11 * time.Second
-
 // Switches are the face vendors' configured switches. One that an operator
 // throws (yanzhen provider) can only close further.
 type Switches struct {
