@@ -10,7 +10,7 @@ RUN --mount=type=bind,target=/src \
     --mount=type=cache,target=/root/.cache/go-build \
     version="${VERSION:-$(git describe --always --tags 2>/dev/null || echo unknown)}" && \
     CGO_ENABLED=0 go build -trimpath -buildvcs=false \
-      -ldflags "-s -w -X github.com/yanzhen-id/yanzhen/internal/cmd.Version=$version" \
+      -ldflags "-s -w -X github.com/yanzhen-id/yanzhen/cmd.Version=$version" \
       -o /out/yanzhen .
 
 # No shell, no package manager: certificates, time zones, a user.

@@ -1,11 +1,11 @@
 // Command yanzhen verifies holders of Chinese identity documents, durably, on
-// Temporal. Its subcommands are in internal/cmd.
+// Temporal. Its subcommands are in cmd.
 package main
 
 import (
 	"os"
 
-	"github.com/yanzhen-id/yanzhen/internal/cmd"
+	"github.com/yanzhen-id/yanzhen/cmd"
 )
 
 func main() {

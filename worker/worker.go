@@ -14,7 +14,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/activities"
-	"github.com/yanzhen-id/yanzhen/internal/engine"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -26,18 +25,14 @@ const stopTimeout = 20 * time.Second
 // Deps is what the workers need.
 type Deps struct {
 	Client     client.Client
-	Namespace  string
 	Activities *activities.Activities
 	Vendors    *provider.Registry
 }
 
-// Run checks that the namespace knows our search attributes, and then runs
-// one worker a queue until ctx ends or one of them fails. It returns nil after
-// a stop that was asked for.
+// Run runs one worker a queue until ctx ends or one of them fails. It returns
+// nil after a stop that was asked for. The namespace must have the search
+// attributes: a run that writes an unknown one fails its task again and again.
 func Run(ctx context.Context, d Deps) error {
-	if err := engine.CheckSearchAttributes(ctx, d.Client, d.Namespace); err != nil {
-		return err
-	}
 	failed := make(chan error, 1)
 	fatal := func(err error) {
 		select {

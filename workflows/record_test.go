@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/yanzhen-id/yanzhen/activities"
-	"github.com/yanzhen-id/yanzhen/internal/devstack"
+	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -196,7 +196,7 @@ func TestRecord(t *testing.T) {
 	sessionLife, pollPause, faultPause = 4*time.Second, 200*time.Millisecond, 300*time.Millisecond
 	binary, err := devstack.Temporal(t.Context(), os.Stderr)
 	require.NoError(t, err)
-	server, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: binary, Headless: true})
+	server, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: SearchAttributes(), Binary: binary, Headless: true})
 	require.NoError(t, err)
 	defer server.Stop()
 	c, err := client.Dial(client.Options{HostPort: server.HostPort, Namespace: server.Namespace, Identity: "recorder"})

@@ -1,0 +1,98 @@
+package devstack_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/cmd/devstack"
+	"github.com/yanzhen-id/yanzhen/cmd/engine"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := devstack.Temporal(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	return path
+}
+
+func TestServerServesWithOurSearchAttributesInAFileWithWAL(t *testing.T) {
+	dir := t.TempDir()
+	o := devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary(t), DBFile: filepath.Join(dir, "temporal.db"),
+		LogFile: filepath.Join(dir, "temporal.log"), Namespace: "yz-test", Headless: true}
+	s, err := devstack.StartTemporal(t.Context(), o)
+	require.NoError(t, err)
+	defer s.Stop()
+	require.Empty(t, s.UI, "headless")
+
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort, Namespace: s.Namespace})
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, engine.CheckSearchAttributes(t.Context(), c, s.Namespace, workflows.SearchAttributes()))
+
+	wal, err := os.Stat(o.DBFile + "-wal")
+	require.NoError(t, err, "the journal is a write-ahead log")
+	require.NotZero(t, wal.Size())
+}
+
+func TestServersDataOutlivesARestart(t *testing.T) {
+	dir := t.TempDir()
+	o := devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary(t), DBFile: filepath.Join(dir, "temporal.db"), Headless: true}
+
+	s, err := devstack.StartTemporal(t.Context(), o)
+	require.NoError(t, err)
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort})
+	require.NoError(t, err)
+	_, err = c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "kept", TaskQueue: "nobody"}, "None")
+	require.NoError(t, err)
+	c.Close()
+	s.Stop()
+
+	s, err = devstack.StartTemporal(t.Context(), o)
+	require.NoError(t, err, "a second start over the same file, attributes registered already")
+	defer s.Stop()
+	c, err = client.DialContext(t.Context(), client.Options{HostPort: s.HostPort})
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.DescribeWorkflowExecution(t.Context(), "kept", "")
+	require.NoError(t, err)
+}
+
+func TestADeadServerIsNoticedAndToldWithItsLastWords(t *testing.T) {
+	s, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary(t), Headless: true})
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
+	select {
+	case <-s.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatal("the death was not noticed")
+	}
+	require.ErrorContains(t, s.Err(), "killed")
+	s.Stop() // stopping a dead one is harmless
+}
+
+func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "temporal")
+	require.NoError(t, os.WriteFile(broken, []byte("#!/bin/sh\necho 'no such flag: start-dev' >&2\nexit 3\n"), 0o755))
+	_, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: broken, Headless: true})
+	require.ErrorContains(t, err, "no such flag: start-dev")
+	require.ErrorContains(t, err, "exit status 3")
+}
+
+func TestTheCommandOnPathIsPreferred(t *testing.T) {
+	dir := t.TempDir()
+	mine := filepath.Join(dir, "temporal")
+	require.NoError(t, os.WriteFile(mine, []byte("#!/bin/sh\n"), 0o755))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	got, err := devstack.Temporal(t.Context(), &strings.Builder{})
+	require.NoError(t, err)
+	require.Equal(t, mine, got)
+}

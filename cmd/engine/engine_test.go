@@ -1,0 +1,53 @@
+package engine_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/cmd/devstack"
+	"github.com/yanzhen-id/yanzhen/cmd/engine"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+func TestSetupReadiesANewNamespaceAndMayBeRepeated(t *testing.T) {
+	binary, err := devstack.Temporal(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	s, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true})
+	require.NoError(t, err)
+	defer s.Stop()
+	const namespace = "kyc"
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort, Namespace: namespace})
+	require.NoError(t, err)
+	defer c.Close()
+
+	require.ErrorIs(t, engine.CheckSearchAttributes(t.Context(), c, namespace, workflows.SearchAttributes()), engine.ErrSetup, "nothing is there yet")
+
+	var said []string
+	setup := func() error {
+		return engine.Setup(t.Context(), c, namespace, workflows.SearchAttributes(), 72*time.Hour, func(line string) { said = append(said, line) })
+	}
+	err = setup()
+	require.Contains(t, said[0], "made")
+	// The server learns of a new namespace and new attributes with some delay.
+	for until := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
+		require.True(t, engine.NotYet(err), "%v", err)
+		err = setup()
+	}
+	require.NoError(t, err)
+	require.Contains(t, said[1], "registered YzClient, YzOutcome, YzPolicy")
+	require.NoError(t, engine.CheckSearchAttributes(t.Context(), c, namespace, workflows.SearchAttributes()))
+
+	said = nil
+	require.NoError(t, setup())
+	require.Empty(t, said, "nothing is left to be done")
+}
+
+func TestAnUnreachableServerIsNamedWithTheRemedy(t *testing.T) {
+	_, err := engine.Dial(t.Context(), client.Options{HostPort: "127.0.0.1:1"})
+	require.ErrorContains(t, err, "127.0.0.1:1")
+	require.ErrorContains(t, err, "TEMPORAL_ADDRESS")
+}

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// ErrSetup says that the namespace was not prepared, or so lately that the
+// server does not show it.
+var ErrSetup = errors.New("run `yanzhen setup` once")
+
+// errNotShown: what was registered is not shown yet.
+var errNotShown = errors.New("the Temporal server does not show the new namespace or its search attributes yet")
+
+// Attributes are search attributes by name, with their types.
+type Attributes map[string]enums.IndexedValueType
+
+// CheckSearchAttributes refuses a namespace without the wanted search attributes: a
+// workflow that writes an unknown one fails its task again and again until its
+// time-out, so a worker must not even start. The error names what is missing; it
+// wraps ErrSetup where the set-up mends it.
+func CheckSearchAttributes(ctx context.Context, c client.Client, namespace string, wanted Attributes) error {
+	missing, err := missing(ctx, c, namespace, wanted)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("namespace %q (TEMPORAL_NAMESPACE) lacks search attributes (%s): %w", namespace, names(missing), ErrSetup)
+	}
+	return err
+}
+
+// missing are those of the wanted search attributes that the namespace lacks. One of
+// another type is an error: the namespace is somebody else's.
+func missing(ctx context.Context, c client.Client, namespace string, wanted Attributes) (Attributes, error) {
+	known, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
+		return nil, fmt.Errorf("there is no namespace %q (TEMPORAL_NAMESPACE): %w", namespace, ErrSetup)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the search attributes of namespace %q: %w", namespace, err)
+	}
+	lacks := Attributes{}
+	var other []string
+	for name, want := range wanted {
+		switch have, ok := known.GetCustomAttributes()[name]; {
+		case !ok:
+			lacks[name] = want
+		case have != want:
+			other = append(other, fmt.Sprintf("%s is %s instead of %s", name, have, want))
+		}
+	}
+	if len(other) > 0 {
+		slices.Sort(other)
+		return nil, fmt.Errorf("namespace %q has search attributes of another type (%s): set TEMPORAL_NAMESPACE to a namespace of yanzhen's own",
+			namespace, strings.Join(other, ", "))
+	}
+	return lacks, nil
+}
+
+func names(attributes Attributes) string {
+	var all []string
+	for name := range attributes {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// Setup makes the namespace with the retention, if it is not there, and
+// registers the wanted search attributes it lacks. It may be repeated, and must be
+// while its error is NotYet: a server shows what is new some seconds later. say
+// hears, a line at a time, what was done.
+func Setup(ctx context.Context, c client.Client, namespace string, wanted Attributes, retention time.Duration, say func(string)) error {
+	_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace:                        namespace,
+		Description:                      "yanzhen: verifications of holders of Chinese identity documents",
+		WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+	})
+	switch _, exists := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); {
+	case exists:
+	case err != nil:
+		return fmt.Errorf("registering namespace %q: %w", namespace, err)
+	default:
+		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, retention))
+	}
+	lacks, err := missing(ctx, c, namespace, wanted)
+	if errors.Is(err, ErrSetup) {
+		return errNotShown
+	}
+	if err != nil || len(lacks) == 0 {
+		return err
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: lacks})
+	if err != nil {
+		return fmt.Errorf("registering search attributes %s: %w", names(lacks), err)
+	}
+	say("search attributes: registered " + names(lacks))
+	return errNotShown // this soon
+}

@@ -1,0 +1,191 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/worker"
+)
+
+// parts are what worker and api are made of.
+type parts struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	temporal  client.Client
+	namespace string
+	store     store.Store
+	keys      *sealing.Keys
+	vendors   *provider.Registry
+	metrics   *telemetry.Metrics
+	starter   *starter.Starter
+}
+
+// assemble makes what needs nobody else, and tells every fault of it.
+func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, error) {
+	vendors, err := vendors(cfg, log)
+	keys, keysErr := sealing.Load(cfg.Keys)
+	if keysErr != nil {
+		err = errors.Join(err, fmt.Errorf("YANZHEN_KEYS: %w", keysErr))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: vendors, metrics: telemetry.NewMetrics()}, nil
+}
+
+// open assembles and connects everything that the configuration names, or
+// fails. The caller closes what it gets.
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal client.Options) (*parts, error) {
+	p, err := assemble(cfg, log, temporal.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := await(ctx, 0, log, p.openStore(), p.openEngine(temporal)); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.connected()
+	return p, nil
+}
+
+// connected makes what stands on store and engine.
+func (p *parts) connected() {
+	p.starter = starter.New(starter.Deps{
+		Engine: p.temporal, Store: p.store, Keys: p.keys, Policies: p.cfg.Policies, Registry: p.vendors, Switches: switches(p.cfg), Logger: p.log,
+	})
+}
+
+// close closes what was opened.
+func (p *parts) close() error {
+	if p.temporal != nil {
+		p.temporal.Close()
+	}
+	if p.store == nil {
+		return nil
+	}
+	return p.store.Close()
+}
+
+// sweepEvery is how often rows without a run and runs without an end are
+// looked for.
+const sweepEvery = 10 * time.Minute
+
+// runWorker runs the workers and the sweeper until ctx ends.
+func (p *parts) runWorker(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return worker.Run(ctx, worker.Deps{
+			Client: p.temporal, Vendors: p.vendors,
+			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, ComparePatience: p.cfg.TencentIAI.Patience, Switches: switches(p.cfg)},
+		})
+	})
+	g.Go(func() error { p.sweep(ctx); return nil })
+	return g.Wait()
+}
+
+// sweep sweeps until ctx ends; a sweep that fails is told and tried again.
+func (p *parts) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		done, err := p.starter.Sweep(ctx)
+		p.metrics.Swept(done.Deleted, done.Ended)
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// apiHandler answers the API's requests. When stopping is closed, reads that
+// wait for a change are answered as they stand.
+func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
+	return api.New(api.Deps{
+		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Logger: p.log, Metrics: p.metrics,
+		Stopping: stopping,
+	})
+}
+
+// runAPI serves the API until ctx ends.
+func (p *parts) runAPI(ctx context.Context, l net.Listener) error {
+	h, err := p.apiHandler(ctx.Done())
+	if err != nil {
+		l.Close()
+		return err
+	}
+	return serve(ctx, l, h, p.log)
+}
+
+// runOps serves health, readiness and metrics until ctx ends.
+func (p *parts) runOps(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, api.Ops(api.OpsDeps{Store: p.store, Engine: p.temporal, Metrics: p.metrics}), p.log)
+}
+
+func apiClients(list []config.Client) []api.Client {
+	var out []api.Client
+	for _, c := range list {
+		out = append(out, api.Client{ID: c.ID, KeyHashes: c.KeyHashes, Scopes: c.Scopes, ReturnURLs: c.ReturnURLs})
+	}
+	return out
+}
+
+func checkClients(list []config.Client) error { return api.CheckClients(apiClients(list)) }
+
+// serve answers on l until ctx ends; then requests under way may finish.
+func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		// A waiting read takes up to api.MaxWait.
+		WriteTimeout: api.MaxWait + 30*time.Second,
+		IdleTimeout:  2 * time.Minute,
+		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving on %s: %w", l.Addr(), err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		late, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		if s.Shutdown(late) != nil {
+			_ = s.Close() // waiting reads do not hold a stop
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// listen says whose port is taken and which setting moves it.
+func listen(addr, setting string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (%s sets another address): %w", addr, setting, err)
+	}
+	return l, nil
+}

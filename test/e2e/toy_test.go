@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/test/e2e/toy"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/worker"
+)
+
+// A new vendor is a package and an entry in the registry. Nothing else of the
+// product knows this one: it is wired here, in process, and run to both
+// verdicts.
+func TestANewFaceProviderRunsWithNothingButItsEntryInTheRegistry(t *testing.T) {
+	t.Parallel()
+	vendor := &toy.Vendor{}
+	s, start := wireToy(t, vendor)
+	for name, run := range map[string]struct {
+		verdict verification.ReasonCode
+		hinted  bool
+		want    verification.Outcome
+	}{
+		"approved, found by the poll":   {"", false, verification.OutcomeApproved},
+		"approved, hinted by a browser": {"", true, verification.OutcomeApproved},
+		"declined":                      {verification.IdentityMismatch, false, verification.OutcomeDeclined},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := s.person()
+			v, started, err := start.Start(t.Context(), "shop", freshKey(), verification.Request{
+				Policy: "toy",
+				Subject: &verification.Subject{Name: p.Name, IDNumber: p.IDNumber,
+					IDValidity: verification.Validity{From: p.ValidFrom, To: p.ValidTo}},
+			})
+			require.NoError(t, err)
+			require.False(t, started.Accepted)
+			require.Equal(t, toy.Name, v.Provider)
+			require.NotEmpty(t, v.Link)
+			callback := vendor.End(v.Link, run.verdict)
+			require.NotEmpty(t, callback)
+			if run.hinted {
+				res, err := direct.Get(callback)
+				require.NoError(t, err)
+				res.Body.Close()
+				require.Equal(t, http.StatusOK, res.StatusCode, "no return URL: our own closing page")
+				require.Equal(t, 1, s.signals(v.ID))
+			}
+			require.Eventually(t, func() bool {
+				now, err := start.Read(t.Context(), "shop", v.ID)
+				require.NoError(t, err)
+				v = now
+				return now.Status.Ended()
+			}, 20*time.Second, 50*time.Millisecond)
+			require.Equal(t, run.want, v.Outcome())
+			require.Equal(t, verification.ByPolicy, v.Verdict.DecidedBy)
+
+			queues := map[string]string{}
+			for _, e := range s.history(v.ID).Events {
+				if e.GetEventType() == enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
+					a := e.GetActivityTaskScheduledEventAttributes()
+					queues[a.GetActivityType().GetName()] = a.GetTaskQueue().GetName()
+				}
+			}
+			require.Equal(t, toy.OpenQueue, queues["OpenSession"])
+			require.Equal(t, toy.WatchQueue, queues["PollSession"])
+			require.Equal(t, toy.OpenQueue, queues["FetchSession"])
+		})
+	}
+	opened, looked, fetched := vendor.Calls()
+	require.Equal(t, 3, opened)
+	require.GreaterOrEqual(t, looked, 3)
+	require.Equal(t, 3, fetched)
+	require.Empty(t, s.vendors.Ledger().Calls, "no other vendor was asked")
+}
+
+// wireToy is the product in this process with the toy as its only vendor.
+func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
+	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "toy-" + freshKey()}
+	s.startVendors(options{})
+	s.prepare(options{})
+
+	registry := &provider.Registry{}
+	registry.AddFace(vendor.Entry())
+	policy := verification.DefaultPolicy()
+	policy.Name, policy.FaceProviders = "toy", []string{toy.Name}
+	policy.Checks = map[verification.CheckType]verification.Requirement{
+		verification.DocumentValidity: verification.Required, verification.Liveness: verification.Required, verification.FaceMatch: verification.Required,
+	}
+	require.NoError(t, policy.Validate())
+
+	keys, err := sealing.Load(filepath.Join(s.dir, "keys.json"))
+	require.NoError(t, err)
+	st, err := store.Open(t.Context(), s.dsn, keys)
+	require.NoError(t, err)
+	start := starter.New(starter.Deps{
+		Engine: s.temporal, Store: st, Keys: keys, Policies: map[string]verification.Policy{policy.Name: policy}, Registry: registry, Logger: discard,
+	})
+	handler, err := api.New(api.Deps{
+		Verifications: start, Tickets: keys, Clients: []api.Client{{ID: "shop"}}, Logger: discard, Metrics: telemetry.NewMetrics(),
+	})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+
+	ctx, stop := context.WithCancel(context.Background())
+	var g errgroup.Group
+	g.Go(func() error {
+		return worker.Run(ctx, worker.Deps{
+			Client: s.temporal, Vendors: registry,
+			Activities: &activities.Activities{Store: st, Keys: keys, Vendors: registry, PublicURL: server.URL, Now: time.Now, Log: discard},
+		})
+	})
+	t.Cleanup(func() {
+		server.Close()
+		stop()
+		require.NoError(t, g.Wait())
+		require.NoError(t, st.Close())
+	})
+	return s, start
+}
