@@ -64,3 +64,17 @@ type State struct {
 
 // Outcome is the state in one word, empty while it runs.
 func (s State) Outcome() Outcome { return OutcomeOf(s.Status, s.Decision) }
+
+// Reasons are the codes that explain the state: the verdict's, those for which
+// a human must decide, or how the last session or the verification ended.
+func (s State) Reasons() []Reason {
+	switch {
+	case s.Status == Completed && s.Verdict != nil:
+		return s.Verdict.Reasons
+	case s.Status == InReview:
+		return s.ReviewReasons
+	case s.LastError != nil:
+		return []Reason{{Code: s.LastError.Code, Retryable: s.LastError.Retryable}}
+	}
+	return nil
+}

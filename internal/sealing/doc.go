@@ -6,7 +6,8 @@
 // leaves "use" open to values of one's own:
 //
 //	seal    seals columns of the store. Several; any opens, the last one in
-//	        the file seals. To rotate, append a key.
+//	        the file seals. To rotate, append a key. The keys of MACs are
+//	        derived from it.
 //	hash    keyed hashes and verification ids. Exactly one, for ever: with
 //	        another one nothing that was hashed would be found again.
 //	ticket  callback tickets. Several; any opens, the last one issues.

@@ -29,6 +29,8 @@ type dialect struct {
 	holdRow string
 	// holdNumber makes the transactions of one number ($1) queue up.
 	holdNumber string
+	// eachOf yields the strings of a JSON array ($1).
+	eachOf string
 	// forget makes erased bytes leave the files that the product can reach.
 	forget string
 }
@@ -37,6 +39,7 @@ var sqlite = dialect{
 	goose:       goose.DialectSQLite3,
 	migrations:  "migrations/sqlite",
 	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
+	eachOf:      `SELECT value FROM json_each($1)`,
 	// holdRow and holdNumber are empty: every writing transaction begins
 	// IMMEDIATE and is alone.
 
@@ -50,6 +53,7 @@ var postgres = dialect{
 	migrations:  "migrations/postgres",
 	tableExists: `SELECT to_regclass($1) IS NOT NULL`,
 	holdRow:     ` FOR NO KEY UPDATE`,
+	eachOf:      `SELECT json_array_elements_text($1::json)`,
 	holdNumber:  `SELECT pg_advisory_xact_lock($1)`,
 	// forget is empty: a dead row version, which holds ciphertext, stays until
 	// the server's own vacuum and log recycling have come by.

@@ -141,7 +141,7 @@ func wrap(what string, err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return ErrNotFound
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys), errors.Is(err, ErrChanged):
 		return err
 	default:
 		return fmt.Errorf("store: %s: %w", what, err)

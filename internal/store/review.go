@@ -3,12 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
-
-	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 func (s *sqlStore) SaveNotice(ctx context.Context, id string, number int, data []byte) error {
@@ -54,27 +50,6 @@ func (s *sqlStore) CountLookup(ctx context.Context, id string, number, budget in
 		return 0, wrap("count lookup", err)
 	}
 	return n, nil
-}
-
-func (s *sqlStore) Amend(ctx context.Context, id string, st verification.State) error {
-	state, err := json.Marshal(st)
-	if err != nil {
-		return fmt.Errorf("store: amend: %w", err)
-	}
-	return s.update(ctx, "amend", func(tx *sql.Tx) error {
-		held, err := s.hold(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if !held.ended {
-			return fmt.Errorf("store: amend: %s has not ended", id)
-		}
-		_, err = tx.ExecContext(ctx, `
-			UPDATE verifications SET status = $2, decision = $3, state = $4, state_version = $5
-			WHERE id = $1 AND state_version < $5`,
-			id, string(st.Status), string(st.Decision), string(state), st.Version)
-		return err
-	})
 }
 
 // decisionName names a decision's row to the Sealer.

@@ -17,6 +17,10 @@ type Sealer interface {
 	Open(row, column string, sealed []byte) ([]byte, error)
 	// SealID is the id of the key with which Seal seals.
 	SealID() string
+	// MAC binds parts of what rests in the open; CheckMAC checks that, also for
+	// an earlier key.
+	MAC(kind string, parts ...string) ([]byte, error)
+	CheckMAC(mac []byte, kind string, parts ...string) error
 	// HashCheck tells one hash key from another without revealing either.
 	HashCheck() string
 }

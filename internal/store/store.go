@@ -24,6 +24,9 @@ var (
 	ErrReqIDReused = errors.New("store: the chip scan was used before")
 	// ErrBudget: as many look-ups as the vendor allows were made.
 	ErrBudget = errors.New("store: no look-ups left")
+	// ErrChanged: a row or an event is not what this key set's owner wrote:
+	// somebody changed the database. It is an alarm, and never answered from.
+	ErrChanged = errors.New("store: changed by somebody else")
 	// ErrOtherKeys: the store was made with another hash key, or holds values that
 	// were sealed with a key that is not in the key set.
 	ErrOtherKeys = errors.New("store: made with another key set")
@@ -41,9 +44,14 @@ type Row struct {
 	StartCalledAt time.Time
 	// StartedAt is when the run's first activity marked the row; zero before.
 	StartedAt time.Time
-	// State is the last state that the run wrote; at the end the last word.
+	// State is the newest state that was published; at the end the last one.
 	State verification.State
-	Ended bool
+	// Revision rises with every write that changes the public state: the ETag.
+	Revision int
+	Ended    bool
+	// OverdueAt is when all clocks of the policy are over: a run that has not
+	// written its end by then has no more to write.
+	OverdueAt time.Time
 	// Request is the sealed personal part, opened.
 	Request verification.Request
 	// ReqIDHash is a keyed hash of Request.NFCReqID; Insert writes it as scan 0.
@@ -163,10 +171,14 @@ type Store interface {
 	// MarkStarted notes that the run exists. Idempotent. ErrNotFound when the
 	// row was swept.
 	MarkStarted(ctx context.Context, id string, at time.Time) error
-	// Finish writes the last state, marks the row ended and erases links,
-	// handles, portrait, scan ids and tickets' counters. Idempotent: a second Finish with the same
-	// or a lower state version changes nothing. A status that is no end is an
-	// error.
+	// Publish writes a state of a running verification, and the event that
+	// follows from it. A state of a lower version than the row's changes nothing,
+	// nor does one after the end: what was published may be corrected, and never
+	// goes back. A status that is an end is an error.
+	Publish(ctx context.Context, id string, s verification.State) error
+	// Finish writes the end and its event over whatever is no end, and erases
+	// links, handles, portrait, scan ids and tickets' counters. Idempotent: an
+	// end stands. A status that is no end is an error.
 	Finish(ctx context.Context, id string, s verification.State) error
 
 	// IntendSession writes that a session is about to be opened, and returns
@@ -207,8 +219,8 @@ type Store interface {
 	// count. ErrBudget once the budget is used up.
 	CountLookup(ctx context.Context, id string, number, budget int) (int, error)
 
-	// Amend writes a later state of an ended verification, as when it is
-	// reopened. A lower or equal version changes nothing.
+	// Amend writes a later state of an ended verification, and its event: it was
+	// reopened, or its review is over. A lower or equal version changes nothing.
 	Amend(ctx context.Context, id string, s verification.State) error
 	// AddDecision notes a human's act. Idempotent: the first one stands.
 	AddDecision(ctx context.Context, d Decision) error
@@ -237,6 +249,16 @@ type Store interface {
 	// Running returns ids of started rows without an end, created before the
 	// time, in order of id, after the given one.
 	Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error)
+	// Overdue returns rows without an end, or reopened, whose clocks are over
+	// since before the time, the oldest first.
+	Overdue(ctx context.Context, before time.Time, limit int) ([]string, error)
+
+	// List returns a page of a client's rows.
+	List(ctx context.Context, q Query) ([]Row, error)
+	// Revisions returns the revisions of the rows that are there, in one query.
+	Revisions(ctx context.Context, ids []string) (map[string]int, error)
+	// Events returns a verification's events in their order.
+	Events(ctx context.Context, id string) ([]Event, error)
 
 	Ping(ctx context.Context) error
 	Close() error

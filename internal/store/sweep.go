@@ -29,6 +29,13 @@ func (s *sqlStore) Sweep(ctx context.Context, id string, before time.Time) (bool
 	return true, nil
 }
 
+func (s *sqlStore) Overdue(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	return s.ids(ctx, "overdue", `
+		SELECT id FROM verifications
+		WHERE (ended_at IS NULL OR status = 'in_review') AND overdue_at < $1 AND redacted_at IS NULL
+		ORDER BY overdue_at, id LIMIT $2`, stamp(before), limit)
+}
+
 func (s *sqlStore) Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error) {
 	return s.ids(ctx, "running", `
 		SELECT id FROM verifications

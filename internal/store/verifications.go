@@ -6,40 +6,44 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
-	started_at, state, ended_at, redacted_at, request, card`
+	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card`
 
 // sealedRow is a row as it rests.
 type sealedRow struct {
 	Row
-	state    []byte
-	request  []byte
-	card     []byte
-	redacted bool
+	public  publicRow
+	request []byte
+	card    []byte
 }
 
 func scanRow(from scanner) (sealedRow, error) {
 	var r sealedRow
-	var created, called, started, ended, redacted sql.NullInt64
-	err := from.Scan(&r.ID, &r.Client, &r.Fingerprint, &r.Policy.Name, &r.Policy.Version, &created, &called,
-		&started, &r.state, &ended, &redacted, &r.request, &r.card)
-	r.CreatedAt, r.StartCalledAt, r.StartedAt = timeOf(created), timeOf(called), timeOf(started)
-	r.Ended, r.redacted = ended.Valid, redacted.Valid
+	var called, started, overdue sql.NullInt64
+	p := &r.public
+	err := from.Scan(&p.id, &p.client, &r.Fingerprint, &p.policy.Name, &p.policy.Version, &p.createdAt, &called,
+		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card)
+	r.ID, r.Client, r.Policy = p.id, p.client, p.policy
+	r.CreatedAt, r.StartCalledAt, r.StartedAt, r.OverdueAt = timeOf(p.createdAt), timeOf(called), timeOf(started), timeOf(overdue)
+	r.Revision, r.Ended = p.revision, p.endedAt.Valid
 	return r, err
 }
 
-// openRow opens a row's sealed part; of a redacted one nothing is told.
+// openRow checks a row's MAC and opens its sealed part; of a redacted one
+// nothing is told.
 func (s *sqlStore) openRow(r sealedRow) (Row, error) {
-	if r.redacted {
+	if err := s.checkPublic(r.public); err != nil {
+		return Row{}, err
+	}
+	if r.public.redactedAt.Valid {
 		return Row{}, ErrRedacted
 	}
-	if err := fromJSON(r.ID, "verifications.state", r.state, &r.State); err != nil {
+	if err := fromJSON(r.ID, "verifications.state", []byte(r.public.state), &r.State); err != nil {
 		return Row{}, err
 	}
 	plain, err := s.open(r.ID, columnRequest, r.request)
@@ -88,20 +92,24 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 var errSwept = errors.New("the row was swept meanwhile")
 
 func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (row sealedRow, created bool, err error) {
-	state, err := json.Marshal(r.State)
+	public, err := s.bindPublic(publicRow{id: r.ID, client: r.Client, policy: r.Policy, createdAt: stamp(r.CreatedAt), revision: 1}, r.State)
 	if err != nil {
-		return sealedRow{}, false, fmt.Errorf("store: insert: %w", err)
+		return sealedRow{}, false, err
 	}
 	err = s.update(ctx, "insert", func(tx *sql.Tx) error {
 		row, err = scanRow(tx.QueryRowContext(ctx, `
 			INSERT INTO verifications (id, client, fingerprint, policy_name, policy_version, created_at,
-				start_called_at, status, decision, state, state_version, request)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+				start_called_at, status, decision, state, state_version, revision, overdue_at, mac, request)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 			ON CONFLICT (id) DO NOTHING
 			RETURNING `+rowColumns,
-			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, stamp(r.CreatedAt),
-			stamp(r.StartCalledAt), string(r.State.Status), string(r.State.Decision), string(state), r.State.Version, request))
+			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, public.createdAt,
+			stamp(r.StartCalledAt), public.status, public.decision, public.state, public.version, public.revision,
+			stamp(r.OverdueAt), public.mac, request))
 		if created = err == nil; created {
+			if err := s.addEvent(ctx, tx, EventCreated, public, r.State); err != nil {
+				return err
+			}
 			if scan, ok := firstScan(r); ok {
 				return s.addScan(ctx, tx, scan)
 			}
@@ -162,43 +170,6 @@ func (s *sqlStore) MarkStarted(ctx context.Context, id string, at time.Time) err
 			`UPDATE verifications SET started_at = $2 WHERE id = $1 AND started_at IS NULL`, id, stamp(orNow(at)))
 		return err
 	})
-}
-
-func (s *sqlStore) Finish(ctx context.Context, id string, last verification.State) error {
-	if !last.Status.Ended() {
-		return fmt.Errorf("store: finish: %q is not the status of an end", last.Status)
-	}
-	state, err := json.Marshal(last)
-	if err != nil {
-		return fmt.Errorf("store: finish: %w", err)
-	}
-	err = s.update(ctx, "finish", func(tx *sql.Tx) error {
-		held, err := s.hold(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		at := stamp(orNow(last.UpdatedAt))
-		if !held.ended || held.stateVersion < last.Version {
-			if _, err := tx.ExecContext(ctx, `
-				UPDATE verifications SET status = $2, decision = $3, state = $4, state_version = $5,
-					ended_at = COALESCE(ended_at, $6) WHERE id = $1`,
-				id, string(last.Status), string(last.Decision), string(state), last.Version, at); err != nil {
-				return err
-			}
-		}
-		_, err = tx.ExecContext(ctx, `
-			UPDATE sessions SET link = NULL, handle = NULL, notice = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
-			WHERE verification_id = $1`, id, at)
-		if err != nil {
-			return err
-		}
-		return eraseChip(ctx, tx, id)
-	})
-	if err != nil {
-		return err
-	}
-	s.forget(ctx)
-	return nil
 }
 
 // heldRow is what a writing transaction must know of the verification.

@@ -1,0 +1,23 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Redact erases a row's person as the product will, bound anew.
+func Redact(ctx context.Context, st Store, id string) error {
+	s := st.(*sqlStore)
+	return s.update(ctx, "redact", func(tx *sql.Tx) error {
+		p, err := s.holdPublic(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		p.redactedAt = sql.NullInt64{Int64: 1, Valid: true}
+		if p.mac, err = s.keys.MAC(macOfRow, p.parts()...); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE verifications SET request = NULL, redacted_at = 1, mac = $2 WHERE id = $1`, id, p.mac)
+		return err
+	})
+}
