@@ -10,7 +10,8 @@ import (
 )
 
 // handleMessages registers every message handler before anything blocks: a
-// message may be there before the first step.
+// message may be there before the first step. One that is runs right here, as
+// soon as its handler is registered, so the run must be whole before.
 func (r *run) handleMessages(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, QueryState, func() (verification.State, error) { return r.state, nil }); err != nil {
 		return fmt.Errorf("register query %s: %w", QueryState, err)

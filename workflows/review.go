@@ -20,11 +20,21 @@ func ReviewID(verification string, version int) string {
 // deadline is over. A decision makes a new version of the verdict; silence, or
 // a cancellation, leaves the old one standing.
 func Review(ctx workflow.Context, in ReviewInput) (VerificationResult, error) {
-	r := &reopened{in: in, state: in.State}
+	r := newReopened(ctx, in)
 	if err := r.handleMessages(ctx); err != nil {
 		return VerificationResult{}, err
 	}
 	return r.run(ctx)
+}
+
+// newReopened makes a review that is whole: a decision that came before the
+// first task is handled while the handlers are registered.
+func newReopened(ctx workflow.Context, in ReviewInput) *reopened {
+	r := &reopened{in: in, state: in.State}
+	deadline := workflow.Now(ctx).Add(in.Deadline.Std())
+	r.state.Status, r.state.ExpiresAt = verification.InReview, &deadline
+	r.state.ReviewReasons = []verification.Reason{verification.ReasonOf(in.Reason)}
+	return r
 }
 
 // reopened is the state of one Review.
@@ -56,10 +66,6 @@ func (r *reopened) decide(ctx workflow.Context, req DecideRequest) (Decided, err
 }
 
 func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
-	standing := r.state.Status
-	deadline := workflow.Now(ctx).Add(r.in.Deadline.Std())
-	r.state.Status, r.state.ExpiresAt = verification.InReview, &deadline
-	r.state.ReviewReasons = []verification.Reason{verification.ReasonOf(r.in.Reason)}
 	if err := r.write(ctx); err != nil {
 		return VerificationResult{}, err
 	}
@@ -72,7 +78,7 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 	if r.decided != nil {
 		r.replaceVerdict(ctx)
 	}
-	r.state.Status, r.state.ExpiresAt, r.state.ReviewReasons = standing, nil, nil
+	r.state.Status, r.state.ExpiresAt, r.state.ReviewReasons = r.in.State.Status, nil, nil
 	if err := r.write(ctx); err != nil {
 		return VerificationResult{}, err
 	}

@@ -18,11 +18,12 @@ var acts *activities.Activities
 
 // Verification is one verification, from its row to its written end.
 func Verification(ctx workflow.Context, in VerificationInput) (VerificationResult, error) {
-	r, err := newRun(ctx, in)
-	if err != nil {
+	work, stop := workflow.WithCancel(ctx)
+	r := newRun(ctx, in, stop)
+	if err := r.handleMessages(ctx); err != nil {
 		return VerificationResult{}, err
 	}
-	return r.run(ctx)
+	return r.run(ctx, work)
 }
 
 // run is the state of one Verification.
@@ -69,10 +70,13 @@ type ending struct {
 	reason verification.ReasonCode
 }
 
-func newRun(ctx workflow.Context, in VerificationInput) (*run, error) {
+// newRun makes a run that is whole: a message that came before the first task
+// is handled while the handlers are registered.
+func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc) *run {
 	now := workflow.Now(ctx)
 	r := &run{
 		in:       in,
+		stop:     stop,
 		excluded: map[string]bool{},
 		state: verification.State{
 			Status:    verification.Processing,
@@ -89,20 +93,18 @@ func newRun(ctx workflow.Context, in VerificationInput) (*run, error) {
 			r.state.Checks = append(r.state.Checks, verification.NewCheck(t, verification.Pending))
 		}
 	}
-	return r, r.handleMessages(ctx)
+	return r
 }
 
-// run is the story of a verification, phase by phase.
-func (r *run) run(ctx workflow.Context) (VerificationResult, error) {
-	work, stop := workflow.WithCancel(ctx)
-	r.stop = stop
-
+// run is the story of a verification, phase by phase. work ends when the run is
+// stopped; ctx does not.
+func (r *run) run(ctx, work workflow.Context) (VerificationResult, error) {
 	r.begin(work)
 	r.readChip(work)
 	r.verify(work)
 	r.judge(work)
 	r.review(work)
-	stop()
+	r.stop()
 	return r.finish(ctx)
 }
 
