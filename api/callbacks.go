@@ -61,7 +61,7 @@ func (s *server) CallbackPost(ctx context.Context, r contract.CallbackPostReques
 	}
 	form, formErr := readForm(c.Writer, c.Request)
 	if ticket.Kind == sealing.KindNotify {
-		if formErr != nil {
+		if formErr != nil || len(form) == 0 {
 			s.Metrics.Notice(ticket.Provider, "unreadable")
 			return nil, errNotFound
 		}

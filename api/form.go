@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -23,8 +24,10 @@ var formTime = 10 * time.Second
 // errForm says nothing of the form that it is about.
 var errForm = errors.New("api: not a form that is read")
 
-// readForm reads the form of a callback: urlencoded or multipart, bounded in
-// size and time. Query parameters are not part of it, and neither are files.
+// readForm reads the form of a callback: multipart if it says so, urlencoded
+// otherwise, bounded in size and time. Query parameters are not part of it, and
+// neither are files. An untidy Content-Type is no reason to refuse a form: what
+// is genuine, the vendor's signature tells.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.ContentLength > maxForm {
 		return nil, errForm
@@ -34,18 +37,12 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(formTime))
 	body := http.MaxBytesReader(w, r.Body, maxForm)
-	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return nil, errForm
-	}
 	var form url.Values
-	switch mediaType {
-	case "application/x-www-form-urlencoded":
+	var err error
+	if boundary, inParts := multipartBoundary(r.Header.Get("Content-Type")); inParts {
+		form, err = readMultipart(body, boundary)
+	} else {
 		form, err = readURLEncoded(body)
-	case "multipart/form-data":
-		form, err = readMultipart(body, params["boundary"])
-	default:
-		err = errForm
 	}
 	if err != nil {
 		return nil, errForm // the cause may quote the form
@@ -55,12 +52,34 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
+// multipartBoundary reports whether a Content-Type names a multipart form, and
+// its boundary. The mime package drops all parameters over one that it cannot
+// read, so they are then read one by one.
+func multipartBoundary(contentType string) (boundary string, inParts bool) {
+	kind, rest, _ := strings.Cut(contentType, ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "multipart/form-data") {
+		return "", false
+	}
+	if _, params, err := mime.ParseMediaType(contentType); err == nil {
+		return params["boundary"], true
+	}
+	for param := range strings.SplitSeq(rest, ";") {
+		name, value, _ := strings.Cut(param, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "boundary") {
+			return strings.Trim(strings.TrimSpace(value), `"`), true
+		}
+	}
+	return "", true
+}
+
+// readURLEncoded ignores a line's end after the form, which would otherwise
+// belong to its last value.
 func readURLEncoded(body io.Reader) (url.Values, error) {
 	text, err := io.ReadAll(body)
 	if err != nil {
 		return nil, err
 	}
-	return url.ParseQuery(string(text))
+	return url.ParseQuery(strings.TrimRight(string(text), "\r\n"))
 }
 
 func readMultipart(body io.Reader, boundary string) (url.Values, error) {
