@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 // Scopes that an API key may have.
@@ -110,8 +108,9 @@ func newKeyring(clients []Client) keyring {
 	return k
 }
 
-// find returns the client of an Authorization header, nil for none. It
-// compares with every key and stops at none, so that its time tells nothing.
+// find returns the client of an Authorization header, nil for none: "Bearer",
+// one space, the key. It compares with every key and stops at none, so that its
+// time tells nothing.
 func (k keyring) find(headers []string) *Client {
 	if len(headers) != 1 {
 		return nil
@@ -120,7 +119,7 @@ func (k keyring) find(headers []string) *Client {
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
+	sum := sha256.Sum256([]byte(key))
 	var found *Client
 	for _, e := range k.entries {
 		if subtle.ConstantTimeCompare(sum[:], e.hash) == 1 {
@@ -136,7 +135,8 @@ func clientOf(ctx context.Context) *Client {
 }
 
 // checkIdempotencyKey holds the header to its rules before anything is done
-// with it.
+// with it. It is not looked at for ID numbers: it is kept as a keyed hash only,
+// and a UUID or an order's number may by chance be shaped like one.
 func checkIdempotencyKey(values []string) error {
 	if len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return errKeyMissing
@@ -149,9 +149,6 @@ func checkIdempotencyKey(values []string) error {
 		if key[i] < '!' || key[i] > '~' {
 			return errKeyInvalid
 		}
-	}
-	if residentid.ShapedLikeIDNumber(key) {
-		return errKeyPersonal
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil
 	}
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+	if !jsonInUTF8(r.Header.Get("Content-Type")) {
 		return errMediaType
 	}
 	if err := strictJSON(body); err != nil {
@@ -51,6 +51,17 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 		return errFields(op.schemaFaults(err))
 	}
 	return nil
+}
+
+// jsonInUTF8 reports whether a Content-Type is JSON and names no other encoding
+// than its only one (RFC 8259 section 8.1).
+func jsonInUTF8(contentType string) bool {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // strictJSON accepts exactly one JSON value, in valid UTF-8 and without a

@@ -119,7 +119,7 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
-	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errKeyPersonal, errMediaType,
+	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
 		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, errUnbindable, errParameter, errWait, errPrecondition, errVersion, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}

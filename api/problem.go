@@ -36,9 +36,7 @@ var (
 	errKeyMissing = &fault{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
 	errKeyInvalid = &fault{status: 400, code: "idempotency_key_invalid",
 		title: "The header Idempotency-Key must be given once, with 1 to 255 visible ASCII characters."}
-	errKeyPersonal = &fault{status: 422, code: "idempotency_key_personal",
-		title: "The Idempotency-Key holds something shaped like an ID number."}
-	errMediaType = &fault{status: 415, code: "unsupported_media_type", title: "The body must be application/json."}
+	errMediaType = &fault{status: 415, code: "unsupported_media_type", title: "The body must be application/json, in UTF-8."}
 	errTooLarge  = &fault{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
 	errJSON      = &fault{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
 	errNoBody    = &fault{status: 400, code: "malformed_json", title: "The body is missing."}

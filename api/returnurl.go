@@ -17,7 +17,7 @@ var returnURLRules = map[string]string{
 	"return_url.scheme":      "https, or http on loopback; other schemes only as listed for the client.",
 	"return_url.user_info":   "No user part.",
 	"return_url.fragment":    "No fragment.",
-	"return_url.path":        "No dot segments, empty segments, or encoded slashes, backslashes and dots.",
+	"return_url.path":        "No dot segments, empty segments, or encoded slashes, backslashes, dots and per cent signs.",
 	"return_url.not_allowed": "Scheme, host, port or path are not on the client's list.",
 }
 
@@ -79,16 +79,18 @@ func parseReturnURL(raw string) (*url.URL, string) {
 func web(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" }
 
 // plainPath refuses what a server or a browser may resolve to another path
-// than the one that was compared.
+// than the one that was compared: also after a second decoding (%252e), or
+// once a segment's parameters are dropped, as servlets do ("..;").
 func plainPath(escaped string) bool {
 	lower := strings.ToLower(escaped)
-	for _, bad := range []string{"%2f", "%5c", "%2e", "%00", "//"} {
+	for _, bad := range []string{"%25", "%2f", "%5c", "%2e", "%00", "//"} {
 		if strings.Contains(lower, bad) {
 			return false
 		}
 	}
-	for segment := range strings.SplitSeq(escaped, "/") {
-		if segment == "." || segment == ".." {
+	for segment := range strings.SplitSeq(strings.ReplaceAll(lower, "%3b", ";"), "/") {
+		name, _, _ := strings.Cut(segment, ";")
+		if name == "." || name == ".." {
 			return false
 		}
 	}
@@ -140,15 +142,23 @@ func checkReturnEntry(raw string) string {
 	return ""
 }
 
-// withVerificationID adds the id to a return URL's query and leaves the rest
-// of the URL, byte for byte, as it is.
+// idParameter carries the verification's id to a return URL.
+const idParameter = "verification_id"
+
+// withVerificationID puts the id into a return URL's query, in place of one
+// that is there, and leaves the rest of the URL, byte for byte, as it is.
 func withVerificationID(returnURL, id string) string {
-	separator := "?"
-	if strings.Contains(returnURL, "?") {
-		separator = "&"
-		if strings.HasSuffix(returnURL, "?") || strings.HasSuffix(returnURL, "&") {
-			separator = ""
+	base, query, _ := strings.Cut(returnURL, "?")
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || plain != idParameter {
+			kept = append(kept, pair)
 		}
 	}
-	return returnURL + separator + "verification_id=" + url.QueryEscape(id)
+	rest := strings.Join(kept, "&")
+	if rest != "" && !strings.HasSuffix(rest, "&") {
+		rest += "&"
+	}
+	return base + "?" + rest + idParameter + "=" + url.QueryEscape(id)
 }

@@ -25,6 +25,7 @@ func TestReturnURLsStayOnTheClientsList(t *testing.T) {
 		"https://shop.example/back?",
 		"https://shop.example/back/",
 		"https://shop.example/back/deep/er",
+		"https://shop.example/back/a;v=1/b..;c",
 		"https://shop.example:443/back",
 		"https://SHOP.Example/back",
 		"HTTPS://shop.example/back",
@@ -101,6 +102,15 @@ func TestReturnURLsStayOnTheClientsList(t *testing.T) {
 		"https://shop.example/back%5C..%5cadmin": "return_url.path",
 		"https://shop.example//back":             "return_url.path",
 		"https://shop.example/back//evil":        "return_url.path",
+		"https://shop.example/back/..;/admin":    "return_url.path",
+		"https://shop.example/back/..;x=y/admin": "return_url.path",
+		"https://shop.example/back/.;/admin":     "return_url.path",
+		"https://shop.example/back/..%3B/admin":  "return_url.path",
+		"https://shop.example/back/%252e%252e/a": "return_url.path",
+		"https://shop.example/back/%252E%252e/a": "return_url.path",
+		"https://shop.example/back/%25252e/a":    "return_url.path",
+		"https://shop.example/back%252fadmin":    "return_url.path",
+		"https://shop.example/back/..%253b/a":    "return_url.path",
 		"http://shop.example/back":               "return_url.scheme",
 		"http://plain.example/":                  "return_url.scheme",
 		"http://localhost.evil.example/":         "return_url.scheme",
@@ -131,7 +141,7 @@ func TestEveryReturnURLRuleHasAText(t *testing.T) {
 }
 
 func TestListEntriesThatCannotBeKeptAreRefusedAtStart(t *testing.T) {
-	for _, entry := range []string{"", "/x", "https://a/?q=1", "https://a/#f", "https://u@a/", "http://a.example/", "javascript:x", "data:x", "https://a/../b"} {
+	for _, entry := range []string{"", "/x", "https://a/?q=1", "https://a/..;/b", "https://a/%252e%252e/b", "https://a/#f", "https://u@a/", "http://a.example/", "javascript:x", "data:x", "https://a/../b"} {
 		err := CheckClients([]Client{{ID: "c", ReturnURLs: []string{entry}}})
 		require.ErrorContains(t, err, "return_urls[0]", entry)
 	}
@@ -147,6 +157,13 @@ func TestTheIDJoinsTheQueryAndChangesNothingElse(t *testing.T) {
 		"https://a/b?x=%20&":  "https://a/b?x=%20&verification_id=ver_x",
 		"app://done":          "app://done?verification_id=ver_x",
 		"https://a/b?x=a+b;c": "https://a/b?x=a+b;c&verification_id=ver_x",
+		// One that is there already is replaced: two readers would take two.
+		"https://a/b?verification_id=":                      "https://a/b?verification_id=ver_x",
+		"https://a/b?verification_id=ver_y":                 "https://a/b?verification_id=ver_x",
+		"https://a/b?a=1&verification_id=ver_y&b=%20":       "https://a/b?a=1&b=%20&verification_id=ver_x",
+		"https://a/b?verification%5Fid=1&c&verification_id": "https://a/b?c&verification_id=ver_x",
+		"https://a/b?my_verification_id=1":                  "https://a/b?my_verification_id=1&verification_id=ver_x",
+		"app://done?verification_id=1":                      "app://done?verification_id=ver_x",
 	} {
 		require.Equal(t, want, withVerificationID(in, "ver_x"))
 	}

@@ -712,7 +712,8 @@ type ListVerificationsParams struct {
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
 	// IdempotencyKey Chosen by the caller, one for each verification: 1 to 255 visible ASCII
-	// characters, nothing personal. The client's keys are its own.
+	// characters, such as a UUID or an order's number. The client's keys are
+	// its own.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
