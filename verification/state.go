@@ -30,6 +30,10 @@ type Attempt struct {
 	Max    int `json:"max"`
 	// Session is the number of the newest session, from 1; 0: none yet.
 	Session int `json:"session"`
+	// Judged counts the attempts so far: sessions that ended with a judgement.
+	Judged int `json:"judged,omitempty"`
+	// Settled: no further attempt follows.
+	Settled bool `json:"settled,omitempty"`
 }
 
 // LastError tells how the last session ended, judged or not.
