@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
 	temporallog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -24,6 +23,7 @@ type env struct {
 	*testsuite.TestWorkflowEnvironment
 	t      *testing.T
 	script *script
+	engine *engine
 	in     workflows.VerificationInput
 	// onWait runs whenever the verification waits for a retry.
 	retries int
@@ -33,18 +33,12 @@ func newEnv(t *testing.T, s *script) *env {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(temporallog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, script: s, in: input()}
+	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, script: s, engine: newEngine(s), in: input()}
 	e.SetTestTimeout(time.Minute)
 	// A busy machine is no deadlock.
-	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
+	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{e.engine}})
 	e.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	s.now = e.Now
-	for name, step := range s.steps() {
-		e.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: name})
-	}
-	for name, step := range s.steps() {
-		e.OnActivity(name, mock.Anything, mock.Anything).Return(step).AfterFn(func() time.Duration { return s.delay[name] })
-	}
 	return e
 }
 
@@ -54,6 +48,7 @@ func (e *env) run() verification.State {
 	e.ExecuteWorkflow(workflows.VerificationWorkflow, e.in)
 	require.True(e.t, e.IsWorkflowCompleted(), "the run has not ended")
 	require.NoError(e.t, e.GetWorkflowError())
+	require.Empty(e.t, e.engine.faults)
 	require.Len(e.t, e.script.finished, 1, "the end is written once")
 	s := e.script.finished[0]
 	require.True(e.t, s.Status.Ended())

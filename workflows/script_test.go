@@ -107,6 +107,25 @@ func (s *script) call(name string) time.Duration {
 	return s.now().Sub(s.started)
 }
 
+func (s *script) takes(name string) time.Duration { return s.delay[name] }
+
+func (s *script) begins(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == "PollSession" || name == "LookAtSession" {
+		s.looking++
+		s.overlap = max(s.overlap, s.looking)
+	}
+}
+
+func (s *script) ends(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == "PollSession" || name == "LookAtSession" {
+		s.looking--
+	}
+}
+
 func (s *script) count(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,9 +182,6 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 	at := s.call(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.looking++
-	s.overlap = max(s.overlap, s.looking)
-	defer func() { s.looking-- }()
 	if in.Last {
 		s.lastLooks++
 		if err := fails(s.lastLookError, at); err != nil {
