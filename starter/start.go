@@ -72,13 +72,10 @@ func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, re
 	if err != nil {
 		return View{}, Started{}, storeFault("insert the row", err)
 	}
-	if !created {
-		if existing.Client != clientID || !equal(existing.Fingerprint, fingerprint) {
-			return View{}, Started{}, &Error{Code: IdempotencyKeyReused}
-		}
-		row = existing
+	if !created && (existing.Client != clientID || !equal(existing.Fingerprint, fingerprint)) {
+		return View{}, Started{}, &Error{Code: IdempotencyKeyReused}
 	}
-	v, err := s.launch(ctx, row, policy)
+	v, err := s.launch(ctx, existing, policy)
 	if err != nil {
 		return View{}, Started{}, err
 	}
@@ -214,7 +211,7 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 	if r, ok := s.registry.Records(policy.RecordsProvider); ok {
 		in.RecordsQueue = r.Queue.Name
 	}
-	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Request.NFCReqID != "" {
+	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Scanned {
 		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: verification.Duration(c.Life)}
 	}
 	return in

@@ -54,6 +54,34 @@ func TestAScanIsUsedOnce(t *testing.T) {
 	})
 }
 
+// A request outlives its verification; an id that may fetch a person's chip must
+// not, nor stand in two places of which the end erases one.
+func TestAScansIDRestsWithTheScanOnly(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		keys := keySet(t, 1, 2)
+		s := open(t, dsn, keys)
+		for range 2 { // the second time it is there already
+			kept, _, err := s.Insert(t.Context(), chipRow("ver_a", "scan-1"))
+			require.NoError(t, err)
+			require.True(t, kept.Scanned)
+			require.Empty(t, kept.Request.NFCReqID)
+		}
+		loaded, err := s.Load(t.Context(), "ver_a")
+		require.NoError(t, err)
+		require.True(t, loaded.Scanned)
+		require.Empty(t, loaded.Request.NFCReqID)
+
+		var sealed []byte
+		require.NoError(t, raw(t, dsn).QueryRowContext(t.Context(), `SELECT request FROM verifications WHERE id = 'ver_a'`).Scan(&sealed))
+		plain, err := keys.Open("ver_a", "verifications.request", sealed)
+		require.NoError(t, err)
+		require.NotContains(t, string(plain), "scan-1")
+
+		unscanned := inserted(t, s, row())
+		require.False(t, unscanned.Scanned)
+	})
+}
+
 func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))

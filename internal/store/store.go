@@ -52,10 +52,13 @@ type Row struct {
 	// OverdueAt is when all clocks of the policy are over: a run that has not
 	// written its end by then has no more to write.
 	OverdueAt time.Time
-	// Request is the sealed personal part, opened.
+	// Request is the sealed personal part, opened. Its NFCReqID goes into Insert
+	// and does not come back: it rests with scan 0 only.
 	Request verification.Request
 	// ReqIDHash is a keyed hash of Request.NFCReqID; Insert writes it as scan 0.
 	ReqIDHash []byte
+	// Scanned: the start brought a scan, which is scan 0.
+	Scanned bool
 	// Card is what was read from the chip, without its portrait; nil: nothing.
 	Card *verification.Card
 }

@@ -12,7 +12,8 @@ import (
 )
 
 const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
-	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card`
+	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card,
+	EXISTS (SELECT 1 FROM scans WHERE scans.verification_id = verifications.id AND scans.number = 0)`
 
 // sealedRow is a row as it rests.
 type sealedRow struct {
@@ -27,7 +28,7 @@ func scanRow(from scanner) (sealedRow, error) {
 	var called, started, overdue sql.NullInt64
 	p := &r.public
 	err := from.Scan(&p.id, &p.client, &r.Fingerprint, &p.policy.Name, &p.policy.Version, &p.createdAt, &called,
-		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card)
+		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card, &r.Scanned)
 	r.ID, r.Client, r.Policy = p.id, p.client, p.policy
 	r.CreatedAt, r.StartCalledAt, r.StartedAt, r.OverdueAt = timeOf(p.createdAt), timeOf(called), timeOf(started), timeOf(overdue)
 	r.Revision, r.Ended = p.revision, p.endedAt.Valid
@@ -65,7 +66,9 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 	if r.State.Status == "" {
 		r.State.Status = verification.Processing
 	}
-	plain, err := json.Marshal(r.Request)
+	kept := r.Request
+	kept.NFCReqID = "" // it rests with its scan, and no longer than that needs it
+	plain, err := json.Marshal(kept)
 	if err != nil {
 		return Row{}, false, errors.New("store: the request does not encode") // the cause may quote it
 	}
@@ -110,10 +113,12 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 			if err := s.addEvent(ctx, tx, EventCreated, public, r.State); err != nil {
 				return err
 			}
-			if scan, ok := firstScan(r); ok {
-				return s.addScan(ctx, tx, scan)
+			scan, ok := firstScan(r)
+			if !ok {
+				return nil
 			}
-			return nil
+			row.Scanned = true
+			return s.addScan(ctx, tx, scan)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
