@@ -83,12 +83,16 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 	out, err = run(t.Context(), "setup")
 	require.NoError(t, err, out)
 	require.Contains(t, out, "store: its schema is at version")
-	require.Contains(t, out, `namespace "kyc": made`)
+	require.Contains(t, out, `namespace "kyc": made, runs are kept for 30 days after their end`)
 	require.Contains(t, out, "search attributes: registered YzClient")
 	out, err = run(t.Context(), "setup")
 	require.NoError(t, err, out)
 	require.Contains(t, out, `namespace "kyc": ready, with its search attributes`)
 	require.NotContains(t, out, "registered")
+
+	out, err = run(t.Context(), "setup", "--retention", "240h")
+	require.NoError(t, err, out)
+	require.Contains(t, out, `namespace "kyc": runs are kept for 10 days after their end, before it was 30 days`)
 }
 
 func TestWorkerAndApiRunUntilAskedToStop(t *testing.T) {

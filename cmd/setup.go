@@ -27,8 +27,8 @@ func setupCommand() *cobra.Command {
 		Use:   "setup",
 		Short: "Make the namespace, its search attributes and the store's schema",
 		Long: `Make the Temporal namespace (TEMPORAL_NAMESPACE) with its search attributes and
-bring the store (YANZHEN_STORE) to this version's schema. It may be repeated,
-and says what it did. It waits for Temporal and the store
+its retention, and bring the store (YANZHEN_STORE) to this version's schema. It
+may be repeated, and says what it did. It waits for Temporal and the store
 (YANZHEN_START_PATIENCE). Run it before a new version's first start.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -52,7 +52,7 @@ and says what it did. It waits for Temporal and the store
 		},
 	}
 	c.Flags().StringVar(&keys, "make-keys", "", "only make a new key file at this path, never over an existing one")
-	c.Flags().DurationVar(&retention, "retention", 7*24*time.Hour, "how long a new namespace keeps ended runs")
+	c.Flags().DurationVar(&retention, "retention", 30*24*time.Hour, "how long the namespace keeps ended runs; an existing one is given this too")
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/yanzhen-id/yanzhen/cmd/devstack"
@@ -27,8 +28,9 @@ func TestSetupReadiesANewNamespaceAndMayBeRepeated(t *testing.T) {
 	require.ErrorIs(t, engine.CheckSearchAttributes(t.Context(), c, namespace, workflows.SearchAttributes()), engine.ErrSetup, "nothing is there yet")
 
 	var said []string
+	retention := 72 * time.Hour
 	setup := func() error {
-		return engine.Setup(t.Context(), c, namespace, workflows.SearchAttributes(), 72*time.Hour, func(line string) { said = append(said, line) })
+		return engine.Setup(t.Context(), c, namespace, workflows.SearchAttributes(), retention, func(line string) { said = append(said, line) })
 	}
 	err = setup()
 	require.Contains(t, said[0], "made")
@@ -44,6 +46,22 @@ func TestSetupReadiesANewNamespaceAndMayBeRepeated(t *testing.T) {
 	said = nil
 	require.NoError(t, setup())
 	require.Empty(t, said, "nothing is left to be done")
+
+	// A namespace that was made with another retention, by whomever, gets ours.
+	require.Equal(t, 72*time.Hour, retentionOf(t, c, namespace))
+	retention = 30 * 24 * time.Hour
+	require.NoError(t, setup())
+	require.Equal(t, []string{`namespace "kyc": runs are kept for 30 days after their end, before it was 3 days`}, said)
+	require.Equal(t, retention, retentionOf(t, c, namespace))
+	retention = time.Second
+	require.ErrorContains(t, setup(), "--retention", "which no server takes")
+}
+
+func retentionOf(t *testing.T, c client.Client, namespace string) time.Duration {
+	t.Helper()
+	n, err := c.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	require.NoError(t, err)
+	return n.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
 }
 
 func TestAnUnreachableServerIsNamedWithTheRemedy(t *testing.T) {

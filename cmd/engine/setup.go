@@ -9,6 +9,7 @@ import (
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -75,8 +76,8 @@ func names(attributes Attributes) string {
 	return strings.Join(all, ", ")
 }
 
-// Setup makes the namespace with the retention, if it is not there, and
-// registers the wanted search attributes it lacks. It may be repeated, and must be
+// Setup makes the namespace, if it is not there, registers the wanted search
+// attributes it lacks, and sees to its retention. It may be repeated, and must be
 // while its error is NotYet: a server shows what is new some seconds later. say
 // hears, a line at a time, what was done.
 func Setup(ctx context.Context, c client.Client, namespace string, wanted Attributes, retention time.Duration, say func(string)) error {
@@ -88,16 +89,19 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 	switch _, exists := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); {
 	case exists:
 	case err != nil:
-		return fmt.Errorf("registering namespace %q: %w", namespace, err)
+		return fmt.Errorf("registering namespace %q, whose runs are kept for %s after their end (--retention): %w", namespace, days(retention), err)
 	default:
-		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, retention))
+		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, days(retention)))
 	}
 	lacks, err := missing(ctx, c, namespace, wanted)
 	if errors.Is(err, ErrSetup) {
 		return errNotShown
 	}
-	if err != nil || len(lacks) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(lacks) == 0 { // so it is ours, and nobody else's retention is changed
+		return setRetention(ctx, c, namespace, retention, say)
 	}
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: lacks})
 	if err != nil {
@@ -105,4 +109,37 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 	}
 	say("search attributes: registered " + names(lacks))
 	return errNotShown // this soon
+}
+
+// setRetention gives the namespace the wanted retention, if it has another.
+func setRetention(ctx context.Context, c client.Client, namespace string, want time.Duration, say func(string)) error {
+	now, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	if err != nil {
+		return fmt.Errorf("read the retention of namespace %q: %w", namespace, err)
+	}
+	have := now.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+	if have == want {
+		return nil
+	}
+	set, err := c.WorkflowService().UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{
+		Namespace: namespace, Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(want)},
+	})
+	if err != nil {
+		return fmt.Errorf("namespace %q keeps runs for %s after their end, and to make that %s failed (set it where the namespace is managed, or give what it has as --retention): %w",
+			namespace, days(have), days(want), err)
+	}
+	if got := set.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); got != want {
+		return fmt.Errorf("namespace %q keeps runs for %s after their end although %s was asked for: give what the server allows as --retention", namespace, days(got), days(want))
+	}
+	say(fmt.Sprintf("namespace %q: runs are kept for %s after their end, before it was %s", namespace, days(want), days(have)))
+	return nil
+}
+
+// days writes whole days as such: nobody counts in 720 hours.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d <= day || d%day != 0 {
+		return d.String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }
