@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"gopkg.in/yaml.v3"
 )
 
 // operation is what the contract demands of a request, read from it once.
@@ -50,11 +50,7 @@ func operationKey(method, fullPath string) string { return method + " " + fullPa
 // readOperations reads the contract's operations, so that what is checked and
 // what is published cannot differ.
 func readOperations(document []byte) (map[string]operation, error) {
-	var tree any
-	if err := yaml.Unmarshal(document, &tree); err != nil {
-		return nil, err
-	}
-	asJSON, err := json.Marshal(tree)
+	asJSON, err := yaml.YAMLToJSON(document)
 	if err != nil {
 		return nil, err
 	}

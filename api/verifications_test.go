@@ -31,7 +31,7 @@ func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
 				require.Equal(t, "shop", client)
 				require.Equal(t, "order-17", key)
 				require.Equal(t, verification.Request{
-					Policy: "cn-resident",
+					Policy: "cn-resident", Presentation: verification.PresentationVendor,
 					Subject: &verification.Subject{Name: plantedName, IDNumber: plantedNumber,
 						IDValidity: verification.Validity{From: "20200115", To: "20400115"}},
 					ReturnURL: "https://shop.example/back?x=1", ClientReferenceID: "order-17", Metadata: map[string]string{"branch": "north"},
@@ -39,7 +39,7 @@ func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
 				}, req)
 				return running(), tc.started, nil
 			}
-			w := r.post(goodBody(`,"return_url":"https://shop.example/back?x=1","client_reference_id":"order-17",
+			w := r.post(goodBody(`,"presentation":"vendor","return_url":"https://shop.example/back?x=1","client_reference_id":"order-17",
 				"metadata":{"branch":"north"},"consents":[{"purpose":"face","given_at":"2026-11-23T00:00:00+08:00"}]`))
 			require.Equal(t, tc.status, w.Code, w.Body.String())
 			require.Equal(t, "/v1/verifications/"+knownID, w.Header().Get("Location"))

@@ -13,6 +13,7 @@ import (
 func requestOf(b contract.StartRequest) verification.Request {
 	req := verification.Request{
 		Policy:            b.Policy,
+		Presentation:      verification.Presentation(deref(b.Presentation)),
 		NFCReqID:          deref(b.NfcReqid),
 		ReturnURL:         deref(b.ReturnUrl),
 		ClientReferenceID: deref(b.ClientReferenceId),

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/oapi-codegen/runtime"
 )
 
@@ -130,6 +128,21 @@ func (e NextActionType) Valid() bool {
 	case Retry:
 		return true
 	case ScanChip:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Presentation.
+const (
+	Vendor Presentation = "vendor"
+)
+
+// Valid indicates whether the value is a known member of the Presentation enum.
+func (e Presentation) Valid() bool {
+	switch e {
+	case Vendor:
 		return true
 	default:
 		return false
@@ -419,6 +432,10 @@ type PolicyRef struct {
 	Version int `json:"version"`
 }
 
+// Presentation Where the person does what they are asked to; without it the policy's.
+// `vendor`: on the face vendor's own page, to which `next_action` leads.
+type Presentation string
+
 // Problem RFC 9457. Nothing that the caller sent is in it.
 type Problem struct {
 	// AllowedStatuses With `invalid_state`, where the call would have been possible.
@@ -542,6 +559,10 @@ type StartRequest struct {
 	//
 	// Examples: cn-resident
 	Policy string `json:"policy"`
+
+	// Presentation Where the person does what they are asked to; without it the policy's.
+	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	Presentation *Presentation `json:"presentation,omitempty"`
 
 	// ReturnUrl Where the person's browser goes in the end: on the client's list
 	// in the configuration; without a user part or a fragment.
@@ -848,11 +869,6 @@ type ClientInterface interface {
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetContract This document
-	//
-	// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
-	GetContract(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
-
 	// ListProviders The providers and their switches
 	//
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
@@ -1034,21 +1050,6 @@ func (c *Client) Callback(ctx context.Context, provider string, kind string, tic
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 func (c *Client) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCallbackPostRequest(c.Server, provider, kind, ticket)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetContract This document
-//
-// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
-func (c *Client) GetContract(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetContractRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1433,33 +1434,6 @@ func NewCallbackPostRequest(server string, provider string, kind string, ticket 
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewGetContractRequest constructs an http.Request for the GetContract method
-func NewGetContractRequest(server string) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/openapi.yaml")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -1993,13 +1967,6 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPostWithResponse(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*CallbackPostResponse, error)
 
-	// GetContractWithResponse This document
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
-	GetContractWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetContractResponse, error)
-
 	// ListProvidersWithResponse The providers and their switches
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2274,47 +2241,6 @@ func (r CallbackPostResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CallbackPostResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type GetContractResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// YAML200 the response for an HTTP 200 `application/yaml` response
-	YAML200 *string
-}
-
-// GetYAML200 returns the response for an HTTP 200 `application/yaml` response
-func (r GetContractResponse) GetYAML200() *string {
-	return r.YAML200
-}
-
-// GetBody returns the raw response body bytes
-func (r GetContractResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetContractResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetContractResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetContractResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2780,19 +2706,6 @@ func (c *ClientWithResponses) CallbackPostWithResponse(ctx context.Context, prov
 	return ParseCallbackPostResponse(rsp)
 }
 
-// GetContractWithResponse This document
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /openapi.yaml (the `GetContract` operationId).
-func (c *ClientWithResponses) GetContractWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetContractResponse, error) {
-	rsp, err := c.GetContract(ctx, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetContractResponse(rsp)
-}
-
 // ListProvidersWithResponse The providers and their switches
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3187,32 +3100,6 @@ func ParseCallbackPostResponse(rsp *http.Response) (*CallbackPostResponse, error
 			headers.ReferrerPolicy = &value
 		}
 		response.Headers303 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetContractResponse parses an HTTP response from a GetContractWithResponse call
-func ParseGetContractResponse(rsp *http.Response) (*GetContractResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetContractResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
-		var dest string
-		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.YAML200 = &dest
-
 	}
 
 	return response, nil

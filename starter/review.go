@@ -216,7 +216,7 @@ func (s *Starter) startReview(ctx context.Context, clientID string, v View, reas
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	_, err = s.engine.ExecuteWorkflow(ctx, o, workflows.ReviewWorkflow, workflows.ReviewInput{
-		ID: v.ID, Client: clientID, State: v.State, Reason: reason, Deadline: verification.Duration(policy.ReviewDeadline),
+		ID: v.ID, Client: clientID, State: v.State, Reason: reason, Deadline: policy.ReviewDeadline,
 	})
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return true, s.startedBefore(ctx, o.ID)

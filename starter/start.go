@@ -208,7 +208,7 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 			})
 		}
 	}
-	if r, ok := s.registry.Records(policy.RecordsProvider); ok {
+	if r, ok := s.registry.Records(policy.RecordsProvider()); ok {
 		in.RecordsQueue = r.Queue.Name
 	}
 	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Scanned {

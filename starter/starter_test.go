@@ -208,7 +208,7 @@ func newRig(t *testing.T) *rig {
 func policy() verification.Policy {
 	p := verification.DefaultPolicy()
 	p.Name, p.Version = "cn-resident", 2
-	p.FaceProviders, p.RecordsProvider = []string{"toy"}, "books"
+	p.FaceProviders, p.RecordsProviders = []string{"toy"}, []string{"books"}
 	p.Checks = map[verification.CheckType]verification.Requirement{
 		verification.DocumentValidity: verification.Required, verification.IdentityRecords: verification.Required,
 		verification.Liveness: verification.Required, verification.FaceMatch: verification.Required,

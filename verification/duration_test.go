@@ -11,7 +11,7 @@ import (
 func TestPolicyReadsAsWordsAndComesBackAsItWas(t *testing.T) {
 	p := DefaultPolicy()
 	p.Name, p.Checks = "p", map[CheckType]Requirement{IdentityRecords: Required}
-	p.RetryWindow = 90 * time.Second
+	p.RetryWindow = Duration(90 * time.Second)
 	text, err := json.Marshal(p)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"retry_window":"1m30s"`)
@@ -21,9 +21,10 @@ func TestPolicyReadsAsWordsAndComesBackAsItWas(t *testing.T) {
 	require.Equal(t, p, back)
 }
 
-func TestPolicyOfAnOlderRunCountsNanoseconds(t *testing.T) {
-	var p Policy
-	require.NoError(t, json.Unmarshal([]byte(`{"name":"p","retry_window":90000000000}`), &p))
-	require.Equal(t, 90*time.Second, p.RetryWindow)
-	require.Error(t, json.Unmarshal([]byte(`{"retry_window":"soon"}`), &p))
+// A bare number could be seconds or nanoseconds.
+func TestADurationWithoutAUnitIsRefused(t *testing.T) {
+	for _, text := range []string{"90000000000", `"90"`, `"soon"`} {
+		var p Policy
+		require.Error(t, json.Unmarshal([]byte(`{"name":"p","retry_window":`+text+`}`), &p), text)
+	}
 }

@@ -56,6 +56,13 @@ const (
 	CapturePassed CaptureRule = "passed"
 )
 
+// Presentation says where the person does what they are asked to.
+type Presentation string
+
+// PresentationVendor: on the face vendor's own page, to which the caller gets
+// the link.
+const PresentationVendor Presentation = "vendor"
+
 // Policy is what a verification must show, and how long each step may take.
 // It is pinned into a verification at its start; a changed policy gets a new
 // Version. It travels through the engine and holds nothing personal.
@@ -66,11 +73,14 @@ type Policy struct {
 	// Checks holds the requirement for each check; a check that is not named
 	// is off.
 	Checks map[CheckType]Requirement `json:"checks"`
+	// Presentation holds where a request names none.
+	Presentation Presentation `json:"presentation"`
 	// FaceProviders in the order in which they are tried; empty: no face.
 	FaceProviders []string `json:"face_providers,omitempty"`
-	// RecordsProvider answers identity_records; empty: none.
-	RecordsProvider string `json:"records_provider,omitempty"`
-	RecordsWhen     When   `json:"records_when"`
+	// RecordsProviders answer identity_records, in the order in which they are
+	// asked; empty: none. So far there can be one.
+	RecordsProviders []string `json:"records_providers,omitempty"`
+	RecordsWhen      When     `json:"records_when"`
 	// ChipProvider reads document_chip; empty: no chip.
 	ChipProvider string `json:"chip_provider,omitempty"`
 	// Capture is what a captured face without a comparison is worth.
@@ -100,15 +110,15 @@ type Policy struct {
 	RecordsDailyCap int `json:"records_daily_cap"`
 
 	// StartPatience: how long an outage of every face provider is waited out.
-	StartPatience time.Duration `json:"start_patience"`
+	StartPatience Duration `json:"start_patience"`
 	// RecordsPatience: how long an outage of the records vendor is waited out.
-	RecordsPatience time.Duration `json:"records_patience"`
+	RecordsPatience Duration `json:"records_patience"`
 	// LastLookPatience: how long an expired session's result is looked for.
-	LastLookPatience time.Duration `json:"last_look_patience"`
+	LastLookPatience Duration `json:"last_look_patience"`
 	// RetryWindow: how long requires_input lasts without an open session.
-	RetryWindow time.Duration `json:"retry_window"`
+	RetryWindow Duration `json:"retry_window"`
 	// ReviewDeadline: how long a reviewer has.
-	ReviewDeadline time.Duration `json:"review_deadline"`
+	ReviewDeadline Duration `json:"review_deadline"`
 }
 
 // DefaultPolicy holds the design's figures; a configured policy overrides
@@ -116,6 +126,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		Version:          1,
+		Presentation:     PresentationVendor,
 		RecordsWhen:      Parallel,
 		UnknownCharge:    UnknownRetry,
 		Capture:          CaptureInconclusive,
@@ -124,11 +135,11 @@ func DefaultPolicy() Policy {
 		Attempts:         3,
 		Sessions:         6,
 		RecordsDailyCap:  3,
-		StartPatience:    30 * time.Minute,
-		RecordsPatience:  24 * time.Hour,
-		LastLookPatience: 24 * time.Hour,
-		RetryWindow:      30 * time.Minute,
-		ReviewDeadline:   7 * 24 * time.Hour,
+		StartPatience:    Duration(30 * time.Minute),
+		RecordsPatience:  Duration(24 * time.Hour),
+		LastLookPatience: Duration(24 * time.Hour),
+		RetryWindow:      Duration(30 * time.Minute),
+		ReviewDeadline:   Duration(7 * 24 * time.Hour),
 	}
 }
 
@@ -143,6 +154,14 @@ func (p Policy) Requirement(t CheckType) Requirement {
 // Wants reports whether the policy asks for the check at all.
 func (p Policy) Wants(t CheckType) bool { return p.Requirement(t) != Off }
 
+// RecordsProvider is the one that is asked, or "".
+func (p Policy) RecordsProvider() string {
+	if len(p.RecordsProviders) == 0 {
+		return ""
+	}
+	return p.RecordsProviders[0]
+}
+
 // WantsFace reports whether the policy asks for a face session.
 func (p Policy) WantsFace() bool { return p.Wants(Liveness) || p.Wants(FaceMatch) }
 
@@ -150,8 +169,8 @@ func (p Policy) WantsFace() bool { return p.Wants(Liveness) || p.Wants(FaceMatch
 // the longest life of one face session. An execution time-out must not be
 // shorter.
 func (p Policy) Longest(session time.Duration) time.Duration {
-	perSession := p.StartPatience + session + p.LastLookPatience + p.RetryWindow
-	return max(p.RecordsPatience, time.Duration(p.Sessions)*perSession) + p.RecordsPatience + p.ReviewDeadline
+	perSession := p.StartPatience.Std() + session + p.LastLookPatience.Std() + p.RetryWindow.Std()
+	return max(p.RecordsPatience.Std(), time.Duration(p.Sessions)*perSession) + p.RecordsPatience.Std() + p.ReviewDeadline.Std()
 }
 
 // Validate reports every fault of the policy at once, each naming its
@@ -185,8 +204,14 @@ func (p Policy) Validate() error {
 	if p.WantsFace() != (len(p.FaceProviders) > 0) {
 		bad("face_providers and the checks liveness and face_match go together")
 	}
-	if p.Wants(IdentityRecords) != (p.RecordsProvider != "") {
-		bad("records_provider and the check identity_records go together")
+	if p.Wants(IdentityRecords) != (p.RecordsProvider() != "") {
+		bad("records_providers and the check identity_records go together")
+	}
+	if len(p.RecordsProviders) > 1 {
+		bad("records_providers must be one")
+	}
+	if p.Presentation != PresentationVendor {
+		bad("presentation: %q is none of vendor", p.Presentation)
 	}
 	if p.Wants(DocumentChip) != (p.ChipProvider != "") {
 		bad("chip_provider and the check document_chip go together")
@@ -220,7 +245,7 @@ func (p Policy) Validate() error {
 	}
 	for _, d := range []struct {
 		name string
-		d    time.Duration
+		d    Duration
 	}{
 		{"start_patience", p.StartPatience}, {"records_patience", p.RecordsPatience},
 		{"last_look_patience", p.LastLookPatience}, {"retry_window", p.RetryWindow},

@@ -14,7 +14,7 @@ func goodPolicy() Policy {
 	p.Name = "cn-resident"
 	p.Checks = map[CheckType]Requirement{DocumentValidity: Required, IdentityRecords: Required, HolderMatch: IfAvailable, Liveness: Required, FaceMatch: Required}
 	p.FaceProviders = []string{"tencent_eid"}
-	p.RecordsProvider = "acedata"
+	p.RecordsProviders = []string{"acedata"}
 	return p
 }
 
@@ -24,11 +24,11 @@ func TestTheDesignsPolicyIsValid(t *testing.T) {
 	require.Equal(t, 3, p.Attempts)
 	require.Equal(t, 6, p.Sessions)
 	require.Equal(t, 3, p.RecordsDailyCap)
-	require.Equal(t, 30*time.Minute, p.StartPatience)
-	require.Equal(t, 30*time.Minute, p.RetryWindow)
-	require.Equal(t, 24*time.Hour, p.RecordsPatience)
-	require.Equal(t, 24*time.Hour, p.LastLookPatience)
-	require.Equal(t, 7*24*time.Hour, p.ReviewDeadline)
+	require.Equal(t, 30*time.Minute, p.StartPatience.Std())
+	require.Equal(t, 30*time.Minute, p.RetryWindow.Std())
+	require.Equal(t, 24*time.Hour, p.RecordsPatience.Std())
+	require.Equal(t, 24*time.Hour, p.LastLookPatience.Std())
+	require.Equal(t, 7*24*time.Hour, p.ReviewDeadline.Std())
 	require.Equal(t, SuspicionReview, p.Suspicion)
 	require.Equal(t, UnknownRetry, p.UnknownCharge)
 	require.Equal(t, Parallel, p.RecordsWhen)
@@ -43,21 +43,23 @@ func TestEachFaultOfAPolicyNamesItsSetting(t *testing.T) {
 		"at least one must be required": func(p *Policy) {
 			p.Checks = map[CheckType]Requirement{DocumentValidity: IfAvailable}
 			p.FaceProviders = nil
-			p.RecordsProvider = ""
+			p.RecordsProviders = nil
 		},
-		"face_providers":     func(p *Policy) { p.FaceProviders = nil },
-		"records_provider":   func(p *Policy) { p.RecordsProvider = "" },
-		"records_when":       func(p *Policy) { p.RecordsWhen = "" },
-		"unknown_charge":     func(p *Policy) { p.UnknownCharge = "maybe" },
-		"suspicion":          func(p *Policy) { p.Suspicion = "" },
-		"attempts":           func(p *Policy) { p.Attempts = 0 },
-		"sessions":           func(p *Policy) { p.Sessions = 2 },
-		"records_daily_cap":  func(p *Policy) { p.RecordsDailyCap = 0 },
-		"start_patience":     func(p *Policy) { p.StartPatience = 0 },
-		"records_patience":   func(p *Policy) { p.RecordsPatience = -1 },
-		"last_look_patience": func(p *Policy) { p.LastLookPatience = 0 },
-		"retry_window":       func(p *Policy) { p.RetryWindow = 0 },
-		"review_deadline":    func(p *Policy) { p.ReviewDeadline = 0 },
+		"face_providers":                func(p *Policy) { p.FaceProviders = nil },
+		"records_providers":             func(p *Policy) { p.RecordsProviders = nil },
+		"records_providers must be one": func(p *Policy) { p.RecordsProviders = []string{"acedata", "other"} },
+		"presentation":                  func(p *Policy) { p.Presentation = "page" },
+		"records_when":                  func(p *Policy) { p.RecordsWhen = "" },
+		"unknown_charge":                func(p *Policy) { p.UnknownCharge = "maybe" },
+		"suspicion":                     func(p *Policy) { p.Suspicion = "" },
+		"attempts":                      func(p *Policy) { p.Attempts = 0 },
+		"sessions":                      func(p *Policy) { p.Sessions = 2 },
+		"records_daily_cap":             func(p *Policy) { p.RecordsDailyCap = 0 },
+		"start_patience":                func(p *Policy) { p.StartPatience = 0 },
+		"records_patience":              func(p *Policy) { p.RecordsPatience = -1 },
+		"last_look_patience":            func(p *Policy) { p.LastLookPatience = 0 },
+		"retry_window":                  func(p *Policy) { p.RetryWindow = 0 },
+		"review_deadline":               func(p *Policy) { p.ReviewDeadline = 0 },
 	} {
 		p := goodPolicy()
 		spoil(&p)
@@ -84,9 +86,9 @@ func TestAPolicysFaultsAreReportedTogether(t *testing.T) {
 func TestNoExecutionIsShorterThanThePolicysClocksTogether(t *testing.T) {
 	p := goodPolicy()
 	session := 10 * time.Minute
-	face := time.Duration(p.Sessions) * (p.StartPatience + session + p.LastLookPatience + p.RetryWindow)
-	require.GreaterOrEqual(t, p.Longest(session), face+p.ReviewDeadline)
-	require.GreaterOrEqual(t, p.Longest(session), p.RecordsPatience+p.ReviewDeadline)
+	face := time.Duration(p.Sessions) * (p.StartPatience.Std() + session + p.LastLookPatience.Std() + p.RetryWindow.Std())
+	require.GreaterOrEqual(t, p.Longest(session), face+p.ReviewDeadline.Std())
+	require.GreaterOrEqual(t, p.Longest(session), (p.RecordsPatience + p.ReviewDeadline).Std())
 	p.RecordsWhen = AfterFace
-	require.GreaterOrEqual(t, p.Longest(session), face+p.RecordsPatience+p.ReviewDeadline)
+	require.GreaterOrEqual(t, p.Longest(session), face+(p.RecordsPatience+p.ReviewDeadline).Std())
 }

@@ -53,9 +53,11 @@ type Consent struct {
 }
 
 // Request is what an onboarding service asks for. Everything in it but the
-// policy's name is personal or may be.
+// policy's name and the presentation is personal or may be.
 type Request struct {
-	Policy            string            `json:"policy"`
+	Policy string `json:"policy"`
+	// Presentation, or "" for the policy's.
+	Presentation      Presentation      `json:"presentation,omitempty"`
 	Subject           *Subject          `json:"subject,omitempty"`
 	NFCReqID          string            `json:"nfc_reqid,omitempty"`
 	ReturnURL         string            `json:"return_url,omitempty"`

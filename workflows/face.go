@@ -54,7 +54,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	r.state.LastError = nil
 	r.tried = nil
 	r.resetFace(ctx)
-	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience)
+	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience.Std())
 	r.show(ctx, verification.Processing, nil, &deadline)
 
 	reason, refusal := verification.ProviderUnavailable, verification.ProviderHolderUnregistered
@@ -239,9 +239,9 @@ func (r *run) allExcluded() bool { return len(r.candidates()) == 0 }
 
 // awaitInput waits until the caller retries, for as long as the policy allows.
 func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) bool {
-	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow)
+	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow.Std())
 	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: action, ExpiresAt: &until}, &until)
-	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow, "Time to retry", func() bool { return r.retryOf != nil })
+	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow.Std(), "Time to retry", func() bool { return r.retryOf != nil })
 	if err != nil {
 		return false
 	}
@@ -272,7 +272,7 @@ func (r *run) waiting(ctx workflow.Context) {
 	if r.recordsDone || r.settled(ctx) {
 		return // the verdict follows in this very task
 	}
-	deadline := r.state.CreatedAt.Add(r.in.Policy.RecordsPatience)
+	deadline := r.state.CreatedAt.Add(r.in.Policy.RecordsPatience.Std())
 	r.show(ctx, verification.Processing, nil, &deadline)
 }
 

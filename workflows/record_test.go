@@ -196,7 +196,7 @@ func TestRecord(t *testing.T) {
 	sessionLife, pollPause, faultPause = 4*time.Second, 200*time.Millisecond, 300*time.Millisecond
 	binary, err := devstack.Temporal(t.Context(), os.Stderr)
 	require.NoError(t, err)
-	server, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: SearchAttributes(), Binary: binary, Headless: true})
+	server, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true})
 	require.NoError(t, err)
 	defer server.Stop()
 	c, err := client.Dial(client.Options{HostPort: server.HostPort, Namespace: server.Namespace, Identity: "recorder"})
@@ -290,7 +290,12 @@ func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 	in := input()
 	in.ID = "ver_" + r.name
 	p := &in.Policy
-	p.StartPatience, p.RecordsPatience, p.LastLookPatience, p.RetryWindow, p.ReviewDeadline = 4*time.Second, 6*time.Second, 4*time.Second, 2*time.Second, 4*time.Second
+	for clock, d := range map[*verification.Duration]time.Duration{
+		&p.StartPatience: 4 * time.Second, &p.RecordsPatience: 6 * time.Second, &p.LastLookPatience: 4 * time.Second,
+		&p.RetryWindow: 2 * time.Second, &p.ReviewDeadline: 4 * time.Second,
+	} {
+		*clock = verification.Duration(d)
+	}
 	if r.policy != nil {
 		r.policy(p)
 	}

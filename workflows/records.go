@@ -20,22 +20,22 @@ func (r *run) records(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { return r.faceDone }) != nil || r.end != nil {
 			return
 		}
-		deadline := workflow.Now(ctx).Add(p.RecordsPatience)
+		deadline := workflow.Now(ctx).Add(p.RecordsPatience.Std())
 		r.show(ctx, verification.Processing, nil, &deadline)
 	}
-	in := activities.RecordsInput{ID: r.in.ID, Provider: p.RecordsProvider, UnknownCharge: p.UnknownCharge, DailyCap: p.RecordsDailyCap}
+	in := activities.RecordsInput{ID: r.in.ID, Provider: p.RecordsProvider(), UnknownCharge: p.UnknownCharge, DailyCap: p.RecordsDailyCap}
 	var out activities.RecordsResult
 	started := workflow.Now(ctx)
-	ctx = stepRecords.on(ctx, r.in.RecordsQueue, "", " ("+p.RecordsProvider+")", p.RecordsPatience)
+	ctx = stepRecords.on(ctx, r.in.RecordsQueue, "", " ("+p.RecordsProvider()+")", p.RecordsPatience.Std())
 	err := workflow.ExecuteActivity(ctx, acts.CheckRecords, in).Get(ctx, &out)
 	switch {
 	case err == nil:
 		r.put(ctx, out.Check)
 	case ctx.Err() != nil:
 	default:
-		workflow.GetLogger(ctx).Warn("records vendor gave no answer", "provider", p.RecordsProvider, "waited", workflow.Now(ctx).Sub(started))
+		workflow.GetLogger(ctx).Warn("records vendor gave no answer", "provider", p.RecordsProvider(), "waited", workflow.Now(ctx).Sub(started))
 		c := verification.NewCheck(verification.IdentityRecords, verification.Unavailable, unavailableReason(err))
-		c.Provider = p.RecordsProvider
+		c.Provider = p.RecordsProvider()
 		r.put(ctx, c)
 	}
 }

@@ -287,7 +287,7 @@ func input() workflows.VerificationInput {
 		verification.Liveness: verification.Required, verification.FaceMatch: verification.Required,
 		verification.HolderMatch: verification.IfAvailable,
 	}
-	p.FaceProviders, p.RecordsProvider = []string{"face"}, "records"
+	p.FaceProviders, p.RecordsProviders = []string{"face"}, []string{"records"}
 	return workflows.VerificationInput{
 		ID: "ver_test", Client: "shop", Policy: p, RecordsQueue: workflows.QueueVerification,
 		Face: []workflows.FaceRoute{{Provider: "face", OpenQueue: workflows.QueueVerification, WatchQueue: workflows.QueueVerification, Polled: true}},

@@ -77,7 +77,7 @@ func (d dice) session() session {
 // draw makes a script and lets the outside meddle at random.
 func (d dice) draw(e *env) {
 	sc := e.script
-	e.in.Policy.RecordsPatience, e.in.Policy.LastLookPatience = 3*time.Hour, 2*time.Hour
+	e.in.Policy.RecordsPatience, e.in.Policy.LastLookPatience = verification.Duration(3*time.Hour), verification.Duration(2*time.Hour)
 	sc.sessions = map[int]session{}
 	for n := range 10 {
 		sc.sessions[n+1] = d.session()

@@ -172,9 +172,9 @@ func (r *run) review(ctx workflow.Context) {
 	if ctx.Err() != nil || r.end != nil || r.state.Verdict != nil {
 		return
 	}
-	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline)
+	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline.Std())
 	r.show(ctx, verification.InReview, nil, &deadline)
-	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline, "Review deadline", func() bool { return r.decided != nil })
+	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline.Std(), "Review deadline", func() bool { return r.decided != nil })
 	switch {
 	case err != nil:
 	case decided:

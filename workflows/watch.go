@@ -210,7 +210,7 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	last := w.lookWith(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience, w.lastInput())
+	last := w.lookWith(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lastInput())
 	for {
 		noticed := func() bool { return w.route.Notifies && w.mayLook() }
 		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
@@ -238,7 +238,7 @@ func (w *watcher) lastInput() activities.SessionInput {
 // fetch gets the result of a finished session.
 func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
 	w.fetching(ctx)
-	actx := stepResult.on(ctx, w.route.OpenQueue, fmt.Sprintf("-%d", w.session), " ("+w.route.Provider+")", w.in.Policy.LastLookPatience)
+	actx := stepResult.on(ctx, w.route.OpenQueue, fmt.Sprintf("-%d", w.session), " ("+w.route.Provider+")", w.in.Policy.LastLookPatience.Std())
 	var out activities.FetchResult
 	err := workflow.ExecuteActivity(actx, acts.FetchSession, w.input()).Get(ctx, &out)
 	if err != nil {
@@ -252,7 +252,7 @@ func (w *watcher) fetching(ctx workflow.Context) {
 	if w.state.Status == verification.Processing {
 		return
 	}
-	until := workflow.Now(ctx).Add(w.in.Policy.LastLookPatience)
+	until := workflow.Now(ctx).Add(w.in.Policy.LastLookPatience.Std())
 	w.show(ctx, verification.Processing, nil, &until)
 }
 

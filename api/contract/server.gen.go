@@ -135,6 +135,21 @@ func (e NextActionType) Valid() bool {
 	}
 }
 
+// Defines values for Presentation.
+const (
+	Vendor Presentation = "vendor"
+)
+
+// Valid indicates whether the value is a known member of the Presentation enum.
+func (e Presentation) Valid() bool {
+	switch e {
+	case Vendor:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProviderKinds.
 const (
 	Chip     ProviderKinds = "chip"
@@ -418,6 +433,10 @@ type PolicyRef struct {
 	Version int `json:"version"`
 }
 
+// Presentation Where the person does what they are asked to; without it the policy's.
+// `vendor`: on the face vendor's own page, to which `next_action` leads.
+type Presentation string
+
 // Problem RFC 9457. Nothing that the caller sent is in it.
 type Problem struct {
 	// AllowedStatuses With `invalid_state`, where the call would have been possible.
@@ -541,6 +560,10 @@ type StartRequest struct {
 	//
 	// Examples: cn-resident
 	Policy string `json:"policy"`
+
+	// Presentation Where the person does what they are asked to; without it the policy's.
+	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	Presentation *Presentation `json:"presentation,omitempty"`
 
 	// ReturnUrl Where the person's browser goes in the end: on the client's list
 	// in the configuration; without a user part or a fragment.

@@ -9,10 +9,9 @@ import (
 	"maps"
 	"os"
 	"regexp"
-	"slices"
-	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -20,102 +19,70 @@ import (
 //go:embed policies.yaml
 var builtIn []byte
 
-// catalogue is the file's form.
+// catalogue is the file's form. A policy is decoded over the one that it
+// changes, which its name tells.
 type catalogue struct {
-	Clients  []Client     `yaml:"clients"`
-	Policies []policyFile `yaml:"policies"`
+	Clients  []Client   `yaml:"clients"`
+	Policies []ast.Node `yaml:"policies"`
+
+	decoder *yaml.Decoder
 }
 
-// policyFile is a policy as written: what is not named keeps its default.
-// Durations are strings such as 30m or 24h.
-type policyFile struct {
-	Name             string                                              `yaml:"name"`
-	Version          int                                                 `yaml:"version"`
-	Checks           map[verification.CheckType]verification.Requirement `yaml:"checks"`
-	FaceProviders    []string                                            `yaml:"face_providers"`
-	RecordsProvider  *string                                             `yaml:"records_provider"`
-	RecordsWhen      *verification.When                                  `yaml:"records_when"`
-	ChipProvider     *string                                             `yaml:"chip_provider"`
-	Capture          *verification.CaptureRule                           `yaml:"capture"`
-	Comparer         *string                                             `yaml:"comparer"`
-	CompareThreshold *float64                                            `yaml:"compare_threshold"`
-	AlwaysReview     *bool                                               `yaml:"always_review"`
-	UnknownCharge    *verification.UnknownCharge                         `yaml:"unknown_charge"`
-	Suspicion        *verification.SuspicionRule                         `yaml:"suspicion"`
-	RotateProviders  *bool                                               `yaml:"rotate_providers"`
-	Attempts         *int                                                `yaml:"attempts"`
-	Sessions         *int                                                `yaml:"sessions"`
-	RecordsDailyCap  *int                                                `yaml:"records_daily_cap"`
-	StartPatience    *time.Duration                                      `yaml:"start_patience"`
-	RecordsPatience  *time.Duration                                      `yaml:"records_patience"`
-	LastLookPatience *time.Duration                                      `yaml:"last_look_patience"`
-	RetryWindow      *time.Duration                                      `yaml:"retry_window"`
-	ReviewDeadline   *time.Duration                                      `yaml:"review_deadline"`
-}
-
-// over lays what the file names over a base.
-func (f policyFile) over(p verification.Policy) verification.Policy {
-	p.Name, p.Version = f.Name, f.Version
-	p.Checks = maps.Clone(p.Checks)
-	if p.Checks == nil {
-		p.Checks = map[verification.CheckType]verification.Requirement{}
+// policy lays one of the file's policies over the base that it names: what is
+// not named keeps its value. Clocks are strings such as 30m or 24h.
+func (c catalogue) policy(node ast.Node, base func(name string) verification.Policy) (verification.Policy, error) {
+	var said map[string]any
+	if err := c.decoder.DecodeFromNode(node, &said); err != nil {
+		return verification.Policy{}, plain(err)
 	}
-	maps.Copy(p.Checks, f.Checks)
-	if f.FaceProviders != nil {
-		p.FaceProviders = slices.Clone(f.FaceProviders)
+	name, _ := said["name"].(string)
+	p := base(name)
+	p.Name, p.Version = "", 0 // are the file's own
+	checks := maps.Clone(p.Checks)
+	p.Checks = nil
+	if err := c.decoder.DecodeFromNode(node, &p); err != nil {
+		return verification.Policy{}, plain(err)
 	}
-	set(&p.RecordsProvider, f.RecordsProvider)
-	set(&p.RecordsWhen, f.RecordsWhen)
-	set(&p.ChipProvider, f.ChipProvider)
-	set(&p.Capture, f.Capture)
-	set(&p.Comparer, f.Comparer)
-	set(&p.CompareThreshold, f.CompareThreshold)
-	set(&p.AlwaysReview, f.AlwaysReview)
-	set(&p.UnknownCharge, f.UnknownCharge)
-	set(&p.Suspicion, f.Suspicion)
-	set(&p.RotateProviders, f.RotateProviders)
-	set(&p.Attempts, f.Attempts)
-	set(&p.Sessions, f.Sessions)
-	set(&p.RecordsDailyCap, f.RecordsDailyCap)
-	set(&p.StartPatience, f.StartPatience)
-	set(&p.RecordsPatience, f.RecordsPatience)
-	set(&p.LastLookPatience, f.LastLookPatience)
-	set(&p.RetryWindow, f.RetryWindow)
-	set(&p.ReviewDeadline, f.ReviewDeadline)
-	return p
-}
-
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
+	if checks == nil {
+		checks = map[verification.CheckType]verification.Requirement{}
 	}
+	maps.Copy(checks, p.Checks)
+	p.Checks = checks
+	return p, nil
 }
 
 // BuiltIn returns the built-in policies by name.
 func BuiltIn() map[string]verification.Policy {
 	file, err := parse(bytes.NewReader(builtIn))
+	out := map[string]verification.Policy{}
+	for _, node := range file.Policies {
+		p, wrong := file.policy(node, func(string) verification.Policy { return verification.DefaultPolicy() })
+		err = errors.Join(err, wrong)
+		out[p.Name] = p
+	}
 	if err != nil {
 		panic(fmt.Sprintf("config: the built-in policies: %v", err)) // a test loads them
-	}
-	out := map[string]verification.Policy{}
-	for _, f := range file.Policies {
-		out[f.Name] = f.over(verification.DefaultPolicy())
 	}
 	return out
 }
 
-// parse is strict: an unknown or repeated member is an error, for a misspelt
+// parse is strict: an unknown or repeated property is an error, for a misspelt
 // one would leave a default in force unseen.
 func parse(r io.Reader) (catalogue, error) {
-	var c catalogue
-	err := yaml.NewDecoder(r, yaml.Strict(), yaml.DisallowUnknownField()).Decode(&c)
+	c := catalogue{decoder: yaml.NewDecoder(r, yaml.Strict(), yaml.DisallowUnknownField())}
+	err := c.decoder.Decode(&c)
 	if errors.Is(err, io.EOF) { // an empty file says nothing, which is allowed
 		err = nil
 	}
-	if err != nil {
-		return c, errors.New(yaml.FormatError(err, false, false)) // without an excerpt of the file
+	return c, plain(err)
+}
+
+// plain words an error of the file without an excerpt of it.
+func plain(err error) error {
+	if err == nil {
+		return nil
 	}
-	return c, nil
+	return errors.New(yaml.FormatError(err, false, false))
 }
 
 // loadCatalogue reads the file that YANZHEN_CONFIG names over the built-in
@@ -134,36 +101,40 @@ func (c *Config) loadCatalogue() []error {
 		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
 	}
 	c.Clients = file.Clients
-	faults := append(CheckClients(file.Clients), c.mergePolicies(file.Policies)...)
+	faults := append(CheckClients(file.Clients), c.mergePolicies(file)...)
 	for i, err := range faults {
 		faults[i] = fmt.Errorf("YANZHEN_CONFIG: %w", err)
 	}
 	return faults
 }
 
-func (c *Config) mergePolicies(files []policyFile) []error {
+func (c *Config) mergePolicies(file catalogue) []error {
 	var faults []error
-	seen := map[string]bool{}
-	c.written = seen
-	for _, f := range files {
-		base, ok := c.Policies[f.Name]
-		if !ok {
-			base = verification.DefaultPolicy()
-		}
+	c.written = map[string]bool{}
+	for _, node := range file.Policies {
+		version, known := 0, false
+		p, err := file.policy(node, func(name string) verification.Policy {
+			base, ok := c.Policies[name]
+			if !ok {
+				return verification.DefaultPolicy()
+			}
+			version, known = base.Version, true
+			return base
+		})
 		switch {
-		case seen[f.Name]:
-			faults = append(faults, fmt.Errorf("policy %q is listed twice", f.Name))
-		case f.Version == 0:
-			faults = append(faults, fmt.Errorf("policy %q: state a version, and raise it with every change: running verifications keep theirs", f.Name))
-		case ok && f.Version <= base.Version:
-			faults = append(faults, fmt.Errorf("policy %q: it changes the built-in version %d, so its version must be higher", f.Name, base.Version))
+		case err != nil:
+			faults = append(faults, err)
+			continue
+		case c.written[p.Name]:
+			faults = append(faults, fmt.Errorf("policy %q is listed twice", p.Name))
+		case p.Version == 0:
+			faults = append(faults, fmt.Errorf("policy %q: state a version, and raise it with every change: running verifications keep theirs", p.Name))
+		case known && p.Version <= version:
+			faults = append(faults, fmt.Errorf("policy %q: it changes the built-in version %d, so its version must be higher", p.Name, version))
 		}
-		seen[f.Name] = true
-		p := f.over(base)
-		if err := p.Validate(); err != nil {
-			faults = append(faults, split(err)...)
-		}
-		c.Policies[f.Name] = p
+		c.written[p.Name] = true
+		faults = append(faults, split(p.Validate())...)
+		c.Policies[p.Name] = p
 	}
 	return faults
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -45,8 +46,8 @@ func TestDefaultsLoadWithTheBuiltInPolicies(t *testing.T) {
 	require.Equal(t, verification.IfAvailable, p.Requirement(verification.HolderMatch))
 	require.Equal(t, verification.Off, p.Requirement(verification.DocumentChip))
 	require.Equal(t, []string{"tencent_eid"}, p.FaceProviders)
-	require.Equal(t, "acedata", p.RecordsProvider)
-	require.Equal(t, 30*time.Minute, p.StartPatience)
+	require.Equal(t, []string{"acedata"}, p.RecordsProviders)
+	require.Equal(t, 30*time.Minute, p.StartPatience.Std())
 }
 
 func TestAConfiguredPolicyOverridesWhatItNamesAndKeepsTheRest(t *testing.T) {
@@ -59,7 +60,7 @@ policies:
   - name: records-only
     version: 1
     checks: {identity_records: required}
-    records_provider: acedata
+    records_providers: [acedata]
     review_deadline: 24h
 `)}, config.Needs{})
 	require.NoError(t, err)
@@ -67,9 +68,9 @@ policies:
 	require.Equal(t, 2, p.Version)
 	require.Equal(t, verification.Required, p.Requirement(verification.HolderMatch))
 	require.Equal(t, verification.Required, p.Requirement(verification.FaceMatch), "kept from the built-in one")
-	require.Equal(t, 10*time.Second, p.StartPatience)
-	require.Equal(t, 24*time.Hour, p.RecordsPatience, "kept from the default")
-	require.Equal(t, 24*time.Hour, c.Policies["records-only"].ReviewDeadline)
+	require.Equal(t, 10*time.Second, p.StartPatience.Std())
+	require.Equal(t, 24*time.Hour, p.RecordsPatience.Std(), "kept from the default")
+	require.Equal(t, 24*time.Hour, c.Policies["records-only"].ReviewDeadline.Std())
 	require.Equal(t, verification.IfAvailable, config.BuiltIn()["cn-resident"].Requirement(verification.HolderMatch),
 		"the built-in policy itself is untouched")
 }
@@ -119,11 +120,15 @@ func TestEveryFaultIsToldAtOnceWithItsNameAndWithoutItsValue(t *testing.T) {
 
 func TestTheCatalogueIsStrict(t *testing.T) {
 	for name, text := range map[string]string{
-		"unknown member": "policies:\n  - name: a\n    patience: 3s\n",
-		"repeated":       "clients: []\nclients: []\n",
-		"wrong type":     "clients: 3\n",
-		"bad duration":   "policies:\n  - name: a\n    version: 1\n    retry_window: soon\n",
-		"not YAML":       "clients: [\n",
+		"unknown property":            "policies:\n  - name: a\n    version: 1\n    patience: 3s\n",
+		"the one that is a list now":  "policies:\n  - name: a\n    version: 1\n    records_provider: acedata\n",
+		"repeated in a policy":        "policies:\n  - name: a\n    version: 1\n    version: 2\n",
+		"a duration without its unit": "policies:\n  - name: a\n    version: 1\n    retry_window: 30\n",
+		"a policy that is a word":     "policies: [cn-resident]\n",
+		"repeated":                    "clients: []\nclients: []\n",
+		"wrong type":                  "clients: 3\n",
+		"bad duration":                "policies:\n  - name: a\n    version: 1\n    retry_window: soon\n",
+		"not YAML":                    "clients: [\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load([]string{file(t, text)}, config.Needs{})
@@ -263,6 +268,63 @@ func TestPrintedSettingsShowNoSecret(t *testing.T) {
 		require.Contains(t, text, "YANZHEN_STORE=postgres://yz:xxx@db/yz")
 		require.Contains(t, text, "client shop")
 	}
+}
+
+// A policy is spelled once, by its own type: whatever that can say can be said
+// in the file, and what the file does not name stays as it was.
+func TestEveryPropertyOfAPolicyCanBeSet(t *testing.T) {
+	c, err := config.Load([]string{file(t, `
+policies:
+  - name: everything
+    version: 7
+    presentation: vendor
+    checks: &checks {document_chip: required, identity_records: if_available, face_match: required}
+    face_providers: [a, b]
+    records_providers: [c]
+    records_when: after_face
+    chip_provider: d
+    capture: passed
+    comparer: e
+    compare_threshold: 51.5
+    unknown_charge: review
+    suspicion: decline
+    always_review: true
+    rotate_providers: true
+    attempts: 4
+    sessions: 5
+    records_daily_cap: 6
+    start_patience: 1s
+    records_patience: 2s
+    last_look_patience: 3s
+    retry_window: 4s
+    review_deadline: 1h30m
+  - {name: alias, version: 1, checks: *checks, face_providers: [a], records_providers: [c], chip_provider: d}
+  - name: cn-resident
+    version: 9
+    face_providers: [b]
+`)}, config.Needs{})
+	require.NoError(t, err)
+	want := verification.Policy{
+		Name: "everything", Version: 7, Presentation: verification.PresentationVendor,
+		Checks: map[verification.CheckType]verification.Requirement{
+			verification.DocumentChip: verification.Required, verification.IdentityRecords: verification.IfAvailable, verification.FaceMatch: verification.Required},
+		FaceProviders: []string{"a", "b"}, RecordsProviders: []string{"c"}, RecordsWhen: verification.AfterFace, ChipProvider: "d",
+		Capture: verification.CapturePassed, Comparer: "e", CompareThreshold: 51.5,
+		UnknownCharge: verification.UnknownReview, Suspicion: verification.SuspicionDecline, AlwaysReview: true, RotateProviders: true,
+		Attempts: 4, Sessions: 5, RecordsDailyCap: 6,
+		StartPatience: verification.Duration(time.Second), RecordsPatience: verification.Duration(2 * time.Second),
+		LastLookPatience: verification.Duration(3 * time.Second), RetryWindow: verification.Duration(4 * time.Second),
+		ReviewDeadline: verification.Duration(90 * time.Minute),
+	}
+	v := reflect.ValueOf(want)
+	for i := range v.NumField() {
+		require.False(t, v.Field(i).IsZero(), "the test does not set %s", v.Type().Field(i).Name)
+	}
+	require.Equal(t, want, c.Policies["everything"])
+	require.Equal(t, want.Checks, c.Policies["alias"].Checks)
+	require.Equal(t, []string{"b"}, c.Policies["cn-resident"].FaceProviders)
+	require.Equal(t, []string{"tencent_eid"}, config.BuiltIn()["cn-resident"].FaceProviders)
+	require.Len(t, c.Policies["cn-resident"].Checks, 5, "those of the built-in one")
 }
 
 // The README's table is the one that the code holds.

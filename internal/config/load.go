@@ -237,7 +237,7 @@ func (c *Config) checkProviders() []error {
 func (c *Config) missing(p verification.Policy) []error {
 	var faults []error
 	seen := map[string]bool{"": true}
-	for _, name := range append(slices.Clone(p.FaceProviders), p.RecordsProvider, p.ChipProvider, p.Comparer) {
+	for _, name := range slices.Concat(p.FaceProviders, p.RecordsProviders, []string{p.ChipProvider, p.Comparer}) {
 		if seen[name] {
 			continue
 		}

@@ -75,7 +75,7 @@ func (c Config) String() string {
 	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		p := c.Policies[name]
 		fmt.Fprintf(&b, "policy %s version %d: chip %s, face %s, comparer %s, records %s\n", p.Name, p.Version,
-			orNone(p.ChipProvider), orNone(strings.Join(p.FaceProviders, " ")), orNone(p.Comparer), orNone(p.RecordsProvider))
+			orNone(p.ChipProvider), orNone(strings.Join(p.FaceProviders, " ")), orNone(p.Comparer), orNone(strings.Join(p.RecordsProviders, " ")))
 	}
 	return b.String()
 }

@@ -141,6 +141,17 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// Two libraries of one kind read the same text in two ways.
+func TestOneLibraryReadsYAML(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, to := range p.Imports {
+			if strings.Contains(to, "yaml") && !ours(to) && !strings.HasPrefix(to, "github.com/goccy/go-yaml") {
+				t.Errorf("%s imports %s beside github.com/goccy/go-yaml", p.ImportPath, to)
+			}
+		}
+	}
+}
+
 // An import that runs back up would let two parts know each other, in however
 // many steps: the list itself must be without a circle, and name a part once.
 func TestTheListRunsOneWay(t *testing.T) {

@@ -82,7 +82,7 @@ const patientPolicy = `  - name: patient
     version: 1
     checks: {document_validity: required, identity_records: required, liveness: required, face_match: required, holder_match: if_available}
     face_providers: [tencent_eid]
-    records_provider: acedata
+    records_providers: [acedata]
     start_patience: 90s
     records_patience: 90s
 `
