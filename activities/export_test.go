@@ -11,3 +11,10 @@ func SetStopPatience(t testing.TB, d time.Duration) {
 	stopPatience = d
 	t.Cleanup(func() { stopPatience = before })
 }
+
+// SetLookPatience shortens lookPatience until the test ends.
+func SetLookPatience(t testing.TB, d time.Duration) {
+	before := lookPatience
+	lookPatience = d
+	t.Cleanup(func() { lookPatience = before })
+}

@@ -136,7 +136,14 @@ func (a *Activities) LookAtSession(ctx context.Context, in SessionInput) (LookRe
 	return a.look(ctx, vendor, in, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 }
 
-func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in SessionInput, next time.Duration) (LookResult, error) {
+// lookPatience bounds a look, all but the comparison that may follow it: the step
+// has time for that too, and somebody may wait for a look that never answers. It
+// is longer than any vendor call may take (18 s, internal/config).
+var lookPatience = 20 * time.Second
+
+func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in SessionInput, next time.Duration) (LookResult, error) {
+	ctx, cancel := context.WithTimeout(whole, lookPatience)
+	defer cancel()
 	s, known, err := a.session(ctx, in)
 	if err != nil {
 		return LookResult{}, err
@@ -168,7 +175,7 @@ func (a *Activities) look(ctx context.Context, vendor provider.FaceVendor, in Se
 		if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {
 			return LookResult{}, storeError(err)
 		}
-		result, err := a.judgeCapture(ctx, in, look.Capture)
+		result, err := a.judgeCapture(whole, in, look.Capture)
 		return LookResult{Phase: provider.Finished, Begun: true, Result: &result}, err
 	}
 	begun := known.Begun

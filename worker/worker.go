@@ -43,7 +43,11 @@ func Run(ctx context.Context, d Deps) error {
 	o := worker.Options{
 		WorkerStopTimeout: stopTimeout,
 		OnFatalError:      fatal,
-		Interceptors:      []interceptor.WorkerInterceptor{&handBack{told: ctx.Done(), after: handBackAfter}},
+		Interceptors: []interceptor.WorkerInterceptor{
+			&heartbeat{every: beatEvery}, &handBack{told: ctx.Done(), after: handBackAfter},
+		},
+		// The SDK would hold most heartbeats back, for four fifths of their time-out.
+		MaxHeartbeatThrottleInterval: beatEvery,
 	}
 	workers := []worker.Worker{verificationWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {

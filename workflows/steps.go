@@ -18,6 +18,10 @@ type step struct {
 	// startToClose bounds one try. It is longer than the vendor client's own
 	// time-out, so that a lost worker is the only thing that it ends.
 	startToClose time.Duration
+	// heartbeat: the worker says during a try that it lives; a lost one is known
+	// within deadAfter. Every step has one that a person or the run waits for and
+	// that may take longer than that.
+	heartbeat bool
 	// scheduleToClose bounds all tries; 0: the policy says, or none.
 	scheduleToClose time.Duration
 	// tries; manyTries where only a clock ends it.
@@ -26,6 +30,11 @@ type step struct {
 	// where they know better (pending, a vendor's Retry-After).
 	first, longest time.Duration
 }
+
+// deadAfter is how long nothing may be heard of a try that sends heartbeats. A
+// try that a lost worker took with it, and one that never came to a worker, is
+// then made anew.
+const deadAfter = 9 * time.Second
 
 // manyTries stands for "until the clock ends it".
 const manyTries = -1
@@ -41,7 +50,7 @@ var (
 
 	// chip: a scan's data lives for minutes, which bounds all tries; 15 s is the
 	// vendor client's limit.
-	stepChip = step{id: "chip", summary: "Read the chip's data, check it locally", startToClose: 20 * time.Second,
+	stepChip = step{id: "chip", summary: "Read the chip's data, check it locally", startToClose: 20 * time.Second, heartbeat: true,
 		tries: manyTries, first: time.Second, longest: 15 * time.Second}
 
 	// open: one try, because failing over is the workflow's: the next try may
@@ -50,27 +59,28 @@ var (
 
 	// poll is retried by the server: no event, no slot and no timer for each
 	// look. It ends by the session's timer; the slack keeps the server from
-	// giving up early, which it does when the next try falls after the limit.
-	stepPoll = step{id: "poll", summary: "Poll the face session until it is over", startToClose: 12 * time.Second,
-		tries: manyTries, first: time.Second, longest: 10 * time.Second}
+	// giving up early, which it does when the next try falls after the limit. The
+	// pauses here follow a lost try, of which even a long poll has few.
+	stepPoll = step{id: "poll", summary: "Poll the face session until it is over", startToClose: 12 * time.Second, heartbeat: true,
+		tries: manyTries, first: time.Second, longest: 2 * time.Second}
 
 	// look answers a hint. Two tries: if it fails, poll and expiry remain.
-	stepLook = step{id: "look", summary: "Look now: the browser came back", startToClose: 12 * time.Second,
+	stepLook = step{id: "look", summary: "Look now: the browser came back", startToClose: 12 * time.Second, heartbeat: true,
 		scheduleToClose: time.Minute, tries: 2, first: time.Second, longest: time.Second}
 
 	// last look and result: what came of the session rests at the vendor for
 	// days, so an outage is waited out for the policy's last_look_patience.
-	stepLastLook = step{id: "last-look", summary: "Look a last time", startToClose: 12 * time.Second,
+	stepLastLook = step{id: "last-look", summary: "Look a last time", startToClose: 12 * time.Second, heartbeat: true,
 		tries: manyTries, first: time.Second, longest: 5 * time.Minute}
 	// result may look three times within ten seconds by itself.
-	stepResult = step{id: "result", summary: "Fetch the face session's result", startToClose: 60 * time.Second,
+	stepResult = step{id: "result", summary: "Fetch the face session's result", startToClose: 60 * time.Second, heartbeat: true,
 		tries: manyTries, first: time.Second, longest: 5 * time.Minute}
 
 	// records: 15 s is the vendor client's limit. Tries are counted and bounded
 	// by the activity itself, which knows what was charged; outages are waited
 	// out for the policy's records_patience.
 	stepRecords = step{id: "records", summary: "Ask the authority's records",
-		startToClose: 20 * time.Second, tries: manyTries, first: time.Second, longest: 5 * time.Minute}
+		startToClose: 20 * time.Second, heartbeat: true, tries: manyTries, first: time.Second, longest: 5 * time.Minute}
 
 	// finish writes the end; nothing but the store can keep it from that.
 	stepFinish = step{id: "finish", summary: "Write the end to the store, erase links and tokens", queue: QueueVerification,
@@ -125,10 +135,15 @@ func (s step) on(ctx workflow.Context, queue, idSuffix, summarySuffix string, li
 	if tries == manyTries {
 		tries = unlimited
 	}
+	var beat time.Duration
+	if s.heartbeat {
+		beat = deadAfter
+	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ActivityID:             s.id + idSuffix,
 		TaskQueue:              queue,
 		StartToCloseTimeout:    s.startToClose,
+		HeartbeatTimeout:       beat,
 		ScheduleToCloseTimeout: limit,
 		Summary:                s.summary + summarySuffix,
 		RetryPolicy: &temporal.RetryPolicy{

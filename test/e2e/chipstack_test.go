@@ -44,7 +44,9 @@ func newChipStack(t *testing.T, o options) *stack {
 	for _, name := range []string{"cn-chip", "cn-chip-capture", "cn-no-face"} {
 		policies.WriteString(strings.TrimPrefix(strings.ReplaceAll(quickPolicy, "cn-resident", name), "policies:\n"))
 	}
-	o.policies = policies.String()
+	if o.policies == "" {
+		o.policies = policies.String()
+	}
 	return newStack(t, o)
 }
 

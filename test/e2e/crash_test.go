@@ -15,8 +15,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// crashPolicy is cn-resident whose clocks outlast a lost worker: the engine
-// learns of one when an activity's StartToClose is over, which is up to 60 s.
+// crashPolicy is cn-resident whose clocks outlast a lost worker, of which the
+// engine learns within some 10 s, and a busy machine.
 const crashPolicy = `policies:
   - name: cn-resident
     version: 2

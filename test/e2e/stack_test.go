@@ -163,7 +163,7 @@ func (s *stack) prepare(o options) {
 	require.NoError(t, os.WriteFile(catalogue, []byte(clients.String()+policies), 0o600))
 
 	vendors := strings.TrimPrefix(s.vendorsURL, "http://")
-	s.env = append([]string{
+	s.env = []string{
 		"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"),
 		"TEMPORAL_ADDRESS=" + server, "TEMPORAL_NAMESPACE=" + s.namespace,
 		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + keyFile, "YANZHEN_STORE=" + s.dsn,
@@ -173,7 +173,7 @@ func (s *stack) prepare(o options) {
 		"YANZHEN_TENCENT_SECRET_ID=" + sandbox.DefaultSecretID, "YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
 		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
 		"YANZHEN_ACEDATA_BASE_URL=" + s.vendorsURL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
-	}, o.env...)
+	}
 	if o.megvii {
 		s.env = append(s.env, s.megviiSettings()...)
 	}
@@ -183,6 +183,7 @@ func (s *stack) prepare(o options) {
 	if o.tokenTTL != 0 {
 		s.env = append(s.env, "YANZHEN_TENCENT_TOKEN_TTL="+o.tokenTTL.String())
 	}
+	s.env = append(s.env, o.env...) // the last one counts
 }
 
 // process is one running command of the binary.
