@@ -22,14 +22,11 @@ func vendors(cfg *config.Config, log *slog.Logger) (*provider.Registry, error) {
 	r := &provider.Registry{}
 	var errs []error
 	if t := cfg.Tencent; t.Enabled() {
-		c, err := tencent.New(tencent.Config{
-			SecretID: t.SecretID, SecretKey: t.SecretKey, MerchantID: t.MerchantID, Endpoint: t.Endpoint, Scheme: t.Scheme,
-			InfoType: t.InfoType, TokenTTL: t.TokenTTL, SM2PrivateKey: t.SM2PrivateKey, Timeout: t.Timeout,
-		})
+		c, err := tencent.New(tencentConfig(t))
 		if err == nil {
 			r.AddFace(tencent.Vendor(c))
 		}
-		errs = append(errs, err)
+		errs = append(errs, asTencentSettings(err))
 	}
 	if cfg.Megvii.Enabled() {
 		c, err := megvii.New(megviiConfig(cfg))
@@ -84,6 +81,9 @@ func sinoConfig(cfg *config.Config, log *slog.Logger) sinoconnect.Config {
 // of our settings.
 func checkVendors(cfg *config.Config) error {
 	var errs []error
+	if cfg.Tencent.Enabled() {
+		errs = append(errs, asTencentSettings(tencentConfig(cfg.Tencent).Validate()))
+	}
 	if cfg.Sino.Enabled() {
 		errs = append(errs, asSettings(sinoConfig(cfg, nil).Validate()))
 	}

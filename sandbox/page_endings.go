@@ -37,6 +37,7 @@ var tencentGroups = []endingGroup{
 		{Outcome: "0", ZH: "核验通过", EN: "Pass", Detail: "0 · Sim 91.07"},
 		{Outcome: OutcomePassOtherHolder, ZH: "通过，但返回他人身份", EN: "Pass, but as somebody else", Detail: "0 · EidInfo", Needs: "eid"},
 		{Outcome: OutcomePassIntentionRefused, ZH: "人脸通过，意愿未通过", EN: "Face passes, intention does not", Detail: "0", Needs: "intention"},
+		{Outcome: OutcomePassIntentionUnused, ZH: "人脸通过，未做意愿核身", EN: "Face passes, intention never asked", Detail: "0", Needs: "intention"},
 	}},
 	{"retry", "未通过，可再试", "Not passed, may try again", "warn", []endingButton{
 		{Outcome: "2016", ZH: "相似度不足", EN: "Not alike enough", Detail: "2016 · Sim 41.20"},

@@ -28,6 +28,9 @@ const (
 	OutcomePassOtherHolder = "0-other-holder"
 	// OutcomePassIntentionRefused passes the face; the intention step fails.
 	OutcomePassIntentionRefused = "0-intention-refused"
+	// OutcomePassIntentionUnused passes the face, and the intention step was never
+	// shown; its result says 0 nevertheless, as in the vendor's own sample.
+	OutcomePassIntentionUnused = "0-intention-unused"
 	// OutcomeCancel leaves the page: the browser goes back, the token stays as it is.
 	OutcomeCancel = "cancel"
 	// OutcomeTimeout lets the token's clock run out now; the browser stays.
@@ -58,6 +61,7 @@ type session struct {
 	Code            int
 	OtherHolder     bool
 	IntentionFailed bool
+	IntentionUnused bool
 	Ended           time.Time
 	Seq             string
 }
@@ -207,7 +211,7 @@ func (s *Sandbox) end(token, outcome string) (session, error) {
 func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 	number := outcome
 	switch outcome {
-	case OutcomePassOtherHolder, OutcomePassIntentionRefused:
+	case OutcomePassOtherHolder, OutcomePassIntentionRefused, OutcomePassIntentionUnused:
 		number = "0"
 	}
 	code, err := strconv.Atoi(number)
@@ -222,6 +226,7 @@ func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 	one.Status, one.Ended, one.Code = StatusFinished, now, code
 	one.OtherHolder = outcome == OutcomePassOtherHolder
 	one.IntentionFailed = outcome == OutcomePassIntentionRefused
+	one.IntentionUnused = outcome == OutcomePassIntentionUnused
 	s.book.session(Entry{Time: now, Vendor: Tencent, Operation: "session", Outcome: strconv.Itoa(code),
 		Charged: tencentCharges(code), Subject: SubjectKey(one.IdNumber), Token: digest(one.Token)})
 	return nil

@@ -76,10 +76,8 @@ type eidTokenRequest struct {
 	Extra       string
 	RedirectUrl string
 	Config      struct {
-		InputType           string
-		UseIntentionVerify  bool
-		IntentionMode       string
-		IntentionVerifyText string
+		InputType string
+		intentionConfig
 	}
 	Encryption *struct{ EncryptList []string }
 }
@@ -106,8 +104,6 @@ func (q *eidTokenRequest) fault() *apiError {
 		return invalid("RedirectUrl is longer than 1024 characters.")
 	case q.RedirectUrl != "" && !webAddress(q.RedirectUrl):
 		return invalid("RedirectUrl is not an http or https address.")
-	case utf8.RuneCountInString(q.Config.IntentionVerifyText) > 120:
-		return invalid("IntentionVerifyText is longer than 120 characters.")
 	}
 	switch q.Config.InputType {
 	case "", "1", "2", "3":
@@ -118,11 +114,10 @@ func (q *eidTokenRequest) fault() *apiError {
 	default:
 		return invalid("InputType must be 1, 2, 3 or 4.")
 	}
-	switch q.Config.IntentionMode {
-	case "", "1", "2", "3":
-		return nil
+	if what := q.Config.fault(); what != "" {
+		return invalid(what)
 	}
-	return invalid("IntentionMode must be 1, 2 or 3.")
+	return nil
 }
 
 func webAddress(text string) bool {

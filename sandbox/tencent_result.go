@@ -56,10 +56,10 @@ func (s *Sandbox) getEidResult(c *call) answer {
 		}
 		result["EidInfo"] = info
 	}
-	result["IsVerifyIntention"] = one.Intention != ""
-	if one.Intention != "" && one.Code == 0 {
+	if one.Code == 0 {
 		maps.Copy(result, intentionResult(one, asked))
 	}
+	result["IsVerifyIntention"] = one.Intention != "" && !one.IntentionUnused
 	return tencentEnvelope(result, strconv.Itoa(one.Code))
 }
 
@@ -182,43 +182,6 @@ func otherHolder(idNumber string) (name, number string) {
 		return people[0].Name, people[0].IDNumber
 	}
 	return people[1].Name, people[1].IDNumber
-}
-
-// intentionResult is the verdict of the intention step, which Text.ErrCode does
-// not include. IntentionVerifyType has another numbering than IntentionMode.
-func intentionResult(one session, asked func(string) bool) map[string]any {
-	switch one.Intention {
-	case "2":
-		if !asked("6") {
-			return map[string]any{"IntentionVerifyType": "0"}
-		}
-		detail, final, message := 0, "0", "通过"
-		if one.IntentionFailed {
-			detail, final, message = -301, "-1", "意愿校验未通过"
-		}
-		return map[string]any{"IntentionVerifyType": "0", "IntentionQuestionResult": map[string]any{
-			"FinalResultDetailCode": detail, "FinalResultMessage": message, "FinalResultCode": final, "ResultCode": []string{final},
-			"AsrResult": []string{"是"}, "Audios": nil, "ScreenShot": nil, "Video": nil}}
-	case "3":
-		if !asked("6") {
-			return map[string]any{"IntentionVerifyType": "1"}
-		}
-		detail, message := 0, "通过"
-		if one.IntentionFailed {
-			detail, message = -301, "意愿校验未通过"
-		}
-		return map[string]any{"IntentionVerifyType": "1", "IntentionActionResult": map[string]any{
-			"FinalResultDetailCode": detail, "FinalResultMessage": message, "Details": []any{}}}
-	}
-	if !asked("5") {
-		return map[string]any{"IntentionVerifyType": "2"}
-	}
-	code, message := 0, "成功"
-	if one.IntentionFailed {
-		code, message = -15, "重试次数过多"
-	}
-	return map[string]any{"IntentionVerifyType": "2", "IntentionVerifyData": map[string]any{"ErrorCode": code, "ErrorMessage": message,
-		"AsrResult": "我同意", "IntentionVerifyVideo": "", "IntentionVerifyBestFrame": "", "IntentionVerifyAudio": "", "AsrResultSimilarity": nil}}
 }
 
 // portrait is a drawn head, base64 of a JPEG: nobody's face.

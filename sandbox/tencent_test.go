@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -215,22 +216,59 @@ func TestAForcedPersonOverridesAPassAndCanBeRefusedAToken(t *testing.T) {
 	require.Equal(t, "FailedOperation.UnregisteredEid", r.errorCode())
 }
 
+// intentionOf is what GetEidToken needs for the intention step of a mode.
+func intentionOf(mode string) map[string]any {
+	return map[string]any{"InputType": "4", "UseIntentionVerify": true, "IntentionMode": mode, "IntentionVerifyText": "我同意",
+		"IntentionQuestions": []any{map[string]any{"Question": "您是否自愿？", "Answers": []string{"是"}}},
+		"IntentionActions":   []any{map[string]any{"Text": "本人自愿"}}}
+}
+
 func TestTheIntentionStepHasAVerdictOfItsOwn(t *testing.T) {
 	for mode, member := range map[string]string{"1": "IntentionVerifyData", "2": "IntentionQuestionResult", "3": "IntentionActionResult"} {
-		for outcome, passed := range map[string]bool{"0": true, OutcomePassIntentionRefused: false} {
+		for outcome, c := range map[string]struct{ zero, used bool }{
+			"0": {true, true}, OutcomePassIntentionRefused: {false, true}, OutcomePassIntentionUnused: {true, false},
+		} {
 			w := start(t, nil)
-			token, _ := w.eidToken(map[string]any{"Config": map[string]any{"InputType": "4", "UseIntentionVerify": true, "IntentionMode": mode}})
+			token, _ := w.eidToken(map[string]any{"Config": intentionOf(mode)})
 			require.NoError(t, w.Begin(token))
 			require.NoError(t, w.End(token, outcome))
 			r, text := w.result(token, "156")
 			require.Equal(t, 0, *text.ErrCode, "the face passed either way")
-			require.JSONEq(t, `true`, string(r["IsVerifyIntention"]))
+			require.Equal(t, c.used, string(r["IsVerifyIntention"]) == "true")
 			var verdict struct{ ErrorCode, FinalResultDetailCode int }
 			require.NoError(t, json.Unmarshal(r[member], &verdict))
-			require.Equal(t, passed, verdict.ErrorCode == 0 && verdict.FinalResultDetailCode == 0, "mode %s, outcome %s", mode, outcome)
+			require.Equal(t, c.zero, verdict.ErrorCode == 0 && verdict.FinalResultDetailCode == 0, "mode %s, outcome %s", mode, outcome)
 			without, _ := w.result(token, "1")
 			require.NotContains(t, string(without[member]), "{", "not asked for by InfoType")
 		}
+	}
+}
+
+// The vendor's own sample: a 0 of a step that nobody was asked to take.
+func TestAnIntentionStepThatWasNotAskedForSaysZeroNevertheless(t *testing.T) {
+	w := start(t, nil)
+	token, _ := w.eidToken(nil)
+	require.NoError(t, w.Begin(token))
+	require.NoError(t, w.End(token, "0"))
+	r, _ := w.result(token, "0")
+	require.JSONEq(t, `false`, string(r["IsVerifyIntention"]))
+	require.Contains(t, string(r["IntentionVerifyData"]), `"ErrorCode":0`)
+}
+
+func TestAnIntentionStepThatCannotBeShownIsRefused(t *testing.T) {
+	w := start(t, nil)
+	for name, change := range map[string]map[string]any{
+		"another mode": {"IntentionMode": "4"}, "a long text": {"IntentionVerifyText": strings.Repeat("读", 121)},
+		"no question":     {"IntentionMode": "2", "IntentionQuestions": nil},
+		"no answer":       {"IntentionQuestions": []any{map[string]any{"Question": "问"}}},
+		"a long answer":   {"IntentionQuestions": []any{map[string]any{"Question": "问", "Answers": []string{strings.Repeat("是", 11)}}}},
+		"nothing to nod":  {"IntentionMode": "3", "IntentionActions": nil},
+		"a long nod text": {"IntentionActions": []any{map[string]any{"Text": strings.Repeat("点", 151)}}},
+	} {
+		config := intentionOf("1")
+		maps.Copy(config, change)
+		r := w.tencent("GetEidToken", map[string]any{"MerchantId": DefaultMerchantID, "Name": "测试甲", "IdCard": "110199199003070017", "Config": config})
+		require.Equal(t, "InvalidParameter", r.errorCode(), name)
 	}
 }
 

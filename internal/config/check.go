@@ -70,7 +70,7 @@ func (t Tencent) check() []error {
 	} else if t.Scheme != "https" && !(t.Scheme == "http" && provider.Loopback(hostOf(t.Endpoint))) {
 		bad("YANZHEN_TENCENT_SCHEME must be https; http is for a stand-in on loopback only")
 	}
-	if strings.Trim(t.InfoType, "0123456789") != "" || t.InfoType == "" {
+	if strings.Trim(t.InfoType, "0123456789") != "" {
 		bad("YANZHEN_TENCENT_INFO_TYPE must be digits, such as 1")
 	}
 	if t.TokenTTL <= 0 {

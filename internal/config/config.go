@@ -52,10 +52,13 @@ type Tencent struct {
 	MerchantID    string        `env:"MERCHANT_ID" help:"and the E证通 merchant's id from Tencent's console."`
 	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" help:"Host, and port if need be, without a scheme."`
 	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
-	InfoType      string        `env:"INFO_TYPE" envDefault:"1" help:"What is asked of a result: 1 is text; images and videos are not asked for without need."`
+	InfoType      string        `env:"INFO_TYPE" help:"What is asked of a result. Without it 1 (text), and 156 with the intention check, whose proof it brings; images are not asked for without need."`
 	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
 	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (hex), if the return of identity was applied for: holder_match needs it."`
 	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds, at most 11s."`
+	Intention     string        `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it in its own way."`
+	IntentionText string        `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
+	Questions     string        `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
 }
 
 // Enabled reports whether any credential is set.

@@ -92,9 +92,7 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 	if o.ReturnURL != "" {
 		req.RedirectUrl = &o.ReturnURL
 	}
-	if c.cfg.Intention {
-		req.Config.UseIntentionVerify, req.Config.IntentionMode, req.Config.IntentionVerifyText = new(true), new("1"), &c.cfg.IntentionText
-	}
+	c.cfg.askIntention(&req.Config)
 	// The token's life is counted from before the call: a link must not be
 	// shown for longer than it works.
 	expires := c.now().Add(c.cfg.TokenTTL)
@@ -105,7 +103,7 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 	if a.EidToken == "" || !c.isLink(a.Url) {
 		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}
-	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: c.cfg.Intention})
+	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: modes[c.cfg.Intention].asked})
 	if err != nil {
 		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}

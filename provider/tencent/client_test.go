@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,17 +52,69 @@ func TestOpeningSendsNameNumberAndTheBindingOfTheSession(t *testing.T) {
 	require.Empty(t, got[0].header.Get("X-TC-Region"))
 }
 
-func TestTheIntentionCheckIsAskedForOnlyWhenConfigured(t *testing.T) {
-	v := newVendor(t)
-	v.on("GetEidToken", envelopeOf(members{"EidToken": eidToken, "Url": pageURL}))
-	c, _ := v.client(func(c *Config) { c.Intention, c.IntentionText = true, "我同意" })
-	opened, err := c.Open(t.Context(), opening)
-	require.NoError(t, err)
-	require.JSONEq(t, `{"token":"`+eidToken+`","intention":true}`, string(opened.Handle))
-	require.Equal(t, map[string]any{
-		"InputType": "4", "UseIntentionVerify": true, "IntentionMode": "1", "IntentionVerifyText": "我同意",
-	}, v.requests()[0].body["Config"])
-	require.Equal(t, "156", c.cfg.InfoType)
+func TestTheIntentionCheckIsAskedForAsConfigured(t *testing.T) {
+	for _, one := range []struct {
+		change func(*Config)
+		mode   string
+		config map[string]any
+	}{
+		{func(c *Config) { c.Intention, c.IntentionText = IntentionReadAloud, "我同意" }, "1", map[string]any{"IntentionVerifyText": "我同意"}},
+		{func(c *Config) {
+			c.Intention, c.IntentionQuestions = IntentionQuestions, "您是否自愿？=是|我自愿; 是否本人？ = 是"
+		}, "2",
+			map[string]any{"IntentionQuestions": []any{
+				map[string]any{"Question": "您是否自愿？", "Answers": []any{"是", "我自愿"}}, map[string]any{"Question": "是否本人？", "Answers": []any{"是"}}}}},
+		{func(c *Config) { c.Intention, c.IntentionText = IntentionNod, "本人自愿 | 已读条款" }, "3",
+			map[string]any{"IntentionActions": []any{map[string]any{"Text": "本人自愿"}, map[string]any{"Text": "已读条款"}}}},
+	} {
+		v := newVendor(t)
+		v.on("GetEidToken", envelopeOf(members{"EidToken": eidToken, "Url": pageURL}))
+		c, _ := v.client(one.change)
+		opened, err := c.Open(t.Context(), opening)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"token":"`+eidToken+`","intention":"`+one.mode+`"}`, string(opened.Handle))
+		want := map[string]any{"InputType": "4", "UseIntentionVerify": true, "IntentionMode": one.mode}
+		maps.Copy(want, one.config)
+		require.Equal(t, want, v.requests()[0].body["Config"])
+		require.Equal(t, "156", c.cfg.InfoType)
+	}
+}
+
+// A text or question that the vendor refuses, or an InfoType that brings no
+// proof, is found at the start and not at the first person's result.
+func TestAnIntentionCheckThatCannotBeAskedOrProvedIsRefused(t *testing.T) {
+	long := strings.Repeat("读", 121)
+	for field, refused := range map[string][]Config{
+		"Intention": {{Intention: "aloud"}, {IntentionText: "我同意"}, {IntentionQuestions: "问=是"}},
+		"InfoType": {
+			{Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "1"}, {Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "16"},
+			{Intention: IntentionNod, IntentionText: "我同意", InfoType: "15"}, {Intention: IntentionQuestions, IntentionQuestions: "问=是", InfoType: "15"},
+		},
+		"IntentionText": {
+			{Intention: IntentionReadAloud}, {Intention: IntentionReadAloud, IntentionText: long}, {Intention: IntentionNod},
+			{Intention: IntentionNod, IntentionText: "一|"}, {Intention: IntentionNod, IntentionText: "一|" + long + long},
+			{Intention: IntentionNod, IntentionText: strings.Repeat("一|", 10) + "一"},
+		},
+		"IntentionQuestions": {
+			{Intention: IntentionQuestions}, {Intention: IntentionQuestions, IntentionQuestions: "问"}, {Intention: IntentionQuestions, IntentionQuestions: "问="},
+			{Intention: IntentionQuestions, IntentionQuestions: "=是"}, {Intention: IntentionQuestions, IntentionQuestions: "问=是|"},
+			{Intention: IntentionQuestions, IntentionQuestions: "问=" + strings.Repeat("是", 11)}, {Intention: IntentionQuestions, IntentionQuestions: long + long + long + "=是"},
+			{Intention: IntentionQuestions, IntentionQuestions: "问=" + strings.Repeat("是|", 50) + "是"},
+			{Intention: IntentionQuestions, IntentionQuestions: strings.Repeat("问=是;", 10) + "问=是"},
+		},
+	} {
+		for _, c := range refused {
+			c.SecretID, c.SecretKey, c.MerchantID = secretID, secretKey, merchantID
+			require.ErrorContains(t, c.Validate(), "tencent: "+field+" ", "%#v", c)
+		}
+	}
+	for _, c := range []Config{
+		{Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "15"}, {Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "0"},
+		{Intention: IntentionNod, IntentionText: strings.Repeat("一|", 9) + "一", InfoType: "16"},
+	} {
+		c.SecretID, c.SecretKey, c.MerchantID = secretID, secretKey, merchantID
+		require.NoError(t, c.Validate())
+	}
 }
 
 func TestASessionWithoutTokenOrSafeLinkIsNone(t *testing.T) {
@@ -272,7 +325,7 @@ func requireNobody(t *testing.T, planted []string, err error) {
 func TestAConfigurationReportsAllItsFaults(t *testing.T) {
 	err := Config{
 		SecretKey: "with space-4711", Endpoint: "https://faceid.tencentcloudapi.com", Scheme: "http", InfoType: "x",
-		TokenTTL: -1, Timeout: -1, SM2PrivateKey: "4711", Intention: true,
+		TokenTTL: -1, Timeout: -1, SM2PrivateKey: "4711", Intention: IntentionReadAloud,
 	}.Validate()
 	for _, field := range []string{"SecretID", "SecretKey", "MerchantID", "Endpoint", "Scheme", "InfoType", "TokenTTL", "Timeout", "SM2PrivateKey", "IntentionText"} {
 		require.ErrorContains(t, err, "tencent: "+field+" ")

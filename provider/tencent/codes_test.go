@@ -55,26 +55,47 @@ func TestTheIntentionCheckIsHalfOfTheVerdict(t *testing.T) {
 		{"IsVerifyIntention": true}, {"IsVerifyIntention": true, "IntentionVerifyType": "7", "IntentionVerifyData": members{"ErrorCode": 0}},
 		// The other mode's object says 0, as the vendor's own sample does.
 		{"IsVerifyIntention": true, "IntentionVerifyType": "0", "IntentionVerifyData": members{"ErrorCode": 0}},
+		// Which mode it was is not told.
+		{"IsVerifyIntention": true, "IntentionVerifyType": "", "IntentionVerifyData": members{"ErrorCode": 0}},
+		// The detail says 0, and the word beside it no.
+		{"IsVerifyIntention": true, "IntentionVerifyType": "0", "IntentionQuestionResult": members{"FinalResultDetailCode": 0, "FinalResultCode": "-1"}},
 	} {
 		requireUndecided(t, resultOf(t, pass(answer)), answer)
 	}
 }
 
-func TestAnIntentionThatWasAskedForMustBeAnswered(t *testing.T) {
-	s := session
-	s.Handle = []byte(`{"token":"` + eidToken + `","intention":true}`)
-	v := newVendor(t)
-	c, _ := v.client()
-	v.on("GetEidResult", envelopeOf(pass()))
-	r, err := c.Result(t.Context(), s)
-	require.NoError(t, err)
-	requireUndecided(t, r, "asked for, and silence")
-
-	v.on("GetEidResult", envelopeOf(pass(members{"IntentionVerifyData": members{"ErrorCode": 0}})))
-	r, err = c.Result(t.Context(), s)
-	require.NoError(t, err)
-	require.Equal(t, verification.EndedPassed, r.Ending())
-	// Not asked for: the vendor's sample shows a 0 that means nothing.
+// A session that asked for the intention passes only on proof of it: the vendor
+// says that the step was used, in the mode that was asked for, and that mode's
+// result is 0. The vendor's own sample holds a 0 of a step that was not used.
+func TestAnIntentionThatWasAskedForPassesOnlyOnProof(t *testing.T) {
+	spoken, asked, nodded := members{"ErrorCode": 0}, members{"FinalResultDetailCode": 0, "FinalResultCode": "0"}, members{"FinalResultDetailCode": 0}
+	all := members{"IntentionVerifyData": spoken, "IntentionQuestionResult": asked, "IntentionActionResult": nodded}
+	with := func(changes ...members) members { return pass(append([]members{all}, changes...)...) }
+	result := func(mode string, answer members) verification.FaceResult {
+		s := session
+		s.Handle = []byte(`{"token":"` + eidToken + `","intention":"` + mode + `"}`)
+		v := newVendor(t)
+		v.on("GetEidResult", envelopeOf(answer))
+		c, _ := v.client()
+		r, err := c.Result(t.Context(), s)
+		require.NoError(t, err)
+		return r
+	}
+	told := map[string]string{"1": "2", "2": "0", "3": "1"}
+	results := map[string]string{"1": "IntentionVerifyData", "2": "IntentionQuestionResult", "3": "IntentionActionResult"}
+	for mode, kind := range told {
+		require.Equal(t, verification.EndedPassed, result(mode, pass(members{"IsVerifyIntention": true, "IntentionVerifyType": kind, results[mode]: all[results[mode]]})).Ending(), mode)
+		require.Equal(t, verification.EndedPassed, result(mode, pass(members{"IsVerifyIntention": true, "IntentionVerifyType": nil, results[mode]: all[results[mode]]})).Ending(), mode)
+		for _, answer := range []members{
+			pass(), with(members{"IsVerifyIntention": false, "IntentionVerifyType": kind}), with(members{"IsVerifyIntention": nil, "IntentionVerifyType": kind}),
+			with(members{"IsVerifyIntention": missing, "IntentionVerifyType": kind}), with(members{"IsVerifyIntention": true, "IntentionVerifyType": kind, results[mode]: nil}),
+			with(members{"IsVerifyIntention": true, "IntentionVerifyType": told[map[string]string{"1": "2", "2": "3", "3": "1"}[mode]]}),
+			with(members{"IsVerifyIntention": true, "IntentionVerifyType": "9"}),
+		} {
+			requireUndecided(t, result(mode, answer), answer)
+		}
+	}
+	// Not asked for and not used: the results mean nothing.
 	require.Equal(t, verification.EndedPassed, resultOf(t, pass(members{"IntentionVerifyData": members{"ErrorCode": -1}})).Ending())
 }
 

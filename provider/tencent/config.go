@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
@@ -27,7 +26,7 @@ type Config struct {
 	// Scheme is https (default); http is for this machine only.
 	Scheme string
 	// InfoType is what is asked of a result; default "1" (text), with Intention
-	// "156".
+	// "156". It must hold what proves the intention.
 	InfoType string
 	// TokenTTL is the life of a token and its link, default 600 s.
 	TokenTTL time.Duration
@@ -36,10 +35,17 @@ type Config struct {
 	SM2PrivateKey string
 	// Timeout of one call, default 10 s.
 	Timeout time.Duration
-	// Intention: the person also reads IntentionText (at most 120 characters)
-	// aloud. Default off; it is billed in its own way.
-	Intention     bool
+	// Intention is how the person also says that they mean it: IntentionReadAloud,
+	// IntentionQuestions or IntentionNod. Empty: not asked for. It is billed in its
+	// own way.
+	Intention string
+	// IntentionText is what is read aloud, at most 120 characters; with
+	// IntentionNod one to ten texts of at most 150 each, with | between them.
 	IntentionText string
+	// IntentionQuestions are one to ten rounds, "question=answer|answer; …": a
+	// question has at most 250 characters, an answer at most 10, and a round at
+	// most 50 answers.
+	IntentionQuestions string
 }
 
 func (c Config) withDefaults() Config {
@@ -51,7 +57,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.InfoType == "" {
 		c.InfoType = "1"
-		if c.Intention {
+		if c.Intention != "" {
 			c.InfoType = "156"
 		}
 	}
@@ -102,9 +108,7 @@ func (c Config) Validate() error {
 			bad("SM2PrivateKey", "is no SM2 key, in 64 hex digits or PEM")
 		}
 	}
-	if n := utf8.RuneCountInString(c.IntentionText); c.Intention && (n == 0 || n > 120) {
-		bad("IntentionText", "must have 1 to 120 characters with Intention")
-	}
+	c.checkIntention(bad)
 	return errors.Join(errs...)
 }
 
@@ -116,7 +120,7 @@ func (c Config) String() string {
 		}
 		return "***"
 	}
-	return fmt.Sprintf("{SecretID:%s SecretKey:%s MerchantID:%s Endpoint:%s Scheme:%s InfoType:%s TokenTTL:%s SM2PrivateKey:%s Timeout:%s Intention:%t}",
+	return fmt.Sprintf("{SecretID:%s SecretKey:%s MerchantID:%s Endpoint:%s Scheme:%s InfoType:%s TokenTTL:%s SM2PrivateKey:%s Timeout:%s Intention:%s}",
 		mask(c.SecretID), mask(c.SecretKey), c.MerchantID, c.Endpoint, c.Scheme, c.InfoType, c.TokenTTL, mask(c.SM2PrivateKey), c.Timeout, c.Intention)
 }
 

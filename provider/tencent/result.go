@@ -103,8 +103,8 @@ func (a resultAnswer) judge(s provider.FaceSession, h handle) (result verificati
 	case !a.Text.agreesWithPass():
 		return violated.result(shown, live, charge), false
 	}
-	if h.Intention || a.IsVerifyIntention != nil && *a.IsVerifyIntention {
-		if m, shown, ok := a.intention(); !ok {
+	if h.Intention != "" || a.usedIntention() {
+		if m, shown, ok := a.intention(h.Intention); !ok {
 			return m.result(shown, live, charge), false
 		}
 	}

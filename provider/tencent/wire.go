@@ -26,10 +26,21 @@ type tokenRequest struct {
 }
 
 type tokenConfig struct {
-	InputType           string  // "4": we give name and number
-	UseIntentionVerify  *bool   `json:",omitempty"`
-	IntentionMode       *string `json:",omitempty"` // "1": read aloud
-	IntentionVerifyText *string `json:",omitempty"`
+	InputType           string              // "4": we give name and number
+	UseIntentionVerify  *bool               `json:",omitempty"`
+	IntentionMode       *string             `json:",omitempty"` // as modes has it
+	IntentionVerifyText *string             `json:",omitempty"`
+	IntentionQuestions  []intentionQuestion `json:",omitempty"`
+	IntentionActions    []intentionAction   `json:",omitempty"`
+}
+
+type intentionQuestion struct {
+	Question string
+	Answers  []string
+}
+
+type intentionAction struct {
+	Text string
 }
 
 type tokenAnswer struct {
@@ -65,9 +76,10 @@ type resultAnswer struct {
 		FinalResultCode       *string
 	}
 	IntentionActionResult *struct{ FinalResultDetailCode *int64 }
-	IsVerifyIntention     *bool
-	// IntentionVerifyType: "0" question and answer, "1" nod, "2" read aloud;
-	// IntentionMode counts differently.
+	// IsVerifyIntention: the check was used. The results above may hold a 0
+	// although it was not.
+	IsVerifyIntention *bool
+	// IntentionVerifyType counts otherwise than IntentionMode, see modes.
 	IntentionVerifyType *string
 }
 
@@ -102,8 +114,8 @@ func (userInfo) GoString() string { return "[user info]" }
 // its members are only ever added to.
 type handle struct {
 	EidToken string `json:"token"`
-	// Intention: we asked for the intention check when opening.
-	Intention bool `json:"intention,omitempty"`
+	// Intention is the IntentionMode that we asked for when opening; empty: none.
+	Intention string `json:"intention,omitempty"`
 }
 
 func (handle) String() string   { return "[handle]" }
