@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -150,6 +151,14 @@ func (c *caller) unreachable(err error) error {
 		return err
 	}
 	return exit(exitNoReply, "no answer from %s: %w: %w", c.base, errBusy, unwrapURL(err))
+}
+
+// unwrapURL drops the address from an error of net/http.
+func unwrapURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
 }
 
 // refusal puts a problem document into words.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -68,14 +69,20 @@ func localStack(t *testing.T) (devState, string) {
 	panic("unreachable")
 }
 
-// start runs `yanzhen start` with the flags, as a user types them.
-func start(t *testing.T, dir string, flags ...string) (*client.Verification, string, error) {
+// demo runs `yanzhen demo` with the flags, as a user types them.
+func demo(t *testing.T, dir string, flags ...string) (*client.Verification, string, error) {
+	t.Helper()
+	return follow(t, dir, append([]string{"demo", "--pause", "0s"}, flags...)...)
+}
+
+// follow runs a command that follows a verification, and reads it in the end.
+func follow(t *testing.T, dir string, args ...string) (*client.Verification, string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	root := Root()
 	root.SetOut(&out)
 	root.SetIn(strings.NewReader(""))
-	root.SetArgs(append([]string{"start", "--data", dir, "--pause", "0s", "--timeout", "2m"}, flags...))
+	root.SetArgs(append(args, "--data", dir, "--timeout", "2m"))
 	err := root.ExecuteContext(t.Context())
 	if err != nil {
 		return nil, out.String(), err
@@ -124,7 +131,7 @@ func reasonsOf(v *client.Verification) []string {
 	return codes
 }
 
-func TestEveryDemonstrationOfStartEndsAsItShould(t *testing.T) {
+func TestEveryDemonstrationEndsAsItShould(t *testing.T) {
 	s, dir := localStack(t)
 	for _, d := range []struct {
 		name    string
@@ -186,7 +193,7 @@ func TestEveryDemonstrationOfStartEndsAsItShould(t *testing.T) {
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			v, out, err := start(t, dir, d.flags...)
+			v, out, err := demo(t, dir, d.flags...)
 			require.NoError(t, err, out)
 			require.NotNil(t, v.Outcome, out)
 			require.Equal(t, d.outcome, *v.Outcome, out)
@@ -203,29 +210,29 @@ func TestEveryDemonstrationOfStartEndsAsItShould(t *testing.T) {
 	}
 }
 
-func TestStartSaysWhatItCannotDo(t *testing.T) {
+func TestStartAndDemoSayWhatTheyCannotDo(t *testing.T) {
 	_, dir := localStack(t)
 	for _, c := range []struct {
-		name  string
-		flags []string
-		code  int
-		text  string
+		name string
+		args []string
+		code int
+		text string
 	}{
-		{"unknown outcome", []string{"--outcome", "brilliant"}, exitUsage, "is none of abandon, approved"},
-		{"an outcome of another page", []string{"--chip", "--outcome", "no-face"}, exitUsage, "this link leads to tencent's page"},
-		{"a chip and a person", []string{"--chip", "--name", "测试甲", "--id-number", "110199199003070017", "--valid-from", "20200115", "--valid-to", "20400115"},
-			exitUsage, "--chip invents the person"},
-		{"a card that only a chip can be", []string{"--card", "implausible"}, exitUsage, "--card \"implausible\" is none of expired, valid"},
-		{"a scan for a policy without a chip", []string{"--nfc-reqid", "sim-ok-x", "--policy", "cn-resident"}, exitRefused, "subject"},
-		{"half a person", []string{"--name", "测试甲"}, exitUsage, "--id-number"},
-		{"unknown policy", []string{"--policy", "nobody"}, exitRefused, "policy"},
-		{"bad number", []string{"--name", "测试甲", "--id-number", "110199199003070018", "--valid-from", "20200115", "--valid-to", "20400115"}, exitRefused, "subject.id_number"},
-		{"wrong key", []string{"--api", "http://127.0.0.1:1", "--key", "k"}, exitUsage, "only `yanzhen dev` invents one"},
-		{"no answer", []string{"--api", "http://127.0.0.1:1", "--key", "k", "--name", "测试甲", "--id-number", "110199199003070017",
-			"--valid-from", "20200115", "--valid-to", "20400115"}, exitNoReply, "no answer from http://127.0.0.1:1"},
+		{"unknown outcome", []string{"demo", "--outcome", "brilliant"}, exitUsage, "is none of abandon, approved"},
+		{"an outcome of another page", []string{"demo", "--chip", "--outcome", "no-face"}, exitUsage, `"no-face" is none of those of tencent`},
+		{"a chip and a person", []string{"demo", "--chip", "--name", "测试甲"}, exitUsage, "unknown flag: --name"},
+		{"a card that only a chip can be", []string{"demo", "--card", "implausible"}, exitUsage, "--card \"implausible\" is none of expired, valid"},
+		{"no stand-ins", []string{"demo", "--api", "http://127.0.0.1:1", "--key", "k"}, exitUsage, "demo needs the stand-in vendors"},
+		{"an outcome without a page", []string{"start", "--outcome", "approved"}, exitUsage, "unknown flag: --outcome"},
+		{"a scan for a policy without a chip", []string{"start", "--nfc-reqid", "sim-ok-x", "--policy", "cn-resident"}, exitRefused, "subject"},
+		{"nobody", []string{"start"}, exitUsage, "`yanzhen demo` invents somebody"},
+		{"half a person", []string{"start", "--name", "测试甲"}, exitUsage, "--id-number"},
+		{"unknown policy", append([]string{"start", "--policy", "nobody"}, named...), exitRefused, "policy"},
+		{"bad number", []string{"start", "--name", "测试甲", "--id-number", "110199199003070018", "--valid-from", "20200115", "--valid-to", "20400115"}, exitRefused, "subject.id_number"},
+		{"no answer", append([]string{"start", "--api", "http://127.0.0.1:1", "--key", "k"}, named...), exitNoReply, "no answer from http://127.0.0.1:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := start(t, dir, c.flags...)
+			_, _, err := follow(t, dir, c.args...)
 			e, ok := errors.AsType[*exitError](err)
 			require.True(t, ok, "%v", err)
 			require.Equal(t, c.code, e.code, "%v", err)
@@ -233,6 +240,30 @@ func TestStartSaysWhatItCannotDo(t *testing.T) {
 			require.NotContains(t, err.Error(), "110199199003070018", "no value is echoed")
 		})
 	}
+}
+
+// named is a person whom the stand-ins know.
+var named = []string{"--name", "测试甲", "--id-number", "110199199003070017", "--valid-from", "20200115", "--valid-to", "20400115"}
+
+// start is the client of the API alone: it plays nobody's page, and whoever sits
+// at the terminal has the link.
+func TestStartShowsTheLinkAndFollowsThePersonWhoOpensIt(t *testing.T) {
+	_, dir := localStack(t)
+	var out safeBuffer
+	root := Root()
+	root.SetOut(&out)
+	root.SetIn(strings.NewReader(""))
+	root.SetArgs(append([]string{"start", "--data", dir, "--timeout", "1m", "--reference", "order-17"}, named...))
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(t.Context()) }()
+	link := regexp.MustCompile(`http://\S+/page/tencent/\S+`)
+	require.Eventually(t, func() bool { return link.MatchString(out.String()) }, 20*time.Second, 20*time.Millisecond, &out)
+	page, err := sandbox.OpenPage(link.FindString(out.String()))
+	require.NoError(t, err)
+	require.NoError(t, page.Play(t.Context(), sandbox.Playing{Outcome: "approved"}))
+	require.NoError(t, <-ended, &out)
+	require.Contains(t, out.String(), "APPROVED  by policy, version 1")
+	require.NotContains(t, out.String(), "invented")
 }
 
 func TestDevNamesTheFolderThatAnotherOneHolds(t *testing.T) {

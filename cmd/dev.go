@@ -294,8 +294,8 @@ func (s *stack) show(ctx context.Context, o devOptions, out io.Writer) error {
 		id := ""
 		for _, d := range shown {
 			fmt.Fprintf(out, "%s: %s\n", d.policy, d.what)
-			v, err := runStart(ctx, c, startOptions{
-				policy: d.policy, chip: d.chip, sandbox: s.state.Sandbox, outcomes: d.outcomes,
+			v, err := runDemo(ctx, c, demoOptions{
+				policy: d.policy, chip: d.chip, sandbox: s.state.Sandbox, outcomes: d.outcomes, notify: "both",
 				stage: asUsual, pause: 500 * time.Millisecond, timeout: 2 * time.Minute,
 			}, out, nil)
 			if err != nil {
@@ -327,7 +327,7 @@ func (s *stack) links(id string, out io.Writer) {
 		{"vendor calls", s.state.Sandbox + "/sandbox/ledger"},
 		{"health", s.state.Ops + "/readyz, " + s.state.Ops + "/metrics"},
 		{"data and logs", s.dir},
-		{"play the person", self() + " start" + s.dataFlag() + "   (prints a link to the stand-in's page; --help shows how to end it otherwise)"},
+		{"play the person", self() + " demo" + s.dataFlag() + "   (prints a link to the stand-in's page; --help shows how to end it otherwise)"},
 	} {
 		fmt.Fprintf(out, "  %-16s %s\n", l[0], l[1])
 	}

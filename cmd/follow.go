@@ -10,27 +10,18 @@ import (
 	"github.com/yanzhen-id/yanzhen/client"
 )
 
-// follower watches one verification to its end, and plays the person where it
-// is told how.
+// follower watches one verification to its end, and acts for the person where
+// it can.
 type follower struct {
 	caller *caller
 	show   *printer
-	// outcomes still to be played on the stand-in's page, one a session.
-	outcomes []string
-	// playing: outcomes were asked for, so no link is shown to a person.
-	playing bool
-	// pause between the page's buttons.
-	pause time.Duration
-	// again, if not nil, tells that the person wants another session.
+	// script, if not nil, plays the pages behind the links.
+	script *script
+	// again, if not nil, receives when the person wants another session.
 	again <-chan struct{}
-	// number is the invented person's, whose face a stand-in's camera sees.
-	number string
-	// notify says how Megvii tells of a session's end; see notifications.
-	notify string
 	// rescan, if not nil, scans the person's card again.
 	rescan func(context.Context) (reqid string, err error)
 
-	played  int // newest session that was played
 	retries int // sessions, from 0, that retry was called for
 }
 
@@ -86,19 +77,11 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 	session := v.Attempt.Session
 	switch v.NextAction.Type {
 	case "redirect":
-		if !f.playing || f.played >= session || v.NextAction.Url == nil {
-			return nil
+		if f.script != nil {
+			return f.script.play(ctx, f.show, v)
 		}
-		if len(f.outcomes) == 0 {
-			return nil // the script is over: the link is left alone
-		}
-		f.played = session
-		return f.play(ctx, v)
 	case "retry":
-		if f.retries > session || f.playing && len(f.outcomes) == 0 {
-			return nil
-		}
-		if !f.playing && !f.wantsAgain(ctx) {
+		if f.retries > session || !f.wantsAgain(ctx) {
 			return nil
 		}
 		f.retries = session + 1
@@ -118,43 +101,12 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 	return nil
 }
 
-func (f *follower) play(ctx context.Context, v *client.Verification) error {
-	outcome := f.outcomes[0]
-	f.outcomes = f.outcomes[1:]
-	page, err := pageOf(*v.NextAction.Url)
-	if err != nil {
-		return err
-	}
-	page.notify = f.notify
-	f.show.line("the person's link: " + *v.NextAction.Url)
-	f.show.line("their page is played: " + outcome)
-	err = page.play(ctx, outcome, f.number, f.pause)
-	_, refused := errors.AsType[*exitError](err)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case refused:
-		return err
-	case err != nil:
-		// A verification that ended meanwhile takes no more of the page.
-		f.show.line("on the page: " + err.Error())
-		return nil
-	case outcome == "cancel" && page.vendor == pageTencent:
-		return f.afterCancel(ctx, page)
-	}
-	return nil
-}
-
-// afterCancel passes over the rest of Tencent's ten minutes: it tells nobody
-// that its page was left, so the session ends by its clock.
-func (f *follower) afterCancel(ctx context.Context, p page) error {
-	sleep(ctx, noticeable)
-	f.show.line("the stand-in's clock is turned to the end of the session")
-	return p.expire(ctx)
-}
-
-// wantsAgain asks the person at the terminal; without one the answer is no.
+// wantsAgain asks the script, else the person at the terminal; without either
+// the answer is no.
 func (f *follower) wantsAgain(ctx context.Context) bool {
+	if f.script != nil {
+		return !f.script.over()
+	}
 	if f.again == nil {
 		return false
 	}
@@ -176,8 +128,12 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// enters tells of every line read, and is closed at the end of input.
+// enters sends for every line read, and is closed at the end of input. Without
+// input it is nil.
 func enters(r io.Reader) <-chan struct{} {
+	if r == nil {
+		return nil
+	}
 	ch := make(chan struct{})
 	go func() {
 		defer close(ch)

@@ -39,7 +39,7 @@ func TestEveryMegviiDemonstrationEndsAsItShould(t *testing.T) {
 			if flags[0] != "--policy" {
 				flags = append([]string{"--provider", "megvii_faceid"}, flags...)
 			}
-			v, out, err := start(t, dir, flags...)
+			v, out, err := demo(t, dir, flags...)
 			require.NoError(t, err, out)
 			require.NotNil(t, v.Outcome, out)
 			require.Equal(t, d.outcome, *v.Outcome, out)
@@ -56,12 +56,12 @@ func TestEveryMegviiDemonstrationEndsAsItShould(t *testing.T) {
 	}
 }
 
-func TestStartRefusesAProviderItCannotPlay(t *testing.T) {
+func TestDemoRefusesAProviderItCannotPlay(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--provider", "acedata"}, {"--provider", "megvii_faceid", "--policy", "cn-resident"},
 		{"--provider", "megvii_faceid", "--notify", "shout"}, {"--provider", "sino_connect"},
 	} {
-		_, err := run(t.Context(), append([]string{"start", "--api", "http://127.0.0.1:1", "--key", "k", "--sandbox", "http://127.0.0.1:1"}, flags...)...)
+		_, err := run(t.Context(), append([]string{"demo", "--api", "http://127.0.0.1:1", "--key", "k", "--sandbox", "http://127.0.0.1:1"}, flags...)...)
 		require.Error(t, err)
 		require.Regexp(t, `--provider is one of|--notify "shout" is none of|needs a scan`, err.Error())
 	}

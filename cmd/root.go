@@ -88,7 +88,7 @@ was over.`,
 		return exit(exitUsage, "%w (`%s --help` shows the flags)", err, c.CommandPath())
 	})
 	root.AddCommand(
-		devCommand(), workerCommand(), apiCommand(), startCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
+		devCommand(), workerCommand(), apiCommand(), startCommand(), demoCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
 		providerCommand(), reviewCommand(),
 		initCommand(), setupCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)

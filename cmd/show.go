@@ -9,6 +9,7 @@ import (
 	"github.com/mdp/qrterminal/v3"
 
 	"github.com/yanzhen-id/yanzhen/client"
+	"github.com/yanzhen-id/yanzhen/sandbox"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -70,7 +71,7 @@ func (p *printer) changes(v *client.Verification) {
 // phone only.
 func (p *printer) person(a *client.NextAction) {
 	where := "on a phone"
-	switch _, err := pageOf(*a.Url); {
+	switch _, err := sandbox.OpenPage(*a.Url); {
 	case err == nil:
 		where = "in any browser of this machine (it is a stand-in's)"
 	case a.OpenIn != nil && *a.OpenIn == "wechat":

@@ -17,7 +17,7 @@ import (
 //	POST /sandbox/megvii/tokens/{token}/expire the flow's clock runs out now
 //	POST /sandbox/megvii/tokens/{token}/end    {outcome} → {status, return}: as if the person had opened the page and ended
 func (s *Sandbox) megviiPageRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /megvii/faceid/lite/do", s.getMegviiPage)
+	mux.HandleFunc("GET "+megviiPagePath, s.getMegviiPage)
 	mux.HandleFunc("POST /page/megvii/{token}/begin", s.postMegviiBegin)
 	mux.HandleFunc("POST /page/megvii/{token}/end", s.postMegviiEnd)
 	mux.HandleFunc("POST /sandbox/megvii/notify", s.postMegviiNotify)

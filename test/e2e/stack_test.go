@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,10 +102,10 @@ func (s *stack) startVendors(o options) {
 	if o.vendors != nil {
 		o.vendors(&cfg)
 	}
-	s.vendors = sandbox.New(cfg)
-	server := httptest.NewServer(s.vendors.Handler())
-	s.t.Cleanup(server.Close)
-	s.vendorsURL = server.URL
+	server, err := sandbox.Start(cfg)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = server.Close() })
+	s.vendors, s.vendorsURL = server.Sandbox, server.URL
 }
 
 // prepare makes namespace, keys, store and catalogue, and the processes'

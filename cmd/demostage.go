@@ -11,7 +11,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/sandbox"
 )
 
-// stage is what the demonstration switches of start set up at the stand-ins.
+// stage is what the switches of demo set up at the stand-ins.
 type stage struct {
 	records string // approved, mismatch, not-found, down, lost
 	tencent string // up, down
@@ -81,21 +81,21 @@ func otherCharacter(c byte) string {
 }
 
 // set makes what the stage says true at the stand-ins, for this person.
-func (s stage) set(ctx context.Context, at *standIn, p sandbox.Person) error {
+func (s stage) set(ctx context.Context, at *sandbox.Player, p sandbox.Person) error {
 	if s.card != "implausible" { // no records know such a number
-		if err := at.register(ctx, p); err != nil {
+		if err := at.AddPerson(ctx, p); err != nil {
 			return err
 		}
 	}
 	if s.comparer == "down" {
-		return at.fail(ctx, sandbox.Fault{Vendor: sandbox.TencentIAI, Kind: sandbox.FaultHTML502, Subject: sandbox.SubjectKey(p.IDNumber)})
+		return at.AddFault(ctx, sandbox.Fault{Vendor: sandbox.TencentIAI, Kind: sandbox.FaultHTML502, Subject: sandbox.SubjectKey(p.IDNumber)})
 	}
 	return nil
 }
 
 // scan scans the person's card; the first scan may be of another one, or not
 // to be read.
-func (s stage) scan(ctx context.Context, at *standIn, p sandbox.Person, first bool) (reqid string, err error) {
+func (s stage) scan(ctx context.Context, at *sandbox.Player, p sandbox.Person, first bool) (reqid string, err error) {
 	o := sandbox.ScanOptions{Person: &p}
 	if first && s.card == "unreadable" {
 		o.Prefix = "sim-badjwe-"
@@ -104,7 +104,7 @@ func (s stage) scan(ctx context.Context, at *standIn, p sandbox.Person, first bo
 		other := asUsual.person(time.Now())
 		o.Person = &other
 	}
-	return at.scan(ctx, o)
+	return at.Scan(ctx, o)
 }
 
 // expiredDates are those of a card that ended yesterday, with the term that
