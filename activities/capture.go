@@ -37,7 +37,7 @@ func (a *Activities) judgeCapture(ctx context.Context, in SessionInput, c *provi
 	if rule == nil {
 		rule = &CaptureInput{Rule: verification.CaptureInconclusive}
 	}
-	liveness, match := verification.NewCheck(verification.Liveness, verification.Skipped), verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.FaceNotCompared)
+	liveness, match := verification.NewCheck(verification.Liveness, verification.Skipped), uncompared(verification.FaceNotCompared)
 	if rule.Rule == verification.CapturePassed {
 		liveness, match = verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed)
 	}
@@ -61,25 +61,26 @@ func (a *Activities) judgeCapture(ctx context.Context, in SessionInput, c *provi
 // compare compares a captured face with the chip's portrait, and erases the
 // portrait once no session can need it.
 func (a *Activities) compare(ctx context.Context, in SessionInput, rule *CaptureInput, face []byte) (verification.Check, error) {
-	notCompared := verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.FaceNotCompared)
 	vendor, ok := a.Vendors.Comparer(rule.Comparer)
 	if !ok {
-		return notCompared, nil
+		a.logVendor(ctx, in.ID, rule.Comparer, &provider.Error{Op: rule.Comparer + ".compare", Class: provider.Misconfigured, Code: "unknown_comparer"})
+		return uncompared(verification.ProviderMisconfigured), nil
 	}
 	portrait, err := a.Store.Portrait(ctx, in.ID)
 	if err != nil {
 		return verification.Check{}, storeError(err)
 	}
 	if len(portrait) == 0 {
-		return notCompared, nil
+		return uncompared(verification.FaceNotCompared), nil
 	}
 	score, err := a.tryCompare(ctx, in, vendor, portrait, face)
 	if err != nil && ctx.Err() != nil {
 		return verification.Check{}, ctx.Err() // the step ended, and not the comparer's patience
 	}
-	check := notCompared
+	var check verification.Check
 	switch {
 	case err != nil:
+		check = uncompared(notComparedBy(err))
 	case score >= rule.Threshold:
 		check = verification.NewCheck(verification.FaceMatch, verification.Passed)
 	default:
@@ -89,6 +90,24 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 		return check, nil // the next attempt compares it again
 	}
 	return check, storeError(a.Store.ErasePortrait(ctx, in.ID))
+}
+
+// uncompared is the check of a face that was captured and compared with nothing.
+// It leads to review and never declines.
+func uncompared(why verification.ReasonCode) verification.Check {
+	return verification.NewCheck(verification.FaceMatch, verification.Inconclusive, why)
+}
+
+// notComparedBy says why a comparer gave no score: what is the operator's to mend
+// is told as that, and not as a matter of this face.
+func notComparedBy(err error) verification.ReasonCode {
+	switch provider.ClassOf(err) {
+	case provider.Misconfigured:
+		return verification.ProviderMisconfigured
+	case provider.ContractViolation:
+		return verification.ProviderContractViolation
+	}
+	return verification.FaceNotCompared
 }
 
 // tryCompare waits a short outage out.

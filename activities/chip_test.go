@@ -215,20 +215,43 @@ func TestPortraitStaysForTheNextAttemptAndGoesWithTheLast(t *testing.T) {
 	}
 }
 
-func TestComparerThatCannotTellIsInconclusive(t *testing.T) {
-	for class, least := range map[provider.Class]int{provider.Incomparable: 1, provider.Misconfigured: 1} {
+// What is the operator's to mend is told as that, at error level, and not as a
+// matter of this face.
+func TestComparerThatCannotTellIsInconclusiveAndSaysWhoseFaultItIs(t *testing.T) {
+	for _, c := range []struct {
+		class provider.Class
+		why   verification.ReasonCode
+		level string
+	}{
+		{provider.Incomparable, verification.FaceNotCompared, "WARN"},
+		{provider.Misconfigured, verification.ProviderMisconfigured, "ERROR"},
+		{provider.ContractViolation, verification.ProviderContractViolation, "ERROR"},
+	} {
 		b, _, comparer := chipBench(t, nil)
 		_, err := readChip(b)
 		require.NoError(t, err)
 		comparer.compare = func([]byte, []byte) (float64, error) {
-			return 0, &provider.Error{Op: "compare", Class: class, Code: "x"}
+			return 0, &provider.Error{Op: "compare", Class: c.class, Code: "x"}
 		}
 		r, err := capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
 		require.NoError(t, err)
-		require.Equal(t, verification.EndedInconclusive, r.Ending(), class)
-		require.Equal(t, least, comparer.calls)
+		require.Equal(t, verification.EndedInconclusive, r.Ending(), c.class)
+		require.Equal(t, c.why, r.Reason)
+		require.Contains(t, b.log.String(), "level="+c.level)
+		require.Equal(t, 1, comparer.calls)
 		require.Empty(t, portraitOf(b), "an inconclusive face ends the face side")
 	}
+}
+
+func TestComparerThatNobodyConfiguredIsTheOperatorsFault(t *testing.T) {
+	b, _, _ := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	r, err := capture(b, activities.CaptureInput{Comparer: "nobody", Threshold: 60})
+	require.NoError(t, err)
+	require.Equal(t, verification.EndedInconclusive, r.Ending())
+	require.Equal(t, verification.ProviderMisconfigured, r.Reason)
+	require.Contains(t, b.log.String(), "level=ERROR")
 }
 
 func TestComparersShortOutageIsWaitedOut(t *testing.T) {

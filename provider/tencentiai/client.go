@@ -84,8 +84,10 @@ func (c *Client) Compare(ctx context.Context, portrait, face []byte) (float64, e
 		return 0, err
 	}
 	switch {
-	case a.FaceModelVersion != c.cfg.Model:
+	case a.FaceModelVersion == "":
 		return 0, tencentcloud.Violation(op, "model")
+	case a.FaceModelVersion != c.cfg.Model:
+		return 0, failure(ours, "other_model") // an old account's: the vendor changes it on request
 	case a.Score == nil || !(*a.Score >= 0 && *a.Score <= 100):
 		return 0, tencentcloud.Violation(op, "score")
 	}

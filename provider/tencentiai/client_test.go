@@ -160,7 +160,7 @@ func TestAnAnswerThatIsNoScoreOfTheModelAskedForIsNone(t *testing.T) {
 	v := newVendor(t)
 	c := v.client(t)
 	for name, answer := range map[string]http.HandlerFunc{
-		"an older model": scored("95", `"2.0"`), "no model": scored("95", `null`), "an empty model": scored("95", `""`), "a number for a model": scored("95", `3.0`),
+		"no model": scored("95", `null`), "an empty model": scored("95", `""`), "a number for a model": scored("95", `3.0`),
 		"no score": scored("null", `"3.0"`), "over 100": scored("100.5", `"3.0"`), "under 0": scored("-1", `"3.0"`), "a string": scored(`"95"`, `"3.0"`),
 		"huge": scored("1e999", `"3.0"`), "empty": status(200, `{"Response":{}}`), "null": status(200, `null`), "HTML": status(200, `<html>`),
 		"two scores": status(200, `{"Response":{"Score":95,"score":1,"FaceModelVersion":"3.0"}}`),
@@ -176,6 +176,18 @@ func TestAnAnswerThatIsNoScoreOfTheModelAskedForIsNone(t *testing.T) {
 		require.Zero(t, score, name)
 		require.Len(t, v.requests(), 1, name)
 	}
+}
+
+// Scores of two face models cannot be compared; which one an account gets is a
+// setting at the vendor, and says nothing about the face.
+func TestScoreOfAnotherFaceModelIsOursToMend(t *testing.T) {
+	v := newVendor(t)
+	v.on(scored("95", `"2.0"`))
+	score, err := v.client(t).Compare(t.Context(), portrait, face)
+	require.Equal(t, provider.Misconfigured, failureOf(t, err).Class)
+	require.Equal(t, verification.ProviderMisconfigured, failureOf(t, err).Reason)
+	require.Equal(t, "other_model", failureOf(t, err).Code)
+	require.Zero(t, score)
 }
 
 func TestEveryCodeOfTheContractHasItsClass(t *testing.T) {

@@ -94,6 +94,21 @@ func TestWithTheComparerDownAHumanLooks(t *testing.T) {
 	require.Equal(t, 1, s.reads(reqid))
 }
 
+// An account that gets the old face model: its scores mean something else. A
+// human looks, and the operator is told.
+func TestAComparerOfAnotherFaceModelIsTheOperatorsFault(t *testing.T) {
+	t.Parallel()
+	s := newChipStack(t, options{vendors: func(c *sandbox.Config) { c.IAI.AnswerModel = "2.0" }})
+	p := s.person()
+	v := s.begun("cn-chip-capture", s.scan(p, ""))
+	s.capture(s.untilLink(v.ID, 20*time.Second), sandbox.CaptureSame, p)
+	v = s.untilReview(v.ID, 40*time.Second)
+	match := find(t, v, verification.FaceMatch)
+	require.Equal(t, verification.Inconclusive, match.Status)
+	require.Equal(t, "[provider.misconfigured]", reasonsOf(match.Reasons))
+	require.Regexp(t, `"level":"ERROR","msg":"vendor call failed".*"class":"misconfigured","code":"other_model"`, string(s.logs()))
+}
+
 func TestWithoutAFaceAHumanDecides(t *testing.T) {
 	t.Parallel()
 	s := newChipStack(t, options{})
