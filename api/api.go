@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,7 +37,7 @@ type Verifications interface {
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
 	List(ctx context.Context, client string, status verification.Status, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.Again) (starter.View, error)
-	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode) (starter.View, error)
+	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error)
 	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
 	Reopen(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
 	Providers(ctx context.Context) ([]starter.Provider, error)
@@ -111,14 +112,30 @@ func New(d Deps) (http.Handler, error) {
 		return nil, err
 	}
 	router.NoRoute(func(c *gin.Context) { s.refuse(c, errNotFound) })
-	router.NoMethod(func(c *gin.Context) { s.refuse(c, errMethod) })
+	router.NoMethod(func(c *gin.Context) {
+		if allow := c.Writer.Header().Get("Allow"); strings.Contains(allow, http.MethodGet) {
+			c.Header("Allow", allow+", "+http.MethodHead)
+		}
+		s.refuse(c, errMethod)
+	})
 	router.Use(s.observe, s.recovered, s.bounded, s.admit)
 	contract.RegisterHandlersWithOptions(router,
 		contract.NewStrictHandlerWithOptions(s, nil, contract.StrictGinServerOptions{
-			RequestErrorHandlerFunc:  func(c *gin.Context, _ error) { s.refuse(c, errUnbindable) },
+			RequestErrorHandlerFunc:  func(c *gin.Context, err error) { s.refuse(c, unbindable(err)) },
 			HandlerErrorFunc:         s.refuse,
 			ResponseErrorHandlerFunc: func(c *gin.Context, err error) { s.unsent(c, err) },
 		}),
 		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, errParameter) }})
-	return router, nil
+	return &handler{router: router}, nil
+}
+
+// handler answers HEAD as it answers GET; the HTTP server leaves out the body.
+type handler struct{ router *gin.Engine }
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		r = r.WithContext(context.WithValue(r.Context(), methodKey, r.Method))
+		r.Method = http.MethodGet
+	}
+	h.router.ServeHTTP(w, r)
 }

@@ -46,6 +46,7 @@ type fakeVerifications struct {
 	provide  func() ([]starter.Provider, error)
 	notify   func(n starter.Notice) (starter.NoticeResult, error)
 	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
+	canceled []int // the versions
 	hint     func(id string, session int) (starter.HintResult, error)
 	landing  func(id string) (starter.Landing, error)
 }
@@ -112,8 +113,9 @@ func (f *fakeVerifications) Notify(_ context.Context, n starter.Notice) (starter
 	return f.notify(n)
 }
 
-func (f *fakeVerifications) Cancel(_ context.Context, client, id string, reason verification.ReasonCode) (starter.View, error) {
+func (f *fakeVerifications) Cancel(_ context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error) {
 	f.note("cancel")
+	f.canceled = append(f.canceled, version)
 	return f.cancel(client, id, reason)
 }
 

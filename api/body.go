@@ -3,10 +3,12 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -111,8 +113,13 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 			add(join(at, name), "required", "Must be given.")
 		}
 	case *kind.AdditionalProperties:
-		// The unknown name itself stays unsaid: it was sent to us.
-		add(at, "unknown_member", "Holds a member that the contract does not know here.")
+		for _, name := range k.Properties {
+			if nameable(name) {
+				add(join(at, name), "unknown_property", "The contract knows no such property here.")
+			} else {
+				add(at, "unknown_property", "Holds a property that the contract does not know here; its name is not repeated, for it may be personal.")
+			}
+		}
 	case *kind.Type:
 		add(at, "type", "Must be of the JSON type "+strings.Join(k.Want, " or ")+".")
 	case *kind.MinLength:
@@ -120,9 +127,9 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 	case *kind.MaxLength:
 		add(at, "too_long", "Is too long.")
 	case *kind.PropertyNames:
-		add(namedBy(e.SchemaURL), "member_name", "Holds a member whose name is empty or too long.")
+		add(namedBy(e.SchemaURL), "property_name", "Holds a property whose name is empty or too long.")
 	case *kind.MaxProperties, *kind.MaxItems:
-		add(at, "too_many", "Holds too many members.")
+		add(at, "too_many", "Holds too many of them.")
 	case *kind.Pattern:
 		add(at, "pattern", "Does not have the form that the contract says.")
 	case *kind.Format:
@@ -134,6 +141,33 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 	default:
 		add(at, "schema", "Is not what the contract says.")
 	}
+}
+
+// nameable reports whether an unknown property's name can be told back: one
+// that a programmer would give, and too few digits for a number of a person's.
+func nameable(name string) bool {
+	if len(name) > 40 || !propertyName.MatchString(name) {
+		return false
+	}
+	digits := 0
+	for i := range len(name) {
+		if '0' <= name[i] && name[i] <= '9' {
+			digits++
+		}
+	}
+	return digits <= 4
+}
+
+var propertyName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// unbindable is for what the schema let pass and Go's types do not hold, e.g. an
+// integer written as 1.0.
+func unbindable(err error) *fault {
+	f := starter.FieldError{Code: "format", Message: "A number or a time is written in an unusual form."}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		f.Field = wrong.Field // of our own types
+	}
+	return errFields([]starter.FieldError{f})
 }
 
 // field names the place of a fault as far as the contract's own names and

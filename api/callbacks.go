@@ -2,9 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,34 +13,30 @@ import (
 	"github.com/yanzhen-id/yanzhen/starter"
 )
 
-// closePage is for a person whose verification has nowhere to send them.
-//
-//go:embed closepage.html
-var closePage string
-
-// closePagePolicy lets the page show its one style sheet and do nothing else.
-var closePagePolicy = func() string {
-	_, rest, _ := strings.Cut(closePage, "<style>")
-	style, _, _ := strings.Cut(rest, "</style>")
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
-
 const (
 	noReferrer = "no-referrer"
 	noStore    = "no-store"
 )
 
+// onReturnPath reports whether a path is that of a link for a person's browser,
+// however broken.
+func onReturnPath(path string) bool {
+	segments := strings.Split(path, "/")
+	return len(segments) > 3 && segments[1] == "callbacks" && segments[3] == sealing.KindReturn
+}
+
 // Callback answers GET /callbacks/{provider}/{kind}/{ticket}: a person's browser
 // comes back. What its query says is not looked at.
 func (s *server) Callback(ctx context.Context, r contract.CallbackRequestObject) (contract.CallbackResponseObject, error) {
+	c, _ := ctx.(*gin.Context)
 	ctx = plain(ctx)
 	ticket, err := s.openTicket(r.Provider, r.Kind, r.Ticket)
 	if err != nil || ticket.Kind != sealing.KindReturn {
 		return nil, s.badTicket()
 	}
-	s.hint(ctx, ticket)
+	if methodOf(c.Request) != http.MethodHead { // with which nobody comes back
+		s.hint(ctx, ticket)
+	}
 	if to := s.land(ctx, ticket); to != "" {
 		return contract.Callback303Response{Headers: onward(to)}, nil
 	}
@@ -181,9 +174,9 @@ func onward(to string) contract.ReturnResponseHeaders {
 }
 
 func closing() contract.ClosePageTexthtmlResponse {
-	referrer, cache, policy := noReferrer, noStore, closePagePolicy
+	referrer, cache := noReferrer, noStore
 	return contract.ClosePageTexthtmlResponse{
-		Body: strings.NewReader(closePage), ContentLength: int64(len(closePage)),
-		Headers: contract.ClosePageResponseHeaders{ReferrerPolicy: &referrer, CacheControl: &cache, ContentSecurityPolicy: &policy},
+		Body: strings.NewReader(closePage.html), ContentLength: int64(len(closePage.html)),
+		Headers: contract.ClosePageResponseHeaders{ReferrerPolicy: &referrer, CacheControl: &cache, ContentSecurityPolicy: &closePage.policy},
 	}
 }

@@ -79,9 +79,13 @@ func TestBadTicketsSayNothingAndSignalNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {
 				r := landingRig(t, "https://shop.example/back")
-				w := r.comeBack(method, path(r))
-				p := problemIn(t, w, 404, "not_found")
-				require.Empty(t, p.Errors)
+				to := path(r)
+				w := r.comeBack(method, to)
+				if strings.Contains(to, "/return/") {
+					requireBadLinkPage(t, w)
+				} else {
+					require.Empty(t, problemIn(t, w, 404, "not_found").Errors)
+				}
 				require.Empty(t, w.Header().Get("Location"))
 				require.Empty(t, r.fake.calls, "nothing may be signalled or read")
 			}
@@ -117,6 +121,37 @@ func requireClosePage(t *testing.T, w *httptest.ResponseRecorder) {
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-")
 	require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))
 	require.NotContains(t, w.Body.String(), "http", "the page loads nothing from anywhere")
+}
+
+func requireBadLinkPage(t *testing.T, w *httptest.ResponseRecorder) {
+	t.Helper()
+	require.Equal(t, 404, w.Code)
+	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+	require.Contains(t, w.Body.String(), `<html lang="zh-CN">`)
+	require.Contains(t, w.Body.String(), "此链接无法打开")
+	require.Contains(t, w.Body.String(), `lang="en">This link could not be opened.`)
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-")
+	require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	require.NotContains(t, w.Body.String(), "http", "the page loads nothing from anywhere")
+}
+
+// A person's browser on a bad return link is shown a page in both languages,
+// also where the link was cut, or something breaks; a vendor gets a problem.
+func TestABadReturnLinkShowsAPage(t *testing.T) {
+	for _, path := range []string{"/callbacks/tencent_eid/return/x", "/callbacks/tencent_eid/return/", "/callbacks/tencent_eid/return", "/callbacks/x/return/y/z"} {
+		r := newRig(t)
+		requireBadLinkPage(t, r.comeBack("GET", path))
+		require.Empty(t, r.fake.calls)
+	}
+	for _, path := range []string{"/callbacks/tencent_eid/notify/x", "/callbacks/tencent_eid", "/v1/return/x/return/x"} {
+		problemIn(t, newRig(t).comeBack("GET", path), 404, "not_found")
+	}
+	r := landingRig(t, "https://shop.example/back")
+	r.fake.landing = func(string) (starter.Landing, error) { panic(plantedName) }
+	w := r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil))
+	require.Equal(t, 500, w.Code)
+	require.Contains(t, w.Body.String(), "此链接无法打开")
 }
 
 func TestWithoutAReturnURLThePageCanBeClosed(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/starter"
@@ -34,7 +33,7 @@ func TestEveryRouteIsAnOperationOfTheContract(t *testing.T) {
 	r := newRig(t)
 	operations, err := readOperations(Contract)
 	require.NoError(t, err)
-	routes := r.handler.(*gin.Engine).Routes()
+	routes := r.handler.(*handler).router.Routes()
 	require.Len(t, routes, len(operations))
 	for _, route := range routes {
 		op, ok := operations[operationKey(route.Method, route.Path)]
@@ -120,7 +119,7 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
 	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
-		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, errUnbindable, errParameter, errWait, errPrecondition, errVersion, errInternal, errScope(ScopeRead)} {
+		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,

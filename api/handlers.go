@@ -29,25 +29,25 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 		s.Metrics.Start(faultOf(err).code)
 		return nil, err
 	}
-	at, replayed := location(v.ID), "true"
+	at, tag, replayed := location(v.ID), etag(v.Version), "true"
 	body := answerOf(v)
 	switch {
 	case started.Accepted && started.Replayed:
 		s.Metrics.Start("replayed")
 		return contract.StartVerification202JSONResponse{Body: body,
-			Headers: contract.StartVerification202ResponseHeaders{Location: &at, IdempotentReplayed: &replayed}}, nil
+			Headers: contract.StartVerification202ResponseHeaders{ETag: &tag, Location: &at, IdempotentReplayed: &replayed}}, nil
 	case started.Accepted:
 		s.Metrics.Start("accepted")
 		return contract.StartVerification202JSONResponse{Body: body,
-			Headers: contract.StartVerification202ResponseHeaders{Location: &at}}, nil
+			Headers: contract.StartVerification202ResponseHeaders{ETag: &tag, Location: &at}}, nil
 	case started.Replayed:
 		s.Metrics.Start("replayed")
 		return contract.StartVerification200JSONResponse{Body: body,
-			Headers: contract.StartVerification200ResponseHeaders{Location: &at, IdempotentReplayed: &replayed}}, nil
+			Headers: contract.StartVerification200ResponseHeaders{ETag: &tag, Location: &at, IdempotentReplayed: &replayed}}, nil
 	}
 	s.Metrics.Start("created")
 	return contract.StartVerification201JSONResponse{Body: body,
-		Headers: contract.StartVerification201ResponseHeaders{Location: &at}}, nil
+		Headers: contract.StartVerification201ResponseHeaders{ETag: &tag, Location: &at}}, nil
 }
 
 func location(id string) string { return "/v1/verifications/" + id }
@@ -55,13 +55,11 @@ func location(id string) string { return "/v1/verifications/" + id }
 // GetVerification answers GET /v1/verifications/{id}.
 func (s *server) GetVerification(ctx context.Context, r contract.GetVerificationRequestObject) (contract.GetVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	wait, err := waitOf(r.Params.Wait)
-	if err != nil {
-		return nil, err
-	}
+	wait := waitOf(r.Params.Wait)
 	known := knownVersion(r.Params.IfNoneMatch)
 	client := clientOf(ctx).ID
 	var v starter.View
+	var err error
 	if wait > 0 {
 		v, err = s.wait(ctx, client, r.Id, known, wait)
 	} else {
@@ -73,10 +71,10 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	if v.Partial {
 		return contract.GetVerification200JSONResponse{Body: answerOf(v)}, nil
 	}
-	if known == v.Version {
-		return contract.GetVerification304Response{}, nil
-	}
 	tag := etag(v.Version)
+	if known == v.Version {
+		return contract.GetVerification304Response{Headers: contract.GetVerification304ResponseHeaders{ETag: &tag}}, nil
+	}
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
 		Headers: contract.GetVerification200ResponseHeaders{ETag: &tag}}, nil
 }
@@ -113,17 +111,10 @@ func knownVersion(header *string) int {
 	return starter.Unknown
 }
 
-func waitOf(param *string) (time.Duration, error) {
-	if param == nil {
-		return 0, nil
-	}
-	digits, ok := strings.CutSuffix(*param, "s")
-	n, err := strconv.ParseUint(digits, 10, 8)
-	d := time.Duration(n) * time.Second
-	if !ok || err != nil || d > MaxWait || len(digits) > 1 && digits[0] == '0' {
-		return 0, errWait
-	}
-	return d, nil
+// waitOf reads ?wait=, whose form admit has checked.
+func waitOf(param *string) time.Duration {
+	d, _ := time.ParseDuration(deref(param))
+	return min(d, MaxWait)
 }
 
 // RetryVerification answers POST /v1/verifications/{id}/retry.
@@ -139,17 +130,23 @@ func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerifica
 	if err != nil {
 		return nil, err
 	}
-	return contract.RetryVerification200JSONResponse(answerOf(v)), nil
+	tag := etag(v.Version)
+	return contract.RetryVerification200JSONResponse{Body: answerOf(v), Headers: contract.RetryVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
 // CancelVerification answers POST /v1/verifications/{id}/cancel.
 func (s *server) CancelVerification(ctx context.Context, r contract.CancelVerificationRequestObject) (contract.CancelVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	v, err := s.Verifications.Cancel(ctx, clientOf(ctx).ID, r.Id, verification.CanceledByCaller)
+	version, err := precondition(r.Params.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	return contract.CancelVerification200JSONResponse(answerOf(v)), nil
+	v, err := s.Verifications.Cancel(ctx, clientOf(ctx).ID, r.Id, verification.CanceledByCaller, version)
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(v.Version)
+	return contract.CancelVerification200JSONResponse{Body: answerOf(v), Headers: contract.CancelVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
 // GetContract answers GET /openapi.yaml.

@@ -18,6 +18,7 @@ type contextKey int
 const (
 	requestIDKey contextKey = iota
 	clientKey
+	methodKey
 )
 
 // refusalKey is where gin's context keeps the code of a refusal for the log.
@@ -37,6 +38,14 @@ func plain(ctx context.Context) context.Context {
 		return c.Request.Context()
 	}
 	return ctx
+}
+
+// methodOf returns the method that the caller used.
+func methodOf(r *http.Request) string {
+	if m, ok := r.Context().Value(methodKey).(string); ok {
+		return m
+	}
+	return r.Method
 }
 
 // route is the route's template: the path itself holds ids and tickets.
@@ -59,7 +68,7 @@ func (s *server) observe(c *gin.Context) {
 	c.Next()
 
 	took, status := time.Since(began), c.Writer.Status()
-	method := knownMethod(c.Request.Method)
+	method := knownMethod(methodOf(c.Request))
 	s.Metrics.Request(method, route(c), status, took)
 	level := slog.LevelInfo
 	if status >= 500 {
@@ -169,6 +178,14 @@ func (s *server) admit(c *gin.Context) {
 			return
 		}
 	}
+	if !plainID(c.Param("id")) {
+		s.refuse(c, errNotFound)
+		return
+	}
+	if faults := op.admitParameters(c.Request); len(faults) > 0 {
+		s.refuse(c, errParameters(faults))
+		return
+	}
 	if op.body != nil {
 		if err := op.admitBody(c.Writer, c.Request); err != nil {
 			s.refuse(c, err)
@@ -176,4 +193,21 @@ func (s *server) admit(c *gin.Context) {
 		}
 	}
 	c.Next()
+}
+
+// maxID is the contract's, above the length of every id of ours.
+const maxID = 64
+
+// plainID reports whether a path's id may be one of ours, or is none: what no
+// database would take as text names nothing.
+func plainID(id string) bool {
+	if len(id) > maxID {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

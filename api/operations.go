@@ -21,6 +21,8 @@ type operation struct {
 	idempotent   bool
 	// waits: the answer may be put off by ?wait=.
 	waits bool
+	// parameters in the query and in headers.
+	parameters []parameter
 	// members are the names that the contract's schemas know; only they may be
 	// named in an error.
 	members map[string]bool
@@ -29,14 +31,9 @@ type operation struct {
 // documentURL names the contract to the schema compiler; nothing is fetched.
 const documentURL = "https://yanzhen.invalid/openapi.yaml"
 
-type parameter struct {
-	Ref  string `json:"$ref"`
-	Name string `json:"name"`
-}
-
 type operationObject struct {
 	Security    []map[string][]string `json:"security"`
-	Parameters  []parameter           `json:"parameters"`
+	Parameters  []parameterObject     `json:"parameters"`
 	RequestBody *struct {
 		Required bool `json:"required"`
 	} `json:"requestBody"`
@@ -55,7 +52,10 @@ func readOperations(document []byte) (map[string]operation, error) {
 		return nil, err
 	}
 	var doc struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
+		Paths      map[string]map[string]json.RawMessage `json:"paths"`
+		Components struct {
+			Parameters map[string]parameterObject `json:"parameters"`
+		} `json:"components"`
 	}
 	if err := json.Unmarshal(asJSON, &doc); err != nil {
 		return nil, err
@@ -84,6 +84,9 @@ func readOperations(document []byte) (map[string]operation, error) {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			op := o.operation(members)
+			if op.parameters, err = o.parameters(compiler, "#/paths/"+escapePointer(path)+"/"+method, doc.Components.Parameters); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
 			if o.RequestBody != nil {
 				pointer := "#/paths/" + escapePointer(path) + "/" + method + "/requestBody/content/application~1json/schema"
 				if op.body, err = compiler.Compile(documentURL + pointer); err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -42,13 +43,9 @@ var (
 	errNoBody    = &fault{status: 400, code: "malformed_json", title: "The body is missing."}
 	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body names a member twice."}
 	errUnread    = &fault{status: 400, code: "malformed_body", title: "The body could not be read."}
-	// errUnbindable: the schema let it pass and Go's types do not hold it, e.g.
-	// an integer written as 1.0.
-	errUnbindable = &fault{status: 422, code: string(starter.InvalidRequest), title: "The request breaks a rule of the contract.",
-		errors: []starter.FieldError{{Code: "format", Message: "A number or a time is written in an unusual form."}}}
-	errParameter = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
-	errWait      = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract.",
-		errors: []starter.FieldError{{Field: "wait", Code: "pattern", Message: "Whole seconds from 0s to 60s."}}}
+	// errParameter: the checks of parameters let it pass and the generated code
+	// does not.
+	errParameter    = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
 	errPrecondition = &fault{status: 428, code: "precondition_required",
 		title: "The header If-Match must name the ETag of what was read."}
 	errVersion = &fault{status: 412, code: string(starter.VersionConflict),
@@ -61,9 +58,8 @@ func errScope(scope string) *fault {
 		header: "WWW-Authenticate", value: `Bearer realm="yanzhen", error="insufficient_scope", scope="` + scope + `"`}
 }
 
-func errParam(name, code, message string) *fault {
-	return &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract.",
-		errors: []starter.FieldError{{Field: name, Code: code, Message: message}}}
+func errParameters(faults []starter.FieldError) *fault {
+	return &fault{status: errParameter.status, code: errParameter.code, title: errParameter.title, errors: faults}
 }
 
 func errFields(fields []starter.FieldError) *fault {
@@ -110,7 +106,13 @@ func faultOf(err error) *fault {
 	return errInternal
 }
 
-// refuse answers with a problem document and ends the request.
+const problemType = "application/problem+json"
+
+// unchanged is what a 503 says to a call that changes nothing.
+const unchanged = "Nothing was changed. Ask again."
+
+// refuse answers with a problem document, or a person's browser with a page,
+// and ends the request.
 func (s *server) refuse(c *gin.Context, err error) {
 	f := faultOf(err)
 	noteRefusal(c, f.code)
@@ -124,8 +126,17 @@ func (s *server) refuse(c *gin.Context, err error) {
 	if f.header != "" {
 		c.Header(f.header, f.value)
 	}
+	if f.status == http.StatusServiceUnavailable && c.Request.Method == http.MethodGet {
+		asked := *f
+		asked.detail, f = unchanged, &asked
+	}
+	if onReturnPath(c.Request.URL.Path) {
+		badLinkPage.write(c, f.status)
+		c.Abort()
+		return
+	}
 	body, _ := json.Marshal(f.document(requestID(c.Request.Context())))
-	c.Data(f.status, "application/problem+json", body)
+	c.Data(f.status, problemType, body)
 	c.Abort()
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,7 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 	if err != nil {
 		return nil, err
 	}
-	if version == anyVersion {
+	if r.Params.IfMatch == nil {
 		return nil, errPrecondition
 	}
 	v, err := s.Verifications.Decide(ctx, clientOf(ctx).ID, r.Id, starter.Word{
@@ -28,7 +27,8 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 	if err != nil {
 		return nil, err
 	}
-	return contract.DecideVerification200JSONResponse(answerOf(v)), nil
+	tag := etag(v.Version)
+	return contract.DecideVerification200JSONResponse{Body: answerOf(v), Headers: contract.DecideVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
 // ReopenVerification answers POST /v1/verifications/{id}/reopen.
@@ -44,10 +44,11 @@ func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerifi
 	if err != nil {
 		return nil, err
 	}
-	return contract.ReopenVerification200JSONResponse(answerOf(v)), nil
+	tag := etag(v.Version)
+	return contract.ReopenVerification200JSONResponse{Body: answerOf(v), Headers: contract.ReopenVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
-// anyVersion: the caller names none.
+// anyVersion: the caller names none, or says that whatever it is will do.
 const anyVersion = 0
 
 // precondition reads If-Match. A tag that is not one of ours, or a weak one,
@@ -65,9 +66,8 @@ func precondition(header *string) (int, error) {
 	return n, nil
 }
 
-// defaultLimit is how many verifications a page of a list holds, and maxLimit
-// how many at most.
-const defaultLimit, maxLimit = 20, 100
+// defaultLimit is how many verifications a page of a list holds.
+const defaultLimit = 20
 
 // ListVerifications answers GET /v1/verifications.
 func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificationsRequestObject) (contract.ListVerificationsResponseObject, error) {
@@ -76,16 +76,7 @@ func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificat
 	if r.Params.Limit != nil {
 		limit = *r.Params.Limit
 	}
-	status, cursor := verification.Status(r.Params.Status), deref(r.Params.Cursor)
-	switch {
-	case !listable(status):
-		return nil, errParam("status", "pattern", "requires_input, processing or in_review.")
-	case limit < 1 || limit > maxLimit:
-		return nil, errParam("limit", "range", "Is out of range.")
-	case len(cursor) > maxCursor:
-		return nil, errParam("cursor", "too_long", "Is too long.")
-	}
-	page, err := s.Verifications.List(ctx, clientOf(ctx).ID, status, limit, cursor)
+	page, err := s.Verifications.List(ctx, clientOf(ctx).ID, verification.Status(r.Params.Status), limit, deref(r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +88,6 @@ func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificat
 	}
 	return out, nil
 }
-
-// listable reports whether a list can be asked for.
-func listable(s verification.Status) bool {
-	return slices.Contains(verification.Statuses, s) && !s.Ended()
-}
-
-// maxCursor is above the longest cursor of ours.
-const maxCursor = 2000
 
 // ListProviders answers GET /v1/providers.
 func (s *server) ListProviders(ctx context.Context, _ contract.ListProvidersRequestObject) (contract.ListProvidersResponseObject, error) {

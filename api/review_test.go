@@ -54,7 +54,7 @@ func TestAReviewersWordIsPassedOnAndTheNoteNotEchoed(t *testing.T) {
 
 func TestADecisionNamesWhatItWasMadeOn(t *testing.T) {
 	const body = `{"decision":"approved","reason":"review.approved"}`
-	for tag, want := range map[string]int{"": 428, "*": 428, `W/"v3"`: 412, "v3": 412, `"v0"`: 412, `"v03"`: 412, `"v-1"`: 412,
+	for tag, want := range map[string]int{"": 428, `W/"v3"`: 412, "v3": 412, `"v0"`: 412, `"v03"`: 412, `"v-1"`: 412,
 		`"v3", "v4"`: 412, `"` + plantedNumber + `"`: 412} {
 		r := newRig(t)
 		code := map[int]string{428: "precondition_required", 412: "version_conflict"}[want]
@@ -74,6 +74,21 @@ func TestADecisionNamesWhatItWasMadeOn(t *testing.T) {
 		return starter.View{}, &starter.Error{Code: starter.ReviewOver, Status: verification.Completed}
 	}
 	problemIn(t, r.say("/v1/verifications/"+knownID+"/reopen", "", `{"reason":"holder.mismatch"}`), 409, "review_over")
+}
+
+// A star is a precondition, too (RFC 9110 section 13.1.1): whatever it is now.
+func TestAStarInIfMatchDecidesOnWhateverItIsNow(t *testing.T) {
+	r := newRig(t)
+	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
+		require.Equal(t, starter.Word{Decision: verification.Approved, Reason: verification.ReviewApproved}, w)
+		return owned("shop", running())(client, id)
+	}
+	r.fake.reopen = func(client, id string, w starter.Word) (starter.View, error) {
+		require.Zero(t, w.Version)
+		return owned("shop", running())(client, id)
+	}
+	require.Equal(t, 200, r.say(decisionPath, "*", `{"decision":"approved","reason":"review.approved"}`).Code)
+	require.Equal(t, 200, r.say("/v1/verifications/"+knownID+"/reopen", "*", `{"reason":"holder.mismatch"}`).Code)
 }
 
 func TestRetryTakesAVersionAndDoesNotNeedOne(t *testing.T) {
@@ -124,13 +139,27 @@ func TestAListShowsIDsAndNobody(t *testing.T) {
 }
 
 func TestListsAreHeldToTheContract(t *testing.T) {
-	for _, query := range []string{"", "?status=completed", "?status=" + plantedNumber, "?status=in_review&limit=0", "?status=in_review&limit=101",
-		"?status=in_review&limit=x", "?status=in_review&limit=1e9", "?status=in_review&cursor=" + strings.Repeat("c", 2001),
-		"?status=in_review%27%20OR%20%271%27=%271", "?status=in_review&status=processing"} {
+	for query, want := range map[string][2]string{
+		"": {"status", "required"}, "?status=completed": {"status", "pattern"}, "?status=" + plantedNumber: {"status", "pattern"},
+		"?status=in_review&limit=0": {"limit", "range"}, "?status=in_review&limit=101": {"limit", "range"},
+		"?status=in_review&limit=x": {"limit", "type"}, "?status=in_review&limit=1e9": {"limit", "type"}, "?status=in_review&limit=": {"limit", "type"},
+		"?status=in_review&limit=99999999999999999999":          {"limit", "type"},
+		"?status=in_review&cursor=" + strings.Repeat("c", 2001): {"cursor", "too_long"},
+		"?status=in_review%27%20OR%20%271%27=%271":              {"status", "pattern"},
+		"?status=in_review&status=processing":                   {"status", "repeated"},
+		"?status=in_review&limit=%zz":                           {"limit", "malformed"},
+		"?status=in_review;limit=5":                             {"status", "malformed"},
+	} {
 		r := newRig(t)
-		problemIn(t, r.do(call{method: "GET", path: "/v1/verifications" + query, key: r.shop}), 422, "invalid_request")
+		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications" + query, key: r.shop}), 422, "invalid_request")
 		require.Empty(t, r.fake.calls, query)
+		require.Len(t, p.Errors, 1, query)
+		require.Equal(t, want, [2]string{p.Errors[0].Field, p.Errors[0].Code}, query)
+		require.NotEmpty(t, p.Errors[0].Message)
 	}
+	r2 := newRig(t)
+	p := problemIn(t, r2.do(call{method: "GET", path: "/v1/verifications?status=x&limit=0&cursor=a&cursor=b", key: r2.shop}), 422, "invalid_request")
+	require.Len(t, p.Errors, 3, "every faulty parameter is named")
 	r := newRig(t)
 	problemIn(t, r.do(call{method: "GET", path: "/v1/verifications?status=in_review"}), 401, "unauthenticated")
 	problemIn(t, r.do(call{method: "GET", path: "/v1/providers"}), 401, "unauthenticated")

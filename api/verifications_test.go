@@ -44,6 +44,7 @@ func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
 			require.Equal(t, tc.status, w.Code, w.Body.String())
 			require.Equal(t, "/v1/verifications/"+knownID, w.Header().Get("Location"))
 			require.Equal(t, tc.replayed, w.Header().Get("Idempotent-Replayed"))
+			require.Equal(t, `"v3"`, w.Header().Get("ETag"))
 			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 			require.JSONEq(t, `{"id":"`+knownID+`","status":"requires_input","decision":null,"outcome":null,
 				"policy":{"name":"cn-resident","version":1},"client_reference_id":"order-17","metadata":{"branch":"north"},
@@ -106,9 +107,7 @@ func TestReadWaitsAsItIsAsked(t *testing.T) {
 		r := newRig(t)
 		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications/" + knownID + query, key: r.shop}), 422, "invalid_request")
 		require.Empty(t, r.fake.calls)
-		if query != "?wait=1s&wait=2s" {
-			require.Equal(t, "wait", p.Errors[0].Field)
-		}
+		require.Equal(t, "wait", p.Errors[0].Field)
 	}
 }
 
@@ -118,6 +117,7 @@ func TestAnUnchangedVerificationIs304(t *testing.T) {
 	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
 	require.Equal(t, 304, w.Code)
 	require.Empty(t, w.Body.String())
+	require.Equal(t, `"v3"`, w.Header().Get("ETag"), "as RFC 9110 section 15.4.5 asks")
 
 	partial := running()
 	partial.Partial = true
@@ -143,6 +143,11 @@ func TestRetryAndCancelPassOnWhatTheyAreAsked(t *testing.T) {
 		w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/cancel", key: r.shop, body: body})
 		require.Equal(t, 200, w.Code, w.Body.String())
 	}
+	require.Equal(t, []int{0, 0, 0}, r.fake.canceled, "whatever it is")
+	require.Equal(t, 200, r.say("/v1/verifications/"+knownID+"/cancel", `"v3"`, "{}").Code)
+	require.Equal(t, 3, r.fake.canceled[3], "what was read only")
+	problemIn(t, r.say("/v1/verifications/"+knownID+"/cancel", `"other"`, "{}"), 412, "version_conflict")
+	require.Len(t, r.fake.canceled, 4)
 }
 
 func TestConflictsNameWhatWouldHaveBeenPossible(t *testing.T) {
@@ -159,6 +164,43 @@ func TestConflictsNameWhatWouldHaveBeenPossible(t *testing.T) {
 	p = problemIn(t, r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: `{"session":2}`}), 409, "invalid_state")
 	require.Equal(t, "completed", p.CurrentStatus)
 	require.Equal(t, []string{"requires_input"}, p.AllowedStatuses)
+}
+
+// Whoever acted knows the version that came of it, and can wait for the next.
+func TestEveryAnswerOfAPOSTCarriesTheETag(t *testing.T) {
+	for name, c := range operationsOn(knownID) {
+		if c.method != "POST" {
+			continue
+		}
+		r := newRig(t)
+		mine := owned("shop", running())
+		r.fake.retry = func(client, id string, _ int) (starter.View, error) { return mine(client, id) }
+		r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
+		r.fake.decide = func(client, id string, _ starter.Word) (starter.View, error) { return mine(client, id) }
+		r.fake.reopen = r.fake.decide
+		c.key = r.shop
+		w := r.do(c)
+		require.Equal(t, 200, w.Code, w.Body.String())
+		require.Equal(t, `"v3"`, w.Header().Get("ETag"), name)
+	}
+	// A start's are looked at in TestStartAnswersTheVerificationWithItsLink; one
+	// whose run has said nothing yet names the version that was written, 0.
+	r := newRig(t)
+	r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+		v := running()
+		v.Status, v.NextAction, v.Link, v.Version, v.Partial = verification.Processing, nil, "", 0, true
+		return v, starter.Started{Accepted: true}, nil
+	}
+	w := r.post(goodBody(""))
+	require.Equal(t, 202, w.Code)
+	tag := w.Header().Get("ETag")
+	require.Equal(t, `"v0"`, tag)
+	r.fake.wait = func(client, id string, known int, _ time.Duration) (starter.View, error) {
+		require.Zero(t, known, "the link that comes is another version")
+		return owned("shop", running())(client, id)
+	}
+	w = r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "?wait=1s", key: r.shop, header: map[string]string{"If-None-Match": tag}})
+	require.Equal(t, 200, w.Code)
 }
 
 // Every operation that names a verification, as another client would call it.
@@ -244,6 +286,34 @@ func TestFaultsOfTheStarterBecomeProblems(t *testing.T) {
 		if tc.status == 503 {
 			require.Contains(t, w.Body.String(), "may still take effect")
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+// A read that got no answer has no effect that a caller should fear.
+func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
+	away := &starter.Error{Code: starter.EngineUnavailable, Op: "read the run"}
+	for _, path := range []string{"/v1/verifications/" + knownID, "/v1/verifications?status=in_review", "/v1/providers"} {
+		r := newRig(t)
+		r.fake.read = func(string, string) (starter.View, error) { return starter.View{}, away }
+		r.fake.list = func(string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, away }
+		r.fake.provide = func() ([]starter.Provider, error) { return nil, away }
+		w := r.do(call{method: "GET", path: path, key: r.shop})
+		problemIn(t, w, 503, "engine_unavailable")
+		require.NotContains(t, w.Body.String(), "effect")
+		require.Contains(t, w.Body.String(), "Nothing was changed. Ask again.")
+		require.Equal(t, "5", w.Header().Get("Retry-After"))
+	}
+}
+
+// No database is asked for an id that it would not take as text.
+func TestIDsThatCannotBeOursAreNotFound(t *testing.T) {
+	for _, id := range []string{"%00", "%FF", "a%20b", "%E6%B5%8B", "ver_" + strings.Repeat("a", 61), "a%0A"} {
+		for name, c := range operationsOn(id) {
+			r := newRig(t)
+			c.key = r.shop
+			problemIn(t, r.do(c), 404, "not_found")
+			require.Empty(t, r.fake.calls, "%s %s", name, id)
 		}
 	}
 }

@@ -356,7 +356,7 @@ type FieldError struct {
 	// Examples: id_checksum
 	Code string `json:"code"`
 
-	// Field The member, e.g. subject.id_number; empty for the whole body.
+	// Field The property, e.g. subject.id_number, or the parameter; empty for the whole body.
 	Field   string `json:"field"`
 	Message string `json:"message"`
 }
@@ -436,7 +436,8 @@ type PolicyRef struct {
 // `vendor`: on the face vendor's own page, to which `next_action` leads.
 type Presentation string
 
-// Problem RFC 9457. Nothing that the caller sent is in it.
+// Problem RFC 9457. Of what the caller sent it holds at most the name of an
+// unknown property, and no value.
 type Problem struct {
 	// AllowedStatuses With `invalid_state`, where the call would have been possible.
 	AllowedStatuses *[]Status `json:"allowed_statuses,omitempty"`
@@ -719,6 +720,10 @@ type IfMatch = string
 // VerificationID defines model for VerificationID.
 type VerificationID = string
 
+// BadLink RFC 9457. Of what the caller sent it holds at most the name of an
+// unknown property, and no value.
+type BadLink = Problem
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	Status string `form:"status" json:"status"`
@@ -747,21 +752,27 @@ type GetVerificationParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// CancelVerificationParams defines parameters for CancelVerification.
+type CancelVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // DecideVerificationParams defines parameters for DecideVerification.
 type DecideVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RetryVerificationParams defines parameters for RetryVerification.
 type RetryVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -930,7 +941,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-	CancelVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelVerificationWithBody(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelVerification End a verification
 	//
@@ -940,13 +951,13 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-	CancelVerification(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DecideVerificationWithBody Decide a verification in review
 	//
 	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
-	// that read (428 `precondition_required`), and what has changed since is
-	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// that read, or `*` for whatever it is now (428 `precondition_required`
+	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
 	// and sealed; neither the person nor any answer shows it.
 	//
@@ -958,8 +969,8 @@ type ClientInterface interface {
 	// DecideVerification Decide a verification in review
 	//
 	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
-	// that read (428 `precondition_required`), and what has changed since is
-	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// that read, or `*` for whatever it is now (428 `precondition_required`
+	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
 	// and sealed; neither the person nor any answer shows it.
 	//
@@ -1171,8 +1182,8 @@ func (c *Client) GetVerification(ctx context.Context, id VerificationID, params 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *Client) CancelVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelVerificationRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) CancelVerificationWithBody(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1191,8 +1202,8 @@ func (c *Client) CancelVerificationWithBody(ctx context.Context, id Verification
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *Client) CancelVerification(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelVerificationRequest(c.Server, id, body)
+func (c *Client) CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1206,8 +1217,8 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, body
 // DecideVerificationWithBody Decide a verification in review
 //
 // A reviewer's word on what was read: `If-Match` must name the `ETag` of
-// that read (428 `precondition_required`), and what has changed since is
-// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// that read, or `*` for whatever it is now (428 `precondition_required`
+// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
 // and sealed; neither the person nor any answer shows it.
 //
@@ -1229,8 +1240,8 @@ func (c *Client) DecideVerificationWithBody(ctx context.Context, id Verification
 // DecideVerification Decide a verification in review
 //
 // A reviewer's word on what was read: `If-Match` must name the `ETag` of
-// that read (428 `precondition_required`), and what has changed since is
-// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// that read, or `*` for whatever it is now (428 `precondition_required`
+// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
 // and sealed; neither the person nor any answer shows it.
 //
@@ -1672,18 +1683,18 @@ func NewGetVerificationRequest(server string, id VerificationID, params *GetVeri
 }
 
 // NewCancelVerificationRequest calls the generic CancelVerification builder with application/json body
-func NewCancelVerificationRequest(server string, id VerificationID, body CancelVerificationJSONRequestBody) (*http.Request, error) {
+func NewCancelVerificationRequest(server string, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCancelVerificationRequestWithBody(server, id, "application/json", bodyReader)
+	return NewCancelVerificationRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewCancelVerificationRequestWithBody constructs an http.Request for the CancelVerification method, with any body, and a specified content type
-func NewCancelVerificationRequestWithBody(server string, id VerificationID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCancelVerificationRequestWithBody(server string, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1714,6 +1725,21 @@ func NewCancelVerificationRequestWithBody(server string, id VerificationID, cont
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2034,7 +2060,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-	CancelVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
+	CancelVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
 
 	// CancelVerificationWithResponse End a verification
 	//
@@ -2044,13 +2070,13 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-	CancelVerificationWithResponse(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
+	CancelVerificationWithResponse(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
 
 	// DecideVerificationWithBodyWithResponse Decide a verification in review
 	//
 	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
-	// that read (428 `precondition_required`), and what has changed since is
-	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// that read, or `*` for whatever it is now (428 `precondition_required`
+	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
 	// and sealed; neither the person nor any answer shows it.
 	//
@@ -2062,8 +2088,8 @@ type ClientWithResponsesInterface interface {
 	// DecideVerificationWithResponse Decide a verification in review
 	//
 	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
-	// that read (428 `precondition_required`), and what has changed since is
-	// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+	// that read, or `*` for whatever it is now (428 `precondition_required`
+	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
 	// and sealed; neither the person nor any answer shows it.
 	//
@@ -2146,12 +2172,19 @@ type CallbackResponse303Headers struct {
 type CallbackResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *BadLink
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *CallbackResponse200Headers
 	// Headers303 the parsed response headers for an HTTP 303 response
 	Headers303 *CallbackResponse303Headers
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CallbackResponse) GetApplicationproblemJSON404() *BadLink {
+	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -2205,12 +2238,19 @@ type CallbackPostResponse303Headers struct {
 type CallbackPostResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *BadLink
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *CallbackPostResponse200Headers
 	// Headers303 the parsed response headers for an HTTP 303 response
 	Headers303 *CallbackPostResponse303Headers
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CallbackPostResponse) GetApplicationproblemJSON404() *BadLink {
+	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -2345,17 +2385,20 @@ func (r ListVerificationsResponse) ContentType() string {
 
 // StartVerificationResponse200Headers the declared response headers of an HTTP 200 response for StartVerification
 type StartVerificationResponse200Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
 
 // StartVerificationResponse201Headers the declared response headers of an HTTP 201 response for StartVerification
 type StartVerificationResponse201Headers struct {
+	ETag     *string
 	Location *string
 }
 
 // StartVerificationResponse202Headers the declared response headers of an HTTP 202 response for StartVerification
 type StartVerificationResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -2433,6 +2476,11 @@ type GetVerificationResponse200Headers struct {
 	ETag *string
 }
 
+// GetVerificationResponse304Headers the declared response headers of an HTTP 304 response for GetVerification
+type GetVerificationResponse304Headers struct {
+	ETag *string
+}
+
 type GetVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2442,6 +2490,8 @@ type GetVerificationResponse struct {
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetVerificationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetVerificationResponse304Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -2483,6 +2533,11 @@ func (r GetVerificationResponse) ContentType() string {
 	return ""
 }
 
+// CancelVerificationResponse200Headers the declared response headers of an HTTP 200 response for CancelVerification
+type CancelVerificationResponse200Headers struct {
+	ETag *string
+}
+
 type CancelVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2490,6 +2545,8 @@ type CancelVerificationResponse struct {
 	JSON200 *Verification
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CancelVerificationResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -2531,6 +2588,11 @@ func (r CancelVerificationResponse) ContentType() string {
 	return ""
 }
 
+// DecideVerificationResponse200Headers the declared response headers of an HTTP 200 response for DecideVerification
+type DecideVerificationResponse200Headers struct {
+	ETag *string
+}
+
 type DecideVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2538,6 +2600,8 @@ type DecideVerificationResponse struct {
 	JSON200 *Verification
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DecideVerificationResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -2579,6 +2643,11 @@ func (r DecideVerificationResponse) ContentType() string {
 	return ""
 }
 
+// ReopenVerificationResponse200Headers the declared response headers of an HTTP 200 response for ReopenVerification
+type ReopenVerificationResponse200Headers struct {
+	ETag *string
+}
+
 type ReopenVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2586,6 +2655,8 @@ type ReopenVerificationResponse struct {
 	JSON200 *Verification
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReopenVerificationResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -2627,6 +2698,11 @@ func (r ReopenVerificationResponse) ContentType() string {
 	return ""
 }
 
+// RetryVerificationResponse200Headers the declared response headers of an HTTP 200 response for RetryVerification
+type RetryVerificationResponse200Headers struct {
+	ETag *string
+}
+
 type RetryVerificationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2634,6 +2710,8 @@ type RetryVerificationResponse struct {
 	JSON200 *Verification
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RetryVerificationResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -2803,8 +2881,8 @@ func (c *ClientWithResponses) GetVerificationWithResponse(ctx context.Context, i
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *ClientWithResponses) CancelVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error) {
-	rsp, err := c.CancelVerificationWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CancelVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error) {
+	rsp, err := c.CancelVerificationWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2819,8 +2897,8 @@ func (c *ClientWithResponses) CancelVerificationWithBodyWithResponse(ctx context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context, id VerificationID, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error) {
-	rsp, err := c.CancelVerification(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error) {
+	rsp, err := c.CancelVerification(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2830,8 +2908,8 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 // DecideVerificationWithBodyWithResponse Decide a verification in review
 //
 // A reviewer's word on what was read: `If-Match` must name the `ETag` of
-// that read (428 `precondition_required`), and what has changed since is
-// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// that read, or `*` for whatever it is now (428 `precondition_required`
+// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
 // and sealed; neither the person nor any answer shows it.
 //
@@ -2849,8 +2927,8 @@ func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context
 // DecideVerificationWithResponse Decide a verification in review
 //
 // A reviewer's word on what was read: `If-Match` must name the `ETag` of
-// that read (428 `precondition_required`), and what has changed since is
-// 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
+// that read, or `*` for whatever it is now (428 `precondition_required`
+// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
 // and sealed; neither the person nor any answer shows it.
 //
@@ -2962,12 +3040,22 @@ func ParseCallbackResponse(rsp *http.Response) (*CallbackResponse, error) {
 	case rsp.StatusCode == 303:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest BadLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
+
+	case rsp.StatusCode == 404:
+		// Content-type (text/html) unsupported
 
 	}
 
@@ -3042,12 +3130,22 @@ func ParseCallbackPostResponse(rsp *http.Response) (*CallbackPostResponse, error
 	case rsp.StatusCode == 303:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest BadLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
+
+	case rsp.StatusCode == 404:
+		// Content-type (text/html) unsupported
 
 	}
 
@@ -3218,6 +3316,13 @@ func ParseStartVerificationResponse(rsp *http.Response) (*StartVerificationRespo
 	switch {
 	case rsp.StatusCode == 200:
 		var headers StartVerificationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3235,6 +3340,13 @@ func ParseStartVerificationResponse(rsp *http.Response) (*StartVerificationRespo
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers StartVerificationResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3245,6 +3357,13 @@ func ParseStartVerificationResponse(rsp *http.Response) (*StartVerificationRespo
 		response.Headers201 = &headers
 	case rsp.StatusCode == 202:
 		var headers StartVerificationResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3309,6 +3428,16 @@ func ParseGetVerificationResponse(rsp *http.Response) (*GetVerificationResponse,
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetVerificationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil
@@ -3344,6 +3473,19 @@ func ParseCancelVerificationResponse(rsp *http.Response) (*CancelVerificationRes
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CancelVerificationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -3375,6 +3517,19 @@ func ParseDecideVerificationResponse(rsp *http.Response) (*DecideVerificationRes
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DecideVerificationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -3410,6 +3565,19 @@ func ParseReopenVerificationResponse(rsp *http.Response) (*ReopenVerificationRes
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReopenVerificationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -3441,6 +3609,19 @@ func ParseRetryVerificationResponse(rsp *http.Response) (*RetryVerificationRespo
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RetryVerificationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

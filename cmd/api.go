@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 )
 
@@ -47,7 +48,7 @@ func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 	drained := make(chan struct{})
 	g.Go(func() error {
 		defer close(drained)
-		return serve(open, l, door, p.log)
+		return serve(open, api.Problems(l, p.log), door, p.log)
 	})
 	g.Go(func() error {
 		defer closeDoor()

@@ -65,11 +65,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/healthz":
 		answer(w, http.StatusOK, "application/json", map[string]any{"process": "ok"})
 	default:
-		w.Header().Set("Retry-After", "5")
-		answer(w, http.StatusServiceUnavailable, "application/problem+json", map[string]any{
-			"type": "urn:yanzhen:problem:engine_unavailable", "status": http.StatusServiceUnavailable, "code": "engine_unavailable",
-			"title": "The service is starting.",
-		})
+		api.Starting(w, r)
 	}
 }
 

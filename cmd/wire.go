@@ -133,7 +133,7 @@ func (p *parts) runAPI(ctx context.Context, l net.Listener) error {
 		l.Close()
 		return err
 	}
-	return serve(ctx, l, h, p.log)
+	return serve(ctx, api.Problems(l, p.log), h, p.log)
 }
 
 // runOps serves health, readiness and metrics until ctx ends.

@@ -120,13 +120,13 @@ func scanFault(wanted bool) error {
 }
 
 // Cancel ends a verification. One that is canceled already is answered as it
-// is; one that ended otherwise is InvalidState. Errors are *Error, as for
-// Retry.
-func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verification.ReasonCode) (View, error) {
+// is; one that ended otherwise is InvalidState. version is that of the state
+// that the caller read; 0: whatever it is. Errors are *Error, as for Retry.
+func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verification.ReasonCode, version int) (View, error) {
 	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
 		UpdateID:   workflows.UpdateCancel,
 		UpdateName: workflows.UpdateCancel,
-		Args:       []any{workflows.CancelRequest{Reason: reason}},
+		Args:       []any{workflows.CancelRequest{Reason: reason, Version: version}},
 	})
 	if gone, ok := errors.AsType[*ended](err); ok {
 		if gone.view.Status == verification.Canceled {

@@ -35,7 +35,7 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 			return err
 		},
 		"cancel": func(s *Starter, id string) error {
-			_, err := s.Cancel(context.Background(), "other", id, verification.CanceledByCaller)
+			_, err := s.Cancel(context.Background(), "other", id, verification.CanceledByCaller, 0)
 			return err
 		},
 	} {
@@ -149,7 +149,7 @@ func TestARowWhoseRunHasNotBegunIsProcessing(t *testing.T) {
 	require.Equal(t, verification.Processing, v.Status)
 	require.True(t, v.Partial)
 	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("workflow not found for ID") }
-	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 	requireCode(t, err, EngineUnavailable)
 }
 
@@ -246,7 +246,7 @@ func TestCancelIsRepeatableAndLeavesOtherEndsAlone(t *testing.T) {
 		v := r.launched()
 		r.end(v.ID, status)
 		r.engine.update = gone
-		got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+		got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 		if want == "" {
 			require.NoError(t, err)
 			require.Equal(t, verification.Canceled, got.Status)
@@ -260,13 +260,19 @@ func TestCancelIsRepeatableAndLeavesOtherEndsAlone(t *testing.T) {
 	v := r.launched()
 	r.engine.update = func(o client.UpdateWorkflowOptions) error {
 		require.Equal(t, "cancel", o.UpdateID)
-		require.Equal(t, []any{workflows.CancelRequest{Reason: verification.CanceledByCaller}}, o.Args)
+		require.Equal(t, []any{workflows.CancelRequest{Reason: verification.CanceledByCaller, Version: 3}}, o.Args)
 		r.end(v.ID, verification.Canceled)
 		return nil
 	}
-	got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 3)
 	require.NoError(t, err)
 	require.Equal(t, verification.Canceled, got.Status)
+
+	r = newRig(t)
+	v = r.launched()
+	r.engine.update = refuse(workflows.RefusedVersion, r.asking(1))
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 2)
+	requireCode(t, err, VersionConflict)
 }
 
 func TestARetryThatWaitsForASlowVendorIsAnswered(t *testing.T) {
@@ -289,7 +295,7 @@ func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
-	_, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	_, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 	requireCode(t, err, EngineUnavailable)
 	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	requireCode(t, err, EngineUnavailable)

@@ -30,8 +30,7 @@ type Word struct {
 	Reason verification.ReasonCode
 	// Note is for other reviewers. It goes into the store and nowhere else.
 	Note string
-	// Version of the state that the reviewer read; 0: whatever it is, which
-	// only a reopening may say.
+	// Version of the state that the reviewer read; 0: whatever it is.
 	Version int
 }
 
@@ -69,7 +68,7 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 		return View{}, unavailable("read the state that is decided on", nil)
 	case v.Status != verification.InReview:
 		return View{}, invalidState(v.Status, verification.InReview)
-	case v.Version != w.Version:
+	case w.Version != 0 && w.Version != v.Version:
 		return View{}, &Error{Code: VersionConflict, Status: v.Status}
 	}
 	verdict, run := 1, id
@@ -82,7 +81,7 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 	}
 	v, err = s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
 		WorkflowID: run,
-		UpdateID:   workflows.DecideUpdateID(w.Version),
+		UpdateID:   workflows.DecideUpdateID(v.Version),
 		UpdateName: workflows.UpdateDecide,
 		Args:       []any{workflows.DecideRequest{Decision: w.Decision, Reason: w.Reason, Version: w.Version}},
 	})

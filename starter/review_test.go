@@ -102,7 +102,7 @@ func TestAWordIsKeptBeforeTheRunHearsOfItAndTheNoteStaysThere(t *testing.T) {
 func TestAWordOnAnotherVersionChangesNothing(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
-	for _, version := range []int{4, 6, 0} {
+	for _, version := range []int{4, 6} {
 		_, err := r.s.Decide(t.Context(), "shop", v.ID, word(version))
 		require.Equal(t, verification.InReview, requireCode(t, err, VersionConflict).Status)
 	}
@@ -110,6 +110,21 @@ func TestAWordOnAnotherVersionChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, kept)
 	require.NotContains(t, strings.Join(r.engine.calls, " "), "update")
+}
+
+// A reviewer who says so decides on whatever it is now, once.
+func TestAWordMayBeOnWhateverVersionItIs(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "decide-5", o.UpdateID, "a repeat must get this one's answer")
+		require.Equal(t, []any{workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved}}, o.Args)
+		r.decided(v.ID, word(5))
+		return nil
+	}
+	got, err := r.s.Decide(t.Context(), "shop", v.ID, word(0))
+	require.NoError(t, err)
+	require.Equal(t, verification.Approved, got.Decision)
 }
 
 func TestOfTwoWordsTheSecondIsNeverToldThatItHolds(t *testing.T) {
@@ -287,7 +302,7 @@ func TestAReopenedCaseIsNeitherCancelledNorRetried(t *testing.T) {
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller)
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 	e := requireCode(t, err, InvalidState)
 	require.Equal(t, verification.InReview, e.Status)
 	require.NotContains(t, e.Allowed, verification.InReview)

@@ -61,6 +61,7 @@ func TestStartWritesTheRowAndThenStartsTheRun(t *testing.T) {
 }
 
 func TestBadInputWritesNothingAndCallsNobody(t *testing.T) {
+	at := newRig(t).now
 	for name, tc := range map[string]struct {
 		change      func(*verification.Request)
 		field, code string
@@ -74,7 +75,13 @@ func TestBadInputWritesNothingAndCallsNobody(t *testing.T) {
 		"bad name":            {func(q *verification.Request) { q.Subject.Name = "测试1" }, "subject.name", "name_charset"},
 		"number in reference": {func(q *verification.Request) { q.ClientReferenceID = "no 110199199003070017" }, "client_reference_id", "personal_data"},
 		"number in metadata":  {func(q *verification.Request) { q.Metadata["n"] = "110199199003070017" }, "metadata", "personal_data"},
-		"number as a key":     {func(q *verification.Request) { q.Metadata["110199199003070017"] = "" }, "metadata", "personal_data"},
+		"agreed tomorrow": {func(q *verification.Request) {
+			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(30 * time.Second)}, {Purpose: "records", GivenAt: at.AddDate(0, 0, 1)}}
+		}, "consents.1.given_at", "given_at.future"},
+		"agreed in 61 seconds": {func(q *verification.Request) {
+			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(61 * time.Second)}}
+		}, "consents.0.given_at", "given_at.future"},
+		"number as a key": {func(q *verification.Request) { q.Metadata["110199199003070017"] = "" }, "metadata", "personal_data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -1,11 +1,15 @@
 package starter
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
+
+// clockSkew is how far a caller's clock may be ahead of ours.
+const clockSkew = time.Minute
 
 // Validate reports every rule of the domain that a request breaks. The fields
 // are named as the API calls them, and nothing of the request is in the
@@ -32,6 +36,11 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	}
 	if req.Subject != nil {
 		faults = append(faults, checkSubject(*req.Subject, s.now())...)
+	}
+	for i, c := range req.Consents {
+		if c.GivenAt.After(s.now().Add(clockSkew)) {
+			add(fmt.Sprintf("consents.%d.given_at", i), "given_at.future", "Nobody has agreed to anything in the future.")
+		}
 	}
 	const shaped = "Holds something shaped like an ID number; personal data belongs in subject only."
 	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {

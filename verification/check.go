@@ -80,7 +80,9 @@ type Tried struct {
 func NewCheck(t CheckType, s CheckStatus, codes ...ReasonCode) Check {
 	c := Check{Type: t, Status: s}
 	for _, code := range codes {
-		c.Reasons = append(c.Reasons, ReasonOf(code))
+		if r := ReasonOf(code); !slices.Contains(c.Reasons, r) {
+			c.Reasons = append(c.Reasons, r)
+		}
 	}
 	if s == Failed && len(codes) > 0 {
 		c.Retryable = !slices.ContainsFunc(c.Reasons, func(r Reason) bool { return !r.Retryable && r.Code.Class() != Note })

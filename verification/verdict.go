@@ -34,7 +34,7 @@ type Verdict struct {
 type Judgement struct {
 	// Outcome is approved, declined or review.
 	Outcome Outcome
-	// Reasons are those of the checks that stood in the way.
+	// Reasons are those of the checks that stood in the way, each once.
 	Reasons []Reason
 }
 
@@ -60,12 +60,12 @@ func Judge(p Policy, checks []Check) Judgement {
 		switch {
 		case ok && (c.FailedFinally() || c.Status == Failed && c.Suspicious() && p.Suspicion == SuspicionDecline):
 			declined = true
-			declining = append(declining, weighty(c)...)
+			declining = addWeighty(declining, c)
 		case ok && c.Status == Passed && !c.Suspicious():
 		case want == IfAvailable && (!ok || (c.Status == Skipped || c.Status == Unavailable) && !c.Suspicious()):
 		default:
 			approved = false
-			open = append(open, weighty(c)...)
+			open = addWeighty(open, c)
 		}
 	}
 	switch {
@@ -80,7 +80,13 @@ func Judge(p Policy, checks []Check) Judgement {
 	}
 }
 
-// weighty drops a check's notes: they change nothing and explain nothing.
-func weighty(c Check) []Reason {
-	return slices.DeleteFunc(slices.Clone(c.Reasons), func(r Reason) bool { return r.Code.Class() == Note })
+// addWeighty adds a check's reasons but for its notes, which change nothing and
+// explain nothing. Two checks may share a reason: it is listed once.
+func addWeighty(list []Reason, c Check) []Reason {
+	for _, r := range c.Reasons {
+		if r.Code.Class() != Note && !slices.Contains(list, r) {
+			list = append(list, r)
+		}
+	}
+	return list
 }

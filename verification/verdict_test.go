@@ -182,7 +182,10 @@ func TestAJudgementNamesWhatStoodInTheWay(t *testing.T) {
 		p, checks := drawPolicy(t), drawChecks(t)
 		j := Judge(p, checks)
 		grave := false
-		for _, r := range j.Reasons {
+		for i, r := range j.Reasons {
+			if slices.Contains(j.Reasons[:i], r) {
+				t.Fatal("a reason is listed twice")
+			}
 			class := r.Code.Class()
 			grave = grave || class == Final || class == Suspicion
 			if class == Note {
@@ -196,6 +199,15 @@ func TestAJudgementNamesWhatStoodInTheWay(t *testing.T) {
 			t.Fatalf("%s with reasons %v", j.Outcome, j.Reasons)
 		}
 	})
+}
+
+// What two checks share, as the end of all attempts, is told once.
+func TestAReasonIsListedOnce(t *testing.T) {
+	p := Policy{Name: "p", Version: 1, Checks: map[CheckType]Requirement{Liveness: Required, FaceMatch: Required}}
+	j := Judge(p, Exhausted([]Check{NewCheck(Liveness, Failed, FaceNotLive), NewCheck(FaceMatch, Failed, FaceNoMatch, FaceNoMatch)}))
+	require.Equal(t, OutcomeDeclined, j.Outcome)
+	require.Equal(t, []Reason{{Code: FaceNotLive}, {Code: SessionAttemptsExhausted}, {Code: FaceNoMatch}}, j.Reasons)
+	require.Equal(t, []Reason{ReasonOf(FaceSpoofSuspected)}, NewCheck(Liveness, Failed, FaceSpoofSuspected, FaceSpoofSuspected).Reasons)
 }
 
 func TestJudgeByExample(t *testing.T) {

@@ -265,6 +265,27 @@ func TestCancelInEveryPhase(t *testing.T) {
 	}
 }
 
+// Whoever cancels what they read does not cancel what it has become since.
+func TestCancelOfAnotherVersionIsRefused(t *testing.T) {
+	sc := newScript()
+	sc.sessions = fates(spoof())
+	e := newEnv(t, sc)
+	var stale, good *answer
+	e.at(time.Hour, func() {
+		v := e.state().Version
+		cancel := func(version int) *answer {
+			return e.update(workflows.UpdateCancel, fmt.Sprint(workflows.UpdateCancel, version),
+				workflows.CancelRequest{Reason: verification.CanceledByCaller, Version: version})
+		}
+		stale = cancel(v - 1)
+		good = cancel(v)
+	})
+	s := e.run()
+	stale.refused(t, workflows.RefusedVersion)
+	require.Equal(t, workflows.Canceled{Status: verification.Canceled}, good.value)
+	require.Equal(t, verification.Canceled, s.Status)
+}
+
 func TestCancelAfterTheVerdictIsRefused(t *testing.T) {
 	sc := newScript()
 	sc.delay["Finish"] = time.Minute

@@ -123,6 +123,8 @@ type Retried struct {
 // CancelRequest is the argument of UpdateCancel.
 type CancelRequest struct {
 	Reason verification.ReasonCode `json:"reason"`
+	// Version of the state that the caller read; 0: whatever it is.
+	Version int `json:"version,omitempty"`
 }
 
 // Canceled is the result of UpdateCancel.

@@ -131,9 +131,12 @@ func (r *run) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
 	return Decided{Status: r.state.Status}, err
 }
 
-func (r *run) validateCancel(ctx workflow.Context, _ CancelRequest) error {
+func (r *run) validateCancel(ctx workflow.Context, req CancelRequest) error {
 	if r.state.Status.Ended() {
 		return refused(RefusedState, "the verification has ended", r.state)
+	}
+	if req.Version != 0 && req.Version != r.state.Version {
+		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
 	return nil
 }

@@ -357,7 +357,7 @@ type FieldError struct {
 	// Examples: id_checksum
 	Code string `json:"code"`
 
-	// Field The member, e.g. subject.id_number; empty for the whole body.
+	// Field The property, e.g. subject.id_number, or the parameter; empty for the whole body.
 	Field   string `json:"field"`
 	Message string `json:"message"`
 }
@@ -437,7 +437,8 @@ type PolicyRef struct {
 // `vendor`: on the face vendor's own page, to which `next_action` leads.
 type Presentation string
 
-// Problem RFC 9457. Nothing that the caller sent is in it.
+// Problem RFC 9457. Of what the caller sent it holds at most the name of an
+// unknown property, and no value.
 type Problem struct {
 	// AllowedStatuses With `invalid_state`, where the call would have been possible.
 	AllowedStatuses *[]Status `json:"allowed_statuses,omitempty"`
@@ -720,6 +721,10 @@ type IfMatch = string
 // VerificationID defines model for VerificationID.
 type VerificationID = string
 
+// BadLink RFC 9457. Of what the caller sent it holds at most the name of an
+// unknown property, and no value.
+type BadLink = Problem
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	Status string `form:"status" json:"status"`
@@ -748,21 +753,27 @@ type GetVerificationParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// CancelVerificationParams defines parameters for CancelVerification.
+type CancelVerificationParams struct {
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // DecideVerificationParams defines parameters for DecideVerification.
 type DecideVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RetryVerificationParams defines parameters for RetryVerification.
 type RetryVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on.
+	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -806,7 +817,7 @@ type ServerInterface interface {
 	GetVerification(c *gin.Context, id VerificationID, params GetVerificationParams)
 	// CancelVerification End a verification
 	// (POST /v1/verifications/{id}/cancel)
-	CancelVerification(c *gin.Context, id VerificationID)
+	CancelVerification(c *gin.Context, id VerificationID, params CancelVerificationParams)
 	// DecideVerification Decide a verification in review
 	// (POST /v1/verifications/{id}/decision)
 	DecideVerification(c *gin.Context, id VerificationID, params DecideVerificationParams)
@@ -1097,6 +1108,30 @@ func (siw *ServerInterfaceWrapper) CancelVerification(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelVerificationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -1104,7 +1139,7 @@ func (siw *ServerInterfaceWrapper) CancelVerification(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CancelVerification(c, id)
+	siw.Handler.CancelVerification(c, id, params)
 }
 
 // DecideVerification operation middleware
@@ -1294,6 +1329,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 }
 
+type BadLinkApplicationProblemPlusJSONResponse Problem
+type BadLinkTexthtmlResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
+
 type ClosePageResponseHeaders struct {
 	CacheControl          *string
 	ContentSecurityPolicy *string
@@ -1369,6 +1411,39 @@ func (response Callback303Response) VisitCallbackResponse(w http.ResponseWriter)
 	return nil
 }
 
+type Callback404ApplicationProblemPlusJSONResponse struct {
+	BadLinkApplicationProblemPlusJSONResponse
+}
+
+func (response Callback404ApplicationProblemPlusJSONResponse) VisitCallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Callback404TexthtmlResponse struct{ BadLinkTexthtmlResponse }
+
+func (response Callback404TexthtmlResponse) VisitCallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type CallbackdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1436,6 +1511,39 @@ func (response CallbackPost303Response) VisitCallbackPostResponse(w http.Respons
 	}
 	w.WriteHeader(303)
 	return nil
+}
+
+type CallbackPost404ApplicationProblemPlusJSONResponse struct {
+	BadLinkApplicationProblemPlusJSONResponse
+}
+
+func (response CallbackPost404ApplicationProblemPlusJSONResponse) VisitCallbackPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallbackPost404TexthtmlResponse struct{ BadLinkTexthtmlResponse }
+
+func (response CallbackPost404TexthtmlResponse) VisitCallbackPostResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type CallbackPostdefaultApplicationProblemPlusJSONResponse struct {
@@ -1569,6 +1677,7 @@ type StartVerificationResponseObject interface {
 }
 
 type StartVerification200ResponseHeaders struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -1585,6 +1694,9 @@ func (response StartVerification200JSONResponse) VisitStartVerificationResponse(
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
@@ -1597,6 +1709,7 @@ func (response StartVerification200JSONResponse) VisitStartVerificationResponse(
 }
 
 type StartVerification201ResponseHeaders struct {
+	ETag     *string
 	Location *string
 }
 
@@ -1612,6 +1725,9 @@ func (response StartVerification201JSONResponse) VisitStartVerificationResponse(
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.Location != nil {
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
@@ -1621,6 +1737,7 @@ func (response StartVerification201JSONResponse) VisitStartVerificationResponse(
 }
 
 type StartVerification202ResponseHeaders struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -1637,6 +1754,9 @@ func (response StartVerification202JSONResponse) VisitStartVerificationResponse(
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	if response.Headers.IdempotentReplayed != nil {
 		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
 	}
@@ -1698,10 +1818,18 @@ func (response GetVerification200JSONResponse) VisitGetVerificationResponse(w ht
 	return err
 }
 
+type GetVerification304ResponseHeaders struct {
+	ETag *string
+}
+
 type GetVerification304Response struct {
+	Headers GetVerification304ResponseHeaders
 }
 
 func (response GetVerification304Response) VisitGetVerificationResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(304)
 	return nil
 }
@@ -1724,23 +1852,34 @@ func (response GetVerificationdefaultApplicationProblemPlusJSONResponse) VisitGe
 }
 
 type CancelVerificationRequestObject struct {
-	Id   VerificationID `json:"id"`
-	Body *CancelVerificationJSONRequestBody
+	Id     VerificationID `json:"id"`
+	Params CancelVerificationParams
+	Body   *CancelVerificationJSONRequestBody
 }
 
 type CancelVerificationResponseObject interface {
 	VisitCancelVerificationResponse(w http.ResponseWriter) error
 }
 
-type CancelVerification200JSONResponse Verification
+type CancelVerification200ResponseHeaders struct {
+	ETag *string
+}
+
+type CancelVerification200JSONResponse struct {
+	Body    Verification
+	Headers CancelVerification200ResponseHeaders
+}
 
 func (response CancelVerification200JSONResponse) VisitCancelVerificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1773,15 +1912,25 @@ type DecideVerificationResponseObject interface {
 	VisitDecideVerificationResponse(w http.ResponseWriter) error
 }
 
-type DecideVerification200JSONResponse Verification
+type DecideVerification200ResponseHeaders struct {
+	ETag *string
+}
+
+type DecideVerification200JSONResponse struct {
+	Body    Verification
+	Headers DecideVerification200ResponseHeaders
+}
 
 func (response DecideVerification200JSONResponse) VisitDecideVerificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1814,15 +1963,25 @@ type ReopenVerificationResponseObject interface {
 	VisitReopenVerificationResponse(w http.ResponseWriter) error
 }
 
-type ReopenVerification200JSONResponse Verification
+type ReopenVerification200ResponseHeaders struct {
+	ETag *string
+}
+
+type ReopenVerification200JSONResponse struct {
+	Body    Verification
+	Headers ReopenVerification200ResponseHeaders
+}
 
 func (response ReopenVerification200JSONResponse) VisitReopenVerificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1855,15 +2014,25 @@ type RetryVerificationResponseObject interface {
 	VisitRetryVerificationResponse(w http.ResponseWriter) error
 }
 
-type RetryVerification200JSONResponse Verification
+type RetryVerification200ResponseHeaders struct {
+	ETag *string
+}
+
+type RetryVerification200JSONResponse struct {
+	Body    Verification
+	Headers RetryVerification200ResponseHeaders
+}
 
 func (response RetryVerification200JSONResponse) VisitRetryVerificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -2182,10 +2351,11 @@ func (sh *strictHandler) GetVerification(ctx *gin.Context, id VerificationID, pa
 }
 
 // CancelVerification operation middleware
-func (sh *strictHandler) CancelVerification(ctx *gin.Context, id VerificationID) {
+func (sh *strictHandler) CancelVerification(ctx *gin.Context, id VerificationID, params CancelVerificationParams) {
 	var request CancelVerificationRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	var body CancelVerificationJSONRequestBody
 	var err error
