@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Go: PostgreSQL's server programs, and Chromium for
-# the pages. On Debian they are installed where that is allowed; elsewhere one
+# What the tests need beside Go: PostgreSQL's server programs, PgBouncer before
+# them, and Chromium for the pages. On Debian they are installed where that is allowed; elsewhere one
 # sentence says what to install.
 set -euo pipefail
 
@@ -10,6 +10,9 @@ have_postgres() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     compgen -G '/usr/pgsql-*/bin/initdb' >/dev/null ||
     compgen -G '/opt/homebrew/opt/postgresql*/bin/initdb' >/dev/null
+}
+have_pgbouncer() {
+  command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ]
 }
 # Ubuntu's chromium is a stub for a snap, which a test cannot drive.
 have_chromium() {
@@ -22,6 +25,7 @@ have_chromium() {
 
 missing=()
 have_postgres || missing+=(postgresql)
+have_pgbouncer || missing+=(pgbouncer)
 have_chromium || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

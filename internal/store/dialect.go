@@ -92,6 +92,12 @@ func connect(dsn string, create bool) (pools, error) {
 	if err != nil {
 		return pools{}, errors.New("store: the postgres:// URL is malformed")
 	}
+	// A pooler in transaction mode gives each transaction whatever connection is
+	// free, and a named statement stays on the one where it was prepared. So ours
+	// have no names; a URL may ask for them (default_query_exec_mode=cache_statement).
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && !strings.Contains(dsn, "default_query_exec_mode") {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "yanzhen"
 	}

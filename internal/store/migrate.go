@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations
@@ -72,8 +72,63 @@ func (p pools) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := p.lockMigrations(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	defer unlock()
 	_, err = migrator.Up(ctx)
 	return err
+}
+
+const (
+	// migrationLock is the advisory lock under which PostgreSQL's schema is changed.
+	migrationLock = 0x79616e7a68656e // "yanzhen"
+	// lockPatience is how long another migration is waited for, and lockEvery how
+	// often it is looked at.
+	lockPatience = 5 * time.Minute
+	lockEvery    = 300 * time.Millisecond
+)
+
+// lockMigrations keeps others from migrating: every replica may run the set-up.
+// The lock belongs to a transaction, on a connection beside the one that
+// migrates, and goes with it however this ends. A session's lock stays, behind a
+// pooler, with whatever connection the pooler had chosen.
+func (p pools) lockMigrations(ctx context.Context) (unlock func(), err error) {
+	if p.dialect.goose != goose.DialectPostgres {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, lockPatience, errors.New("another migration takes too long"))
+	defer func() {
+		if err != nil {
+			cancel()
+		}
+	}()
+	for {
+		tx, err := p.write.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		// It idles while the other connection works.
+		_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+		locked := false
+		if err == nil {
+			err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, migrationLock).Scan(&locked)
+		}
+		if locked {
+			return func() { _ = tx.Rollback(); cancel() }, nil
+		}
+		// Whoever waits keeps no connection: a small pool has few, and the one who
+		// migrates needs another.
+		if err := errors.Join(err, tx.Rollback()); err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(lockEvery):
+		}
+	}
 }
 
 // Version returns the version of the database's schema, 0 without one, and the
@@ -103,16 +158,8 @@ func (p pools) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the embedded migrations: %w", err)
 	}
-	options := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true)}
-	if p.dialect.goose == goose.DialectPostgres {
-		// Once a second, for five minutes: every replica may run the set-up.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-		if err != nil {
-			return nil, fmt.Errorf("their lock: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	migrator, err := goose.NewProvider(p.dialect.goose, p.write, files, options...)
+	migrator, err := goose.NewProvider(p.dialect.goose, p.write, files,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("the embedded migrations: %w", err)
 	}

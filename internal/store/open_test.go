@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
 )
 
 func TestADatabaseWithoutTheSchemaIsRefusedUntilItIsMade(t *testing.T) {
@@ -58,6 +60,22 @@ func TestSeveralMayMigrateAtOnce(t *testing.T) {
 			require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()))
 		})
 	}
+}
+
+// A pooler's connection outlives the set-up: a lock left on it would hold up the
+// next one for good.
+func TestAMigrationLeavesNoLockBehind(t *testing.T) {
+	dsn, direct := storetest.PgBouncer(t)
+	require.NoError(t, store.Migrate(t.Context(), dsn))
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, store.Migrate(stopped, dsn))
+
+	left := 0
+	require.NoError(t, raw(t, direct).QueryRowContext(t.Context(), `
+		SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&left))
+	require.Zero(t, left)
 }
 
 func TestAnOlderOrNewerSchemaIsRefused(t *testing.T) {

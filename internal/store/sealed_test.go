@@ -69,7 +69,7 @@ func filesOf(t testing.TB, dsn string) map[string][]byte {
 // server, which works with another user's and another machine's server too.
 func postgresFiles(t testing.TB, dsn string) map[string][]byte {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn)
+	conn, err := pgx.Connect(t.Context(), unnamed(dsn))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	_, err = conn.Exec(t.Context(), "CHECKPOINT")

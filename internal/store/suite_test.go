@@ -19,7 +19,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// onBoth runs a test on either database, each fresh and with the schema.
+// onBoth runs a test on either database, each fresh and with the schema, and on
+// PostgreSQL through a pooler, which gives a session's statements to several
+// connections.
 func onBoth(t *testing.T, test func(t *testing.T, dsn string)) {
 	for name, fresh := range fresh {
 		t.Run(name, func(t *testing.T) {
@@ -37,6 +39,10 @@ var fresh = map[string]func(testing.TB) string{
 		return "sqlite:" + filepath.Join(t.TempDir(), "a new place", "100% öffnen?#.db")
 	},
 	"postgres": storetest.Postgres,
+	"pgbouncer": func(t testing.TB) string {
+		dsn, _ := storetest.PgBouncer(t)
+		return dsn
+	},
 }
 
 func open(t testing.TB, dsn string, keys store.Sealer) store.Store {
@@ -56,11 +62,23 @@ func raw(t testing.TB, dsn string) *sql.DB {
 		// The driver reads what follows a "?" as its own parameters.
 		name = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23", " ", "%20").Replace(path) +
 			"?_pragma=busy_timeout(10000)"
+	} else {
+		name = unnamed(dsn)
 	}
 	db, err := sql.Open(driver, name)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
+}
+
+// unnamed is a PostgreSQL's dsn for a connection of the test's own that may lead
+// through a pooler, where named statements get lost.
+func unnamed(dsn string) string {
+	separator := "?"
+	if strings.Contains(dsn, "?") {
+		separator = "&"
+	}
+	return dsn + separator + "default_query_exec_mode=exec"
 }
 
 // keySet makes a key set whose seal keys are the given ones, in their order.
