@@ -119,7 +119,8 @@ func (a *Activities) load(ctx context.Context, id string) (store.Row, error) {
 	return row, nil
 }
 
-// subject loads the person that a vendor is asked about.
+// subject loads the person that a vendor is asked about. What a chip told rests
+// as it came, so its name's separators are made the authority's here.
 func (a *Activities) subject(ctx context.Context, id string) (verification.Subject, error) {
 	row, err := a.load(ctx, id)
 	if err != nil {
@@ -129,5 +130,5 @@ func (a *Activities) subject(ctx context.Context, id string) (verification.Subje
 	if subject == nil {
 		return verification.Subject{}, rowMissing("the row holds no subject")
 	}
-	return *subject, nil
+	return subject.Normalised(), nil
 }

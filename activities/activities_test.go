@@ -57,11 +57,13 @@ func (f *faceFake) Result(_ context.Context, s provider.FaceSession) (verificati
 
 type recordsFake struct {
 	calls  int
+	asked  []verification.Subject
 	answer func(call int) (verification.Check, error)
 }
 
-func (f *recordsFake) Check(context.Context, verification.Subject) (verification.Check, error) {
+func (f *recordsFake) Check(_ context.Context, s verification.Subject) (verification.Check, error) {
 	f.calls++
+	f.asked = append(f.asked, s)
 	return f.answer(f.calls)
 }
 

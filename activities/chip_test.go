@@ -94,6 +94,43 @@ func TestChipsHolderBecomesTheSubject(t *testing.T) {
 	require.Equal(t, verification.Passed, c.Status, "records are asked about the chip's holder")
 }
 
+// A chip's name rests as it came, and vendors are asked with the authority's
+// separator: with another one they would find that the names differ.
+func TestAChipsNameIsKeptAsGivenAndAskedAboutNormalised(t *testing.T) {
+	b, chip, _ := chipBench(t, nil)
+	chip.read = func(string) (verification.Card, error) {
+		c := cardOfSubject()
+		c.Name = "阿测\u2022买样例 "
+		return c, nil
+	}
+	_, err := readChip(b)
+	require.NoError(t, err)
+	row, err := b.store.Load(t.Context(), "ver_1")
+	require.NoError(t, err)
+	require.Equal(t, "阿测\u2022买样例 ", row.Card.Name)
+	b.rec.answer = func(int) (verification.Check, error) { return charged() }
+	_, err = b.check("ver_1", verification.UnknownRetry)
+	require.NoError(t, err)
+	require.Equal(t, "阿测·买样例", b.rec.asked[0].Name)
+}
+
+// A chip whose end is not understood goes on: at best a human looks.
+func TestAChipWhoseEndIsNotUnderstoodRunsOn(t *testing.T) {
+	b, chip, _ := chipBench(t, nil)
+	chip.read = func(string) (verification.Card, error) {
+		c := cardOfSubject()
+		c.Validity.To = ""
+		return c, nil
+	}
+	out, err := readChip(b)
+	require.NoError(t, err)
+	require.False(t, out.Unreadable)
+	require.False(t, out.Implausible)
+	c, _ := verification.Find(out.Checks, verification.DocumentValidity)
+	require.Equal(t, verification.Inconclusive, c.Status)
+	require.Equal(t, verification.DocumentValidityUnclear, c.Reasons[0].Code)
+}
+
 func TestChipOfSomebodyElseIsAFinalMismatch(t *testing.T) {
 	other := subject
 	other.IDNumber = "110199199003070025"

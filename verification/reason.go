@@ -38,6 +38,7 @@ const (
 	DocumentImplausible       ReasonCode = "document.implausible"
 	DocumentTypeUnsupported   ReasonCode = "document.type_unsupported"
 	DocumentValidityMalformed ReasonCode = "document.validity_malformed"
+	DocumentValidityUnclear   ReasonCode = "document.validity_unclear"
 	DocumentValidityAge       ReasonCode = "document.validity_age_mismatch"
 	DocumentBeforeChipCards   ReasonCode = "document.before_chip_cards"
 	DocumentBirthMismatch     ReasonCode = "document.birth_date_mismatch"
@@ -114,6 +115,7 @@ var Catalogue = []CatalogueEntry{
 	{DocumentImplausible, Neutral, "The document's data needs a closer look.", "Data from the chip breaks a hard rule for numbers or dates."},
 	{DocumentTypeUnsupported, Neutral, "This kind of document is not supported.", "The number belongs to a kind of card that the policy does not take."},
 	{DocumentValidityMalformed, Neutral, "The validity dates could not be checked automatically.", "The vendor refused dates that passed our own rules."},
+	{DocumentValidityUnclear, Neutral, "The validity dates need a closer look.", "The chip writes its dates in a form that is not understood, or not at all; the log tells the form."},
 	{DocumentValidityAge, Neutral, "The validity dates need a closer look.", "The term does not fit the holder's age on the day of issue (Law on Resident Identity Cards, art. 5)."},
 	{DocumentBeforeChipCards, Neutral, "The validity dates need a closer look.", "A chip names a begin before 2004, when no chip cards existed."},
 	{DocumentBirthMismatch, Neutral, "The document's data needs a closer look.", "The chip's birth date differs from the number's."},

@@ -23,13 +23,21 @@ func CheckSubject(s Subject, today time.Time) (Subject, []Fault) {
 	return s, f.Malformed
 }
 
+// Normalised is the subject in the form in which vendors are asked about it.
+func (s Subject) Normalised() Subject {
+	s, _ = s.findings(time.Time{})
+	return s
+}
+
 // DocumentCheck makes the document_validity check of a claim or of what a chip
 // says. CompletedAt is for the caller to set.
 //
 // Malformed data proves nothing about the person, so it is never a failure: a
-// claim with it was refused before, and a chip with it needs a human.
+// claim with it was refused before, and a chip with it needs a human. Dates that
+// are of no form that is understood are told from impossible ones: they may be
+// quite possible.
 func DocumentCheck(s Subject, today time.Time) Check {
-	_, f := s.findings(today)
+	s, f := s.findings(today)
 	var notes []ReasonCode
 	for _, n := range []struct {
 		soft residentid.Code
@@ -49,15 +57,31 @@ func DocumentCheck(s Subject, today time.Time) Check {
 	switch {
 	case slices.ContainsFunc(f.Malformed, func(x Fault) bool { return x.Code == residentid.UnsupportedDocument }):
 		return with(Inconclusive, DocumentTypeUnsupported)
-	case len(f.Malformed) > 0:
+	case slices.ContainsFunc(f.Malformed, func(x Fault) bool { return !s.unread(x.Field) }):
 		return with(Inconclusive, DocumentImplausible)
 	case f.Expired:
 		return with(Failed, DocumentExpired)
+	case len(f.Malformed) > 0:
+		return with(Inconclusive, DocumentValidityUnclear)
 	case slices.Contains(f.Soft, residentid.ValidityAgeMismatch):
 		return with(Inconclusive, DocumentValidityAge)
 	default:
 		return with(Passed)
 	}
+}
+
+// unread: the field holds a day of no form that is understood.
+func (s Subject) unread(field residentid.Field) bool {
+	var understood bool
+	switch field {
+	case residentid.FieldFrom:
+		_, understood = residentid.ReadDay(s.IDValidity.From)
+	case residentid.FieldTo:
+		_, understood = residentid.ReadEnd(s.IDValidity.To)
+	default:
+		return false
+	}
+	return !understood
 }
 
 func (s Subject) findings(today time.Time) (Subject, residentid.Findings) {

@@ -88,6 +88,14 @@ func TestDocumentCheckSaysWhatTheRulesFound(t *testing.T) {
 		{"expired and outside the age table", with(func(s *Subject) { s.IDValidity = Validity{From: "20150101", To: "20250101"} }), NewCheck(DocumentValidity, Failed, DocumentExpired)},
 		{"wrong check character", with(func(s *Subject) { s.IDNumber = "110199199003070011" }), NewCheck(DocumentValidity, Inconclusive, DocumentImplausible)},
 		{"impossible date", with(func(s *Subject) { s.IDValidity.From = "20200230" }), NewCheck(DocumentValidity, Inconclusive, DocumentImplausible)},
+		{"an end that is not understood", with(func(s *Subject) { s.IDValidity.To = "" }), NewCheck(DocumentValidity, Inconclusive, DocumentValidityUnclear)},
+		{"a begin that is not understood", with(func(s *Subject) { s.IDValidity.From = "春" }), NewCheck(DocumentValidity, Inconclusive, DocumentValidityUnclear)},
+		{"neither, and a note", with(func(s *Subject) { s.IDNumber, s.IDValidity = "110199199003070009", Validity{} }),
+			NewCheck(DocumentValidity, Inconclusive, DocumentValidityUnclear, DocumentSequenceZero)},
+		{"an end that is not understood, on an impossible number", with(func(s *Subject) { s.IDNumber, s.IDValidity.To = "110199199003070011", "" }),
+			NewCheck(DocumentValidity, Inconclusive, DocumentImplausible)},
+		{"a begin that is not understood, on a card that has expired", with(func(s *Subject) { s.IDValidity = Validity{To: "20250101"} }),
+			NewCheck(DocumentValidity, Failed, DocumentExpired)},
 		{"bad name", with(func(s *Subject) { s.Name = "样 例" }), NewCheck(DocumentValidity, Inconclusive, DocumentImplausible)},
 		{"malformed and expired", with(func(s *Subject) {
 			s.IDNumber, s.IDValidity = "110199199003070011", Validity{From: "20160901", To: "20260901"}

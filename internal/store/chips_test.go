@@ -102,6 +102,16 @@ func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, verification.Subject{Name: holder, IDNumber: number, IDValidity: card.Validity}, *got.Subject(),
 			"the claim stays the claim, the dates are the document's")
+
+		unclear := row()
+		unclear.ID = "ver_unclear"
+		inserted(t, s, unclear)
+		undated := card
+		undated.Validity.To = ""
+		require.NoError(t, s.SaveCard(t.Context(), unclear.ID, undated))
+		got, err = s.Load(t.Context(), unclear.ID)
+		require.NoError(t, err)
+		require.Equal(t, unclear.Request.Subject.IDValidity, got.Subject().IDValidity, "dates that were not understood say nothing against claimed ones")
 	})
 }
 

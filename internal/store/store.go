@@ -65,7 +65,8 @@ type Row struct {
 
 // Subject is the person that vendors are asked about: the claimed one, or,
 // where nobody was claimed, the chip's holder; nil before a chip was read. A
-// chip's dates stand above claimed ones, since they are the document's own.
+// chip's dates stand above claimed ones, since they are the document's own,
+// unless they were not understood.
 func (r Row) Subject() *verification.Subject {
 	if r.Card == nil {
 		return r.Request.Subject
@@ -73,6 +74,9 @@ func (r Row) Subject() *verification.Subject {
 	s := r.Card.Subject()
 	if claimed := r.Request.Subject; claimed != nil {
 		s.Name, s.IDNumber = claimed.Name, claimed.IDNumber
+		if s.IDValidity.From == "" || s.IDValidity.To == "" {
+			s.IDValidity = claimed.IDValidity
+		}
 	}
 	return &s
 }

@@ -196,7 +196,7 @@ func (c *Client) unfit(s verification.Subject) verification.ReasonCode {
 	case s.Name == "":
 		return verification.IdentityNameMalformed
 	case !date.MatchString(s.IDValidity.From) || !date.MatchString(s.IDValidity.To):
-		return verification.DocumentValidityMalformed
+		return verification.DocumentValidityUnclear
 	}
 	return ""
 }

@@ -322,7 +322,9 @@ func TestOnlyCardsThatTheSourceKnowsAreAskedAbout(t *testing.T) {
 		require.Equal(t, verification.BillableNo, check.Billable)
 	}
 	require.Equal(t, verification.Unavailable, ask(true, number("911124198108030024")).Status)
-	require.Equal(t, verification.Unavailable, ask(false, func(s *verification.Subject) { s.IDValidity.To = "" }).Status)
+	undated := ask(false, func(s *verification.Subject) { s.IDValidity.To = "" })
+	require.Equal(t, verification.Unavailable, undated.Status)
+	require.Equal(t, verification.DocumentValidityUnclear, undated.Reasons[0].Code)
 	require.Equal(t, verification.Unavailable, ask(false, func(s *verification.Subject) { s.Name = "" }).Status)
 	require.Zero(t, v.calls.Load())
 

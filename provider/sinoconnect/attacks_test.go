@@ -1,9 +1,13 @@
 package sinoconnect
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,23 +172,32 @@ func TestAttackInvalidCurve(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
-	for name, epk := range map[string]any{
-		"another kind":   map[string]any{"kty": "OKP", "crv": "X25519", "x": one},
-		"private":        map[string]any{"kty": "EC", "crv": "P-256", "x": one, "y": one, "d": one},
-		"certificates":   map[string]any{"kty": "EC", "crv": "P-256", "x": one, "y": one, "x5u": "https://evil.example"},
-		"unknown curve":  map[string]any{"kty": "EC", "crv": "P-224", "x": one, "y": one},
-		"shared":         map[string]any{"kty": "oct", "k": "AAAA"},
-		"a string":       "AAAA",
-		"nothing":        nil,
-		"members' types": map[string]any{"kty": "EC", "crv": "P-256", "x": 1, "y": 2},
+	const said = "the sender's ephemeral key (epk) "
+	for name, c := range map[string]struct {
+		epk any
+		why string
+	}{
+		"another kind":   {map[string]any{"kty": "OKP", "crv": "X25519", "x": one}, "is no EC key on P-256, P-384 or P-521"},
+		"unknown curve":  {map[string]any{"kty": "EC", "crv": "P-224", "x": one, "y": one}, "is no EC key on P-256, P-384 or P-521"},
+		"shared":         {map[string]any{"kty": "oct", "k": "AAAA"}, "is no EC key on P-256, P-384 or P-521"},
+		"private":        {map[string]any{"kty": "EC", "crv": "P-256", "x": one, "y": one, "d": one}, "holds more than a public key: d"},
+		"certificates":   {map[string]any{"kty": "EC", "crv": "P-256", "x": one, "y": one, "x5u": "https://evil.example"}, "holds more than a public key: x5u"},
+		"a string":       {"AAAA", "is no JSON object"},
+		"nothing":        {nil, "is no JSON object"},
+		"members' types": {map[string]any{"kty": "EC", "crv": "P-256", "x": 1, "y": 2}, "lacks x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusedBecause(t, o, reheaded(token, with("epk", epk)), "its header has a member of the wrong type: epk")
+			refusedBecause(t, o, reheaded(token, with("epk", c.epk)), refusal(said+c.why))
 		})
 	}
 	refusedBecause(t, o, reheaded(token, func(h map[string]any) { delete(h, "epk") }), "its header lacks the sender's ephemeral key: epk")
-	p384 := map[string]any{"kty": "EC", "crv": "P-384", "x": one, "y": one}
-	refusedBecause(t, o, reheaded(token, with("epk", p384)), noKey)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	o.keys = slices.DeleteFunc(o.keys, func(k key) bool { return k.describe() == "EC P-384" })
+	refusedBecause(t, o, reheaded(token, func(h map[string]any) {
+		h["epk"] = jose.JSONWebKey{Key: &p384.PublicKey}
+		delete(h, "kid")
+	}), noKey)
 }
 
 func TestAttackDecompressionBomb(t *testing.T) {
@@ -250,9 +263,10 @@ func TestAttackUnsignedTokenWhereASignatureIsDue(t *testing.T) {
 	o := newTestOpener(t, f.config(verifying(f.keys.Signer, "RS256")))
 	refusedBecause(t, o, f.tokens["RSA-OAEP-256 A256GCM kid"], notNested)
 	jwt := jose.EncrypterOptions{ExtraHeaders: map[jose.HeaderKey]any{"cty": "JWT"}}
-	for _, inner := range []string{"eyJhbGciOiJub25lIn0.e30.", "{}", "", "..", "a.b.c", `{"payload":"e30","signatures":[]}`} {
+	for _, inner := range []string{"eyJhbGciOiJub25lIn0.e30.", "{}", "..", "a.b.c", `{"payload":"e30","signatures":[]}`} {
 		refusedBecause(t, o, sealed(t, o, []byte(inner), jwt, jose.RSA_OAEP_256), badSignature)
 	}
+	refusedBecause(t, o, sealed(t, o, nil, jwt, jose.RSA_OAEP_256), badEncryption)
 }
 
 func TestAttackSignatureByThePublicKeyAsASecret(t *testing.T) {

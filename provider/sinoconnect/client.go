@@ -134,22 +134,27 @@ func (c *Client) Read(ctx context.Context, reqid string) (verification.Card, err
 	case a.Token == "":
 		return verification.Card{}, readChip.error(calls[readChip].refused, "no_token")
 	}
-	card, h, err := c.openCard(string(a.Token))
+	got, h, err := c.openCard(string(a.Token))
 	if err != nil {
+		why, _ := errors.AsType[refusal](err)
 		c.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "chip token refused",
-			slog.String("alg", shown(h.alg)), slog.String("enc", shown(h.enc)), slog.String("kid", shown(h.kid)))
+			slog.String("alg", shown(h.alg)), slog.String("enc", shown(h.enc)), slog.String("kid", shown(h.kid)),
+			slog.String("stage", why.stage()), slog.String("why", string(why)))
 		return verification.Card{}, readChip.error(calls[readChip].refused, "chip_token_refused")
 	}
-	return card, nil
+	if len(got.unclear) > 0 {
+		c.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "chip dates not understood", slog.Any("members", got.unclear))
+	}
+	return got.card, nil
 }
 
-func (c *Client) openCard(token string) (verification.Card, header, error) {
+func (c *Client) openCard(token string) (reading, header, error) {
 	plaintext, h, err := c.opener.open(token)
 	if err != nil {
-		return verification.Card{}, h, err
+		return reading{}, h, err
 	}
-	card, err := c.names.card(plaintext)
-	return card, h, err
+	got, err := c.names.card(plaintext)
+	return got, h, err
 }
 
 func (c *Client) chipPending() *provider.Error {

@@ -241,7 +241,7 @@ func TestAReqidOfAnotherFormIsNeverSent(t *testing.T) {
 	}
 }
 
-func TestEveryRefusalOfATokenLooksAlikeToTheOutsideAndLogsItsAlgorithmsAlone(t *testing.T) {
+func TestEveryRefusalOfATokenLooksAlikeToTheOutsideAndLogsItsStage(t *testing.T) {
 	v := newVendor(t)
 	f := loadFixtures(t)
 	c := v.client(t)
@@ -251,13 +251,14 @@ func TestEveryRefusalOfATokenLooksAlikeToTheOutsideAndLogsItsAlgorithmsAlone(t *
 		token string
 		log   string
 	}{
-		"another key":   {f.tokens["wrong key"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1`},
-		"RSA1_5":        {reheaded(f.tokens["wrong key"], with("alg", "RSA1_5")), `alg=RSA1_5 enc=A256GCM kid=rsa-1`},
-		"not JSON":      {sealed(t, o, []byte("测试甲 110199199003070017"), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid=""`},
-		"incomplete":    {sealed(t, o, []byte(`{"name":"测试甲"}`), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid=""`},
-		"a long name":   {sealed(t, o, chipJSON(t, map[string]any{"name": strings.Repeat("测", 5000)}), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid=""`},
-		"cut":           {f.tokens["dir A256GCM"][:80], `alg="" enc="" kid=""`},
-		"a planted kid": {reheaded(f.tokens["dir A256GCM"], with("kid", planted)), `alg=dir enc=A256GCM kid=kid-` + strings.Repeat("k", 60)},
+		"another key":   {f.tokens["wrong key"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=key why="no key opens it"`},
+		"RSA1_5":        {reheaded(f.tokens["wrong key"], with("alg", "RSA1_5")), `alg=RSA1_5 enc=A256GCM kid=rsa-1 stage=header why="its alg RSA1_5 is not allowed"`},
+		"not JSON":      {sealed(t, o, []byte("测试甲 110199199003070017"), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=plaintext why="its plaintext is no JSON object with every member once"`},
+		"incomplete":    {sealed(t, o, []byte(`{"name":"测试甲"}`), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="its plaintext lacks a required member: id_number"`},
+		"a long name":   {sealed(t, o, chipJSON(t, map[string]any{"name": strings.Repeat("测", 5000)}), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="a member of its plaintext is not of a form that is understood: name"`},
+		"cut":           {f.tokens["dir A256GCM"][:80], `alg="" enc="" kid="" stage=token why="it has not five parts of base64url"`},
+		"nested":        {f.tokens["nested RS256"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=signature why="it holds a signed token, and no key to verify one is configured"`},
+		"a planted kid": {reheaded(f.tokens["dir A256GCM"], with("kid", planted)), `alg=dir enc=A256GCM kid=kid-` + strings.Repeat("k", 60) + ` stage=key why="no key opens it"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v.log.Reset()
@@ -271,6 +272,19 @@ func TestEveryRefusalOfATokenLooksAlikeToTheOutsideAndLogsItsAlgorithmsAlone(t *
 			require.Equal(t, `=WARN msg="chip token refused" `+one.log+"\n", line)
 		})
 	}
+}
+
+// A card whose end is not understood is read, and the log tells the form alone.
+func TestDatesThatAreNotUnderstoodAreLoggedByTheirShape(t *testing.T) {
+	v := newVendor(t)
+	c := v.client(t)
+	token := sealed(t, c.opener, chipJSON(t, map[string]any{"endTime": "测试甲 19900307"}), noOptions, "RSA-OAEP-256")
+	v.on(pathChip, answer(map[string]any{"message": "Success", "token": token}))
+	card, err := c.Read(t.Context(), reqID)
+	require.NoError(t, err)
+	require.Equal(t, verification.Validity{From: "20200115"}, card.Validity)
+	_, line, _ := strings.Cut(v.log.String(), " level")
+	require.Equal(t, "=WARN msg=\"chip dates not understood\" members=\"[valid_to \\\"aaa 99999999\\\"]\"\n", line)
 }
 
 func TestNothingPersonalIsInAnErrorOrALog(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
@@ -16,6 +18,10 @@ type header struct {
 	typ, cty, zip string
 	// curve of the sender's ephemeral key, "P-256"; empty: there is none.
 	curve string
+	// epk says what is wrong with that key; empty: nothing.
+	epk string
+	// wrapped is the encrypted key's length in bytes.
+	wrapped int
 	// members holds every member, by its exact name.
 	members map[string]json.RawMessage
 	// malformed names the members that are not of the standard's type.
@@ -52,28 +58,90 @@ func parseHeader(part string) (h header, ok bool) {
 		}
 		*into = *value
 	}
-	if raw, ok := h.members["epk"]; ok {
-		if h.curve, ok = ephemeral(raw); !ok {
-			h.malformed = append(h.malformed, "epk")
+	for name, want := range agreed[h.alg] {
+		if value, ok := base64Member(h.members[name]); !ok || want != 0 && len(value) != want {
+			h.malformed = append(h.malformed, name)
 		}
+	}
+	if raw, ok := h.members["epk"]; ok {
+		h.curve, h.epk = ephemeral(raw)
 	}
 	slices.Sort(h.malformed)
 	return h, true
 }
 
-// ephemeral reads the curve of a sender's ephemeral key: a public EC key and
-// nothing beside it.
-func ephemeral(raw json.RawMessage) (curve string, ok bool) {
-	var epk map[string]string
-	if json.Unmarshal(raw, &epk) != nil || epk["kty"] != "EC" || epk["x"] == "" || epk["y"] == "" {
-		return "", false
+// agreed are the members that an algorithm reads beside those of every header,
+// in base64url, with their length in bytes; 0: any.
+var agreed = map[string]map[string]int{
+	"A256GCMKW": {"iv": 12, "tag": 16},
+	"ECDH-ES":   {"apu": 0, "apv": 0}, "ECDH-ES+A128KW": {"apu": 0, "apv": 0}, "ECDH-ES+A256KW": {"apu": 0, "apv": 0},
+}
+
+func base64Member(raw json.RawMessage) (value []byte, ok bool) {
+	if raw == nil {
+		return nil, true
 	}
-	for name := range epk {
-		if !slices.Contains([]string{"kty", "crv", "x", "y", "kid", "use", "alg"}, name) {
-			return "", false
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return nil, false
+	}
+	value, err := base64.RawURLEncoding.DecodeString(text)
+	return value, err == nil
+}
+
+// coordinate is the length in bytes of a curve's coordinates (RFC 7518, 6.2.1.2).
+var coordinate = map[string]int{"P-256": 32, "P-384": 48, "P-521": 66}
+
+// ephemeral reads the curve of a sender's ephemeral key: a public EC key. Other
+// members that are no part of a key are passed over (RFC 7517, 4), such as
+// WebCrypto's ext and key_ops.
+func ephemeral(raw json.RawMessage) (curve, fault string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil || members == nil {
+		return "", "is no JSON object"
+	}
+	text := func(name string) string {
+		var s string
+		_ = json.Unmarshal(members[name], &s)
+		return s
+	}
+	curve = text("crv")
+	if text("kty") != "EC" || coordinate[curve] == 0 {
+		return "", "is no EC key on P-256, P-384 or P-521"
+	}
+	for _, name := range []string{"d", "k", "x5u", "x5c"} {
+		if _, ok := members[name]; ok {
+			return "", "holds more than a public key: " + name
 		}
 	}
-	return epk["crv"], slices.Contains([]string{"P-256", "P-384", "P-521"}, epk["crv"])
+	for _, name := range []string{"x", "y"} {
+		if fault := coordinateFault(name, text(name), curve); fault != "" {
+			return curve, fault
+		}
+	}
+	// The last word has the one that will read it: whether the point is on the
+	// curve, and whether kid, use and alg are strings, if they are there.
+	var key jose.JSONWebKey
+	if key.UnmarshalJSON(raw) != nil {
+		return curve, "is no public key on its curve"
+	}
+	return curve, ""
+}
+
+// coordinateFault says what is wrong with a coordinate, or with a private
+// number, of an EC key; empty: nothing.
+func coordinateFault(name, text, curve string) string {
+	if text == "" {
+		return "lacks " + name
+	}
+	value, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return "has " + name + " not in base64url without padding"
+	}
+	if want := coordinate[curve]; len(value) != want {
+		return fmt.Sprintf("has %s of %d bytes where %s has %d (RFC 7518, 6.2.1.2: leading zeros stay)", name, len(value), curve, want)
+	}
+	return ""
 }
 
 // nested reports whether the plaintext is a token itself.
@@ -94,6 +162,9 @@ func (h header) forbidden() []refusal {
 	for _, name := range h.malformed {
 		errs = append(errs, refusal("its header has a member of the wrong type: "+name))
 	}
+	if h.epk != "" {
+		errs = append(errs, refusal("the sender's ephemeral key (epk) "+h.epk))
+	}
 	return errs
 }
 
@@ -108,14 +179,17 @@ func (o *opener) faults(h header) []refusal {
 	if !slices.Contains(o.encs, h.enc) {
 		add("its enc %s is not allowed", shown(h.enc))
 	}
-	if keyAlgorithms[h.alg].kind == kindEC && h.curve == "" && !slices.Contains(h.malformed, "epk") {
+	if keyAlgorithms[h.alg].kind == kindEC && h.curve == "" && h.epk == "" {
 		add("its header lacks the sender's ephemeral key: epk")
 	}
 	if h.zip != "" && (!o.zip || h.zip != "DEF") {
 		add("it is compressed, with %s", shown(h.zip))
 	}
-	if h.nested() && o.nested == nil {
+	switch {
+	case h.nested() && o.nested == nil:
 		errs = append(errs, nestedNoKey)
+	case !h.nested() && o.nested != nil:
+		errs = append(errs, notNested)
 	}
 	return errs
 }

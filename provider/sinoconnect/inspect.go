@@ -52,7 +52,7 @@ func InspectToken(token string, cfg Config) (Inspection, error) {
 	if len(faults) > 0 && (cfg.JWKS != "" || cfg.SharedKey != "" || len(faults) > 1) {
 		return in, errors.Join(faults...)
 	}
-	h, refusals := o.examine(token)
+	h, _, refusals := o.examine(token)
 	in.Header = h.describe()
 	for _, why := range refusals {
 		in.Refusals = append(in.Refusals, string(why))

@@ -67,7 +67,7 @@ func (k key) fits(h header) bool {
 	rule := keyAlgorithms[h.alg]
 	switch v := k.value.(type) {
 	case *rsa.PrivateKey:
-		return rule.kind == kindRSA
+		return rule.kind == kindRSA && v.Size() == h.wrapped
 	case *ecdsa.PrivateKey:
 		return rule.kind == kindEC && v.Curve.Params().Name == h.curve
 	case []byte:
@@ -146,6 +146,10 @@ func unfit(k jose.JSONWebKey) string {
 		if !slices.Contains(sharedSizes, len(v)) {
 			return "is a symmetric key of no algorithm's length"
 		}
+	case *rsa.PublicKey:
+		return "is a public RSA key: its d, p and q are missing"
+	case *ecdsa.PublicKey:
+		return "is a public EC key: its d is missing"
 	default:
 		return "is no private RSA or EC key and no symmetric one"
 	}
@@ -280,12 +284,16 @@ func readSet(from string) ([]jose.JSONWebKey, error) {
 	// One by one: go-jose passes over keys of a set that it cannot read, and a
 	// key that silently does not serve is found out too late.
 	var keys []jose.JSONWebKey
+	var faults []string
 	for i, raw := range set.Keys {
 		var k jose.JSONWebKey
 		if err := k.UnmarshalJSON(raw); err != nil {
-			return nil, fmt.Errorf("has a key %d that is no JWK which can be used", i)
+			faults = append(faults, fmt.Sprintf("has a key %d that cannot be used: it %s", i, jwkFault(raw)))
 		}
 		keys = append(keys, k)
+	}
+	if len(faults) > 0 {
+		return nil, errors.New(strings.Join(faults, "; and "))
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("is an empty set")

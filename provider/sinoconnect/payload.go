@@ -6,11 +6,13 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 // The members of a chip's plaintext that a verification needs, by our names.
@@ -41,7 +43,7 @@ const (
 	// Lengths in bytes. The longest names of cards have some fifty characters.
 	maxName   = 200
 	maxNumber = 32
-	maxDate   = 32
+	maxDate   = 64
 	// maxPortrait bounds the decoded portrait; a card's own has a few kB.
 	maxPortrait = 1 << 20
 )
@@ -77,55 +79,105 @@ func newAliases(configured map[string][]string) (aliases, []error) {
 	return out, errs
 }
 
+// reading is what a chip's plaintext told.
+type reading struct {
+	card verification.Card
+	// unclear names the members of which nothing is known since they are missing
+	// or not understood, each with its shape; for logs.
+	unclear []string
+}
+
 // card reads a chip's plaintext. Whether number and dates are possible is not
-// decided here: an impossible one is something that a human must see, while
-// what is not understood at all is read again.
-func (a aliases) card(plaintext []byte) (verification.Card, error) {
-	values, err := a.members(plaintext)
+// decided here: an impossible one is something that a human must see. So is a
+// validity that is missing or not understood, since the card would say the same
+// in the next scan: it stays empty. Without a name or a number there is nobody
+// to look at, and the card is read again.
+func (a aliases) card(plaintext []byte) (reading, error) {
+	values, unclear, err := a.members(plaintext)
 	if err != nil {
-		return verification.Card{}, err
+		return reading{}, err
 	}
+	for _, name := range []string{memberName, memberIDNumber} {
+		if values[name] == "" {
+			return reading{}, incomplete + refusal(name)
+		}
+	}
+	for _, name := range []string{memberValidFrom, memberValidTo} {
+		if values[name] == "" && !slices.ContainsFunc(unclear, func(u string) bool { return strings.HasPrefix(u, name+" ") }) {
+			unclear = append(unclear, name+" missing")
+		}
+	}
+	slices.Sort(unclear)
 	c := verification.Card{
 		Name:     values[memberName],
 		IDNumber: values[memberIDNumber],
 		Validity: verification.Validity{From: values[memberValidFrom], To: values[memberValidTo]},
 		Sex:      values[memberSex], BirthDate: values[memberBirthDate],
 	}
-	if c.Name == "" || c.IDNumber == "" || c.Validity.From == "" || c.Validity.To == "" {
-		return verification.Card{}, incomplete
-	}
 	if photo := values[memberPhoto]; photo != "" {
 		c.Portrait = portrait(photo)
 	}
-	return c, nil
+	return reading{c, unclear}, nil
 }
 
-// members returns the known members in the form that we keep, by our names.
-// Two names of one member that say different things leave open which holds, so
-// the whole is refused; an empty one says nothing.
-func (a aliases) members(plaintext []byte) (map[string]string, error) {
+// members returns the known members in the form that we keep, by our names, and
+// the dates that are not understood. Two names of one member that say different
+// things leave open which holds: a date is then not understood, and anything
+// else refuses the whole. An empty one says nothing.
+func (a aliases) members(plaintext []byte) (values map[string]string, unclear []string, err error) {
 	var raw map[string]json.RawMessage
 	if provider.Unambiguous(plaintext) != nil || json.Unmarshal(plaintext, &raw) != nil || raw == nil {
-		return nil, badPayload
+		return nil, nil, badPayload
 	}
-	values := map[string]string{}
+	values = map[string]string{}
+	lost := map[string]bool{} // dates that are not understood
 	for name, value := range raw {
 		ours, known := a[strings.ToLower(name)]
 		if !known {
 			continue
 		}
-		text, ok := plainText(value)
-		if ok && text != "" {
-			text, ok = normal(ours, text)
+		said, ok := plainText(value)
+		text := said
+		if ok && said != "" {
+			text, ok = normal(ours, said)
 		}
-		if !ok || text != "" && values[ours] != "" && values[ours] != text {
-			return nil, unintelligible
-		}
-		if text != "" {
+		switch same := text == "" || values[ours] == "" || values[ours] == text; {
+		case ok && same && text != "":
 			values[ours] = text
+		case ok && same:
+		case isDate(ours) && ok:
+			lost[ours], unclear = true, append(unclear, ours+" contradictory")
+		case isDate(ours):
+			lost[ours], unclear = true, append(unclear, ours+" "+shapeOf(said))
+		default:
+			return nil, nil, unintelligible + refusal(ours)
 		}
 	}
-	return values, nil
+	for ours := range lost {
+		delete(values, ours)
+	}
+	return values, unclear, nil
+}
+
+func isDate(ours string) bool {
+	return ours == memberValidFrom || ours == memberValidTo || ours == memberBirthDate
+}
+
+// shapeOf shows a form without what it says: digits as 9, letters as a, and
+// nothing of text that is longer than any date.
+func shapeOf(text string) string {
+	if len(text) > maxDate {
+		return "too long"
+	}
+	return strconv.QuoteToASCII(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsDigit(r):
+			return '9'
+		case unicode.IsLetter(r):
+			return 'a'
+		}
+		return r
+	}, text))
 }
 
 var wholeNumber = regexp.MustCompile(`^[0-9]{1,18}$`)
@@ -151,34 +203,23 @@ func normal(ours, text string) (string, bool) {
 	case memberIDNumber:
 		return strings.ToUpper(text), len(text) <= maxNumber
 	case memberValidFrom, memberBirthDate:
-		return date(text)
+		return ofBounded(residentid.ReadDay, text)
 	case memberValidTo:
-		if text == "长期" || text == noEnd {
-			return noEnd, true
-		}
-		return date(text)
+		return ofBounded(residentid.ReadEnd, text)
 	case memberSex:
 		return sexes[strings.ToUpper(text)], true
 	}
 	return text, true
 }
 
-// noEnd is how a card without an end is written down.
-const noEnd = "00000000"
+// ofBounded reads a date from no more than maxDate bytes.
+func ofBounded(read func(string) (string, bool), text string) (string, bool) {
+	if len(text) > maxDate {
+		return "", false
+	}
+	return read(text)
+}
 
 // sexes: what is not here (GB/T 2261.1 has 0 for unknown, 9 for not stated)
 // counts as not told.
 var sexes = map[string]string{"男": "m", "女": "f", "1": "m", "2": "f", "M": "m", "F": "f"}
-
-var dateForms = regexp.MustCompile(`^([0-9]{4})([-./]?)([0-9]{2})([-./]?)([0-9]{2})$`)
-
-func date(text string) (string, bool) {
-	if len(text) > maxDate {
-		return "", false
-	}
-	m := dateForms.FindStringSubmatch(text)
-	if m == nil || m[2] != m[4] {
-		return "", false
-	}
-	return m[1] + m[3] + m[5], true
-}

@@ -42,6 +42,9 @@ type keyAlgorithm struct {
 	safe bool // on unless the settings say otherwise
 	// direct: the token carries no encrypted key.
 	direct bool
+	// wraps: the encrypted key is as long as the key, with extra bytes.
+	wraps bool
+	extra int
 }
 
 // keyAlgorithms are all that may be configured. RSA1_5 is missing because of
@@ -51,27 +54,28 @@ var keyAlgorithms = map[string]keyAlgorithm{
 	"RSA-OAEP-256":   {kind: kindRSA, safe: true},
 	"RSA-OAEP":       {kind: kindRSA}, // SHA-1
 	"ECDH-ES":        {kind: kindEC, safe: true, direct: true},
-	"ECDH-ES+A256KW": {kind: kindEC, safe: true},
-	"ECDH-ES+A128KW": {kind: kindEC},
+	"ECDH-ES+A256KW": {kind: kindEC, safe: true, wraps: true, extra: 8},
+	"ECDH-ES+A128KW": {kind: kindEC, wraps: true, extra: 8},
 	"dir":            {kind: kindShared, safe: true, direct: true},
-	"A256KW":         {kind: kindShared, size: 32, safe: true},
-	"A256GCMKW":      {kind: kindShared, size: 32, safe: true},
-	"A128KW":         {kind: kindShared, size: 16},
+	"A256KW":         {kind: kindShared, size: 32, safe: true, wraps: true, extra: 8},
+	"A256GCMKW":      {kind: kindShared, size: 32, safe: true, wraps: true},
+	"A128KW":         {kind: kindShared, size: 16, wraps: true, extra: 8},
 }
 
 // contentAlgorithm is what a content encryption needs, in bytes.
 type contentAlgorithm struct {
 	key, iv, tag int
+	block        int // of a ciphertext; 0: any length
 	safe         bool
 }
 
 var contentAlgorithms = map[string]contentAlgorithm{
 	"A256GCM":       {key: 32, iv: 12, tag: 16, safe: true},
-	"A256CBC-HS512": {key: 64, iv: 16, tag: 32, safe: true},
+	"A256CBC-HS512": {key: 64, iv: 16, tag: 32, block: 16, safe: true},
 	"A192GCM":       {key: 24, iv: 12, tag: 16},
-	"A192CBC-HS384": {key: 48, iv: 16, tag: 24},
+	"A192CBC-HS384": {key: 48, iv: 16, tag: 24, block: 16},
 	"A128GCM":       {key: 16, iv: 12, tag: 16},
-	"A128CBC-HS256": {key: 32, iv: 16, tag: 16},
+	"A128CBC-HS256": {key: 32, iv: 16, tag: 16, block: 16},
 }
 
 // opener opens chip tokens.
@@ -133,7 +137,7 @@ const (
 	tooLong        refusal = "it is too long"
 	notCompact     refusal = "it has not five parts of base64url"
 	badHeader      refusal = "its header is no JSON object with every member once"
-	badEncryption  refusal = "its encrypted key, IV or tag has the wrong length"
+	badEncryption  refusal = "its encrypted key, IV, ciphertext or tag has the wrong length"
 	noKey          refusal = "no key of ours is meant or fits"
 	notDecrypted   refusal = "no key opens it"
 	tooLarge       refusal = "its plaintext is too large"
@@ -142,15 +146,33 @@ const (
 	badSignature   refusal = "the signed token in it is not verified"
 	outOfTime      refusal = "the signed token in it is expired or not yet valid"
 	badPayload     refusal = "its plaintext is no JSON object with every member once"
-	incomplete     refusal = "its plaintext lacks a required member"
-	unintelligible refusal = "a member of its plaintext is not of a form that is understood"
+	incomplete     refusal = "its plaintext lacks a required member: "
+	unintelligible refusal = "a member of its plaintext is not of a form that is understood: "
 )
+
+// stage names how far a refused token came, for logs.
+func (r refusal) stage() string {
+	switch r {
+	case tooLong, notCompact, badEncryption:
+		return "token"
+	case noKey, notDecrypted:
+		return "key"
+	case tooLarge, badPayload:
+		return "plaintext"
+	case nestedNoKey, notNested, badSignature, outOfTime:
+		return "signature"
+	}
+	if strings.HasPrefix(string(r), string(incomplete)) || strings.HasPrefix(string(r), string(unintelligible)) {
+		return "member"
+	}
+	return "header"
+}
 
 // open decrypts a token and returns its plaintext, a JSON object as far as
 // anybody knows. The header comes back with a refusal too, as far as it was
 // read.
 func (o *opener) open(token string) ([]byte, header, error) {
-	h, refusals := o.examine(token)
+	h, jwe, refusals := o.examine(token)
 	if len(refusals) > 0 {
 		return nil, h, refusals[0]
 	}
@@ -159,14 +181,12 @@ func (o *opener) open(token string) ([]byte, header, error) {
 	if len(keys) == 0 {
 		return nil, h, noKey
 	}
-	plaintext, err := decrypt(token, h, keys)
+	plaintext, err := decrypt(jwe, keys)
 	switch {
 	case err != nil:
 		return nil, h, err
 	case len(plaintext) > maxInflated:
 		return nil, h, tooLarge
-	case !h.nested() && o.nested != nil:
-		return nil, h, notNested
 	case h.nested():
 		plaintext, err = o.nested.verify(plaintext, o.now())
 	}
@@ -174,28 +194,33 @@ func (o *opener) open(token string) ([]byte, header, error) {
 }
 
 // examine lists everything that speaks against a token before a key is chosen.
-func (o *opener) examine(token string) (header, []refusal) {
+// Without any, the token is parsed: go-jose is given what the header was read
+// to say and nothing else, so that two readings of it could not differ.
+func (o *opener) examine(token string) (header, *jose.JSONWebEncryption, []refusal) {
 	parts, ok := split(token)
 	switch {
 	case len(token) > maxToken:
-		return header{}, []refusal{tooLong}
+		return header{}, nil, []refusal{tooLong}
 	case !ok:
-		return header{}, []refusal{notCompact}
+		return header{}, nil, []refusal{notCompact}
 	}
 	h, ok := parseHeader(parts[0])
 	if !ok {
-		return header{}, []refusal{badHeader}
+		return header{}, nil, []refusal{badHeader}
 	}
-	return h, append(o.faults(h), shape(parts, h)...)
-}
-
-// decrypt tries each key once. go-jose is given what the header was read to
-// say and nothing else, so that two readings of it could not differ.
-func decrypt(token string, h header, keys []key) ([]byte, error) {
+	h.wrapped = base64.RawURLEncoding.DecodedLen(len(parts[1]))
+	if refusals := append(o.faults(h), shape(parts, h)...); len(refusals) > 0 {
+		return h, nil, refusals
+	}
 	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.KeyAlgorithm(h.alg)}, []jose.ContentEncryption{jose.ContentEncryption(h.enc)})
 	if err != nil {
-		return nil, notCompact
+		return h, nil, []refusal{notCompact}
 	}
+	return h, jwe, nil
+}
+
+// decrypt tries each key once.
+func decrypt(jwe *jose.JSONWebEncryption, keys []key) ([]byte, error) {
 	for _, k := range keys {
 		if plaintext, err := jwe.Decrypt(k.value); err == nil {
 			return plaintext, nil
@@ -234,8 +259,12 @@ func shape(parts [5]string, h header) []refusal {
 	length := base64.RawURLEncoding.DecodedLen
 	switch {
 	case key.direct != (parts[1] == ""), // RFC 7516, 5.2, step 10
-		length(len(parts[1])) > 1024,
+		h.wrapped > 1024,
+		key.wraps && h.wrapped != enc.key+key.extra,
 		length(len(parts[2])) != enc.iv,
+		// No JSON object is shorter; CBC fills whole blocks.
+		length(len(parts[3])) < len("{}"),
+		enc.block != 0 && length(len(parts[3]))%enc.block != 0,
 		// A longer tag would take bytes from the ciphertext's end.
 		length(len(parts[4])) != enc.tag:
 		return []refusal{badEncryption}

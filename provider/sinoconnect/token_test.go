@@ -61,8 +61,10 @@ func requireHolder(t *testing.T, o *opener, token string) {
 	require.NoError(t, err)
 	names, faults := newAliases(nil)
 	require.Empty(t, faults)
-	card, err := names.card(plaintext)
+	got, err := names.card(plaintext)
 	require.NoError(t, err)
+	require.Empty(t, got.unclear)
+	card := got.card
 	require.True(t, strings.HasPrefix(string(card.Portrait), "\xff\xd8\xff"))
 	card.Portrait = nil
 	require.Equal(t, holder, card)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -230,6 +231,54 @@ func TestACardThatCannotPassCostsNothing(t *testing.T) {
 	}
 	require.Zero(t, s.asked("check-2e"))
 	require.Zero(t, s.asked("GetEidToken"))
+}
+
+// A card without an end ends approved in every form of one, in one scan. A form
+// that nobody understands runs on to a review, and never asks for scan after scan.
+func TestACardsEndInAnyFormNeedsOneScan(t *testing.T) {
+	t.Parallel()
+	s := newChipStack(t, options{})
+	elderly := sandbox.Person{Name: "试样辛", ValidFrom: "20230710", ValidTo: "00000000"}
+	for i, form := range []string{"99991231", "9999-12-31", "9999.12.31", "长期有效", "長期", "永久", "0000.00.00"} {
+		t.Run(form, func(t *testing.T) {
+			p := elderly
+			p.IDNumber = numbered(fmt.Sprintf("420199196006151%d", i))
+			require.NoError(t, s.vendors.AddPerson(p))
+			card := p
+			card.ValidTo = form
+			reqid := s.scan(card, "")
+			v := s.untilLink(s.begun("cn-chip", reqid).ID, 20*time.Second)
+			s.play(v, "0")
+			require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+			require.Equal(t, 1, s.reads(reqid))
+			require.Equal(t, 1, s.chargedFor(p))
+		})
+	}
+	for _, form := range []string{"无固定期限", " "} {
+		t.Run("not understood: "+form, func(t *testing.T) {
+			p := s.person()
+			card := p
+			card.ValidTo = form
+			reqid := s.scan(card, "")
+			v := s.untilLink(s.begun("cn-chip", reqid).ID, 20*time.Second)
+			require.Nil(t, v.LastError)
+			s.play(v, "0")
+			v = s.untilReview(v.ID, 30*time.Second)
+			require.Contains(t, reasonsOf(find(t, v, verification.DocumentValidity).Reasons), string(verification.DocumentValidityUnclear))
+			require.Equal(t, verification.Passed, find(t, v, verification.FaceMatch).Status)
+			require.Equal(t, 1, s.reads(reqid))
+			require.Zero(t, s.chargedFor(p), "without dates nobody can be asked")
+		})
+	}
+}
+
+// numbered is an ID number by its first sixteen digits: the seventeenth is a 2.
+func numbered(d16 string) string {
+	d17, sum := d16+"2", 0
+	for i, weight := range []int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2} {
+		sum += int(d17[i]-'0') * weight
+	}
+	return d17 + string("10X98765432"[sum%11])
 }
 
 // spoiledNumber is the number with a check character that is not its own.
