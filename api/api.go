@@ -84,6 +84,7 @@ type server struct {
 	Deps
 	keys       keyring
 	operations map[string]operation
+	links      toldLinks
 }
 
 // New returns the API's handler. It fails only on a contract or clients that

@@ -29,6 +29,7 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 		s.Metrics.Start(faultOf(err).code)
 		return nil, err
 	}
+	s.links.note(v)
 	at, tag, replayed := location(v.ID), etag(v.Version), "true"
 	body := answerOf(v)
 	switch {
@@ -61,6 +62,9 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	var v starter.View
 	var err error
 	if wait > 0 {
+		if r.Params.IfNoneMatch == nil {
+			known = s.links.version(r.Id)
+		}
 		v, err = s.wait(ctx, client, r.Id, known, wait)
 	} else {
 		v, err = s.Verifications.Read(ctx, client, r.Id)
@@ -68,11 +72,12 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	if err != nil {
 		return nil, err
 	}
+	s.links.note(v)
 	if v.Partial {
 		return contract.GetVerification200JSONResponse{Body: answerOf(v)}, nil
 	}
 	tag := etag(v.Version)
-	if known == v.Version {
+	if r.Params.IfNoneMatch != nil && known == v.Version {
 		return contract.GetVerification304Response{Headers: contract.GetVerification304ResponseHeaders{ETag: &tag}}, nil
 	}
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
@@ -130,6 +135,7 @@ func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerifica
 	if err != nil {
 		return nil, err
 	}
+	s.links.note(v)
 	tag := etag(v.Version)
 	return contract.RetryVerification200JSONResponse{Body: answerOf(v), Headers: contract.RetryVerification200ResponseHeaders{ETag: &tag}}, nil
 }

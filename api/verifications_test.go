@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,67 @@ func TestReadWaitsAsItIsAsked(t *testing.T) {
 		require.Empty(t, r.fake.calls)
 		require.Equal(t, "wait", p.Errors[0].Field)
 	}
+}
+
+// A caller without an ETag who was given the link waits for what comes of it;
+// one who was not, as after a 202, is given it at once.
+func TestALinkIsAnsweredOnceToWhoWaitsWithoutAnETag(t *testing.T) {
+	r := newRig(t)
+	v := running()
+	var known []int
+	r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+		known = append(known, k)
+		return owned("shop", v)(client, id)
+	}
+	wait := func(id string) {
+		t.Helper()
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + id + "?wait=5s", key: r.shop})
+		require.Equal(t, 200, w.Code, "nothing is called unchanged that was not asked about")
+	}
+	wait(knownID)
+	wait(knownID)
+	v.Version = 4
+	wait(knownID)
+	wait(knownID)
+	v.Status, v.NextAction, v.Link, v.Version = verification.InReview, nil, "", 5
+	wait(knownID)
+	wait(knownID)
+	require.Equal(t, []int{starter.Unknown, 3, 3, 4, 4, 4}, known)
+
+	for answer, version := range map[string]int{"201": 3, "202": starter.Unknown} {
+		r = newRig(t)
+		v = running()
+		r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+			if answer == "202" {
+				v.NextAction, v.Link, v.Version = nil, "", 0
+			}
+			return v, starter.Started{Accepted: answer == "202"}, nil
+		}
+		r.post(goodBody(""))
+		r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+			require.Equal(t, version, k, answer)
+			return owned("shop", running())(client, id)
+		}
+		wait(knownID)
+	}
+	r = newRig(t)
+	r.fake.retry = func(client, id string, _ int) (starter.View, error) { return owned("shop", running())(client, id) }
+	require.Equal(t, 200, r.say("/v1/verifications/"+knownID+"/retry", "", `{"session":1}`).Code)
+	r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+		require.Equal(t, 3, k)
+		return owned("shop", running())(client, id)
+	}
+	wait(knownID)
+}
+
+func TestWhatWasToldIsForgottenInTheEnd(t *testing.T) {
+	var told toldLinks
+	for i := range 3 * maxTold {
+		told.note(starter.View{ID: strconv.Itoa(i), Link: "l", State: verification.State{Version: i}})
+	}
+	require.LessOrEqual(t, len(told.now)+len(told.before), 2*maxTold)
+	require.Equal(t, 3*maxTold-1, told.version(strconv.Itoa(3*maxTold-1)))
+	require.Equal(t, starter.Unknown, told.version("1"))
 }
 
 func TestAnUnchangedVerificationIs304(t *testing.T) {

@@ -731,7 +731,7 @@ type ListVerificationsParams struct {
 	// Limit How many at most, 1 to 100; 20 without it.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question.
+	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -745,7 +745,7 @@ type StartVerificationParams struct {
 
 // GetVerificationParams defines parameters for GetVerification.
 type GetVerificationParams struct {
-	// Wait How long to wait for a change, in whole seconds, at most 60s.
+	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IfNoneMatch The `ETag` of an earlier answer.
@@ -926,9 +926,11 @@ type ClientInterface interface {
 
 	// GetVerification Read a verification
 	//
-	// With `wait` the answer comes once something has changed, or when the
-	// time is over. Changed since when: since the `ETag` in `If-None-Match`,
-	// else since the call came in.
+	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
+	// answer comes once something has changed, or when the time is over. With
+	// `wait` alone it comes at once if the verification has ended or waits for
+	// somebody (`in_review`, or a `next_action`, but for a link that was
+	// answered before), and otherwise once something has changed.
 	//
 	// Corresponds with GET /v1/verifications/{id} (the `GetVerification` operationId).
 	GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1157,9 +1159,11 @@ func (c *Client) StartVerification(ctx context.Context, params *StartVerificatio
 
 // GetVerification Read a verification
 //
-// With `wait` the answer comes once something has changed, or when the
-// time is over. Changed since when: since the `ETag` in `If-None-Match`,
-// else since the call came in.
+// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
+// answer comes once something has changed, or when the time is over. With
+// `wait` alone it comes at once if the verification has ended or waits for
+// somebody (`in_review`, or a `next_action`, but for a link that was
+// answered before), and otherwise once something has changed.
 //
 // Corresponds with GET /v1/verifications/{id} (the `GetVerification` operationId).
 func (c *Client) GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2043,9 +2047,11 @@ type ClientWithResponsesInterface interface {
 
 	// GetVerificationWithResponse Read a verification
 	//
-	// With `wait` the answer comes once something has changed, or when the
-	// time is over. Changed since when: since the `ETag` in `If-None-Match`,
-	// else since the call came in.
+	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
+	// answer comes once something has changed, or when the time is over. With
+	// `wait` alone it comes at once if the verification has ended or waits for
+	// somebody (`in_review`, or a `next_action`, but for a link that was
+	// answered before), and otherwise once something has changed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2858,9 +2864,11 @@ func (c *ClientWithResponses) StartVerificationWithResponse(ctx context.Context,
 
 // GetVerificationWithResponse Read a verification
 //
-// With `wait` the answer comes once something has changed, or when the
-// time is over. Changed since when: since the `ETag` in `If-None-Match`,
-// else since the call came in.
+// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
+// answer comes once something has changed, or when the time is over. With
+// `wait` alone it comes at once if the verification has ended or waits for
+// somebody (`in_review`, or a `next_action`, but for a link that was
+// answered before), and otherwise once something has changed.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -40,8 +40,8 @@ var plainID = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 // the engine's visibility knows them, which lags by seconds. Errors are *Error:
 // InvalidRequest (the cursor), EngineUnavailable, Internal.
 func (s *Starter) List(ctx context.Context, clientID string, status verification.Status, limit int, cursor string) (Page, error) {
-	token, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
+	token, ok := s.openCursor(clientID, status, cursor)
+	if !ok {
 		return Page{}, cursorFault()
 	}
 	if !plainID.MatchString(clientID) || !known(status) {
@@ -58,7 +58,7 @@ func (s *Starter) List(ctx context.Context, clientID string, status verification
 	if err != nil {
 		return Page{}, s.listFault(ctx, err, cursor)
 	}
-	page := Page{Next: base64.RawURLEncoding.EncodeToString(resp.GetNextPageToken())}
+	page := Page{Next: s.cursor(clientID, status, resp.GetNextPageToken())}
 	for _, e := range resp.GetExecutions() {
 		// A review's id is the verification's with the version behind it.
 		id, _, _ := strings.Cut(e.GetExecution().GetWorkflowId(), ":")
@@ -68,6 +68,34 @@ func (s *Starter) List(ctx context.Context, clientID string, status verification
 		})
 	}
 	return page, nil
+}
+
+const purposeCursor = "list-cursor"
+
+// cursorMAC is the length of what binds a cursor to its question: the engine
+// answers a token that is not its own, or another's, with a time-out.
+const cursorMAC = 12
+
+// cursor is what stands for the engine's page token; nothing at the end.
+func (s *Starter) cursor(clientID string, status verification.Status, token []byte) string {
+	if len(token) == 0 {
+		return ""
+	}
+	mac := s.keys.Hash(purposeCursor, clientID, string(status), string(token))[:cursorMAC]
+	return base64.RawURLEncoding.EncodeToString(append(mac, token...))
+}
+
+// openCursor returns the token of a cursor that answered the same question.
+func (s *Starter) openCursor(clientID string, status verification.Status, cursor string) (token []byte, ok bool) {
+	if cursor == "" {
+		return nil, true
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) <= cursorMAC {
+		return nil, false
+	}
+	token = raw[cursorMAC:]
+	return token, equal(raw[:cursorMAC], s.keys.Hash(purposeCursor, clientID, string(status), string(token))[:cursorMAC])
 }
 
 // listFault: of all we send only the cursor was the caller's.

@@ -47,9 +47,15 @@ func TestAListAsksForTheClientsOwnAndNamesReopenedCasesByTheirID(t *testing.T) {
 
 func TestAListIsRefusedOrToldAsItFails(t *testing.T) {
 	r := newRig(t)
-	_, err := r.s.List(t.Context(), "shop", verification.InReview, 20, "not base64!")
-	require.Equal(t, "cursor", requireCode(t, err, InvalidRequest).Fields[0].Field)
-	_, err = r.s.List(t.Context(), "shop' OR YzClient != '", verification.InReview, 20, "")
+	// A cursor that is none, is cut, or answered another question, is refused
+	// before the engine is asked, which would not answer.
+	good := r.s.cursor("shop", verification.InReview, []byte{1, 2})
+	for _, cursor := range []string{"not base64!", "AQI", "x", good[:len(good)-1], good + "A", "A" + good[1:],
+		r.s.cursor("other", verification.InReview, []byte{1, 2}), r.s.cursor("shop", verification.Processing, []byte{1, 2})} {
+		_, err := r.s.List(t.Context(), "shop", verification.InReview, 20, cursor)
+		require.Equal(t, "cursor", requireCode(t, err, InvalidRequest).Fields[0].Field, cursor)
+	}
+	_, err := r.s.List(t.Context(), "shop' OR YzClient != '", verification.InReview, 20, "")
 	requireCode(t, err, Internal)
 	_, err = r.s.List(t.Context(), "shop", "in_review' OR '1'='1", 20, "")
 	requireCode(t, err, Internal)
@@ -60,10 +66,10 @@ func TestAListIsRefusedOrToldAsItFails(t *testing.T) {
 		cursor string
 		code   Code
 	}{
-		{serviceerror.NewInvalidArgument("token"), "AQI", InvalidRequest},
+		{serviceerror.NewInvalidArgument("token"), good, InvalidRequest},
 		{serviceerror.NewInvalidArgument("query"), "", Internal},
 		{serviceerror.NewUnavailable("x"), "", EngineUnavailable},
-		{errors.New("x"), "AQI", EngineUnavailable},
+		{errors.New("x"), good, EngineUnavailable},
 	} {
 		r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) { return nil, tc.fault }
 		_, err := r.s.List(t.Context(), "shop", verification.InReview, 20, tc.cursor)

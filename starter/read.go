@@ -158,20 +158,23 @@ func known(s verification.Status) bool {
 const Unknown = -1
 
 // Wait reads a verification of the client once its version is another than the
-// known one (Unknown: than it is now), it has ended, or d is over.
+// known one, it has ended, or d is over. To a caller who knows none (Unknown)
+// it answers at once what waits for somebody, and otherwise waits for a change.
 func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration) (View, error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	v, err := s.Read(ctx, clientID, id)
-	if err == nil && known == Unknown && !v.Partial {
-		known = v.Version
-	}
 	for pause := firstPause; ; pause = min(pause*3/2, maxPause) {
-		if err != nil || d <= 0 || v.Status.Ended() || !v.Partial && v.Version != known {
+		if err != nil || d <= 0 || v.Status.Ended() {
 			return v, err
 		}
-		if v.Partial {
+		switch {
+		case v.Partial:
 			pause = maxPause
+		case known == Unknown && waitsForSomebody(v), known != Unknown && v.Version != known:
+			return v, nil
+		default:
+			known = v.Version
 		}
 		select {
 		case <-deadline.C:
@@ -187,11 +190,14 @@ func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d ti
 			}
 			return View{}, err
 		}
-		if known == Unknown && !next.Partial {
-			known = next.Version
-		}
 		v = next
 	}
+}
+
+// waitsForSomebody: the verification does not go on by itself, but by the
+// caller, the person or a reviewer.
+func waitsForSomebody(v View) bool {
+	return v.Status == verification.InReview || v.Status == verification.RequiresInput && v.NextAction != nil
 }
 
 func equal(a, b []byte) bool { return hmac.Equal(a, b) }

@@ -157,7 +157,7 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	began := time.Now()
-	got, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 600*time.Millisecond)
+	got, err := r.s.Wait(t.Context(), "shop", v.ID, 3, 600*time.Millisecond)
 	require.NoError(t, err)
 	require.Equal(t, 3, got.Version)
 	require.GreaterOrEqual(t, time.Since(began), 500*time.Millisecond, "nothing changed, so it waits")
@@ -180,6 +180,57 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	got, err = r.s.Wait(t.Context(), "shop", v.ID, 3, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
+}
+
+// A caller who has seen nothing is told at once what waits for somebody: a link,
+// a retry, a scan, a reviewer. What goes on by itself is waited for.
+func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
+	for name, change := range map[string]func(*verification.State){
+		"a link":  func(*verification.State) {},
+		"a retry": func(st *verification.State) { st.NextAction = &verification.NextAction{Type: verification.ActionRetry} },
+		"a scan": func(st *verification.State) {
+			st.NextAction = &verification.NextAction{Type: verification.ActionScanChip}
+		},
+		"a reviewer": func(st *verification.State) { st.Status, st.NextAction = verification.InReview, nil },
+	} {
+		r := newRig(t)
+		v := r.launched()
+		change(&r.engine.state)
+		began := time.Now()
+		got, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, time.Minute)
+		require.NoError(t, err)
+		require.Less(t, time.Since(began), 10*time.Second, name)
+		require.Equal(t, r.engine.state.Status, got.Status)
+
+		// Who has seen it waits for what comes of it.
+		got, err = r.s.Wait(t.Context(), "shop", v.ID, 3, 300*time.Millisecond)
+		require.NoError(t, err)
+		require.Equal(t, 3, got.Version, name)
+		require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, name)
+	}
+	for name, change := range map[string]func(*verification.State){
+		"vendors work":        func(st *verification.State) { st.Status, st.NextAction = verification.Processing, nil },
+		"a link that is over": func(st *verification.State) { st.Attempt.Session = 2 },
+	} {
+		r := newRig(t)
+		v := r.launched()
+		change(&r.engine.state)
+		began := time.Now()
+		_, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond, name)
+	}
+	// A link that comes after a 202 is answered when it comes.
+	r := newRig(t)
+	v := r.launched()
+	link := r.engine.state
+	r.engine.state.Status, r.engine.state.NextAction, r.engine.state.Version = verification.Processing, nil, 0
+	time.AfterFunc(300*time.Millisecond, func() { r.engine.next.Store(&link) })
+	for _, known := range []int{Unknown, 0} {
+		got, err := r.s.Wait(t.Context(), "shop", v.ID, known, time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, "https://vendor.example/page", got.Link)
+	}
 }
 
 func TestRetryNamesTheSessionItReplaces(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,8 +41,10 @@ type fakeEngine struct {
 	// launch is what becomes of a start, update of an update.
 	launch func(ctx context.Context) error
 	update func(o client.UpdateWorkflowOptions) error
-	// state is what the run answers; queryErr, that it does not.
+	// state is what the run answers, next what it answers once that is set;
+	// queryErr, that it does not.
 	state    verification.State
+	next     atomic.Pointer[verification.State]
 	queryErr error
 	// lostQueries is how many queries get no answer, whatever follows.
 	lostQueries int
@@ -127,6 +130,9 @@ func (f *fakeEngine) QueryWorkflowWithOptions(context.Context, *client.QueryWork
 		return nil, serviceerror.NewNotFound("workflow not found for ID")
 	case f.status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return &client.QueryWorkflowWithOptionsResponse{QueryRejected: &querypb.QueryRejected{Status: f.status}}, nil
+	}
+	if next := f.next.Load(); next != nil {
+		f.state = *next
 	}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(f.state)
 	return &client.QueryWorkflowWithOptionsResponse{QueryResult: client.NewValue(payloads)}, err

@@ -732,7 +732,7 @@ type ListVerificationsParams struct {
 	// Limit How many at most, 1 to 100; 20 without it.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question.
+	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -746,7 +746,7 @@ type StartVerificationParams struct {
 
 // GetVerificationParams defines parameters for GetVerification.
 type GetVerificationParams struct {
-	// Wait How long to wait for a change, in whole seconds, at most 60s.
+	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IfNoneMatch The `ETag` of an earlier answer.
