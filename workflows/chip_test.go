@@ -168,3 +168,69 @@ func TestBrowserThatCameBackBeganWhereTheVendorCannotTell(t *testing.T) {
 	})
 	require.Equal(t, verification.OutcomeExpired, e.run().Outcome())
 }
+
+// capturing is a vendor whose captured face is compared for a minute, once the
+// person is done after ten seconds.
+func capturing(t *testing.T) (*script, *env) {
+	sc := newScript()
+	sc.sessions[1] = session{over: 10 * time.Second, result: passed()}
+	sc.resultInLook = true
+	e := newEnv(t, sc)
+	e.in.Face[0].Captures = true
+	e.engine.comparing = time.Minute
+	return sc, e
+}
+
+// The pictures are handed out once, and the portrait is gone with the
+// comparison: a retry that threw it away could never end approved.
+func TestRetryWhileACapturedFaceIsComparedThrowsNothingAway(t *testing.T) {
+	sc, e := capturing(t)
+	var a, again *answer
+	e.at(30*time.Second, func() { a = e.update(workflows.UpdateRetry, "lost", workflows.RetryRequest{Session: 1}) })
+	e.at(40*time.Second, func() { again = e.update(workflows.UpdateRetry, "once-more", workflows.RetryRequest{Session: 1}) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 1, sc.count("OpenSession"))
+	require.Equal(t, workflows.Retried{Session: 1}, a.value)
+	require.Equal(t, a.value, again.value)
+	require.LessOrEqual(t, sc.overlap, 1)
+}
+
+// The link is used up while its picture is compared, by a poll or by a look.
+func TestComparisonShowsThatThereIsNothingToDo(t *testing.T) {
+	for _, hinted := range []bool{false, true} {
+		sc, e := capturing(t)
+		if hinted {
+			e.at(11*time.Second, func() { e.hint(1) })
+		}
+		var a *answer
+		e.at(24*time.Second, func() { e.SignalWorkflow(workflows.SignalComparing, workflows.Hint{Session: 1}) })
+		e.at(25*time.Second, func() {
+			s := e.state()
+			require.Equal(t, verification.Processing, s.Status)
+			require.Nil(t, s.NextAction)
+			a = e.update(workflows.UpdateRetry, "lost", workflows.RetryRequest{Session: 1})
+		})
+		s := e.run()
+		a.refused(t, workflows.RefusedState)
+		require.Equal(t, verification.OutcomeApproved, s.Outcome())
+		require.Equal(t, 1, sc.count("OpenSession"))
+		require.LessOrEqual(t, sc.overlap, 1)
+	}
+}
+
+// The session's time may be over while its picture is compared.
+func TestComparisonThatOutlastsTheSessionCounts(t *testing.T) {
+	for _, hinted := range []bool{false, true} {
+		sc, e := capturing(t)
+		sc.sessions[1] = session{over: sessionLife - 20*time.Second, result: passed()}
+		if hinted { // before the next poll, so that the look gets the pictures
+			sc.sessions[1] = session{over: sessionLife - 8*time.Second, result: passed()}
+			e.at(sessionLife-7*time.Second, func() { e.hint(1) })
+		}
+		s := e.run()
+		require.Equal(t, verification.OutcomeApproved, s.Outcome())
+		require.LessOrEqual(t, sc.overlap, 1)
+		require.Equal(t, verification.Passed, check(t, s, verification.FaceMatch).Status)
+	}
+}

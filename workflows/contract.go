@@ -21,6 +21,9 @@ const (
 	// SignalHint: a vendor's callback or a returning browser says "look now".
 	SignalHint = "hint"
 
+	// SignalComparing: a captured face is being compared, which takes its time.
+	SignalComparing = "comparing"
+
 	// UpdateLaunch answers once there is something to show.
 	UpdateLaunch = "launch"
 	// UpdateRetry opens a new session in place of the one that it names. Its
@@ -94,7 +97,7 @@ type VerificationResult struct {
 	Reasons []verification.Reason `json:"reasons,omitempty"`
 }
 
-// Hint is the payload of SignalHint.
+// Hint is the payload of SignalHint and SignalComparing.
 type Hint struct {
 	Session int `json:"session"`
 }
@@ -116,7 +119,7 @@ type RetryRequest struct {
 
 // Retried is the result of UpdateRetry.
 type Retried struct {
-	// Session is the number of the new session.
+	// Session is the number of the session that is the newest then.
 	Session int `json:"session"`
 }
 

@@ -17,7 +17,10 @@ import (
 // face opens sessions until one of them settles the face side, or the person,
 // the caps or the clocks end it.
 func (r *run) face(ctx workflow.Context) {
-	defer func() { r.faceDone = true }()
+	defer func() {
+		r.faceDone = true
+		r.retryOf, r.relinkOf = nil, nil // nobody takes them any more
+	}()
 	if !r.in.Policy.WantsFace() {
 		return
 	}
@@ -162,10 +165,11 @@ const (
 // conclude takes a session's result into the state and says what follows.
 func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) afterwards {
 	if r.relinkOf != nil {
-		r.relinkOf = nil // its session is over one way or another
 		if result.Reason == "" && !result.Judged {
+			r.take()
 			return faceAgain
 		}
+		r.relinkOf = nil // its session is over: what came of it is the answer
 	}
 	ending := result.Ending()
 	if result.Reason != "" {
@@ -253,7 +257,7 @@ func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) b
 		r.endWith(verification.Expired, reason)
 		return false
 	}
-	r.retryOf = nil
+	r.take()
 	return true
 }
 

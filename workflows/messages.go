@@ -32,17 +32,23 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 			return fmt.Errorf("register update %s: %w", u.name, err)
 		}
 	}
+	r.listen(ctx, SignalHint, r.hint)
+	r.listen(ctx, SignalComparing, func(h Hint) { r.comparing = h.Session })
+	return nil
+}
+
+// listen takes every signal of a name.
+func (r *run) listen(ctx workflow.Context, name string, take func(Hint)) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		hints := workflow.GetSignalChannel(ctx, SignalHint)
+		signals := workflow.GetSignalChannel(ctx, name)
 		for {
 			var h Hint
-			if !hints.Receive(ctx, &h) {
+			if !signals.Receive(ctx, &h) {
 				return
 			}
-			r.hint(h)
+			take(h)
 		}
 	})
-	return nil
 }
 
 // hint notes that a session should be looked at. Hints coalesce; one for
@@ -53,11 +59,13 @@ func (r *run) hint(h Hint) {
 	}
 }
 
-// drain empties the signal channel before the run returns, so that no hint is
+// drain empties the signals' channels before the run returns, so that none is
 // reported as lost.
 func (r *run) drain(ctx workflow.Context) {
-	hints := workflow.GetSignalChannel(ctx, SignalHint)
-	for hints.ReceiveAsync(nil) {
+	for _, name := range []string{SignalHint, SignalComparing} {
+		signals := workflow.GetSignalChannel(ctx, name)
+		for signals.ReceiveAsync(nil) {
+		}
 	}
 }
 
@@ -72,11 +80,14 @@ func (r *run) launch(ctx workflow.Context) (Launched, error) {
 }
 
 func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
+	if r.repeats(req) {
+		return nil
+	}
 	if req.Session != r.state.Attempt.Session {
 		return refused(RefusedSession, "the newest session is another one", r.state)
 	}
 	next := r.state.NextAction
-	if next == nil || r.retryOf != nil || r.relinkOf != nil {
+	if next == nil || r.retrying() {
 		return refused(RefusedState, "there is no session to retry", r.state)
 	}
 	if req.Version != 0 && req.Version != r.state.Version {
@@ -92,18 +103,43 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 }
 
 // retry opens a new session. Over an open one it stands for a lost link: the
-// same link while its vendor says that it was not opened, else a new session.
+// same link while its vendor says that it was not opened, else a new session. A
+// repeat gets the answer of the retry that it repeats.
 func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
-	if r.state.NextAction.Type == verification.ActionRedirect {
+	switch {
+	case r.repeats(req):
+	case r.state.NextAction.Type == verification.ActionRedirect:
 		r.relinkOf = &req
-		err := workflow.Await(ctx, func() bool { return r.relinkOf == nil && r.showable() || r.state.Status.Ended() })
-		return Retried{Session: r.state.Attempt.Session}, err
+	default:
+		r.retryOf = &req
 	}
-	r.retryOf = &req
-	err := workflow.Await(ctx, func() bool {
-		return r.state.Attempt.Session > req.Session && r.showable() || r.state.Status.Ended()
-	})
+	err := workflow.Await(ctx, func() bool { return !r.retrying() && r.showable() || r.state.Status.Ended() })
 	return Retried{Session: r.state.Attempt.Session}, err
+}
+
+// repeats reports whether a retry says again what another one has said: one that
+// is under way, or one whose session is there already. Its update id is no help:
+// over an open session each retry has one of its own.
+func (r *run) repeats(req RetryRequest) bool {
+	for _, other := range []*RetryRequest{r.retryOf, r.relinkOf} {
+		if other != nil && other.Session == req.Session && other.Scanned == req.Scanned {
+			return true
+		}
+	}
+	return r.retried[req.Session]
+}
+
+// retrying: a retry was called for and not taken yet.
+func (r *run) retrying() bool { return r.retryOf != nil || r.relinkOf != nil }
+
+// take takes the retry that was called for: the next session makes up for it.
+func (r *run) take() {
+	for _, req := range []*RetryRequest{r.retryOf, r.relinkOf} {
+		if req != nil {
+			r.retried[req.Session] = true
+		}
+	}
+	r.retryOf, r.relinkOf = nil, nil
 }
 
 func (r *run) validateDecide(ctx workflow.Context, req DecideRequest) error {

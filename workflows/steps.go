@@ -68,6 +68,11 @@ var (
 	stepLook = step{id: "look", summary: "Look now: the browser came back", startToClose: 12 * time.Second, heartbeat: true,
 		scheduleToClose: time.Minute, tries: 2, first: time.Second, longest: time.Second}
 
+	// relook tells whether a lost link was opened. One try, since a caller waits
+	// for it; without an answer a new session is opened.
+	stepRelook = step{id: "relook", summary: "Look whether the lost link was opened", startToClose: openHurry,
+		scheduleToClose: 2 * openHurry, tries: 1}
+
 	// last look and result: what came of the session rests at the vendor for
 	// days, so an outage is waited out for the policy's last_look_patience.
 	stepLastLook = step{id: "last-look", summary: "Look a last time", startToClose: 12 * time.Second, heartbeat: true,

@@ -47,6 +47,10 @@ type run struct {
 	retryOf *RetryRequest
 	// relinkOf is a retry of the open session: its link was lost.
 	relinkOf *RetryRequest
+	// retried are the sessions in whose place a retry opened another.
+	retried map[int]bool
+	// comparing is the newest session whose captured face is being compared.
+	comparing int
 	// decided is the reviewer's word.
 	decided *DecideRequest
 	// tried are the providers that could not open the present session.
@@ -78,6 +82,7 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 		in:       in,
 		stop:     stop,
 		excluded: map[string]bool{},
+		retried:  map[int]bool{},
 		state: verification.State{
 			Status:    verification.Processing,
 			Policy:    verification.PolicyRef{Name: in.Policy.Name, Version: in.Policy.Version},

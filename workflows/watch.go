@@ -22,7 +22,7 @@ const lookPause = 2 * time.Second
 // callbacks' hints, and the session's timer. None of them is the result:
 // whoever wins only says that there is one to fetch.
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
-	w := &watcher{run: r, route: route, session: r.state.Attempt.Session}
+	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: r.state.NextAction}
 	racing, stop := workflow.WithCancel(ctx)
 	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace.Std()))
 	stop() // the losers
@@ -36,7 +36,7 @@ func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResu
 	case phase == provider.Finished:
 		return w.fetch(ctx)
 	case phase == provider.RanOut:
-		return verification.FaceResult{Reason: verification.SessionExpired, Begun: w.begun}
+		return w.ranOut()
 	}
 	return w.lastLook(ctx)
 }
@@ -46,76 +46,140 @@ type watcher struct {
 	*run
 	route   FaceRoute
 	session int
-	// begun: the vendor was seen saying that the person had begun, or the
-	// person's browser came back.
+	// link is what the person must do while the session is open.
+	link *verification.NextAction
+	// begun: the vendor was seen saying that the person had begun, or their
+	// browser came back.
 	begun bool
-	// poll is the poll that runs, if any, and stopPoll ends it.
-	poll     workflow.Future
-	stopPoll workflow.CancelFunc
-	polls    int
-	looks    int
-	// looked is when the last look ended.
-	looked time.Time
+	// poll is the poll that runs, if any, and stopPoll ends it. look is the look
+	// that a hint caused, relook the one that a retry waits for.
+	poll, look, relook workflow.Future
+	// stopPoll ends the poll; stopping: a try of it that is under way is waited
+	// for, since it may hold the pictures.
+	stopPoll     workflow.CancelFunc
+	stopping     bool
+	polls, looks int
+	// lookedAt is when the last look ended; pause keeps the next one away until a
+	// while after it.
+	lookedAt time.Time
+	pause    workflow.Future
 }
 
 // race waits until the session is over or its timer fires. It returns the
 // phase that was seen last.
 func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase, *verification.FaceResult) {
-	left := expires.Sub(workflow.Now(ctx))
-	timer := workflow.NewTimerWithOptions(ctx, left, workflow.TimerOptions{Summary: "The face session's link expires"})
-	var look, pause workflow.Future
-	w.startPoll(ctx, left)
+	left := func() time.Duration { return expires.Sub(workflow.Now(ctx)) }
+	timer := workflow.NewTimerWithOptions(ctx, left(), workflow.TimerOptions{Summary: "The face session's link expires"})
+	w.startPoll(ctx, left())
 	for {
 		err := workflow.Await(ctx, func() bool {
-			return ready(w.poll) || ready(look) || ready(pause) || timer.IsReady() ||
-				(w.mayLook() || w.relinkOf != nil) && look == nil && pause == nil
+			return ready(w.poll) || ready(w.look) || ready(w.relook) || ready(w.pause) || timer.IsReady() ||
+				w.mayLook() || w.mayRelook() || w.comparing == w.session
 		})
-		if err != nil {
-			return "", nil
-		}
+		var phase provider.Phase
+		var result *verification.FaceResult
 		switch {
+		case err != nil:
+			return "", nil
 		case ready(w.poll):
-			if phase, result := w.seen(ctx, w.poll); over(phase) {
-				return phase, result
-			}
-			w.poll = nil // it failed for good; hints and the timer remain
-		case ready(look):
-			phase, result := w.seen(ctx, look)
-			if over(phase) {
-				return phase, result
-			}
-			if w.relinkOf != nil {
-				if phase != provider.Untouched {
-					return replaced, nil
-				}
-				w.relinkOf = nil // nobody opened the link: it is still good
-				w.touch(ctx)
-			}
-			look, w.looked = nil, workflow.Now(ctx)
-			if w.route.Captures {
-				w.startPoll(ctx, expires.Sub(workflow.Now(ctx)))
-			}
+			phase, result = w.seen(ctx, w.poll)
+			w.poll, w.stopping = nil, false // not over: it failed for good, or was stopped
+		case ready(w.look):
+			phase, result = w.looked(ctx, left)
+		case ready(w.relook):
+			phase, result = w.relooked(ctx)
 		case timer.IsReady():
-			return w.pausePoll(ctx)
-		case ready(pause):
-			pause = nil
-		case w.relinkOf != nil && !w.route.TellsBegun:
-			return replaced, nil
+			return w.underWay(ctx)
+		case ready(w.pause):
+			w.pause = nil
+		case w.comparing == w.session:
+			w.comparing = 0
+			w.busy(ctx, captureStartToClose)
+		case w.mayRelook():
+			phase, result = w.lostLink(ctx)
 		default:
-			if rest := w.looked.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 {
-				pause = workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "Looked a moment ago"})
-				continue
-			}
-			if phase, result := w.pausePoll(ctx); over(phase) {
-				return phase, result
-			}
-			if w.hinted == w.session {
-				w.hinted, w.begun = 0, true
-			}
-			w.looks++
-			look = w.look(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0)
+			phase, result = w.lookNow(ctx)
+		}
+		if over(phase) {
+			return phase, result
 		}
 	}
+}
+
+// mayLook: a hint came for this session, and looks are left.
+func (w *watcher) mayLook() bool {
+	return w.hinted == w.session && w.looks < maxLooks && w.look == nil && w.pause == nil && !w.stopping
+}
+
+// lookNow starts the look that a hint asks for.
+func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
+	if rest := w.lookedAt.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 {
+		w.pause = workflow.NewTimerWithOptions(ctx, rest, workflow.TimerOptions{Summary: "Looked a moment ago"})
+		return "", nil
+	}
+	if w.quiet() {
+		w.heed()
+		w.looks++
+		w.look = w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
+	}
+	return "", nil
+}
+
+// heed takes the hint: the person's browser came back, so they had begun.
+func (w *watcher) heed() {
+	if w.hinted == w.session {
+		w.hinted, w.begun = 0, true
+	}
+}
+
+// looked reads the look that a hint caused.
+func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provider.Phase, *verification.FaceResult) {
+	phase, result := w.seen(ctx, w.look)
+	w.look, w.lookedAt = nil, workflow.Now(ctx)
+	if over(phase) {
+		return phase, result
+	}
+	if w.route.Captures {
+		w.startPoll(ctx, left())
+	}
+	if w.state.Status == verification.Processing { // what was compared is lost
+		w.show(ctx, verification.RequiresInput, w.link, w.link.ExpiresAt)
+	}
+	return phase, nil
+}
+
+// mayRelook: the link was lost, and nobody has asked about it yet.
+func (w *watcher) mayRelook() bool {
+	return w.relinkOf != nil && w.relook == nil && !w.stopping && !(w.route.Captures && w.look != nil)
+}
+
+// lostLink asks whether the lost link was opened, where its vendor tells. Else a
+// new session takes the place of this one, unless a try that is under way finds
+// it over.
+func (w *watcher) lostLink(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
+	if !w.quiet() {
+		return "", nil
+	}
+	if !w.route.TellsBegun {
+		return replaced, nil
+	}
+	w.relook = w.start(ctx, stepRelook, acts.LookAtSession, "", 0, w.input())
+	return "", nil
+}
+
+// relooked reads whether the lost link was opened.
+func (w *watcher) relooked(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
+	phase, result := w.seen(ctx, w.relook)
+	w.relook = nil
+	if over(phase) {
+		return phase, result
+	}
+	if phase != provider.Untouched {
+		return replaced, nil
+	}
+	w.relinkOf = nil // nobody opened the link: it is still good
+	w.touch(ctx)
+	return phase, nil
 }
 
 // startPoll starts the poll of a vendor that is polled.
@@ -129,32 +193,40 @@ func (w *watcher) startPoll(ctx workflow.Context, left time.Duration) {
 	}
 	w.polls++
 	ctx, w.stopPoll = workflow.WithCancel(ctx)
-	w.poll = w.look(ctx, stepPoll, acts.PollSession, suffix, left+pollSlack)
+	w.poll = w.start(ctx, stepPoll, acts.PollSession, suffix, left+pollSlack, w.input())
 }
 
-// pausePoll ends the poll before another look where a look may hand out
-// pictures only once: a try that is under way keeps them if it gets them.
-func (w *watcher) pausePoll(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
-	if !w.route.Captures || w.poll == nil {
+// quiet reports whether the vendor may be asked: where a look may hand out
+// pictures only once, no other one is under way. Else it ends the poll.
+func (w *watcher) quiet() bool {
+	if w.route.Captures && w.poll != nil {
+		w.stopPoll()
+		w.stopping = true
+	}
+	return !w.stopping
+}
+
+// underWay waits for the tries that are under way, where a look may hand out
+// pictures only once: what they find counts.
+func (w *watcher) underWay(ctx workflow.Context) (phase provider.Phase, result *verification.FaceResult) {
+	if !w.route.Captures {
 		return "", nil
 	}
-	w.stopPoll()
-	phase, result := w.seen(ctx, w.poll)
-	w.poll = nil
+	w.fetching(ctx)
+	w.quiet()
+	for _, f := range []workflow.Future{w.poll, w.look} {
+		if f != nil && !over(phase) {
+			phase, result = w.seen(ctx, f)
+		}
+	}
 	return phase, result
 }
 
 // replaced: a new session takes this one's place, since its link was lost.
 const replaced provider.Phase = "replaced"
 
-// mayLook: a hint came for this session, and looks are left.
-func (w *watcher) mayLook() bool { return w.hinted == w.session && w.looks < maxLooks }
-
-func (w *watcher) look(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration) workflow.Future {
-	return w.lookWith(ctx, s, activity, suffix, limit, w.input())
-}
-
-func (w *watcher) lookWith(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration, in activities.SessionInput) workflow.Future {
+// start starts a step that asks the session's vendor.
+func (w *watcher) start(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration, in activities.SessionInput) workflow.Future {
 	s = s.captures(w.route.Captures)
 	ctx = s.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", limit)
 	if w.route.Captures {
@@ -202,6 +274,12 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 		return w.fetch(ctx)
 	}
 	// It ran out, or the vendor cannot tell any more. Nobody was judged.
+	return w.ranOut()
+}
+
+// ranOut is the end of a session whose time is over.
+func (w *watcher) ranOut() verification.FaceResult {
+	w.heed() // the hint that came too late for a look
 	return verification.FaceResult{Reason: verification.SessionExpired, Begun: w.begun}
 }
 
@@ -210,7 +288,8 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	last := w.lookWith(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lastInput())
+	w.look, w.pause = nil, nil // they ended with the race
+	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lastInput())
 	for {
 		noticed := func() bool { return w.route.Notifies && w.mayLook() }
 		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
@@ -219,9 +298,10 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 		if last.IsReady() {
 			return w.seen(ctx, last)
 		}
-		w.hinted = 0
+		w.heed()
 		w.looks++
-		if phase, result := w.seen(ctx, w.look(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0)); over(phase) {
+		look := w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
+		if phase, result := w.seen(ctx, look); over(phase) {
 			return phase, result
 		}
 	}
@@ -248,14 +328,20 @@ func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
 }
 
 // fetching shows that the person is done and the vendor is asked.
-func (w *watcher) fetching(ctx workflow.Context) {
-	if w.state.Status == verification.Processing {
+func (w *watcher) fetching(ctx workflow.Context) { w.busy(ctx, w.in.Policy.LastLookPatience.Std()) }
+
+// busy shows that the person has nothing to do, for so long at most.
+func (r *run) busy(ctx workflow.Context, atMost time.Duration) {
+	if r.state.Status == verification.Processing {
 		return
 	}
-	until := workflow.Now(ctx).Add(w.in.Policy.LastLookPatience.Std())
-	w.show(ctx, verification.Processing, nil, &until)
+	until := workflow.Now(ctx).Add(atMost)
+	r.show(ctx, verification.Processing, nil, &until)
 }
 
-func over(p provider.Phase) bool { return p == provider.Finished || p == provider.RanOut }
+// over: the race is.
+func over(p provider.Phase) bool {
+	return p == provider.Finished || p == provider.RanOut || p == replaced
+}
 
 func ready(f workflow.Future) bool { return f != nil && f.IsReady() }
