@@ -343,7 +343,12 @@ type DecisionRequest struct {
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
 
-	// Reason A reason code of the catalogue.
+	// Reason A reason code of the catalogue that fits the decision (422
+	// `reason.not_for_decision`): `review.approved` approves;
+	// `review.rejected` declines, and so does what a check fails for or
+	// what the document or the records show, but nothing that is a
+	// vendor's fault or ours.
+	//
 	//
 	// Examples: review.approved
 	Reason string `json:"reason"`
@@ -521,7 +526,7 @@ type ReopenRequest struct {
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
 
-	// Reason A reason code of the catalogue.
+	// Reason A reason code of the catalogue, but none of an ending or a reviewer's word (422 `reason.not_for_reopening`).
 	//
 	// Examples: holder.mismatch
 	Reason string `json:"reason"`

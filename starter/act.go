@@ -207,6 +207,8 @@ func refusal(app *temporal.ApplicationError, update string) error {
 		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
 	case workflows.RefusedScan:
 		return scanFault(st.NextAction != nil && st.NextAction.Type == verification.ActionScanChip)
+	case workflows.RefusedReason:
+		return &Error{Code: InvalidRequest, Fields: []FieldError{reasonFault}}
 	case workflows.RefusedVersion:
 		return &Error{Code: VersionConflict, Status: st.Status}
 	case workflows.RefusedState:

@@ -34,11 +34,20 @@ type Word struct {
 	Version int
 }
 
+// reasonFault: the word contradicts itself.
+var reasonFault = FieldError{Field: "reason", Code: "reason.not_for_decision", Message: "This reason does not fit the decision."}
+
 // check reports every rule that the word breaks.
 func (w Word) check() error {
 	var faults []FieldError
-	if _, ok := w.Reason.Describe(); !ok {
+	_, known := w.Reason.Describe()
+	switch {
+	case !known:
 		faults = append(faults, FieldError{Field: "reason", Code: "reason.unknown", Message: "No reason of the catalogue."})
+	case w.Decision == "" && !w.Reason.FitsReopening():
+		faults = append(faults, FieldError{Field: "reason", Code: "reason.not_for_reopening", Message: "Not a reason for which a case is reopened."})
+	case w.Decision != "" && !w.Reason.Fits(w.Decision):
+		faults = append(faults, reasonFault)
 	}
 	if residentid.ShapedLikeIDNumber(w.Note) {
 		faults = append(faults, FieldError{Field: "note", Code: "personal_data",

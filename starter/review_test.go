@@ -141,6 +141,36 @@ func TestOfTwoWordsTheSecondIsNeverToldThatItHolds(t *testing.T) {
 	require.Equal(t, []verification.Status{verification.InReview}, e.Allowed)
 }
 
+// A word that contradicts itself is refused before anything is kept or asked,
+// by the run too, should it know better.
+func TestAWordMustNotContradictItself(t *testing.T) {
+	r := newRig(t)
+	v := r.inReview()
+	for _, w := range []Word{
+		{Decision: verification.Declined, Reason: verification.ReviewApproved},
+		{Decision: verification.Approved, Reason: verification.ReviewRejected},
+		{Decision: verification.Approved, Reason: verification.HolderMismatch},
+		{Decision: verification.Declined, Reason: verification.ProviderUnavailable},
+		{Decision: verification.Declined, Reason: verification.SessionExpired},
+	} {
+		w.Version = 5
+		_, err := r.s.Decide(t.Context(), "shop", v.ID, w)
+		require.Equal(t, []FieldError{reasonFault}, requireCode(t, err, InvalidRequest).Fields, w.Reason)
+	}
+	for _, reason := range []verification.ReasonCode{verification.ReviewApproved, verification.ReviewRejected, verification.SessionExpired, verification.CanceledByCaller} {
+		_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: reason})
+		require.Equal(t, "reason.not_for_reopening", requireCode(t, err, InvalidRequest).Fields[0].Code, reason)
+	}
+	kept, err := r.store.Decisions(t.Context(), v.ID)
+	require.NoError(t, err)
+	require.Empty(t, kept)
+	require.NotContains(t, strings.Join(r.engine.calls, " "), "update")
+
+	r.engine.update = refuse(workflows.RefusedReason, r.asking(1))
+	_, err = r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	require.Equal(t, []FieldError{reasonFault}, requireCode(t, err, InvalidRequest).Fields)
+}
+
 func TestOutsideReviewNobodyDecides(t *testing.T) {
 	for _, status := range []verification.Status{verification.RequiresInput, verification.Processing, verification.Completed,
 		verification.Expired, verification.Canceled, verification.Error} {

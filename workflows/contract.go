@@ -50,6 +50,9 @@ const (
 	// RefusedScan: a new chip scan is asked for, and the retry brings none; or
 	// it brings one and none is asked for. Details: the State.
 	RefusedScan = "refused_scan"
+	// RefusedReason: no decision, or a reason that does not fit it. Details: the
+	// State.
+	RefusedReason = "refused_reason"
 )
 
 // VerificationInput starts a verification whose row is in the store.

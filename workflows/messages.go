@@ -154,9 +154,8 @@ func decidable(req DecideRequest, s verification.State) error {
 	if req.Version != 0 && req.Version != s.Version {
 		return refused(RefusedVersion, "the verification has changed", s)
 	}
-	_, known := req.Reason.Describe()
-	if !known || req.Decision != verification.Approved && req.Decision != verification.Declined {
-		return refused(RefusedState, "a decision is approved or declined, with a reason of the catalogue", s)
+	if !req.Reason.Fits(req.Decision) {
+		return refused(RefusedReason, "a decision is approved or declined, with a reason of the catalogue that fits it", s)
 	}
 	return nil
 }

@@ -35,19 +35,24 @@ func TestReviewersWordEndsAReview(t *testing.T) {
 	for decision, reason := range map[verification.Decision]verification.ReasonCode{
 		verification.Approved: verification.ReviewApproved, verification.Declined: verification.ReviewRejected,
 	} {
+		unfitting := map[verification.Decision]verification.ReasonCode{
+			verification.Approved: verification.ReviewRejected, verification.Declined: verification.ReviewApproved,
+		}[decision]
 		sc := newScript()
 		sc.sessions = fates(spoof())
 		e := newEnv(t, sc)
-		var stale, unknown, good *answer
+		var stale, unfit, unknown, good *answer
 		e.at(time.Hour, func() {
 			v := e.state().Version
 			stale = e.decide(workflows.DecideRequest{Decision: decision, Reason: reason, Version: v - 1})
+			unfit = e.decide(workflows.DecideRequest{Decision: decision, Reason: unfitting, Version: v})
 			unknown = e.decide(workflows.DecideRequest{Decision: decision, Reason: "made.up", Version: v})
 			good = e.decide(workflows.DecideRequest{Decision: decision, Reason: reason, Version: v})
 		})
 		s := e.run()
 		stale.refused(t, workflows.RefusedVersion)
-		unknown.refused(t, workflows.RefusedState)
+		unfit.refused(t, workflows.RefusedReason)
+		unknown.refused(t, workflows.RefusedReason)
 		require.Equal(t, workflows.Decided{Status: verification.Completed}, good.value)
 		require.Equal(t, decision, s.Decision)
 		require.Equal(t, verification.ByReviewer, s.Verdict.DecidedBy)
