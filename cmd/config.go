@@ -28,6 +28,6 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&markdown, "markdown", false, "print the table of all settings for the README")
+	c.Flags().BoolVar(&markdown, "markdown", false, "print the table of all settings for docs/settings.md")
 	return c
 }

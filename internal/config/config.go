@@ -11,8 +11,8 @@ import (
 const Prefix = "YANZHEN_"
 
 // Config is everything that the process can be told. A field's tags are its
-// documentation: env names the variable after Prefix, help goes into the
-// README, and what is tagged secret is never printed.
+// documentation: env names the variable after Prefix, help goes into
+// docs/settings.md, and what is tagged secret is never printed.
 type Config struct {
 	File      string     `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
 	API       string     `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`

@@ -1,12 +1,15 @@
 package config_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -327,22 +330,62 @@ policies:
 	require.Len(t, c.Policies["cn-resident"].Checks, 5, "those of the built-in one")
 }
 
-// The README's table is the one that the code holds.
-func TestReadmeShowsTheSettingsAsTheyAre(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// settingsPage is the documents' page of all settings.
+const settingsPage = "../../docs/settings.md"
+
+// The page's table is the one that the code holds.
+func TestDocsShowTheSettingsAsTheyAre(t *testing.T) {
+	page, err := os.ReadFile(settingsPage)
 	require.NoError(t, err)
-	require.Contains(t, string(readme), config.Markdown(), "run `go run . config --markdown` and put its output into README.md")
+	require.Contains(t, string(page), config.Markdown(), "run `go run . config --markdown` and put its output into docs/settings.md")
 }
 
-// Whoever copies the README's catalogue gets one that loads.
-func TestTheReadmesCatalogueLoads(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// Whoever copies the page's catalogue gets one that loads.
+func TestTheCatalogueOfTheDocsLoads(t *testing.T) {
+	page, err := os.ReadFile(settingsPage)
 	require.NoError(t, err)
-	_, rest, ok := strings.Cut(string(readme), "```yaml\n")
+	_, rest, ok := strings.Cut(string(page), "```yaml\n")
 	require.True(t, ok)
 	catalogue, _, ok := strings.Cut(rest, "```")
 	require.True(t, ok)
 	c, err := config.Load([]string{file(t, catalogue)}, config.Needs{Clients: true})
 	require.NoError(t, err)
 	require.Equal(t, "tencent_iai", c.Policies["branch"].Comparer)
+}
+
+// The page names every property of a policy, with the default that holds.
+func TestDocsShowThePropertiesOfAPolicyAsTheyAre(t *testing.T) {
+	page, err := os.ReadFile(settingsPage)
+	require.NoError(t, err)
+	_, page, ok := bytes.Cut(page, []byte("| property | default |"))
+	require.True(t, ok)
+	shown := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (.*?) ?\\|").FindAllSubmatch(page, -1) {
+		shown[string(row[1])] = strings.Trim(string(row[2]), "`")
+	}
+	text, err := json.Marshal(verification.DefaultPolicy())
+	require.NoError(t, err)
+	defaults := map[string]any{"always_review": false, "rotate_providers": false} // false is left out
+	require.NoError(t, json.Unmarshal(text, &defaults))
+	fields := reflect.TypeFor[verification.Policy]()
+	for i := range fields.NumField() {
+		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+		got, ok := shown[name]
+		require.True(t, ok, "docs/settings.md does not name %s", name)
+		delete(shown, name)
+		switch want := defaults[name].(type) {
+		case string:
+			if d, err := time.ParseDuration(got); err == nil {
+				got = d.String()
+			}
+			require.Equal(t, strings.TrimSpace(want), got, name)
+		case bool, float64:
+			if name != "version" { // every policy states its own
+				require.Equal(t, fmt.Sprint(want), got, name)
+			}
+		default:
+			require.Empty(t, got, name)
+		}
+	}
+	require.Empty(t, shown, "docs/settings.md names what a policy does not have")
 }

@@ -44,7 +44,7 @@ func settingsOf(t reflect.Type, prefix string, at []int) []Setting {
 	return out
 }
 
-// Markdown is the README's table of settings.
+// Markdown is the table of settings in docs/settings.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| variable | default | |\n|---|---|---|\n")

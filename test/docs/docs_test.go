@@ -1,0 +1,110 @@
+// Package docs holds the pages that readers begin with to what is there. It has
+// no code but its test.
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// pages returns the text of every page by its path from the root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		name := d.Name()
+		if d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata") {
+			return fs.SkipDir
+		}
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".md") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(root, path)
+		found[filepath.ToSlash(rel)] = string(text)
+		return err
+	})
+	require.NoError(t, err)
+	require.Contains(t, found, "README.md")
+	return found
+}
+
+var (
+	// link matches what a page leads to, in parentheses.
+	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	// fence matches a fenced block, with its language.
+	fence = regexp.MustCompile("(?ms)^```([a-z]*)[^\n]*\n(.*?)^```[ \t]*$")
+	code  = regexp.MustCompile("`[^`\n]*`")
+	// heading matches a title, for links into a page.
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	dropped = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors are the names under which a page's headings can be reached.
+func anchors(page string) map[string]bool {
+	found := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(page, ""), -1) {
+		plain := dropped.ReplaceAllString(strings.ToLower(h[1]), "")
+		found[strings.ReplaceAll(strings.TrimSpace(plain), " ", "-")] = true
+	}
+	return found
+}
+
+// A link to a file, a folder or a heading of ours leads to one that is there.
+// Addresses elsewhere are not asked for.
+func TestLinksResolve(t *testing.T) {
+	all := pages(t)
+	for path, page := range all {
+		text := code.ReplaceAllString(fence.ReplaceAllString(page, ""), "")
+		for _, l := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(l[1], "://") || strings.HasPrefix(l[1], "mailto:") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(l[1], "#")
+			to := path
+			if file != "" {
+				to = filepath.ToSlash(filepath.Join(filepath.Dir(path), file))
+				if _, err := os.Stat(filepath.Join(root, to)); err != nil {
+					t.Errorf("%s: the link to %s leads nowhere", path, l[1])
+					continue
+				}
+			}
+			if anchor != "" && !anchors(all[to])[anchor] {
+				t.Errorf("%s: the link to %s leads to no heading", path, l[1])
+			}
+		}
+	}
+}
+
+// A diagram says at its first line what it is, and then shows something; every
+// fence that is opened is closed.
+func TestDiagramsAreNotEmpty(t *testing.T) {
+	diagrams := 0
+	for path, page := range pages(t) {
+		if n := len(regexp.MustCompile("(?m)^```").FindAllString(page, -1)); n%2 != 0 {
+			t.Errorf("%s: a fenced block is not closed", path)
+		}
+		for _, block := range fence.FindAllStringSubmatch(page, -1) {
+			if block[1] != "mermaid" {
+				continue
+			}
+			diagrams++
+			kind, body, _ := strings.Cut(strings.TrimSpace(block[2]), "\n")
+			if !regexp.MustCompile(`^(flowchart (TD|LR)|stateDiagram-v2|sequenceDiagram)$`).MatchString(kind) {
+				t.Errorf("%s: a diagram begins with %q", path, kind)
+			}
+			if strings.Count(body, "--") < 2 && strings.Count(body, "->>") < 2 {
+				t.Errorf("%s: a diagram shows nothing", path)
+			}
+		}
+	}
+	require.NotZero(t, diagrams)
+}
