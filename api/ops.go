@@ -1,9 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,11 +27,19 @@ type HealthChecker interface {
 	CheckHealth(ctx context.Context, r *client.CheckHealthRequest) (*client.CheckHealthResponse, error)
 }
 
-// OpsDeps is what the ops port looks at. Engine and Metrics may be nil.
+// Unready is an error whose word readiness may tell, such as "disk_full"; of any
+// other it says "unavailable".
+type Unready string
+
+func (u Unready) Error() string { return string(u) }
+
+// OpsDeps is what the ops port looks at. All but Store may be nil.
 type OpsDeps struct {
 	Store   Pinger
 	Engine  HealthChecker
 	Metrics *telemetry.Metrics
+	// Logger hears when readiness is lost and when it is back.
+	Logger *slog.Logger
 }
 
 const (
@@ -74,13 +87,20 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func (r *readiness) look() {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTime)
 	defer cancel()
+	before := r.parts
 	r.status, r.parts = http.StatusOK, map[string]string{}
 	note := func(part string, err error) {
-		r.parts[part] = "ok"
-		if err != nil {
+		word, told := errors.AsType[Unready](err)
+		switch {
+		case err == nil:
+			r.parts[part] = ready
+			return
+		case told:
+			r.parts[part] = string(word)
+		default:
 			r.parts[part] = "unavailable"
-			r.status = http.StatusServiceUnavailable
 		}
+		r.status = http.StatusServiceUnavailable
 	}
 	note("store", r.deps.Store.Ping(ctx))
 	if r.deps.Engine != nil {
@@ -88,6 +108,28 @@ func (r *readiness) look() {
 		note("engine", err)
 	}
 	r.until = time.Now().Add(readyFor)
+	r.log(before)
+}
+
+// ready is what readiness says of a part that is.
+const ready = "ok"
+
+// log tells, once, what has changed since the last look; what was ready from the
+// first is not told.
+func (r *readiness) log(before map[string]string) {
+	if r.deps.Logger == nil {
+		return
+	}
+	for _, part := range slices.Sorted(maps.Keys(r.parts)) {
+		now, was := r.parts[part], cmp.Or(before[part], ready)
+		switch {
+		case now == was:
+		case now == ready:
+			r.deps.Logger.Info("ready again", "part", part)
+		default:
+			r.deps.Logger.Error("not ready", "part", part, "state", now)
+		}
+	}
 }
 
 func answerReady(w http.ResponseWriter, status int, parts map[string]string) {

@@ -118,7 +118,7 @@ func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener,
 			return err
 		}
 		return run(ctx, func() {
-			port.run(api.Ops(api.OpsDeps{Store: p.store, Engine: p.temporal, Metrics: p.metrics}))
+			port.run(p.opsHandler())
 		})
 	})
 	err := errors.Join(g.Wait(), p.close())

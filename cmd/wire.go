@@ -138,7 +138,22 @@ func (p *parts) runAPI(ctx context.Context, l net.Listener) error {
 
 // runOps serves health, readiness and metrics until ctx ends.
 func (p *parts) runOps(ctx context.Context, l net.Listener) error {
-	return serve(ctx, l, api.Ops(api.OpsDeps{Store: p.store, Engine: p.temporal, Metrics: p.metrics}), p.log)
+	return serve(ctx, l, p.opsHandler(), p.log)
+}
+
+func (p *parts) opsHandler() http.Handler {
+	return api.Ops(api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log})
+}
+
+// pinged is the store as readiness tells of it.
+type pinged struct{ store store.Store }
+
+func (s pinged) Ping(ctx context.Context) error {
+	err := s.store.Ping(ctx)
+	if errors.Is(err, store.ErrFull) {
+		return api.Unready("disk_full")
+	}
+	return err
 }
 
 func apiClients(list []config.Client) []api.Client {

@@ -75,7 +75,10 @@ func (e *Error) Error() string {
 	if e.Op != "" {
 		text += ": " + e.Op
 	}
-	if e.Err != nil {
+	switch {
+	case errors.Is(e.Err, store.ErrFull):
+		text += ": " + store.ErrFull.Error()
+	case e.Err != nil:
 		text += fmt.Sprintf(" (%T)", e.Err)
 	}
 	return text
@@ -112,7 +115,7 @@ func storeFault(op string, err error) *Error {
 		return &Error{Code: NotFound}
 	case errors.Is(err, store.ErrRedacted):
 		return &Error{Code: Redacted}
-	case store.NotYet(err):
+	case store.Unavailable(err):
 		return unavailable(op, err)
 	}
 	return internal(op, err)

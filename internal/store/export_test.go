@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 // Redact erases a row's person as the product will, bound anew.
@@ -20,4 +21,18 @@ func Redact(ctx context.Context, st Store, id string) error {
 		_, err = tx.ExecContext(ctx, `UPDATE verifications SET request = NULL, redacted_at = 1, mac = $2 WHERE id = $1`, id, p.mac)
 		return err
 	})
+}
+
+// Fill leaves a SQLite database without room for a further page: SQLite's own
+// limit, at which it answers as it does on a full disk. Or makes room again.
+func Fill(ctx context.Context, st Store, full bool) error {
+	var pages int
+	s := st.(*sqlStore)
+	if err := s.write.QueryRowContext(ctx, `PRAGMA page_count`).Scan(&pages); err != nil {
+		return err
+	}
+	if !full {
+		pages += 1000
+	}
+	return s.write.QueryRowContext(ctx, fmt.Sprintf(`PRAGMA max_page_count = %d`, pages)).Scan(&pages)
 }

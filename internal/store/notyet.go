@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	sqlite3 "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
 )
 
 // NotYet reports whether an error of this package may mend itself while others
@@ -31,9 +33,46 @@ func NotYet(err error) bool {
 	return unreachable || broken || errors.Is(err, errNoFile) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// Unavailable reports whether the same call may work later, with nothing about
+// it changed: the database does not answer, is full, read-only for now, or busy.
+func Unavailable(err error) bool {
+	if NotYet(err) || errors.Is(err, ErrFull) {
+		return true
+	}
+	if fault, ok := errors.AsType[*sqlite3.Error](err); ok {
+		switch fault.Code() & 0xff { // the primary code
+		case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_IOERR, codes.SQLITE_READONLY, codes.SQLITE_CANTOPEN:
+			return true
+		}
+	}
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch fault.Code {
+		case "25006", // read-only: a standby that was not promoted yet
+			"40001", "40P01", // gave way to another transaction
+			"55P03", "57014", // waited too long, by the server's own settings
+			"58030": // the disk fails
+			return true
+		}
+		return strings.HasPrefix(fault.Code, "53") // out of something
+	}
+	return false
+}
+
+// full reports whether a database's error says that its disk takes no more.
+func full(err error) bool {
+	if fault, ok := errors.AsType[*sqlite3.Error](err); ok {
+		return fault.Code()&0xff == codes.SQLITE_FULL
+	}
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && fault.Code == "53100"
+}
+
 // Remedy tells what to do about an error of Open, Migrate or Version that the
 // database's own settings cause, or "".
 func Remedy(err error) string {
+	if errors.Is(err, ErrFull) || full(err) {
+		return "the disk under the database is full: make room there"
+	}
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return ""

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,8 @@ import (
 type sqlStore struct {
 	pools
 	keys Sealer
+	// fullAt is when a write last found no room, in microseconds since 1970.
+	fullAt atomic.Int64
 }
 
 var _ Store = (*sqlStore)(nil)
@@ -110,11 +113,23 @@ func (s *sqlStore) checkSeals(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// Ping asks for more than a connection: a database whose schema went away is
-// not ready.
+// fullFor is how long a store counts as full after a write that found no room:
+// Ping's own small write may still find some.
+const fullFor = 30 * time.Second
+
+// Ping asks for more than a connection, and writes: a database whose schema went
+// away, that is read-only or without room is not ready.
 func (s *sqlStore) Ping(ctx context.Context) error {
-	var one int
-	return wrap("ping", s.read.QueryRowContext(ctx, `SELECT 1 FROM meta WHERE key = 'hash_check'`).Scan(&one))
+	now := time.Now()
+	err := s.update(ctx, "ping", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('ping', $1)
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, now.UTC().Format(time.RFC3339Nano))
+		return err
+	})
+	if err == nil && now.Sub(time.UnixMicro(s.fullAt.Load())) < fullFor {
+		return wrap("ping", ErrFull)
+	}
+	return err
 }
 
 func (s *sqlStore) Close() error { return wrap("close", s.close()) }
@@ -122,6 +137,14 @@ func (s *sqlStore) Close() error { return wrap("close", s.close()) }
 // update runs f in one transaction. In SQLite it holds the write lock from the
 // start, so that nothing f read can change before it writes.
 func (s *sqlStore) update(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	err := s.transact(ctx, what, f)
+	if errors.Is(err, ErrFull) {
+		s.fullAt.Store(time.Now().UnixMicro())
+	}
+	return err
+}
+
+func (s *sqlStore) transact(ctx context.Context, what string, f func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return wrap(what, err)
@@ -143,6 +166,8 @@ func wrap(what string, err error) error {
 		return ErrNotFound
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys), errors.Is(err, ErrChanged):
 		return err
+	case full(err) && !errors.Is(err, ErrFull):
+		return fmt.Errorf("store: %s: %w: %w", what, ErrFull, err)
 	default:
 		return fmt.Errorf("store: %s: %w", what, err)
 	}

@@ -27,6 +27,8 @@ var (
 	// ErrChanged: a row or an event is not what this key set's owner wrote:
 	// somebody changed the database. It is an alarm, and never answered from.
 	ErrChanged = errors.New("store: changed by somebody else")
+	// ErrFull: the disk under the database takes no more; reads may go on.
+	ErrFull = errors.New("the disk under the database is full")
 	// ErrOtherKeys: the store was made with another hash key, or holds values that
 	// were sealed with a key that is not in the key set.
 	ErrOtherKeys = errors.New("store: made with another key set")
