@@ -219,9 +219,10 @@ func TestSettingsThatContainersGetExist(t *testing.T) {
 	}
 }
 
-// What an operator sets reaches our own processes under whatever name, so that a
-// misspelt one is refused; and nobody else, for it holds the vendors' secrets.
-func TestTheSettingsFileReachesOurProcessesWhole(t *testing.T) {
+// What an operator sets reaches worker and api under whatever name, so that a
+// misspelt one is refused; and nobody else, setup neither, for it holds the vendors'
+// secrets.
+func TestTheSettingsFileReachesWorkerAndApiWhole(t *testing.T) {
 	e := env(t)
 	file := filepath.Join(strings.TrimPrefix(e[0], "CONFIG_DIR="), "yanzhen.env")
 	if err := os.WriteFile(file, []byte("YANZHEN_MISSPELT=x\nYANZHEN_STORE=sqlite:elsewhere.db\n"), 0o600); err != nil {
@@ -233,7 +234,7 @@ func TestTheSettingsFileReachesOurProcessesWhole(t *testing.T) {
 	}
 	for name, s := range p.Services {
 		_, reached := s.Environment["YANZHEN_MISSPELT"]
-		if reached != slices.Contains([]string{"setup", "worker", "api"}, name) {
+		if reached != slices.Contains([]string{"worker", "api"}, name) {
 			t.Errorf("%s: the settings file reached it: %v", name, reached)
 		}
 		if store := s.Environment["YANZHEN_STORE"]; store != nil && !strings.HasPrefix(*store, "postgres://") {
