@@ -22,8 +22,8 @@ lint: generate ## Check format, vet, staticcheck, workflow determinism, generate
 build: ## Build bin/yanzhen
 	@go build -o bin/yanzhen .
 
-generate: ## Generate the API's server and client from api/openapi.yaml
-	go generate ./api/...
+generate: ## Generate the API's server and client from api/openapi.yaml, and the table of rare characters
+	go generate ./api/... ./verification/...
 
 test-needs:
 	@bash tools/test-needs.sh

@@ -18,6 +18,9 @@ import (
 const (
 	// TypePending: the vendor's session is not over. Benign: no fault.
 	TypePending = "pending"
+	// TypeOtherSpelling: the records are asked once more, with the name in its
+	// other spelling. Benign: no fault.
+	TypeOtherSpelling = "other_spelling"
 	// TypeStore: the database did not answer.
 	TypeStore = "store"
 	// TypeRowMissing: there is no such row, or its person was erased.
@@ -29,6 +32,15 @@ const (
 func pending(next time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions("the session is not over", TypePending, temporal.ApplicationErrorOptions{
 		NextRetryDelay: next,
+		Category:       temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// otherSpelling asks for another try, in which the name has its other spelling.
+// A try of its own has the whole time of one call.
+func otherSpelling() error {
+	return temporal.NewApplicationErrorWithOptions("the name has another spelling", TypeOtherSpelling, temporal.ApplicationErrorOptions{
+		NextRetryDelay: time.Millisecond,
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
 }

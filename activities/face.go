@@ -185,6 +185,10 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		}
 		begun = true
 	}
+	if look.Result != nil {
+		spared := s.Subject.SpareFace(*look.Result)
+		look.Result = &spared
+	}
 	return LookResult{Phase: look.Phase, Begun: begun, Result: look.Result}, nil
 }
 
@@ -213,7 +217,7 @@ func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchRe
 		return FetchResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 	}
 	result.Begun = result.Begun || known.Begun
-	return FetchResult{Result: result}, nil
+	return FetchResult{Result: s.Subject.SpareFace(result)}, nil
 }
 
 func (a *Activities) session(ctx context.Context, in SessionInput) (provider.FaceSession, store.Session, error) {

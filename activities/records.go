@@ -29,7 +29,8 @@ type RecordsResult struct {
 // question. A known answer is never bought twice. A question whose answer was
 // lost may have been charged: it is asked at most once more, and only if the
 // policy says so. Outages that cost nothing are tried again until the policy's
-// patience ends.
+// patience ends. A rare name that is found to differ is asked about once more in
+// its other spelling, if it has one.
 func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (RecordsResult, error) {
 	vendor, ok := a.Vendors.Records(in.Provider)
 	if !ok {
@@ -43,46 +44,79 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	if err != nil {
 		return RecordsResult{}, storeError(err)
 	}
-	if check, done := a.alreadyAnswered(asked, in); done {
+	q := question{in: in, subject: subject, asked: asked}
+	if check, done := a.alreadyAnswered(&q); done {
 		return RecordsResult{Check: check}, nil
 	}
 	numberHash := a.Keys.Hash("records-daily-cap", subject.IDNumber)
 	call, err := a.Store.IntendCall(ctx, store.Call{VerificationID: in.ID, Provider: in.Provider, IntendedAt: a.Now()},
 		numberHash, a.Now().In(shanghai).Format("20060102"), in.DailyCap)
 	if errors.Is(err, store.ErrDailyCap) {
-		return RecordsResult{Check: a.unanswered(in, verification.RecordsDailyCap, verification.BillableNo)}, nil
+		return RecordsResult{Check: q.orFirst(a.unanswered(in, verification.RecordsDailyCap, verification.BillableNo))}, nil
 	}
 	if err != nil {
 		return RecordsResult{}, storeError(err)
 	}
 
-	check, err := vendor.Provider.Check(ctx, subject)
+	check, err := vendor.Provider.Check(ctx, q.spelled)
 	if err != nil {
-		return a.recordsFailed(ctx, in, asked, call, err)
+		return a.recordsFailed(ctx, q, call, err)
 	}
 	now := a.Now()
+	check = subject.Spare(check)
 	check.CompletedAt = &now
 	call.AnsweredAt, call.Code, call.Billable, call.Check = now, check.ProviderCode, check.Billable, &check
 	if err := a.answer(ctx, call); err != nil {
 		return RecordsResult{}, err
 	}
-	return RecordsResult{Check: check}, nil
+	q.asked = append(q.asked, call)
+	if check, done := a.alreadyAnswered(&q); done {
+		return RecordsResult{Check: check}, nil
+	}
+	return RecordsResult{}, otherSpelling()
+}
+
+// question is what is asked of a records vendor, and what was asked before.
+type question struct {
+	in      RecordsInput
+	subject verification.Subject
+	asked   []store.Call
+	// spelled is the subject in the spelling whose turn it is, and first the
+	// answer to the first spelling of a rare name, while the other's turn is.
+	// alreadyAnswered sets both.
+	spelled verification.Subject
+	first   *verification.Check
+}
+
+// orFirst is what comes of asking about the other spelling: a pass, or else the
+// answer to the first one stands.
+func (q question) orFirst(c verification.Check) verification.Check {
+	if q.first != nil && c.Status != verification.Passed {
+		return *q.first
+	}
+	return c
 }
 
 // alreadyAnswered looks at the questions asked before: an answer that is
-// known, or a lost one that must not be asked again.
-func (a *Activities) alreadyAnswered(asked []store.Call, in RecordsInput) (verification.Check, bool) {
+// known, or a lost one that must not be asked again. Where a rare name was found
+// to differ, it is its other spelling's turn.
+func (a *Activities) alreadyAnswered(q *question) (verification.Check, bool) {
+	q.spelled, q.first = q.subject, nil
 	unknown := 0
-	for _, c := range asked {
-		if c.Check != nil {
-			return *c.Check, true
-		}
-		if c.AnsweredAt.IsZero() || c.Billable == verification.BillableUnknown {
+	for _, c := range q.asked {
+		switch {
+		case c.Check != nil:
+			other, has := q.subject.OtherSpelling()
+			if !has || q.first != nil || !c.Check.HasReason(verification.IdentityNameRare) {
+				return q.orFirst(*c.Check), true
+			}
+			q.spelled, q.first = other, c.Check
+		case c.AnsweredAt.IsZero(), c.Billable == verification.BillableUnknown:
 			unknown++
 		}
 	}
-	if unknown > allowedUnknown(in.UnknownCharge) {
-		return a.unanswered(in, verification.RecordsChargeUnknown, verification.BillableUnknown), true
+	if unknown > allowedUnknown(q.in.UnknownCharge) {
+		return q.orFirst(a.unanswered(q.in, verification.RecordsChargeUnknown, verification.BillableUnknown)), true
 	}
 	return verification.Check{}, false
 }
@@ -96,7 +130,8 @@ func allowedUnknown(rule verification.UnknownCharge) int {
 }
 
 // recordsFailed notes a failed question and says what follows.
-func (a *Activities) recordsFailed(ctx context.Context, in RecordsInput, asked []store.Call, call store.Call, err error) (RecordsResult, error) {
+func (a *Activities) recordsFailed(ctx context.Context, q question, call store.Call, err error) (RecordsResult, error) {
+	in := q.in
 	a.logVendor(ctx, in.ID, in.Provider, err)
 	e, ok := errors.AsType[*provider.Error](err)
 	if !ok {
@@ -114,19 +149,20 @@ func (a *Activities) recordsFailed(ctx context.Context, in RecordsInput, asked [
 	if err := a.answer(ctx, call); err != nil {
 		return RecordsResult{}, err
 	}
+	q.asked = append(q.asked, call)
 	if call.Billable == verification.BillableUnknown {
-		if check, done := a.alreadyAnswered(append(asked, call), in); done {
+		if check, done := a.alreadyAnswered(&q); done {
 			return RecordsResult{Check: check}, nil
 		}
 	}
-	if e.MaxTries > 0 && sameCode(asked, e.Code)+1 >= e.MaxTries {
+	if e.MaxTries > 0 && sameCode(q.asked, e.Code) >= e.MaxTries {
 		reason := e.Reason
 		if reason == "" {
 			reason = verification.ProviderUnavailable
 		}
 		c := a.unanswered(in, reason, verification.BillableNo)
 		c.ProviderCode = e.Code
-		return RecordsResult{Check: c}, nil
+		return RecordsResult{Check: q.orFirst(c)}, nil
 	}
 	return RecordsResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 }

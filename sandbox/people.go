@@ -19,8 +19,11 @@ var fixtures []byte
 // invented: the division codes end in 99, which GB/T 2260 does not assign.
 type Person struct {
 	// ID is the fixture's name ("A1"); empty for people who were added.
-	ID       string `json:"id,omitempty"`
-	Name     string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name"`
+	// CardName is the name in the code points of the person's card, where the
+	// records hold it in others; empty: in the same. To a vendor they differ.
+	CardName string `json:"card_name,omitempty"`
 	IDNumber string `json:"id_number"`
 	// ValidFrom and ValidTo are YYYYMMDD; ValidTo "00000000" is long-term.
 	ValidFrom string `json:"valid_from"`
@@ -42,6 +45,8 @@ func (p Person) check() error {
 	switch {
 	case !plausibleName(p.Name):
 		return errors.New("name is not a name")
+	case p.CardName != "" && !plausibleName(p.CardName):
+		return errors.New("card_name is not a name")
 	case !wellFormedNumber(p.IDNumber):
 		return errors.New("id_number is not an ID number")
 	case !wellFormedDates(p.ValidFrom, p.ValidTo):
@@ -89,7 +94,8 @@ func (r *register) find(idNumber string) (Person, bool) {
 	return p, known
 }
 
-// Fixtures returns the embedded people, A1 to A15, S1 and E1.
+// Fixtures returns the embedded people, A1 to A15, N1 to N4, whose names have two
+// spellings, S1 and E1.
 func Fixtures() []Person {
 	var people []Person
 	if err := json.Unmarshal(fixtures, &people); err != nil {

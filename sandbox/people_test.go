@@ -9,7 +9,7 @@ import (
 )
 
 func TestFixturesAndReservedPeopleAreWellFormed(t *testing.T) {
-	require.Len(t, Fixtures(), 17)
+	require.Len(t, Fixtures(), 21)
 	seen := map[string]bool{}
 	for _, p := range append(Fixtures(), ReservedPeople()...) {
 		require.NoError(t, p.check(), p.ID)
@@ -36,6 +36,32 @@ func TestNames(t *testing.T) {
 	for _, bad := range []string{"", "测", "·样例", "样例·", "样··例", "样 例", "Zhang", "阿测•买样例"} {
 		require.False(t, plausibleName(bad), bad)
 	}
+}
+
+// The vendors compare code points: a name in another spelling than the records'
+// differs to each of them.
+func TestANameInAnotherSpellingDiffersToEveryVendor(t *testing.T) {
+	w := start(t, nil)
+	n := 0
+	for _, p := range Fixtures() {
+		if p.CardName == "" {
+			continue
+		}
+		n++
+		for name, agrees := range map[string]bool{p.Name: true, p.CardName: false} {
+			asked := p
+			asked.Name = name
+			_, records, err := w.check2e(asked, nil)
+			require.NoError(t, err)
+			require.Equal(t, map[bool]string{true: "0", false: "-1"}[agrees], records["result"], "%+q", name)
+			token, _ := w.eidToken(map[string]any{"Name": name, "IdCard": p.IDNumber})
+			require.NoError(t, w.Begin(token))
+			require.NoError(t, w.End(token, "0"))
+			_, text := w.result(token, "1")
+			require.Equal(t, map[bool]int{true: 0, false: 2006}[agrees], *text.ErrCode)
+		}
+	}
+	require.Equal(t, 4, n)
 }
 
 func TestAFreshPersonIsAnAdultWithAValidCardThatFitsTheAgeTable(t *testing.T) {

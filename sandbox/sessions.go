@@ -219,6 +219,9 @@ func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 		return ErrOutcome
 	}
 	if p, known := s.people.find(one.IdNumber); known && code == 0 {
+		if p.Name != one.Name {
+			code = 2006
+		}
 		if forced, err := strconv.Atoi(p.TencentOutcome); err == nil {
 			code = forced
 		}

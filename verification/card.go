@@ -42,12 +42,8 @@ func CheckChip(c Card, claimed *Subject, today time.Time) []Check {
 	if claimed == nil {
 		return checks
 	}
-	holder := NewCheck(HolderMatch, Passed)
 	claim, _ := claimed.findings(today)
-	if !residentid.SameName(claim.Name, subject.Name) || claim.IDNumber != subject.IDNumber {
-		holder = NewCheck(HolderMatch, Failed, HolderMismatch)
-	}
-	return append(checks, holder)
+	return append(checks, CompareHolders(claim, subject))
 }
 
 // chipCheck: the chip was read; what in it does not fit together goes to a

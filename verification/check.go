@@ -95,6 +95,11 @@ func (c Check) Has(class ReasonClass) bool {
 	return slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Code.Class() == class })
 }
 
+// HasReason reports whether the reason is among the check's.
+func (c Check) HasReason(code ReasonCode) bool {
+	return slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Code == code })
+}
+
 // FailedFinally reports whether trying again cannot change this check.
 func (c Check) FailedFinally() bool { return c.Status == Failed && c.Has(Final) }
 

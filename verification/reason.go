@@ -27,6 +27,7 @@ const (
 	IdentityNumberMalformed ReasonCode = "identity.number_malformed"
 	IdentityNameMalformed   ReasonCode = "identity.name_malformed"
 	IdentityNumberAttacked  ReasonCode = "identity.number_attacked"
+	IdentityNameRare        ReasonCode = "identity.name_rare"
 
 	RecordsNotFound      ReasonCode = "records.not_found"
 	RecordsNotVerifiable ReasonCode = "records.not_verifiable"
@@ -106,6 +107,7 @@ var Catalogue = []CatalogueEntry{
 	{IdentityNumberMalformed, Neutral, "We could not check this ID number automatically.", "A vendor refused a number that passed our own rules: compare the rules."},
 	{IdentityNameMalformed, Neutral, "We could not check this name automatically.", "A vendor refused a name that passed our own rules: often a rare character."},
 	{IdentityNumberAttacked, Neutral, "The verification is looked at by a person.", "The vendor saw this ID number in earlier attacks, which says nothing about who made them: a human looks."},
+	{IdentityNameRare, Neutral, "We could not check this name automatically.", "Something differs, and the name holds a rare character (private-use, a compatibility ideograph, or beyond U+9FA5) that another system may write in other code points: a human looks."},
 	{RecordsNotFound, Neutral, "No record could be found automatically.", "The vendor's source has no record. Sources have gaps; a human looks."},
 	{RecordsNotVerifiable, Neutral, "The details could not be verified automatically.", "The vendor holds the identity information invalid or not verifiable; it is no mismatch."},
 	{RecordsDailyCap, Neutral, "The details were checked too often today.", "Our own cap of charged record checks for one number and day is used up."},

@@ -40,6 +40,28 @@ func TestChipFirstThenApproved(t *testing.T) {
 	require.Equal(t, 1, s.Attempt.Session)
 }
 
+// A chip whose holder cannot be told from its name keeps a human in the case,
+// whatever the face vendor says of the identity that it saw.
+func TestAHolderThatTheChipLeavesOpenStaysOpen(t *testing.T) {
+	for _, said := range []verification.CheckStatus{verification.Skipped, verification.Passed} {
+		sc := newScript()
+		open := readable()
+		open.Checks = verification.Replace(open.Checks, verification.NewCheck(verification.HolderMatch, verification.Inconclusive, verification.IdentityNameRare))
+		sc.scans = map[int]activities.ChipResult{0: open}
+		result := passed()
+		result.Checks = verification.Replace(result.Checks, verification.NewCheck(verification.HolderMatch, said))
+		sc.sessions[1] = session{over: time.Minute, result: result}
+		e := chipEnv(t, sc)
+		var seen verification.State
+		e.at(2*time.Minute, func() { seen = e.state() })
+		e.run()
+		require.Equal(t, verification.InReview, seen.Status, said)
+		holder := check(t, seen, verification.HolderMatch)
+		require.Equal(t, verification.Inconclusive, holder.Status)
+		require.Equal(t, verification.IdentityNameRare, holder.Reasons[0].Code)
+	}
+}
+
 func TestUnreadableChipAsksForAnotherScan(t *testing.T) {
 	sc := newScript()
 	sc.scans = map[int]activities.ChipResult{0: {Unreadable: true}, 1: {Unreadable: true}, 2: readable()}

@@ -207,12 +207,15 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	return faceRetry
 }
 
+// gravity orders what is held of the holder; what is not here weighs nothing.
+var gravity = map[verification.CheckStatus]int{verification.Passed: 1, verification.Inconclusive: 2, verification.Failed: 3}
+
 // putFace takes a session's checks. What the chip said of the holder stands,
 // unless the face vendor says worse.
 func (r *run) putFace(ctx workflow.Context, checks []verification.Check) {
 	for _, c := range checks {
 		known, ok := verification.Find(r.state.Checks, c.Type)
-		if c.Type == verification.HolderMatch && ok && known.Status == verification.Passed && c.Status == verification.Skipped {
+		if c.Type == verification.HolderMatch && ok && gravity[c.Status] < gravity[known.Status] {
 			continue
 		}
 		if slices.Contains(faceChecks, c.Type) {

@@ -11,7 +11,6 @@ import (
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
-	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 const opResult = "tencent.GetEidResult"
@@ -194,8 +193,7 @@ func (c *Client) holderMatch(ctx context.Context, a resultAnswer, s provider.Fac
 	if err != nil {
 		return check(verification.Inconclusive, verification.ProviderContractViolation), nil
 	}
-	if !residentid.SameName(who.Name, s.Subject.Name) || residentid.NormaliseNumber(who.IDNum) != residentid.NormaliseNumber(s.Subject.IDNumber) {
-		return check(verification.Failed, verification.HolderMismatch), nil
-	}
-	return check(verification.Passed, ""), nil
+	holder := verification.CompareHolders(verification.Subject{Name: who.Name, IDNumber: who.IDNum}, s.Subject)
+	holder.Provider, holder.ProviderCode, holder.Billable = Name, "0", verification.BillableNo
+	return holder, nil
 }

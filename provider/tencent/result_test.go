@@ -260,6 +260,21 @@ func TestTheHolderIsComparedWithTheIdentityThatTheVendorSaw(t *testing.T) {
 		require.Equal(t, verification.EndedFinally, r.Ending())
 		require.Equal(t, verification.Passed, find(t, r, verification.FaceMatch).Status)
 	}
+	for seen, status := range map[string]verification.CheckStatus{
+		"王\uE863": verification.Passed, "王䶮": verification.Passed, "王龑": verification.Failed, "王\uE123": verification.Inconclusive,
+	} {
+		rare := session
+		rare.Subject.Name = "王䶮"
+		v := newVendor(t)
+		v.on("GetEidResult", envelopeOf(pass(members{"EidInfo": sealUser(t, `{"name":"`+seen+`","idnum":"110101199003070011"}`, 1)})))
+		c, _ := v.client(withKey)
+		r, err := c.Result(t.Context(), rare)
+		require.NoError(t, err)
+		holder := find(t, r, verification.HolderMatch)
+		require.Equal(t, status, holder.Status, "%+q", seen)
+		require.Equal(t, Name, holder.Provider)
+		require.Equal(t, "0", holder.ProviderCode)
+	}
 	s := session
 	s.Subject.Name = "阿测•买样例"
 	v := newVendor(t)

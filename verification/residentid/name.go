@@ -14,13 +14,14 @@ const Separator = '·' // U+00B7
 const maxName = 50
 
 // NormaliseName trims outer white space and maps the look-alikes of the
-// separator to it. Nothing else: NFC and NFKC would replace compatibility
-// ideographs (U+F900 to U+FAFF) and so change who is meant, and simplified
-// and traditional forms are different names.
+// separator to it. Nothing else: a name is kept and told to vendors in the code
+// points in which it came, since the authority may hold it in the same ones. How
+// two names are compared is CompareNames' to say.
 func NormaliseName(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
-		case '\u2022', '\u2027', '\u2219', '\u22C5', '\u30FB', '\uFF65', '\u318D', '\u16EB', '\uFF0E', '.':
+		case '\u2022', '\u2027', '\u2219', '\u22C5', '\u30FB', '\uFF65', '\u318D', '\u16EB', '\uFF0E', '.',
+			'\u0387', '\u2024', '\u2E31', '\uFE52':
 			return Separator
 		}
 		return r
@@ -34,13 +35,6 @@ func normaliseNameOn(kind Kind, s string) string {
 		return strings.TrimFunc(s, unicode.IsSpace)
 	}
 	return NormaliseName(s)
-}
-
-// SameName compares two names by their code points after normalising both. No
-// name is the same as none: absent data must never match.
-func SameName(a, b string) bool {
-	a, b = NormaliseName(a), NormaliseName(b)
-	return a != "" && a == b
 }
 
 func checkName(kind Kind, name string) Code {
@@ -72,14 +66,19 @@ func latinNames(kind Kind) bool { return kind == PermanentResident || kind == Pe
 // characters. Han radicals and numerals only look like letters.
 func chinese(r rune) bool {
 	switch {
-	case r == '〇', privateUse(r):
-		return true
-	case 0x2EBF0 <= r && r <= 0x2EE5D:
-		// Extension I was coded for the names in China's registers; Go's tables
-		// (Unicode 15.0) do not know it yet.
+	case r == '〇', privateUse(r), unicode.Is(newerHan, r):
 		return true
 	}
 	return unicode.Is(unicode.Han, r) && unicode.IsLetter(r)
 }
+
+// newerHan are letters that Go's tables (Unicode 15.0) do not know yet, among
+// them Extension I, which was coded for the names in China's registers.
+var newerHan = &unicode.RangeTable{R32: []unicode.Range32{
+	{Lo: 0x2B73A, Hi: 0x2B73F, Stride: 1}, // Unicode 17, in Extension C
+	{Lo: 0x2CEA2, Hi: 0x2CEAD, Stride: 1}, // and in E
+	{Lo: 0x2EBF0, Hi: 0x2EE5D, Stride: 1}, // Extension I, Unicode 15.1
+	{Lo: 0x323B0, Hi: 0x33479, Stride: 1}, // Extension J, Unicode 17
+}}
 
 func privateUse(r rune) bool { return 0xE000 <= r && r <= 0xF8FF }
