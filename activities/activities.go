@@ -20,7 +20,7 @@ type Store interface {
 	Load(ctx context.Context, id string) (store.Row, error)
 	MarkStarted(ctx context.Context, id string, at time.Time) error
 	Finish(ctx context.Context, id string, s verification.State) error
-	IntendSession(ctx context.Context, s store.Session) (store.Session, error)
+	IntendSession(ctx context.Context, s store.Session, caps store.Caps) (store.Session, error)
 	OpenSession(ctx context.Context, s store.Session) error
 	Session(ctx context.Context, id string, number int) (store.Session, error)
 	MarkBegun(ctx context.Context, id string, number int) error

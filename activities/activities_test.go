@@ -340,7 +340,7 @@ func openSession(b *bench) activities.SessionInput {
 	b.t.Helper()
 	b.row("ver_1")
 	require.NoError(b.t, func() error {
-		if _, err := b.store.IntendSession(b.t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face"}); err != nil {
+		if _, err := b.store.IntendSession(b.t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face"}, store.Caps{}); err != nil {
 			return err
 		}
 		return b.store.OpenSession(b.t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face", Link: "l", Handle: []byte("token"), OpenedAt: b.now, ExpiresAt: b.now.Add(time.Minute)})

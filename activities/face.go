@@ -29,11 +29,18 @@ type OpenInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
+	// SessionsCap is how many sessions one number may have a day; 0: any number.
+	SessionsCap int `json:"sessions_cap,omitempty"`
+	// RecordsCap is set while the verification still needs an answer of the records:
+	// how often they may be asked about one number a day.
+	RecordsCap int `json:"records_cap,omitempty"`
 }
 
 // OpenResult says until when the session lives; its link is in the store.
 type OpenResult struct {
 	ExpiresAt time.Time `json:"expires_at"`
+	// Capped says why none was opened: a daily cap of the number is reached.
+	Capped verification.ReasonCode `json:"capped,omitempty"`
 }
 
 // OpenSession opens a face session and puts its link into the store. The
@@ -48,8 +55,15 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 	if err != nil {
 		return OpenResult{}, err
 	}
-	known, err := a.Store.IntendSession(ctx, store.Session{VerificationID: in.ID, Number: in.Session, Provider: in.Provider})
-	if err != nil {
+	hash, day := a.numberToday(subject)
+	known, err := a.Store.IntendSession(ctx, store.Session{VerificationID: in.ID, Number: in.Session, Provider: in.Provider},
+		store.Caps{NumberHash: hash, Day: day, Sessions: in.SessionsCap, Records: in.RecordsCap})
+	switch {
+	case errors.Is(err, store.ErrSessionsCap):
+		return OpenResult{Capped: verification.SessionDailyCap}, nil
+	case errors.Is(err, store.ErrDailyCap):
+		return OpenResult{Capped: verification.RecordsDailyCap}, nil
+	case err != nil:
 		return OpenResult{}, storeError(err)
 	}
 	if !known.OpenedAt.IsZero() && known.Provider == in.Provider {

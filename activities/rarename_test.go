@@ -191,7 +191,7 @@ func TestAFaceVendorsMismatchOfARareNameIsInconclusive(t *testing.T) {
 	}}
 	opened := func(t *testing.T, b *bench, given string) activities.SessionInput {
 		b.named("ver_1", given)
-		_, err := b.store.IntendSession(t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face"})
+		_, err := b.store.IntendSession(t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face"}, store.Caps{})
 		require.NoError(t, err)
 		require.NoError(t, b.store.OpenSession(t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face", Handle: []byte("h"), OpenedAt: b.now, ExpiresAt: b.now}))
 		return activities.SessionInput{ID: "ver_1", Session: 1, Provider: "face"}

@@ -48,9 +48,8 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	if check, done := a.alreadyAnswered(&q); done {
 		return RecordsResult{Check: check}, nil
 	}
-	numberHash := a.Keys.Hash("records-daily-cap", subject.IDNumber)
-	call, err := a.Store.IntendCall(ctx, store.Call{VerificationID: in.ID, Provider: in.Provider, IntendedAt: a.Now()},
-		numberHash, a.Now().In(shanghai).Format("20060102"), in.DailyCap)
+	hash, day := a.numberToday(subject)
+	call, err := a.Store.IntendCall(ctx, store.Call{VerificationID: in.ID, Provider: in.Provider, IntendedAt: a.Now()}, hash, day, in.DailyCap)
 	if errors.Is(err, store.ErrDailyCap) {
 		return RecordsResult{Check: q.orFirst(a.unanswered(in, verification.RecordsDailyCap, verification.BillableNo))}, nil
 	}
@@ -192,6 +191,12 @@ func sameCode(asked []store.Call, code string) int {
 		}
 	}
 	return n
+}
+
+// numberToday names the person's number to the daily caps, which hold for all
+// verifications together, and the day.
+func (a *Activities) numberToday(s verification.Subject) (hash []byte, day string) {
+	return a.Keys.Hash("daily-cap", s.IDNumber), a.Now().In(shanghai).Format("20060102")
 }
 
 // shanghai is the zone of the vendor's day. China has kept one zone without

@@ -47,7 +47,7 @@ func noticeRig(t *testing.T) (*rig, *signer, Notice) {
 	r.s.registry.AddFace(provider.FaceVendor{Name: "signing", Open: provider.Queue{Name: "s"}, Callback: vendor})
 	v := r.launched()
 	ctx := t.Context()
-	_, err := r.store.IntendSession(ctx, store.Session{VerificationID: v.ID, Number: 2, Provider: "signing"})
+	_, err := r.store.IntendSession(ctx, store.Session{VerificationID: v.ID, Number: 2, Provider: "signing"}, store.Caps{})
 	require.NoError(t, err)
 	require.NoError(t, r.store.OpenSession(ctx, store.Session{VerificationID: v.ID, Number: 2, Provider: "signing",
 		Link: "https://vendor.example/page", Handle: []byte("biz"), OpenedAt: r.now, ExpiresAt: r.now.Add(sweepAge)}))

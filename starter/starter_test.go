@@ -244,7 +244,7 @@ func (r *rig) asking(session int) verification.State {
 func (r *rig) run(id string, session int) {
 	r.t.Helper()
 	require.NoError(r.t, r.store.MarkStarted(r.t.Context(), id, r.now))
-	_, err := r.store.IntendSession(r.t.Context(), store.Session{VerificationID: id, Number: session, Provider: "toy"})
+	_, err := r.store.IntendSession(r.t.Context(), store.Session{VerificationID: id, Number: session, Provider: "toy"}, store.Caps{})
 	require.NoError(r.t, err)
 	require.NoError(r.t, r.store.OpenSession(r.t.Context(), store.Session{VerificationID: id, Number: session, Provider: "toy",
 		Link: "https://vendor.example/page", Handle: []byte("h"), OpenedAt: r.now, ExpiresAt: r.now.Add(10 * time.Minute)}))

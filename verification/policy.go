@@ -108,6 +108,9 @@ type Policy struct {
 	// RecordsDailyCap is the number of charged or possibly charged record
 	// checks for one ID number and day (Asia/Shanghai), over all verifications.
 	RecordsDailyCap int `json:"records_daily_cap"`
+	// SessionsDailyCap is the number of face sessions for one ID number and day,
+	// over all verifications.
+	SessionsDailyCap int `json:"sessions_daily_cap"`
 
 	// StartPatience: how long an outage of every face provider is waited out.
 	StartPatience Duration `json:"start_patience"`
@@ -135,6 +138,7 @@ func DefaultPolicy() Policy {
 		Attempts:         3,
 		Sessions:         6,
 		RecordsDailyCap:  3,
+		SessionsDailyCap: 12,
 		StartPatience:    Duration(30 * time.Minute),
 		RecordsPatience:  Duration(24 * time.Hour),
 		LastLookPatience: Duration(24 * time.Hour),
@@ -242,6 +246,9 @@ func (p Policy) Validate() error {
 	}
 	if p.RecordsDailyCap < 1 {
 		bad("records_daily_cap must be 1 or more")
+	}
+	if p.SessionsDailyCap < 1 {
+		bad("sessions_daily_cap must be 1 or more")
 	}
 	for _, d := range []struct {
 		name string

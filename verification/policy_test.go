@@ -24,6 +24,7 @@ func TestTheDesignsPolicyIsValid(t *testing.T) {
 	require.Equal(t, 3, p.Attempts)
 	require.Equal(t, 6, p.Sessions)
 	require.Equal(t, 3, p.RecordsDailyCap)
+	require.Equal(t, 12, p.SessionsDailyCap)
 	require.Equal(t, 30*time.Minute, p.StartPatience.Std())
 	require.Equal(t, 30*time.Minute, p.RetryWindow.Std())
 	require.Equal(t, 24*time.Hour, p.RecordsPatience.Std())
@@ -55,6 +56,7 @@ func TestEachFaultOfAPolicyNamesItsSetting(t *testing.T) {
 		"attempts":                      func(p *Policy) { p.Attempts = 0 },
 		"sessions":                      func(p *Policy) { p.Sessions = 2 },
 		"records_daily_cap":             func(p *Policy) { p.RecordsDailyCap = 0 },
+		"sessions_daily_cap":            func(p *Policy) { p.SessionsDailyCap = 0 },
 		"start_patience":                func(p *Policy) { p.StartPatience = 0 },
 		"records_patience":              func(p *Policy) { p.RecordsPatience = -1 },
 		"last_look_patience":            func(p *Policy) { p.LastLookPatience = 0 },
@@ -78,7 +80,7 @@ func TestFaceProvidersWithoutAFaceCheckAreAFault(t *testing.T) {
 
 func TestAPolicysFaultsAreReportedTogether(t *testing.T) {
 	err := Policy{}.Validate()
-	for _, setting := range []string{"name", "version", "checks", "records_when", "unknown_charge", "suspicion", "attempts", "records_daily_cap", "start_patience", "review_deadline"} {
+	for _, setting := range []string{"name", "version", "checks", "records_when", "unknown_charge", "suspicion", "attempts", "records_daily_cap", "sessions_daily_cap", "start_patience", "review_deadline"} {
 		require.ErrorContains(t, err, setting)
 	}
 }

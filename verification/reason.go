@@ -66,6 +66,7 @@ const (
 	SessionUsedUp            ReasonCode = "session.used_up"
 	SessionAttemptsExhausted ReasonCode = "session.attempts_exhausted"
 	SessionVerificationEnded ReasonCode = "session.verification_ended"
+	SessionDailyCap          ReasonCode = "session.daily_cap"
 
 	DeviceUnsupported  ReasonCode = "device.unsupported"
 	DeviceCameraDenied ReasonCode = "device.camera_denied"
@@ -140,6 +141,7 @@ var Catalogue = []CatalogueEntry{
 	{SessionRetryWindow, Session, "The time to try again is over.", "No retry came within the policy's retry_window."},
 	{SessionUsedUp, Session, "No more tries are left.", "The policy's cap of sessions is used up."},
 	{SessionAttemptsExhausted, Final, "No more tries are left.", "The last of the policy's attempts was judged and not passed."},
+	{SessionDailyCap, Neutral, "The check was started too often today.", "Our own cap of face sessions for one number and day is used up."},
 	{SessionVerificationEnded, Session, "The verification has ended.", "The session was ended together with the verification."},
 	{DeviceUnsupported, Session, "This browser cannot run the check. Please use another one.", "The vendor's page does not run in this browser."},
 	{DeviceCameraDenied, Session, "Please allow the camera and try again.", "The person or the browser refused the camera."},

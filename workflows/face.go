@@ -59,6 +59,10 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	r.resetFace(ctx)
 	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience.Std())
 	r.show(ctx, verification.Processing, nil, &deadline)
+	if r.recordsCapped() {
+		r.cappedFace(ctx, verification.RecordsDailyCap)
+		return FaceRoute{}, false
+	}
 
 	reason, refusal := verification.ProviderUnavailable, verification.ProviderHolderUnregistered
 	for round := 0; ; round++ {
@@ -68,9 +72,13 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 			if round == 0 && i < len(routes)-1 {
 				hurry = openHurry / time.Duration(len(routes)-1)
 			}
-			err := r.openAt(ctx, route, deadline, hurry)
-			if err == nil {
+			capped, err := r.openAt(ctx, route, deadline, hurry)
+			switch {
+			case err == nil && capped == "":
 				return route, true
+			case err == nil:
+				r.cappedFace(ctx, capped)
+				return FaceRoute{}, false
 			}
 			if ctx.Err() != nil {
 				return FaceRoute{}, false
@@ -131,17 +139,25 @@ func (r *run) noteTried(route FaceRoute, err error) provider.Class {
 	return class
 }
 
-func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time, hurry time.Duration) error {
+// openAt opens the session at a provider, unless a daily cap of the person's
+// number keeps it from that.
+func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time, hurry time.Duration) (capped verification.ReasonCode, err error) {
 	n := r.state.Attempt.Session
-	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider}
+	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider, SessionsCap: r.in.Policy.SessionsDailyCap}
+	if c, ok := r.neededRecords(); ok && c.Status == verification.Pending {
+		in.RecordsCap = r.in.Policy.RecordsDailyCap
+	}
 	var out activities.OpenResult
 	limit := max(deadline.Sub(workflow.Now(ctx)), hurry)
 	actx := stepOpen.within(hurry).on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
 	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
-		return err
+		return "", err
 	}
 	if ctx.Err() != nil {
-		return ctx.Err() // opened, but the verification has ended meanwhile
+		return "", ctx.Err() // opened, but the verification has ended meanwhile
+	}
+	if out.Capped != "" {
+		return out.Capped, nil
 	}
 	r.state.Provider = route.Provider
 	if len(r.tried) > 0 {
@@ -149,7 +165,22 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time, 
 	}
 	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}
 	r.show(ctx, verification.RequiresInput, next, &out.ExpiresAt)
-	return nil
+	return "", nil
+}
+
+// neededRecords is the records check where there is no approval without it.
+func (r *run) neededRecords() (verification.Check, bool) {
+	if r.in.Policy.Requirement(verification.IdentityRecords) != verification.Required {
+		return verification.Check{}, false
+	}
+	return verification.Find(r.state.Checks, verification.IdentityRecords)
+}
+
+// recordsCapped: the records will not be asked about this person today, without
+// which no session can lead to approval.
+func (r *run) recordsCapped() bool {
+	c, ok := r.neededRecords()
+	return ok && slices.ContainsFunc(c.Reasons, func(reason verification.Reason) bool { return reason.Code == verification.RecordsDailyCap })
 }
 
 // afterwards is what follows a session's end.
@@ -295,10 +326,24 @@ func (r *run) resetFace(ctx workflow.Context) {
 
 // inconclusiveFace settles the face side without a judgement by any vendor.
 func (r *run) inconclusiveFace(ctx workflow.Context, reason verification.ReasonCode) {
+	r.settleFace(ctx, verification.Inconclusive, reason)
+}
+
+// cappedFace settles the face side where a daily cap of the person's number is
+// reached and no session is opened.
+func (r *run) cappedFace(ctx workflow.Context, reason verification.ReasonCode) {
+	status := verification.Unavailable
+	if reason == verification.RecordsDailyCap {
+		status = verification.Skipped // it could be had, and would help nobody
+	}
+	r.settleFace(ctx, status, reason)
+}
+
+func (r *run) settleFace(ctx workflow.Context, status verification.CheckStatus, reason verification.ReasonCode) {
 	r.fail(reason)
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
-			r.putFace(ctx, []verification.Check{verification.NewCheck(t, verification.Inconclusive, reason)})
+			r.putFace(ctx, []verification.Check{verification.NewCheck(t, status, reason)})
 		}
 	}
 	r.waiting(ctx)

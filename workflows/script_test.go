@@ -29,6 +29,10 @@ type script struct {
 	// openFails keeps single providers from opening; openedAt are those that did.
 	openFails map[string]provider.Class
 	openedAt  []string
+	// capped are the sessions, by number, that a daily cap keeps from being opened;
+	// openings are what was asked for.
+	capped   map[int]verification.ReasonCode
+	openings []activities.OpenInput
 	// scans say what each scan of the chip tells; a scan that is not named is
 	// readable.
 	scans map[int]activities.ChipResult
@@ -154,6 +158,10 @@ func (s *script) OpenSession(_ context.Context, in activities.OpenInput) (activi
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.openings = append(s.openings, in)
+	if reason, ok := s.capped[in.Session]; ok {
+		return activities.OpenResult{Capped: reason}, nil
+	}
 	s.opened[in.Session] = s.now()
 	s.openedAt = append(s.openedAt, in.Provider)
 	return activities.OpenResult{ExpiresAt: s.now().Add(sessionLife)}, nil

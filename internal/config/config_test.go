@@ -296,6 +296,7 @@ policies:
     attempts: 4
     sessions: 5
     records_daily_cap: 6
+    sessions_daily_cap: 7
     start_patience: 1s
     records_patience: 2s
     last_look_patience: 3s
@@ -314,7 +315,7 @@ policies:
 		FaceProviders: []string{"a", "b"}, RecordsProviders: []string{"c"}, RecordsWhen: verification.AfterFace, ChipProvider: "d",
 		Capture: verification.CapturePassed, Comparer: "e", CompareThreshold: 51.5,
 		UnknownCharge: verification.UnknownReview, Suspicion: verification.SuspicionDecline, AlwaysReview: true, RotateProviders: true,
-		Attempts: 4, Sessions: 5, RecordsDailyCap: 6,
+		Attempts: 4, Sessions: 5, RecordsDailyCap: 6, SessionsDailyCap: 7,
 		StartPatience: verification.Duration(time.Second), RecordsPatience: verification.Duration(2 * time.Second),
 		LastLookPatience: verification.Duration(3 * time.Second), RetryWindow: verification.Duration(4 * time.Second),
 		ReviewDeadline: verification.Duration(90 * time.Minute),

@@ -49,25 +49,19 @@ func (s *sqlStore) Calls(ctx context.Context, id string) (calls []Call, err erro
 func (s *sqlStore) IntendCall(ctx context.Context, c Call, numberHash []byte, day string, dailyCap int) (Call, error) {
 	var intended Call
 	err := s.update(ctx, "intend call", func(tx *sql.Tx) error {
-		if s.dialect.holdNumber != "" {
-			if _, err := tx.ExecContext(ctx, s.dialect.holdNumber, numberKey(numberHash, day)); err != nil {
-				return err
-			}
+		if err := s.queueUp(ctx, tx, "calls", numberHash, day); err != nil {
+			return err
 		}
 		if _, err := s.hold(ctx, tx, c.VerificationID); err != nil {
 			return err
 		}
-		var counted int
-		if err := tx.QueryRowContext(ctx, `
-			SELECT COUNT(*) FROM calls
-			WHERE number_hash = $1 AND day = $2 AND NOT (answered_at IS NOT NULL AND billable = $3)`,
-			nonNil(numberHash), day, string(verification.BillableNo)).Scan(&counted); err != nil {
+		counted, _, err := countCalls(ctx, tx, c.VerificationID, numberHash, day)
+		if err != nil {
 			return err
 		}
 		if counted >= dailyCap {
 			return ErrDailyCap
 		}
-		var err error
 		intended, err = scanCall(tx.QueryRowContext(ctx, `
 			INSERT INTO calls (verification_id, provider, number_hash, day, intended_at, billable) VALUES ($1, $2, $3, $4, $5, $6)
 			RETURNING `+callColumns,
@@ -80,11 +74,31 @@ func (s *sqlStore) IntendCall(ctx context.Context, c Call, numberHash []byte, da
 	return intended, nil
 }
 
+// countCalls counts a number's charged or possibly charged calls of a day, and
+// how many of them are a verification's own.
+func countCalls(ctx context.Context, tx *sql.Tx, id string, numberHash []byte, day string) (counted, own int, err error) {
+	err = tx.QueryRowContext(ctx, `
+		SELECT COUNT(*), COUNT(CASE WHEN verification_id = $4 THEN 1 END) FROM calls
+		WHERE number_hash = $1 AND day = $2 AND NOT (answered_at IS NOT NULL AND billable = $3)`,
+		nonNil(numberHash), day, string(verification.BillableNo), id).Scan(&counted, &own)
+	return counted, own, err
+}
+
+// queueUp makes the transactions of one number and day, that count the same
+// thing, wait for each other until their ends.
+func (s *sqlStore) queueUp(ctx context.Context, tx *sql.Tx, counting string, numberHash []byte, day string) error {
+	if s.dialect.holdNumber == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, s.dialect.holdNumber, numberKey(counting, numberHash, day))
+	return err
+}
+
 // numberKey is the advisory lock for a number on a day. Two numbers that meet
 // in one key only wait for each other.
-func numberKey(numberHash []byte, day string) int64 {
+func numberKey(counting string, numberHash []byte, day string) int64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "yanzhen.calls/%s/", day) // a hash's Write never fails
+	_, _ = fmt.Fprintf(h, "yanzhen.%s/%s/", counting, day) // a hash's Write never fails
 	_, _ = h.Write(numberHash)
 	return int64(h.Sum64())
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -27,25 +28,70 @@ func (s *sqlStore) scanSession(from scanner) (Session, error) {
 	return v, err
 }
 
-func (s *sqlStore) IntendSession(ctx context.Context, v Session) (known Session, err error) {
+// intentLife is how long a session that is about to be opened counts as one that
+// is: longer than opening takes. What did not open counts no more.
+const intentLife = time.Minute
+
+func (s *sqlStore) IntendSession(ctx context.Context, v Session, caps Caps) (known Session, err error) {
 	err = s.update(ctx, "intend session", func(tx *sql.Tx) error {
+		if err := s.queueUp(ctx, tx, "sessions", caps.NumberHash, caps.Day); err != nil {
+			return err
+		}
 		if _, err := s.hold(ctx, tx, v.VerificationID); err != nil {
 			return err
 		}
-		// An intent that was never known to succeed may pass to another
-		// provider; an open session stays as it is.
+		known, err = s.session(ctx, tx, v.VerificationID, v.Number)
+		if err == nil && !known.OpenedAt.IsZero() {
+			return nil
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		now := time.Now()
+		if err := s.mayOpen(ctx, tx, v, caps, now); err != nil {
+			return err
+		}
+		// An intent that was never known to succeed may pass to another provider.
 		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO sessions (verification_id, number, provider, intended_at) VALUES ($1, $2, $3, $4)
+			INSERT INTO sessions (verification_id, number, provider, intended_at, number_hash, day) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (verification_id, number) DO UPDATE
-			SET provider = excluded.provider, intended_at = excluded.intended_at, closed_at = NULL
-			WHERE sessions.opened_at IS NULL`,
-			v.VerificationID, v.Number, v.Provider, stamp(time.Now())); err != nil {
+			SET provider = excluded.provider, intended_at = excluded.intended_at, closed_at = NULL,
+				number_hash = excluded.number_hash, day = excluded.day`,
+			v.VerificationID, v.Number, v.Provider, stamp(now), caps.NumberHash, caps.Day); err != nil {
 			return err
 		}
 		known, err = s.session(ctx, tx, v.VerificationID, v.Number)
 		return err
 	})
 	return known, err
+}
+
+// mayOpen holds a session that is about to be opened to the caps of its number.
+func (s *sqlStore) mayOpen(ctx context.Context, tx *sql.Tx, v Session, caps Caps, now time.Time) error {
+	if caps.Records > 0 {
+		counted, own, err := countCalls(ctx, tx, v.VerificationID, caps.NumberHash, caps.Day)
+		if err != nil {
+			return err
+		}
+		if counted >= caps.Records && own == 0 {
+			return ErrDailyCap
+		}
+	}
+	if caps.Sessions <= 0 {
+		return nil
+	}
+	var others int
+	if err := tx.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM sessions
+		WHERE number_hash = $1 AND day = $2 AND (opened_at IS NOT NULL OR intended_at > $3)
+			AND NOT (verification_id = $4 AND number = $5)`,
+		caps.NumberHash, caps.Day, stamp(now.Add(-intentLife)), v.VerificationID, v.Number).Scan(&others); err != nil {
+		return err
+	}
+	if others >= caps.Sessions {
+		return ErrSessionsCap
+	}
+	return nil
 }
 
 func (s *sqlStore) OpenSession(ctx context.Context, v Session) error {

@@ -15,20 +15,20 @@ func TestAnIntendedSessionIsKnownOnceItIsOpen(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
 		intent := store.Session{VerificationID: id, Number: 1, Provider: "tencent_eid"}
-		_, err := s.IntendSession(t.Context(), intent)
+		_, err := s.IntendSession(t.Context(), intent, store.Caps{})
 		require.ErrorIs(t, err, store.ErrNotFound)
 		inserted(t, s, row())
 
 		for _, provider := range []string{"tencent_eid", "sino_connect"} {
 			intent.Provider = provider // failed over
-			known, err := s.IntendSession(t.Context(), intent)
+			known, err := s.IntendSession(t.Context(), intent, store.Caps{})
 			require.NoError(t, err)
 			require.Equal(t, intent, known)
 		}
 
 		want := opened(t, s, 1)
 		want.OpenedAt, want.ExpiresAt = want.OpenedAt.UTC(), want.ExpiresAt.UTC()
-		known, err := s.IntendSession(t.Context(), intent)
+		known, err := s.IntendSession(t.Context(), intent, store.Caps{})
 		require.NoError(t, err)
 		require.Equal(t, want, known)
 		got, err := s.Session(t.Context(), id, 1)
@@ -61,7 +61,7 @@ func TestTheLatestSessionIsTheNewestWithALink(t *testing.T) {
 		for number := 1; number <= 11; number++ { // 11 comes after 9, in no alphabet
 			opened(t, s, number)
 		}
-		_, err = s.IntendSession(t.Context(), store.Session{VerificationID: id, Number: 12, Provider: "tencent_eid"})
+		_, err = s.IntendSession(t.Context(), store.Session{VerificationID: id, Number: 12, Provider: "tencent_eid"}, store.Caps{})
 		require.NoError(t, err)
 		for _, want := range []int{11, 10} {
 			got, err := s.LatestSession(t.Context(), id)

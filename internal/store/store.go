@@ -19,6 +19,9 @@ var (
 	// ErrDailyCap: the number's charged or possibly charged record checks of
 	// the day reached the cap; nothing was written.
 	ErrDailyCap = errors.New("store: daily cap")
+	// ErrSessionsCap: the number's sessions of the day reached the cap; nothing
+	// was written.
+	ErrSessionsCap = errors.New("store: daily cap of sessions")
 	// ErrReqIDReused: another verification, or another scan of this one, brought
 	// the same chip scan; nothing was written.
 	ErrReqIDReused = errors.New("store: the chip scan was used before")
@@ -110,6 +113,18 @@ type Session struct {
 	Hints int
 }
 
+// Caps bound what is opened for one number on a day, over all verifications.
+type Caps struct {
+	// NumberHash is a keyed hash; Day is YYYYMMDD in Asia/Shanghai.
+	NumberHash []byte
+	Day        string
+	// Sessions that are open or were, and those that are being opened; 0: no cap.
+	Sessions int
+	// Records that are charged, or possibly: once another verification cannot ask
+	// any more, it needs no session either. 0: that does not matter to it.
+	Records int
+}
+
 // Decision is what a human did with a verification: approved or declined its
 // version, or reopened it.
 type Decision struct {
@@ -192,8 +207,9 @@ type Store interface {
 
 	// IntendSession writes that a session is about to be opened, and returns
 	// the session if it is already known (OpenedAt set: do not open again). An
-	// intent that was not opened passes to the provider that now intends.
-	IntendSession(ctx context.Context, s Session) (Session, error)
+	// intent that was not opened passes to the provider that now intends. One that
+	// would exceed the caps is not written: ErrSessionsCap, ErrDailyCap.
+	IntendSession(ctx context.Context, s Session, caps Caps) (Session, error)
 	// OpenSession stores what the vendor answered; the last one wins. A session
 	// that was closed, or whose verification ended, keeps no link or handle.
 	OpenSession(ctx context.Context, s Session) error

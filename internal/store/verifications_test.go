@@ -215,7 +215,7 @@ func TestOnlyRowsThatNeverStartedAreSwept(t *testing.T) {
 		_, _, err := s.Insert(t.Context(), called)
 		require.NoError(t, err)
 
-		_, err = s.IntendSession(t.Context(), store.Session{VerificationID: "ver_old", Number: 1, Provider: "tencent_eid"})
+		_, err = s.IntendSession(t.Context(), store.Session{VerificationID: "ver_old", Number: 1, Provider: "tencent_eid"}, store.Caps{})
 		require.NoError(t, err)
 
 		before := noon.Add(time.Minute)
