@@ -35,7 +35,8 @@ type Verifications interface {
 	Start(ctx context.Context, client, idempotencyKey string, req verification.Request) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
-	List(ctx context.Context, client string, status verification.Status, limit int, cursor string) (starter.Page, error)
+	Owner(ctx context.Context, clients []string, id string) (string, error)
+	List(ctx context.Context, clients []string, status verification.Status, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.Again) (starter.View, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error)
 	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
@@ -57,8 +58,9 @@ type Tickets interface {
 type Deps struct {
 	Verifications Verifications
 	Tickets       Tickets
-	// Clients must have passed CheckClients.
-	Clients []Client
+	// Clients and Reviewers must have passed CheckAccess.
+	Clients   []Client
+	Reviewers []Reviewer
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 	// Metrics may be nil.
@@ -96,14 +98,14 @@ func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	if err := CheckClients(d.Clients); err != nil {
+	if err := CheckAccess(d.Clients, d.Reviewers); err != nil {
 		return nil, err
 	}
 	operations, err := readOperations(Contract)
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	s := &server{Deps: d, keys: newKeyring(d.Clients), operations: operations}
+	s := &server{Deps: d, keys: newKeyring(d.Clients, d.Reviewers), operations: operations}
 
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
@@ -127,11 +129,14 @@ func New(d Deps) (http.Handler, error) {
 			ResponseErrorHandlerFunc: func(c *gin.Context, err error) { s.unsent(c, err) },
 		}),
 		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, errParameter) }})
-	return &handler{router: router}, nil
+	return &handler{server: s, router: router}, nil
 }
 
 // handler answers HEAD as it answers GET; the HTTP server leaves out the body.
-type handler struct{ router *gin.Engine }
+type handler struct {
+	server *server
+	router *gin.Engine
+}
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {

@@ -42,7 +42,8 @@ type fakeVerifications struct {
 	retried  []starter.Again
 	decide   func(client, id string, w starter.Word) (starter.View, error)
 	reopen   func(client, id string, w starter.Word) (starter.View, error)
-	list     func(client string, status verification.Status, limit int, cursor string) (starter.Page, error)
+	owner    func(clients []string, id string) (string, error)
+	list     func(clients []string, status verification.Status, limit int, cursor string) (starter.Page, error)
 	provide  func() ([]starter.Provider, error)
 	notify   func(n starter.Notice) (starter.NoticeResult, error)
 	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
@@ -95,9 +96,14 @@ func (f *fakeVerifications) Reopen(_ context.Context, client, id string, w start
 	return f.reopen(client, id, w)
 }
 
-func (f *fakeVerifications) List(_ context.Context, client string, status verification.Status, limit int, cursor string) (starter.Page, error) {
+func (f *fakeVerifications) Owner(_ context.Context, clients []string, id string) (string, error) {
+	f.note("owner")
+	return f.owner(clients, id)
+}
+
+func (f *fakeVerifications) List(_ context.Context, clients []string, status verification.Status, limit int, cursor string) (starter.Page, error) {
 	f.note("list")
-	return f.list(client, status, limit, cursor)
+	return f.list(clients, status, limit, cursor)
 }
 
 func (f *fakeVerifications) Providers(context.Context) ([]starter.Provider, error) {
@@ -147,8 +153,9 @@ type rig struct {
 	logs    *bytes.Buffer
 	metrics *telemetry.Metrics
 	now     time.Time
-	// API keys: shop may do all, reader reads only, other is another client.
-	shop, reader, other string
+	// API keys: shop may do all, reader reads only, other is another client;
+	// reviewer is for shop and reader.
+	shop, reader, other, reviewer string
 }
 
 func newRig(t *testing.T) *rig {
@@ -162,13 +169,17 @@ func newRig(t *testing.T) *rig {
 	var clients []Client
 	add := func(id string, returns []string, scopes ...string) string {
 		key, hash := NewKey()
-		clients = append(clients, Client{ID: id, KeyHashes: []string{hash}, Scopes: scopes, ReturnURLs: returns})
+		clients = append(clients, Client{ID: id, SelfReview: true, ReturnURLs: returns,
+			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
 	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReview)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReview)
+	var reviewerHash string
+	r.reviewer, reviewerHash = NewKey()
 	r.handler, err = New(Deps{
+		Reviewers:     []Reviewer{{Name: "wang", Hash: reviewerHash, Clients: []string{"shop", "reader"}}},
 		Verifications: r.fake, Tickets: keys, Clients: clients, Metrics: r.metrics,
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return r.now },

@@ -7,10 +7,9 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Scopes that an API key may have.
@@ -23,18 +22,36 @@ const (
 
 // Client is an onboarding service, as the configuration names it.
 type Client struct {
-	ID string `json:"id"`
-	// KeyHashes are SHA-256 hashes of the client's API keys, in hex; two while
-	// a key is rotated. A plain hash suffices: NewKey's keys are 256 random
-	// bits, so there is nothing to guess.
-	KeyHashes []string `json:"key_hashes"`
-	Scopes    []string `json:"scopes"`
+	ID   string
+	Keys []Key
+	// SelfReview lets one key both start and decide.
+	SelfReview bool
 	// ReturnURLs are where the client's verifications may send a browser: web
 	// addresses whose path is a prefix, or app links, taken whole.
-	ReturnURLs []string `json:"return_urls"`
+	ReturnURLs []string
 }
 
-func (c *Client) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
+// Key is an API key of a client.
+type Key struct {
+	// Name tells the key from others, and who decided with it.
+	Name string
+	// Hash is the SHA-256 hash of the key, in hex. A plain hash suffices: NewKey's
+	// keys are 256 random bits, so there is nothing to guess.
+	Hash   string
+	Scopes []string
+	// Expires is when it is not taken any more; zero: never.
+	Expires time.Time
+}
+
+// Reviewer is somebody whose key reads, decides and reopens the verifications
+// of the clients named, and can do nothing else.
+type Reviewer struct {
+	Name, Hash string
+	Clients    []string
+	Expires    time.Time
+}
+
+var reviewerScopes = []string{ScopeRead, ScopeReview}
 
 // NewKey makes an API key and the hash that the configuration keeps of it.
 func NewKey() (key, hash string) {
@@ -50,68 +67,57 @@ func HashKey(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// CheckClients reports every fault in the configured clients at once.
-func CheckClients(clients []Client) error {
-	var errs []error
-	ids, hashes := map[string]bool{}, map[string]bool{}
-	for _, c := range clients {
-		bad := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("client %q: "+format, append([]any{c.ID}, args...)...))
-		}
-		if c.ID == "" {
-			bad("id is empty")
-		}
-		if ids[c.ID] {
-			bad("id is given twice")
-		}
-		ids[c.ID] = true
-		for i, h := range c.KeyHashes {
-			if raw, err := hex.DecodeString(h); err != nil || len(raw) != sha256.Size {
-				bad("key_hashes[%d] is no SHA-256 in hex", i)
-			}
-			if hashes[strings.ToLower(h)] {
-				bad("key_hashes[%d] is given twice", i)
-			}
-			hashes[strings.ToLower(h)] = true
-		}
-		for _, s := range c.Scopes {
-			if s != ScopeWrite && s != ScopeRead && s != ScopeReview {
-				bad("scopes: %q is none of %s, %s, %s", s, ScopeWrite, ScopeRead, ScopeReview)
-			}
-		}
-		for i, u := range c.ReturnURLs {
-			if why := checkReturnEntry(u); why != "" {
-				bad("return_urls[%d] %s", i, why)
-			}
-		}
-	}
-	return errors.Join(errs...)
+// caller is who a key stands for.
+type caller struct {
+	// name is the key's.
+	name   string
+	scopes []string
+	// client is nil for a reviewer, who sees those named by reviews.
+	client  *Client
+	reviews []string
 }
 
-// keyring finds a client by its key.
+func (c *caller) has(scope string) bool { return slices.Contains(c.scopes, scope) }
+
+// clients are those whose verifications the caller may see.
+func (c *caller) clients() []string {
+	if c.client != nil {
+		return []string{c.client.ID}
+	}
+	return c.reviews
+}
+
+// keyring finds a caller by their key.
 type keyring struct{ entries []keyEntry }
 
 type keyEntry struct {
-	hash   []byte
-	client *Client
+	hash    []byte
+	expires time.Time
+	caller  *caller
 }
 
-func newKeyring(clients []Client) keyring {
+func newKeyring(clients []Client, reviewers []Reviewer) keyring {
 	var k keyring
-	for i := range clients {
-		for _, h := range clients[i].KeyHashes {
-			if raw, err := hex.DecodeString(h); err == nil {
-				k.entries = append(k.entries, keyEntry{raw, &clients[i]})
-			}
+	add := func(hash string, expires time.Time, c *caller) {
+		if raw, err := hex.DecodeString(hash); err == nil {
+			k.entries = append(k.entries, keyEntry{raw, expires, c})
 		}
+	}
+	for i := range clients {
+		for _, key := range clients[i].Keys {
+			add(key.Hash, key.Expires, &caller{name: key.Name, scopes: key.Scopes, client: &clients[i]})
+		}
+	}
+	for _, r := range reviewers {
+		add(r.Hash, r.Expires, &caller{name: r.Name, scopes: reviewerScopes, reviews: r.Clients})
 	}
 	return k
 }
 
-// find returns the client of an Authorization header, nil for none: "Bearer",
-// one space, the key. It compares with every key and stops at none, so that its
-// time tells nothing.
-func (k keyring) find(headers []string) *Client {
+// find returns the caller of an Authorization header, nil for none: "Bearer",
+// one space, a key that has not expired. It compares with every key and stops
+// at none, so that its time tells nothing.
+func (k keyring) find(headers []string, now time.Time) *caller {
 	if len(headers) != 1 {
 		return nil
 	}
@@ -120,18 +126,27 @@ func (k keyring) find(headers []string) *Client {
 		return nil
 	}
 	sum := sha256.Sum256([]byte(key))
-	var found *Client
+	var found *caller
 	for _, e := range k.entries {
-		if subtle.ConstantTimeCompare(sum[:], e.hash) == 1 {
-			found = e.client
+		if subtle.ConstantTimeCompare(sum[:], e.hash) == 1 && (e.expires.IsZero() || now.Before(e.expires)) {
+			found = e.caller
 		}
 	}
 	return found
 }
 
-func clientOf(ctx context.Context) *Client {
-	c, _ := ctx.Value(clientKey).(*Client)
+// callerOf returns who calls; nil where nobody is asked.
+func callerOf(ctx context.Context) *caller {
+	c, _ := ctx.Value(callerKey).(*caller)
 	return c
+}
+
+// clientOf returns the client that calls; nil for a reviewer.
+func clientOf(ctx context.Context) *Client {
+	if c := callerOf(ctx); c != nil {
+		return c.client
+	}
+	return nil
 }
 
 // checkIdempotencyKey holds the header to its rules before anything is done

@@ -58,9 +58,11 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	ctx = plain(ctx)
 	wait := waitOf(r.Params.Wait)
 	known := knownVersion(r.Params.IfNoneMatch)
-	client := clientOf(ctx).ID
+	client, err := s.ownerOf(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
 	var v starter.View
-	var err error
 	if wait > 0 {
 		if r.Params.IfNoneMatch == nil {
 			known = s.links.version(r.Id)
@@ -72,6 +74,7 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	if err != nil {
 		return nil, err
 	}
+	v = shownTo(ctx, v)
 	s.links.note(v)
 	if v.Partial {
 		return contract.GetVerification200JSONResponse{Body: answerOf(v)}, nil

@@ -17,7 +17,7 @@ type contextKey int
 
 const (
 	requestIDKey contextKey = iota
-	clientKey
+	callerKey
 	methodKey
 )
 
@@ -78,8 +78,10 @@ func (s *server) observe(c *gin.Context) {
 		slog.String("method", method), slog.String("route", route(c)), slog.Int("status", status),
 		slog.Duration("took", took), slog.String("request_id", id),
 	}
-	if client := clientOf(c.Request.Context()); client != nil {
-		attrs = append(attrs, slog.String("client", client.ID))
+	if who := callerOf(c.Request.Context()); who != nil && who.client != nil {
+		attrs = append(attrs, slog.String("client", who.client.ID))
+	} else if who != nil {
+		attrs = append(attrs, slog.Bool("reviewer", true))
 	}
 	if code := c.GetString(refusalKey); code != "" {
 		attrs = append(attrs, slog.String("code", code))
@@ -161,13 +163,13 @@ func (s *server) admit(c *gin.Context) {
 		return
 	}
 	if op.scope != "" {
-		client := s.keys.find(c.Request.Header.Values("Authorization"))
-		if client == nil {
+		who := s.keys.find(c.Request.Header.Values("Authorization"), s.Now())
+		if who == nil {
 			s.refuse(c, errUnauthenticated)
 			return
 		}
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), clientKey, client))
-		if !client.has(op.scope) {
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callerKey, who))
+		if !who.has(op.scope) {
 			s.refuse(c, errScope(op.scope))
 			return
 		}

@@ -306,7 +306,7 @@ func FuzzDecisionBody(f *testing.F) {
 	key, hash := NewKey()
 	fake := &fakeVerifications{}
 	handler, err := New(Deps{Verifications: fake, Logger: slog.New(slog.DiscardHandler),
-		Clients: []Client{{ID: "shop", KeyHashes: []string{hash}, Scopes: []string{ScopeReview}}}})
+		Clients: []Client{{ID: "shop", Keys: []Key{{Name: "k", Hash: hash, Scopes: []string{ScopeReview}}}}}})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fake.calls = nil

@@ -60,21 +60,4 @@ func TestKeysAreRandomAndKeptAsHashes(t *testing.T) {
 	require.NotEqual(t, a, b)
 	require.Regexp(t, `^yz_[A-Za-z0-9_-]{43}$`, a)
 	require.Equal(t, HashKey(a), hash)
-	ring := newKeyring([]Client{{ID: "x", KeyHashes: []string{hash}}})
-	require.Equal(t, "x", ring.find([]string{"bearer " + a}).ID)
-	require.Nil(t, ring.find([]string{"Bearer " + b}))
-	require.Nil(t, ring.find([]string{"Bearer " + hash}))
-}
-
-func TestEveryFaultOfTheClientsIsReportedAtOnce(t *testing.T) {
-	_, hash := NewKey()
-	err := CheckClients([]Client{
-		{ID: "a", KeyHashes: []string{hash, "xyz"}, Scopes: []string{"verifications:all"}},
-		{ID: "a", KeyHashes: []string{hash}, ReturnURLs: []string{"http://a.example"}},
-		{},
-	})
-	for _, want := range []string{"key_hashes[1] is no SHA-256", "verifications:all", "id is given twice", "key_hashes[0] is given twice",
-		"return_urls[0] must be https", "id is empty"} {
-		require.ErrorContains(t, err, want)
-	}
 }

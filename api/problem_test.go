@@ -140,7 +140,7 @@ func TestAPathThatIsNoneIsAProblem(t *testing.T) {
 func TestHEADWorksWhereGETDoes(t *testing.T) {
 	r := newRig(t)
 	r.fake.read = owned("shop", running())
-	r.fake.list = func(string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, nil }
+	r.fake.list = func([]string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, nil }
 	r.fake.provide = func() ([]starter.Provider, error) { return nil, nil }
 	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
 	r.fake.landing = func(string) (starter.Landing, error) {

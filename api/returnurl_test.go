@@ -142,10 +142,10 @@ func TestEveryReturnURLRuleHasAText(t *testing.T) {
 
 func TestListEntriesThatCannotBeKeptAreRefusedAtStart(t *testing.T) {
 	for _, entry := range []string{"", "/x", "https://a/?q=1", "https://a/..;/b", "https://a/%252e%252e/b", "https://a/#f", "https://u@a/", "http://a.example/", "javascript:x", "data:x", "https://a/../b"} {
-		err := CheckClients([]Client{{ID: "c", ReturnURLs: []string{entry}}})
+		err := CheckAccess([]Client{{ID: "c", ReturnURLs: []string{entry}}}, nil)
 		require.ErrorContains(t, err, "return_urls[0]", entry)
 	}
-	require.NoError(t, CheckClients([]Client{{ID: "c", ReturnURLs: []string{"https://a", "http://localhost:1/x", "app://x/y?z"}}}))
+	require.NoError(t, CheckAccess([]Client{{ID: "c", ReturnURLs: []string{"https://a", "http://localhost:1/x", "app://x/y?z"}}}, nil))
 }
 
 func TestTheIDJoinsTheQueryAndChangesNothingElse(t *testing.T) {

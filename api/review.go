@@ -20,13 +20,18 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 	if r.Params.IfMatch == nil {
 		return nil, errPrecondition
 	}
-	v, err := s.Verifications.Decide(ctx, clientOf(ctx).ID, r.Id, starter.Word{
+	client, err := s.ownerOf(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Verifications.Decide(ctx, client, r.Id, starter.Word{
 		Decision: verification.Decision(r.Body.Decision), Reason: verification.ReasonCode(r.Body.Reason),
-		Note: deref(r.Body.Note), Version: version,
+		Note: deref(r.Body.Note), Version: version, By: callerOf(ctx).name,
 	})
 	if err != nil {
 		return nil, err
 	}
+	v = shownTo(ctx, v)
 	tag := etag(v.Version)
 	return contract.DecideVerification200JSONResponse{Body: answerOf(v), Headers: contract.DecideVerification200ResponseHeaders{ETag: &tag}}, nil
 }
@@ -38,14 +43,38 @@ func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerifi
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.Verifications.Reopen(ctx, clientOf(ctx).ID, r.Id, starter.Word{
-		Reason: verification.ReasonCode(r.Body.Reason), Note: deref(r.Body.Note), Version: version,
+	client, err := s.ownerOf(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Verifications.Reopen(ctx, client, r.Id, starter.Word{
+		Reason: verification.ReasonCode(r.Body.Reason), Note: deref(r.Body.Note), Version: version, By: callerOf(ctx).name,
 	})
 	if err != nil {
 		return nil, err
 	}
+	v = shownTo(ctx, v)
 	tag := etag(v.Version)
 	return contract.ReopenVerification200JSONResponse{Body: answerOf(v), Headers: contract.ReopenVerification200ResponseHeaders{ETag: &tag}}, nil
+}
+
+// ownerOf returns the client whose verification the caller may act on: their
+// own, or, for a reviewer, that of one of their clients.
+func (s *server) ownerOf(ctx context.Context, id string) (string, error) {
+	who := callerOf(ctx)
+	if who.client != nil {
+		return who.client.ID, nil
+	}
+	return s.Verifications.Owner(ctx, who.reviews, id)
+}
+
+// shownTo keeps the person's link from a reviewer: it is for the person, through
+// the client.
+func shownTo(ctx context.Context, v starter.View) starter.View {
+	if clientOf(ctx) == nil {
+		v.Link = ""
+	}
+	return v
 }
 
 // anyVersion: the caller names none, or says that whatever it is will do.
@@ -76,14 +105,14 @@ func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificat
 	if r.Params.Limit != nil {
 		limit = *r.Params.Limit
 	}
-	page, err := s.Verifications.List(ctx, clientOf(ctx).ID, verification.Status(r.Params.Status), limit, deref(r.Params.Cursor))
+	page, err := s.Verifications.List(ctx, callerOf(ctx).clients(), verification.Status(r.Params.Status), limit, deref(r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
 	out := contract.ListVerifications200JSONResponse{NextCursor: nonEmpty(page.Next), Verifications: []contract.VerificationItem{}}
 	for _, i := range page.Items {
 		out.Verifications = append(out.Verifications, contract.VerificationItem{
-			Id: i.ID, Status: contract.Status(i.Status), Policy: i.Policy, Since: i.Since.UTC(),
+			Id: i.ID, Client: i.Client, Status: contract.Status(i.Status), Policy: i.Policy, Since: i.Since.UTC(),
 		})
 	}
 	return out, nil

@@ -22,7 +22,7 @@ func (r *rig) say(path, tag, body string) *httptest.ResponseRecorder {
 func TestAReviewersWordIsPassedOnAndTheNoteNotEchoed(t *testing.T) {
 	r := newRig(t)
 	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Decision: verification.Declined, Reason: verification.HolderMismatch, Note: plantedName, Version: 3}, w)
+		require.Equal(t, starter.Word{Decision: verification.Declined, Reason: verification.HolderMismatch, Note: plantedName, Version: 3, By: "shop-key"}, w)
 		v := running()
 		v.Status = verification.Completed
 		v.PreviousVerdicts = []verification.Verdict{{Version: 1, Decision: verification.Approved, DecidedBy: verification.ByPolicy}}
@@ -45,7 +45,7 @@ func TestAReviewersWordIsPassedOnAndTheNoteNotEchoed(t *testing.T) {
 	require.Equal(t, "tencent_eid", got.Checks[0].Tried[0].Provider)
 
 	r.fake.reopen = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Reason: verification.HolderMismatch, Note: plantedName}, w)
+		require.Equal(t, starter.Word{Reason: verification.HolderMismatch, Note: plantedName, By: "shop-key"}, w)
 		return owned("shop", running())(client, id)
 	}
 	w = r.say("/v1/verifications/"+knownID+"/reopen", "", `{"reason":"holder.mismatch","note":"`+plantedName+`"}`)
@@ -80,7 +80,7 @@ func TestADecisionNamesWhatItWasMadeOn(t *testing.T) {
 func TestAStarInIfMatchDecidesOnWhateverItIsNow(t *testing.T) {
 	r := newRig(t)
 	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Decision: verification.Approved, Reason: verification.ReviewApproved}, w)
+		require.Equal(t, starter.Word{Decision: verification.Approved, Reason: verification.ReviewApproved, By: "shop-key"}, w)
 		return owned("shop", running())(client, id)
 	}
 	r.fake.reopen = func(client, id string, w starter.Word) (starter.View, error) {
@@ -121,16 +121,16 @@ func TestDecisionBodiesAreHeldToTheContract(t *testing.T) {
 
 func TestAListShowsIDsAndNobody(t *testing.T) {
 	r := newRig(t)
-	r.fake.list = func(client string, status verification.Status, limit int, cursor string) (starter.Page, error) {
-		require.Equal(t, []any{"reader", verification.InReview, 7, "abc"}, []any{client, status, limit, cursor})
-		return starter.Page{Next: "def", Items: []starter.Item{{ID: knownID, Status: status, Policy: "cn-resident", Since: r.now}}}, nil
+	r.fake.list = func(clients []string, status verification.Status, limit int, cursor string) (starter.Page, error) {
+		require.Equal(t, []any{[]string{"reader"}, verification.InReview, 7, "abc"}, []any{clients, status, limit, cursor})
+		return starter.Page{Next: "def", Items: []starter.Item{{ID: knownID, Client: "reader", Status: status, Policy: "cn-resident", Since: r.now}}}, nil
 	}
 	w := r.do(call{method: "GET", path: "/v1/verifications?status=in_review&limit=7&cursor=abc", key: r.reader})
 	require.Equal(t, 200, w.Code, w.Body.String())
-	require.JSONEq(t, `{"next_cursor":"def","verifications":[{"id":"`+knownID+`","status":"in_review","policy":"cn-resident","since":"2026-11-23T04:00:00Z"}]}`,
+	require.JSONEq(t, `{"next_cursor":"def","verifications":[{"id":"`+knownID+`","client":"reader","status":"in_review","policy":"cn-resident","since":"2026-11-23T04:00:00Z"}]}`,
 		w.Body.String())
 
-	r.fake.list = func(_ string, _ verification.Status, limit int, _ string) (starter.Page, error) {
+	r.fake.list = func(_ []string, _ verification.Status, limit int, _ string) (starter.Page, error) {
 		require.Equal(t, 20, limit)
 		return starter.Page{}, nil
 	}

@@ -416,7 +416,7 @@ type NextAction struct {
 	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session.
 	Type NextActionType `json:"type"`
 
-	// Url The page for the person. A secret of theirs.
+	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
@@ -691,6 +691,11 @@ type Verification struct {
 
 // VerificationItem defines model for VerificationItem.
 type VerificationItem struct {
+	// Client The client that started it.
+	//
+	// Examples: shop
+	Client string `json:"client"`
+
 	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	Id string `json:"id"`
 
@@ -892,8 +897,8 @@ type ClientInterface interface {
 
 	// ListVerifications List verifications by status
 	//
-	// Those of the caller that run in a status, or were reopened; what has
-	// ended is not listed. The list follows changes within seconds: read a
+	// Those of the caller, or of a reviewer's clients, that run in a status,
+	// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
 	// verification before acting on it.
 	//
 	// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
@@ -1095,8 +1100,8 @@ func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorF
 
 // ListVerifications List verifications by status
 //
-// Those of the caller that run in a status, or were reopened; what has
-// ended is not listed. The list follows changes within seconds: read a
+// Those of the caller, or of a reviewer's clients, that run in a status,
+// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
 // verification before acting on it.
 //
 // Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
@@ -2011,8 +2016,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListVerificationsWithResponse List verifications by status
 	//
-	// Those of the caller that run in a status, or were reopened; what has
-	// ended is not listed. The list follows changes within seconds: read a
+	// Those of the caller, or of a reviewer's clients, that run in a status,
+	// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
 	// verification before acting on it.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2810,8 +2815,8 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, req
 
 // ListVerificationsWithResponse List verifications by status
 //
-// Those of the caller that run in a status, or were reopened; what has
-// ended is not listed. The list follows changes within seconds: read a
+// Those of the caller, or of a reviewer's clients, that run in a status,
+// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
 // verification before acting on it.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -22,7 +22,7 @@ It waits for Temporal, the store and what "yanzhen setup" makes in both
 requests under way end; all of it within 25 s.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			p, o, err := fromEnvironment(config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients}, c.ErrOrStderr())
+			p, o, err := fromEnvironment(config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess}, c.ErrOrStderr())
 			if err != nil {
 				return err
 			}

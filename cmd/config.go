@@ -20,7 +20,7 @@ func configCommand() *cobra.Command {
 				fmt.Fprint(c.OutOrStdout(), config.Markdown())
 				return nil
 			}
-			cfg, err := config.Load(os.Environ(), config.Needs{Providers: true, CheckVendors: checkVendors})
+			cfg, err := config.Load(os.Environ(), config.Needs{Providers: true, CheckAccess: checkAccess, CheckVendors: checkVendors})
 			if err != nil {
 				return err
 			}

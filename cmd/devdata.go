@@ -112,8 +112,11 @@ func freeLocal(port int, what string, out io.Writer) (int, error) {
 var devCatalogue = template.Must(template.New("").Parse(`# Written by yanzhen dev at each start; changes here are lost.
 clients:
   - id: dev
-    key_hashes: ["{{.KeyHash}}"]
-    scopes: ["verifications:read", "verifications:write", "review:write"]
+    self_review: true # one key for everything that one may try
+    keys:
+      - name: dev
+        hash: "{{.KeyHash}}"
+        scopes: ["verifications:read", "verifications:write", "review:write"]
     return_urls: ["{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
 {{- range .Policies}}
@@ -171,6 +174,6 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		"YANZHEN_SINO_POLL_MIN=500ms",
 		"YANZHEN_SINO_POLL_MAX=1s",
 	)
-	cfg, err := config.Load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors})
+	cfg, err := config.Load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess, CheckVendors: checkVendors})
 	return s, cfg, err
 }

@@ -37,7 +37,8 @@ func initCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Write the files with which docker-compose.yml starts, with fresh secrets",
 		Long: `Write .env, config/keys.json, config/yanzhen.env and config/yanzhen.yaml with fresh
-random secrets and a first client, whose API key is shown once. Nothing that is
+random secrets, a first client and a first reviewer, whose API keys are shown
+once. Nothing that is
 there is overwritten.
 
 With --vendors sandbox the stack speaks to stand-in vendors, for a first look;
@@ -73,11 +74,12 @@ func runInit(o initOptions, out io.Writer) error {
 		return err
 	}
 	key, hash := api.NewKey()
+	reviewerKey, reviewerHash := api.NewKey()
 	uid, gid := owner()
 	values := map[string]any{
 		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
 		"PublicURL": strings.TrimRight(o.publicURL, "/"),
-		"Client":    o.client, "KeyHash": hash, "ReturnURL": o.returnURL, "Scopes": strings.Join([]string{api.ScopeRead, api.ScopeWrite}, `", "`),
+		"Client":    o.client, "KeyHash": hash, "ReviewerHash": reviewerHash, "ReturnURL": o.returnURL,
 	}
 	var files []initFile
 	add := func(folder, name string, text []byte, mode os.FileMode) {
@@ -93,7 +95,7 @@ func runInit(o initOptions, out io.Writer) error {
 	add(folder, "yanzhen.yaml", render("catalogue.tmpl", values), 0o600)
 	add(folder, "yanzhen.env", render("settings.tmpl", values), 0o600)
 	add(o.dir, ".env", render("env.tmpl", values), 0o600)
-	if err := checkFirstClient(o, hash); err != nil {
+	if err := checkFirstClient(o); err != nil {
 		return err
 	}
 	for _, f := range files {
@@ -106,7 +108,7 @@ func runInit(o initOptions, out io.Writer) error {
 	if err := writeInit(folder, uid, gid, files); err != nil {
 		return err
 	}
-	sayNext(out, o, key)
+	sayNext(out, o, key, reviewerKey)
 	return nil
 }
 
@@ -118,9 +120,11 @@ type initFile struct {
 }
 
 // checkFirstClient finds faults in the flags before anything is written.
-func checkFirstClient(o initOptions, hash string) error {
-	list := []config.Client{{ID: o.client, KeyHashes: []string{hash}, Scopes: []string{api.ScopeRead, api.ScopeWrite}, ReturnURLs: []string{o.returnURL}}}
-	if err := errors.Join(errors.Join(config.CheckClients(list)...), checkClients(list)); err != nil {
+func checkFirstClient(o initOptions) error {
+	_, hash := api.NewKey()
+	list := []config.Client{{ID: o.client, ReturnURLs: []string{o.returnURL},
+		Keys: []config.Key{{Name: "first", Hash: hash, Scopes: []string{api.ScopeRead}}}}}
+	if err := errors.Join(errors.Join(config.CheckClients(list)...), checkAccess(list, nil)); err != nil {
 		return exit(exitUsage, "--client or --return-url: %w", err)
 	}
 	if _, err := config.Load([]string{"YANZHEN_PUBLIC_URL=" + o.publicURL}, config.Needs{}); err != nil {
@@ -200,15 +204,17 @@ func randomHex() string {
 	return hex.EncodeToString(b)
 }
 
-// sayNext tells what was made, the key, and what to do now.
-func sayNext(out io.Writer, o initOptions, key string) {
+// sayNext tells what was made, the keys, and what to do now.
+func sayNext(out io.Writer, o initOptions, key, reviewerKey string) {
 	fmt.Fprintf(out, `Written in %s: .env (the databases' passwords, ports) and config/ with keys.json (what
 seals the store: keep a copy where the store's backups are not), yanzhen.env (the
 vendors) and yanzhen.yaml (clients, policies).
 
-API key of the client %q, shown this once: %s
+Shown this once:
+  the client %q starts and reads verifications with the key  %s
+  the reviewer "first-reviewer" decides what waits for a human with  %s
 
-`, o.dir, o.client, key)
+`, o.dir, o.client, key, reviewerKey)
 	if o.vendors == "sandbox" {
 		fmt.Fprint(out, `The vendors are stand-ins: nothing that they say is true. Next:
   docker compose --profile sandbox up -d --build --wait

@@ -29,7 +29,7 @@ func settingsIn(t *testing.T, dir string) []string {
 	return settings
 }
 
-var needsOfAll = config.Needs{Keys: true, Clients: true, Providers: true, CheckClients: checkClients, CheckVendors: checkVendors}
+var needsOfAll = config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess, CheckVendors: checkVendors}
 
 func TestInitWritesWhatAStartTakes(t *testing.T) {
 	dir := t.TempDir()
@@ -47,8 +47,12 @@ func TestInitWritesWhatAStartTakes(t *testing.T) {
 		require.True(t, offered, "%s: every vendor has a stand-in", name)
 	}
 
-	key := regexp.MustCompile(`yz_\S+`).FindString(out)
-	require.Equal(t, []string{api.HashKey(key)}, cfg.Clients[0].KeyHashes, "the key that was shown is the client's")
+	shown := regexp.MustCompile(`yz_\S+`).FindAllString(out, -1)
+	require.Len(t, shown, 2)
+	require.Equal(t, []config.Key{{Name: "first", Hash: api.HashKey(shown[0]), Scopes: []string{api.ScopeRead, api.ScopeWrite}}}, cfg.Clients[0].Keys,
+		"the first key that was shown is the client's")
+	require.Equal(t, []config.Reviewer{{Name: "first-reviewer", Hash: api.HashKey(shown[1]), Clients: []string{"shop"}}}, cfg.Reviewers,
+		"the second one may review, and start nothing")
 	public, err := os.Stat(filepath.Join(dir, "config", chipPublicKeysFile))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o644), public.Mode().Perm(), "the stand-ins run as somebody else")
@@ -58,7 +62,9 @@ func TestInitWritesWhatAStartTakes(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
-		require.NotContains(t, string(text), key, "the key itself rests nowhere")
+		for _, key := range shown {
+			require.NotContains(t, string(text), key, "the key itself rests nowhere")
+		}
 	}
 }
 

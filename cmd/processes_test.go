@@ -99,8 +99,8 @@ func TestWorkerAndApiRunUntilAskedToStop(t *testing.T) {
 	dir := installation(t)
 	require.NoError(t, makeKeys(os.Getenv("YANZHEN_KEYS"), &bytes.Buffer{}))
 	catalogue := filepath.Join(dir, "yanzhen.yaml")
-	require.NoError(t, os.WriteFile(catalogue, []byte("clients:\n  - id: shop\n    key_hashes: ['"+strings.Repeat("ab", 32)+
-		"']\n    scopes: ['verifications:read']\n"), 0o600))
+	require.NoError(t, os.WriteFile(catalogue, []byte("clients:\n  - id: shop\n    keys: [{name: a, hash: '"+strings.Repeat("ab", 32)+
+		"', scopes: ['verifications:read']}]\n"), 0o600))
 	t.Setenv("YANZHEN_CONFIG", catalogue)
 	out, err := run(t.Context(), "setup")
 	require.NoError(t, err, out)

@@ -121,7 +121,7 @@ func (p *parts) sweep(ctx context.Context) {
 // wait for a change are answered as they stand.
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
 	return api.New(api.Deps{
-		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Logger: p.log, Metrics: p.metrics,
+		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
 		Stopping: stopping,
 	})
 }
@@ -159,12 +159,26 @@ func (s pinged) Ping(ctx context.Context) error {
 func apiClients(list []config.Client) []api.Client {
 	var out []api.Client
 	for _, c := range list {
-		out = append(out, api.Client{ID: c.ID, KeyHashes: c.KeyHashes, Scopes: c.Scopes, ReturnURLs: c.ReturnURLs})
+		client := api.Client{ID: c.ID, SelfReview: c.SelfReview, ReturnURLs: c.ReturnURLs}
+		for _, k := range c.Keys {
+			client.Keys = append(client.Keys, api.Key{Name: k.Name, Hash: k.Hash, Scopes: k.Scopes, Expires: k.Expires.Time})
+		}
+		out = append(out, client)
 	}
 	return out
 }
 
-func checkClients(list []config.Client) error { return api.CheckClients(apiClients(list)) }
+func apiReviewers(list []config.Reviewer) []api.Reviewer {
+	var out []api.Reviewer
+	for _, r := range list {
+		out = append(out, api.Reviewer{Name: r.Name, Hash: r.Hash, Clients: r.Clients, Expires: r.Expires.Time})
+	}
+	return out
+}
+
+func checkAccess(clients []config.Client, reviewers []config.Reviewer) error {
+	return api.CheckAccess(apiClients(clients), apiReviewers(reviewers))
+}
 
 // serve answers on l until ctx ends; then requests under way may finish.
 func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {

@@ -20,10 +20,12 @@ func TestAListAsksForTheClientsOwnAndNamesReopenedCasesByTheirID(t *testing.T) {
 	r := newRig(t)
 	policy, err := converter.GetDefaultDataConverter().ToPayload("cn-resident")
 	require.NoError(t, err)
+	shop, err := converter.GetDefaultDataConverter().ToPayload("shop")
+	require.NoError(t, err)
 	execution := func(id string) *workflowpb.WorkflowExecutionInfo {
 		return &workflowpb.WorkflowExecutionInfo{
 			Execution: &commonpb.WorkflowExecution{WorkflowId: id}, StartTime: timestamppb.New(r.now),
-			SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"YzPolicy": policy}},
+			SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"YzPolicy": policy, "YzClient": shop}},
 		}
 	}
 	r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -31,33 +33,39 @@ func TestAListAsksForTheClientsOwnAndNamesReopenedCasesByTheirID(t *testing.T) {
 			Executions: []*workflowpb.WorkflowExecutionInfo{execution("ver_a"), execution("ver_b:v2")}, NextPageToken: []byte{1, 2},
 		}, nil
 	}
-	page, err := r.s.List(t.Context(), "shop", verification.InReview, 2, "")
+	page, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 2, "")
 	require.NoError(t, err)
 	require.Equal(t, []Item{
-		{ID: "ver_a", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
-		{ID: "ver_b", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
+		{ID: "ver_a", Client: "shop", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
+		{ID: "ver_b", Client: "shop", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
 	}, page.Items)
-	require.Equal(t, "YzClient = 'shop' AND YzStatus = 'in_review' AND WorkflowType IN ('Verification', 'Review') AND ExecutionStatus = 'Running'",
+	require.Equal(t, "YzClient IN ('shop') AND YzStatus = 'in_review' AND WorkflowType IN ('Verification', 'Review') AND ExecutionStatus = 'Running'",
 		r.engine.lists[0].Query)
-	_, err = r.s.List(t.Context(), "shop", verification.InReview, 2, page.Next)
+	_, err = r.s.List(t.Context(), []string{"shop"}, verification.InReview, 2, page.Next)
 	require.NoError(t, err)
 	require.Equal(t, []byte{1, 2}, r.engine.lists[1].NextPageToken)
 	require.Equal(t, int32(2), r.engine.lists[1].PageSize)
+
+	_, err = r.s.List(t.Context(), []string{"shop", "other"}, verification.InReview, 2, "")
+	require.NoError(t, err)
+	require.Contains(t, r.engine.lists[2].Query, "YzClient IN ('shop', 'other') AND")
+	_, err = r.s.List(t.Context(), nil, verification.InReview, 2, "")
+	requireCode(t, err, Internal)
 }
 
 func TestAListIsRefusedOrToldAsItFails(t *testing.T) {
 	r := newRig(t)
 	// A cursor that is none, is cut, or answered another question, is refused
 	// before the engine is asked, which would not answer.
-	good := r.s.cursor("shop", verification.InReview, []byte{1, 2})
+	good := r.s.cursor([]string{"shop"}, verification.InReview, []byte{1, 2})
 	for _, cursor := range []string{"not base64!", "AQI", "x", good[:len(good)-1], good + "A", "A" + good[1:],
-		r.s.cursor("other", verification.InReview, []byte{1, 2}), r.s.cursor("shop", verification.Processing, []byte{1, 2})} {
-		_, err := r.s.List(t.Context(), "shop", verification.InReview, 20, cursor)
+		r.s.cursor([]string{"shop", "other"}, verification.InReview, []byte{1, 2}), r.s.cursor([]string{"shop"}, verification.Processing, []byte{1, 2})} {
+		_, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 20, cursor)
 		require.Equal(t, "cursor", requireCode(t, err, InvalidRequest).Fields[0].Field, cursor)
 	}
-	_, err := r.s.List(t.Context(), "shop' OR YzClient != '", verification.InReview, 20, "")
+	_, err := r.s.List(t.Context(), []string{"shop", "shop' OR YzClient != '"}, verification.InReview, 20, "")
 	requireCode(t, err, Internal)
-	_, err = r.s.List(t.Context(), "shop", "in_review' OR '1'='1", 20, "")
+	_, err = r.s.List(t.Context(), []string{"shop"}, "in_review' OR '1'='1", 20, "")
 	requireCode(t, err, Internal)
 	require.Empty(t, r.engine.lists)
 
@@ -72,7 +80,7 @@ func TestAListIsRefusedOrToldAsItFails(t *testing.T) {
 		{errors.New("x"), good, EngineUnavailable},
 	} {
 		r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) { return nil, tc.fault }
-		_, err := r.s.List(t.Context(), "shop", verification.InReview, 20, tc.cursor)
+		_, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 20, tc.cursor)
 		requireCode(t, err, tc.code)
 	}
 }

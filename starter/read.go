@@ -46,6 +46,21 @@ func (s *Starter) Read(ctx context.Context, clientID, id string) (View, error) {
 	return s.readSilent(ctx, row)
 }
 
+// Owner returns which of the clients the verification is of. Errors are *Error,
+// as for Read.
+func (s *Starter) Owner(ctx context.Context, clients []string, id string) (string, error) {
+	for _, client := range clients {
+		_, err := s.store.Get(ctx, client, id)
+		if err == nil {
+			return client, nil
+		}
+		if fault := storeFault("read the row", err); fault.Code != NotFound {
+			return "", fault
+		}
+	}
+	return "", &Error{Code: NotFound}
+}
+
 // query asks the run for its state. closed: the run is over or unknown.
 func (s *Starter) query(ctx context.Context, id string) (st verification.State, closed bool, err error) {
 	// Two turns at most: the question under way, and the one we share.

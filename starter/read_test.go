@@ -50,6 +50,23 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 	}
 }
 
+// A reviewer finds what is of their clients, and of another's not even whether
+// it exists, or did.
+func TestAnOwnerIsFoundAmongTheClientsNamed(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	owner, err := r.s.Owner(t.Context(), []string{"other", "shop"}, v.ID)
+	require.NoError(t, err)
+	require.Equal(t, "shop", owner)
+	for _, clients := range [][]string{nil, {"other"}, {"other", "shop2"}} {
+		_, err = r.s.Owner(t.Context(), clients, v.ID)
+		requireCode(t, err, NotFound)
+	}
+	_, err = r.s.Owner(t.Context(), []string{"shop"}, "ver_unknown")
+	requireCode(t, err, NotFound)
+	require.Empty(t, r.engine.calls, "the engine is not asked")
+}
+
 func TestARunningVerificationIsReadFromItsRun(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()

@@ -30,6 +30,9 @@ type Word struct {
 	Reason verification.ReasonCode
 	// Note is for other reviewers. It goes into the store and nowhere else.
 	Note string
+	// By is the name of the key with which it is said; it is kept where the note
+	// is.
+	By string
 	// Version of the state that the reviewer read; 0: whatever it is.
 	Version int
 }
@@ -152,7 +155,7 @@ func (s *Starter) reviewed(ctx context.Context, clientID, id string) (v View, re
 // addDecision keeps a human's act, with the note, before the run hears of it.
 func (s *Starter) addDecision(ctx context.Context, clientID, id string, version int, act string, w Word) error {
 	err := s.store.AddDecision(ctx, store.Decision{
-		VerificationID: id, Version: version, Act: act, Reason: w.Reason, Note: w.Note, By: clientID, At: s.now(),
+		VerificationID: id, Version: version, Act: act, Reason: w.Reason, Note: w.Note, By: w.By, At: s.now(),
 	})
 	if err != nil {
 		return storeFault("keep the decision", err)

@@ -22,7 +22,7 @@ import (
 const plantedNote = "测试甲 wrote by hand"
 
 func word(version int) Word {
-	return Word{Decision: verification.Approved, Reason: verification.ReviewApproved, Note: plantedNote, Version: version}
+	return Word{Decision: verification.Approved, Reason: verification.ReviewApproved, Note: plantedNote, By: "wang", Version: version}
 }
 
 // inReview starts a verification that waits for a reviewer.
@@ -83,7 +83,7 @@ func TestAWordIsKeptBeforeTheRunHearsOfItAndTheNoteStaysThere(t *testing.T) {
 		kept, err := r.store.Decisions(context.Background(), v.ID)
 		require.NoError(t, err)
 		require.Equal(t, []store.Decision{{VerificationID: v.ID, Version: 1, Act: "approved", Reason: verification.ReviewApproved,
-			Note: plantedNote, By: "shop", At: r.now}}, kept)
+			Note: plantedNote, By: "wang", At: r.now}}, kept)
 		r.decided(v.ID, word(5))
 		return nil
 	}

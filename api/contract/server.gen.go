@@ -417,7 +417,7 @@ type NextAction struct {
 	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session.
 	Type NextActionType `json:"type"`
 
-	// Url The page for the person. A secret of theirs.
+	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
@@ -692,6 +692,11 @@ type Verification struct {
 
 // VerificationItem defines model for VerificationItem.
 type VerificationItem struct {
+	// Client The client that started it.
+	//
+	// Examples: shop
+	Client string `json:"client"`
+
 	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	Id string `json:"id"`
 

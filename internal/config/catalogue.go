@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"regexp"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -22,8 +21,9 @@ var builtIn []byte
 // catalogue is the file's form. A policy is decoded over the one that it
 // changes, which its name tells.
 type catalogue struct {
-	Clients  []Client   `yaml:"clients"`
-	Policies []ast.Node `yaml:"policies"`
+	Clients   []clientFile `yaml:"clients"`
+	Reviewers []Reviewer   `yaml:"reviewers"`
+	Policies  []ast.Node   `yaml:"policies"`
 
 	decoder *yaml.Decoder
 }
@@ -100,12 +100,28 @@ func (c *Config) loadCatalogue() []error {
 	if err != nil {
 		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
 	}
-	c.Clients = file.Clients
-	faults := append(CheckClients(file.Clients), c.mergePolicies(file)...)
+	faults := append(c.takeClients(file), c.mergePolicies(file)...)
 	for i, err := range faults {
 		faults[i] = fmt.Errorf("YANZHEN_CONFIG: %w", err)
 	}
 	return faults
+}
+
+// takeClients takes over the clients and reviewers. Of a client in the older
+// form nothing else is said.
+func (c *Config) takeClients(file catalogue) []error {
+	var faults []error
+	var current []Client
+	for _, f := range file.Clients {
+		if err := f.older(); err != nil {
+			faults = append(faults, err)
+			c.older = true
+			continue
+		}
+		current = append(current, f.Client)
+	}
+	c.Clients, c.Reviewers = current, file.Reviewers
+	return append(faults, CheckClients(current)...)
 }
 
 func (c *Config) mergePolicies(file catalogue) []error {
@@ -152,24 +168,4 @@ func split(err error) []error {
 		return all
 	}
 	return []error{err}
-}
-
-var clientID = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
-
-// CheckClients holds what is a rule of the file; what the API asks of its
-// clients is the API's to say (Needs.CheckClients).
-func CheckClients(clients []Client) []error {
-	var faults []error
-	for i, cl := range clients {
-		if !clientID.MatchString(cl.ID) {
-			faults = append(faults, fmt.Errorf("clients[%d].id must be lower case letters, digits, - and _, at most 40", i))
-		}
-		if len(cl.KeyHashes) == 0 {
-			faults = append(faults, fmt.Errorf("client %q: key_hashes is empty, so it could never call: printf %%s \"$KEY\" | sha256sum", cl.ID))
-		}
-		if len(cl.Scopes) == 0 {
-			faults = append(faults, fmt.Errorf("client %q: scopes is empty, so it could do nothing", cl.ID))
-		}
-	}
-	return faults
 }

@@ -34,14 +34,17 @@ type Config struct {
 	Switches   Switches
 	Caller     Caller
 
-	// Clients and Policies come from the catalogue; Policies is keyed by name
+	// Clients, Reviewers and Policies come from the catalogue; Policies is keyed by name
 	// and holds the built-in ones too. Where providers are needed, it holds only
 	// those of them that the configured providers can run.
-	Clients  []Client
-	Policies map[string]verification.Policy
+	Clients   []Client
+	Reviewers []Reviewer
+	Policies  map[string]verification.Policy
 
 	// written names the policies that the catalogue holds.
 	written map[string]bool
+	// older: a client is in the older form, and missing from Clients.
+	older bool
 }
 
 // Tencent configures E证通; it is enabled when one of its credentials is set,
@@ -80,15 +83,4 @@ func (a AceData) Enabled() bool { return a.Token != "" }
 type Caller struct {
 	API    string `env:"API" help:"For start and status: the API to talk to."`
 	APIKey string `env:"API_KEY" secret:"all" help:"For start and status: the key."`
-}
-
-// Client is an onboarding service that may call the API.
-type Client struct {
-	ID string `yaml:"id"`
-	// KeyHashes are the SHA-256, in hex, of each API key; two during a
-	// rotation.
-	KeyHashes []string `yaml:"key_hashes"`
-	Scopes    []string `yaml:"scopes"`
-	// ReturnURLs are what a request's return_url may begin with.
-	ReturnURLs []string `yaml:"return_urls"`
 }

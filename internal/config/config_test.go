@@ -89,9 +89,9 @@ func TestEveryFaultIsToldAtOnceWithItsNameAndWithoutItsValue(t *testing.T) {
 		"YANZHEN_TENCENT_SCHEME=http",
 		"YANZHEN_ACEDATA_TOKEN=platform-" + secret,
 		"YANZHEN_TENCENT_SECRETID=" + secret,
-		file(t, "clients:\n  - id: Shop\n    key_hashes: ["+secret+"]\n    scopes: [all]\n    return_urls: ['http://shop.example', 'https://u:p@shop.example']\n"+
+		file(t, "clients:\n  - id: Shop\n    keys: [{name: "+secret+", hash: "+secret+", scopes: [all]}]\n    return_urls: ['http://shop.example', 'https://u:p@shop.example']\n"+
 			"policies:\n  - name: cn-resident\n    version: 1\n    attempts: 0\n    retry_window: 0s\n"),
-	}, config.Needs{Keys: true, CheckClients: func(cl []config.Client) error {
+	}, config.Needs{Keys: true, CheckAccess: func(cl []config.Client, _ []config.Reviewer) error {
 		require.Len(t, cl, 1)
 		return errors.Join(errors.New("first thing about clients"), errors.New("second thing"))
 	}})
@@ -121,6 +121,44 @@ func TestEveryFaultIsToldAtOnceWithItsNameAndWithoutItsValue(t *testing.T) {
 	}
 }
 
+// Whoever wrote key_hashes and scopes is told the line that replaces them; it
+// works as it is told, and what may be the key itself is not told.
+func TestTheOlderFormOfKeysIsRefusedWithTheLineToWrite(t *testing.T) {
+	older := "clients:\n  - id: shop\n    key_hashes: ['" + hash + "', '" + hash + "']\n    scopes: ['verifications:read', 'verifications:write']\n    return_urls: ['https://shop.example/']\n"
+	refused := func([]config.Client, []config.Reviewer) error { return errors.New("asked for nothing") }
+	_, err := config.Load([]string{file(t, older)}, config.Needs{Clients: true, CheckAccess: refused})
+	require.ErrorContains(t, err, `client "shop": key_hashes and scopes are no longer read; write for each key: keys: [{name: shop-1, hash: "`+hash+
+		`", scopes: ["verifications:read", "verifications:write"]}]`)
+	require.Equal(t, 1, strings.Count(err.Error(), "YANZHEN_CONFIG"), "and nothing else: %s", err)
+
+	_, line, _ := strings.Cut(err.Error(), "write for each key: ")
+	c, err := config.Load([]string{file(t, "clients:\n  - id: shop\n    "+line+"\n")}, config.Needs{Clients: true})
+	require.NoError(t, err)
+	require.Equal(t, []config.Key{{Name: "shop-1", Hash: hash, Scopes: []string{"verifications:read", "verifications:write"}}}, c.Clients[0].Keys)
+
+	for _, text := range []string{"    key_hashes: ['" + secret + "']\n", "    scopes: [all]\n", "    key_hashes: []\n"} {
+		_, err = config.Load([]string{file(t, "clients:\n  - id: shop\n"+text)}, config.Needs{Clients: true})
+		require.ErrorContains(t, err, "keys: [{name: shop-1, hash: ")
+		require.NotContains(t, err.Error(), secret)
+	}
+}
+
+// A key ends at a moment, in nobody's time zone but the one that is written.
+func TestAKeyExpiresAtAMomentWithItsOffset(t *testing.T) {
+	key := func(expires string) string {
+		return "clients:\n  - id: shop\n    keys: [{name: a, hash: '" + hash + "', scopes: ['verifications:read'], expires: " + expires + "}]\n"
+	}
+	for _, good := range []string{"2027-01-31T18:00:00+08:00", "'2027-01-31T10:00:00Z'", `"2027-01-31T10:00:00Z"`} {
+		c, err := config.Load([]string{file(t, key(good))}, config.Needs{Clients: true})
+		require.NoError(t, err, good)
+		require.Equal(t, time.Date(2027, 1, 31, 10, 0, 0, 0, time.UTC), c.Clients[0].Keys[0].Expires.UTC())
+	}
+	for _, bad := range []string{"2027-01-31", "2027-01-31T18:00:00", "soon", "1"} {
+		_, err := config.Load([]string{file(t, key(bad))}, config.Needs{Clients: true})
+		require.ErrorContains(t, err, "expires must be a time with its offset, such as 2027-01-31T18:00:00+08:00", bad)
+	}
+}
+
 func TestTheCatalogueIsStrict(t *testing.T) {
 	for name, text := range map[string]string{
 		"unknown property":            "policies:\n  - name: a\n    version: 1\n    patience: 3s\n",
@@ -129,6 +167,8 @@ func TestTheCatalogueIsStrict(t *testing.T) {
 		"a duration without its unit": "policies:\n  - name: a\n    version: 1\n    retry_window: 30\n",
 		"a policy that is a word":     "policies: [cn-resident]\n",
 		"repeated":                    "clients: []\nclients: []\n",
+		"unknown in a key":            "clients:\n  - {id: a, keys: [{name: a, sha256: b}]}\n",
+		"unknown in a reviewer":       "reviewers:\n  - {name: a, scopes: [b]}\n",
 		"wrong type":                  "clients: 3\n",
 		"bad duration":                "policies:\n  - name: a\n    version: 1\n    retry_window: soon\n",
 		"not YAML":                    "clients: [\n",
@@ -259,7 +299,8 @@ func TestPrintedSettingsShowNoSecret(t *testing.T) {
 		"YANZHEN_SINO_BASE_URL=https://sino.example", "YANZHEN_SINO_CLIENT_ID=" + secret, "YANZHEN_SINO_CLIENT_SECRET=" + secret,
 		`YANZHEN_SINO_JWKS={"keys":["` + secret + `"]}`, "YANZHEN_SINO_SHARED_KEY=" + secret, "YANZHEN_SINO_NESTED_KEY=" + secret,
 		"YANZHEN_STORE=postgres://yz:" + secret + "@db/yz?password=" + secret,
-		file(t, "clients:\n  - {id: shop, key_hashes: ['"+hash+"'], scopes: ['verifications:read']}\n"),
+		file(t, "clients:\n  - {id: shop, keys: [{name: one, hash: '"+hash+"', scopes: ['verifications:read'], expires: '2027-01-31T18:00:00+08:00'}]}\n"+
+			"reviewers:\n  - {name: wang, hash: '"+hash+"', clients: [shop]}\n"),
 	}, config.Needs{Providers: true, Clients: true})
 	require.NoError(t, err)
 	for _, text := range []string{c.String(), fmt.Sprintf("%+v", *c), fmt.Sprintf("%#v", *c)} {
@@ -269,7 +310,8 @@ func TestPrintedSettingsShowNoSecret(t *testing.T) {
 		require.Contains(t, text, "YANZHEN_TENCENT_MERCHANT_ID=m1")
 		require.Contains(t, text, "YANZHEN_TENCENT_SECRET_KEY=***")
 		require.Contains(t, text, "YANZHEN_STORE=postgres://yz:xxx@db/yz")
-		require.Contains(t, text, "client shop")
+		require.Contains(t, text, "client shop: key one, scopes verifications:read, until 2027-01-31T18:00:00+08:00")
+		require.Contains(t, text, "reviewer wang: clients shop")
 	}
 }
 

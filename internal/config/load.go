@@ -20,8 +20,8 @@ type Needs struct {
 	Keys      bool // the key file
 	Clients   bool // at least one client
 	Providers bool // every provider that a policy names
-	// CheckClients, if not nil, tells what the API would not take.
-	CheckClients func([]Client) error
+	// CheckAccess, if not nil, tells what the API would not take.
+	CheckAccess func([]Client, []Reviewer) error
 	// CheckVendors, if not nil, tells what the vendors' packages would not take.
 	// It is asked where nothing else is at fault.
 	CheckVendors func(*Config) error
@@ -170,11 +170,11 @@ func (c *Config) checkNeeds(n Needs) []error {
 			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s can be read by others than its owner: chmod 600", c.Keys))
 		}
 	}
-	if n.Clients && len(c.Clients) == 0 {
+	if n.Clients && len(c.Clients) == 0 && !c.older {
 		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so nobody could call the API: list one under clients"))
 	}
-	if n.CheckClients != nil {
-		for _, err := range split(n.CheckClients(c.Clients)) {
+	if n.CheckAccess != nil && !c.older {
+		for _, err := range split(n.CheckAccess(c.Clients, c.Reviewers)) {
 			faults = append(faults, fmt.Errorf("YANZHEN_CONFIG: %w", err))
 		}
 	}

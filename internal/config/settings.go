@@ -69,8 +69,13 @@ func (c Config) String() string {
 		fmt.Fprintf(&b, "%s=%s\n", s.Name, s.show(text(v.FieldByIndex(s.index))))
 	}
 	for _, cl := range c.Clients {
-		fmt.Fprintf(&b, "client %s: scopes %s, %d key(s), return URLs %s\n",
-			cl.ID, strings.Join(cl.Scopes, " "), len(cl.KeyHashes), strings.Join(cl.ReturnURLs, " "))
+		fmt.Fprintf(&b, "client %s: return URLs %s\n", cl.ID, strings.Join(cl.ReturnURLs, " "))
+		for _, k := range cl.Keys {
+			fmt.Fprintf(&b, "client %s: key %s, scopes %s%s\n", cl.ID, k.Name, strings.Join(k.Scopes, " "), k.Expires.text())
+		}
+	}
+	for _, r := range c.Reviewers {
+		fmt.Fprintf(&b, "reviewer %s: clients %s%s\n", r.Name, strings.Join(r.Clients, " "), r.Expires.text())
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		p := c.Policies[name]

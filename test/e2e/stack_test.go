@@ -149,8 +149,11 @@ func (s *stack) prepare(o options) {
 	for _, id := range []string{"shop", "other"} {
 		key, hash := api.NewKey()
 		s.keys[id] = key
-		fmt.Fprintf(&clients, "  - id: %s\n    key_hashes: [%q]\n    scopes: [\"verifications:read\", \"verifications:write\", \"review:write\"]\n    return_urls: [%s]\n", id, hash, returnURLs)
+		fmt.Fprintf(&clients, "  - id: %s\n    self_review: true\n    keys: [{name: %s-key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\", \"review:write\"]}]\n    return_urls: [%s]\n", id, id, hash, returnURLs)
 	}
+	key, hash := api.NewKey()
+	s.keys["reviewer"] = key
+	fmt.Fprintf(&clients, "reviewers:\n  - {name: reviewer-wang, hash: %q, clients: [shop]}\n", hash)
 	policies := o.policies
 	if policies == "" {
 		policies = quickPolicy
