@@ -24,6 +24,7 @@ type Store interface {
 	OpenSession(ctx context.Context, s store.Session) error
 	Session(ctx context.Context, id string, number int) (store.Session, error)
 	MarkBegun(ctx context.Context, id string, number int) error
+	MarkCaptured(ctx context.Context, id string, number int) error
 	Scan(ctx context.Context, id string, number int) (store.Scan, error)
 	SaveCard(ctx context.Context, id string, card verification.Card) error
 	Portrait(ctx context.Context, id string) ([]byte, error)
@@ -54,6 +55,9 @@ type Activities struct {
 	// Switches are the providers' configured switches; none: on.
 	Switches map[string]store.SwitchState
 	Log      *slog.Logger
+	// Comparing tells the verification's run that a captured face is being
+	// compared, which takes its time; nil: nobody is told.
+	Comparing func(ctx context.Context, id string, session int) error
 	// ComparePatience is how long an unreachable comparer is tried; 0 stands for
 	// two minutes, which are also the most.
 	ComparePatience time.Duration

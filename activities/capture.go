@@ -73,7 +73,9 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 	if len(portrait) == 0 {
 		return uncompared(verification.FaceNotCompared), nil
 	}
+	compared := a.comparing(ctx, in)
 	score, err := a.tryCompare(ctx, in, vendor, portrait, face)
+	compared()
 	if err != nil && ctx.Err() != nil {
 		return verification.Check{}, ctx.Err() // the step ended, and not the comparer's patience
 	}
@@ -90,6 +92,25 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 		return check, nil // the next attempt compares it again
 	}
 	return check, storeError(a.Store.ErasePortrait(ctx, in.ID))
+}
+
+// comparesQuietly is how long a comparison runs before the run is told of it: most
+// are over by then, and tell nobody.
+var comparesQuietly = 2 * time.Second
+
+// comparing lets the run know of a comparison that takes long, until it is over:
+// the person's link is used up meanwhile.
+func (a *Activities) comparing(ctx context.Context, in SessionInput) (over func()) {
+	if a.Comparing == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(comparesQuietly, func() {
+		if err := a.Comparing(ctx, in.ID, in.Session); err != nil && ctx.Err() == nil {
+			a.Log.WarnContext(ctx, "the run was not told of a comparison", "verification", in.ID, "session", in.Session)
+		}
+	})
+	return func() { timer.Stop(); cancel() }
 }
 
 // uncompared is the check of a face that was captured and compared with nothing.

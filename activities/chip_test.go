@@ -359,3 +359,56 @@ func TestLostAnswerCountsAsBegun(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, s.Begun)
 }
+
+// A comparison that takes long is told, since the person's link is used up; most
+// are over sooner, and tell nobody.
+func TestOnlyALongComparisonIsTold(t *testing.T) {
+	for _, long := range []bool{true, false} {
+		b, _, comparer := chipBench(t, nil)
+		_, err := readChip(b)
+		require.NoError(t, err)
+		told := make(chan int, 10)
+		b.Comparing = func(_ context.Context, id string, session int) error {
+			require.Equal(t, "ver_1", id)
+			told <- session
+			return nil
+		}
+		quietly := time.Hour
+		comparer.compare = func([]byte, []byte) (float64, error) { return 90, nil }
+		if long {
+			quietly = 0
+			comparer.compare = func([]byte, []byte) (float64, error) { require.Equal(t, 1, <-told); return 90, nil }
+		}
+		activities.SetComparesQuietly(t, quietly)
+		r, err := capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
+		require.NoError(t, err)
+		require.Equal(t, verification.Passed, statuses(r.Checks)[verification.FaceMatch])
+		require.Empty(t, told)
+	}
+}
+
+// The vendor may say "pending" for ever of a session whose pictures a lost try
+// got: the person is asked again at once, and not at its expiry.
+func TestASessionWhosePicturesWereLostIsInterrupted(t *testing.T) {
+	b, _, comparer := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	b.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	comparer.compare = func([]byte, []byte) (float64, error) {
+		end()
+		return 0, &provider.Error{Op: "compare", Class: provider.Unavailable, Code: "x"}
+	}
+	_, err = capture(b, activities.CaptureInput{Comparer: "comparer", Threshold: 60})
+	require.Error(t, err)
+
+	b.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: t.Context()})
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		return provider.Look{Phase: provider.Untouched}, nil
+	}
+	out, err := run[activities.LookResult](b, b.PollSession, activities.SessionInput{ID: "ver_1", Session: 1, Provider: "face"})
+	require.NoError(t, err)
+	require.Equal(t, provider.Finished, out.Phase)
+	require.Equal(t, verification.FaceResult{Reason: verification.SessionInterrupted, Begun: true}, *out.Result)
+	require.NotEmpty(t, portraitOf(b), "the next session's face is compared with it")
+}

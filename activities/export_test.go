@@ -18,3 +18,10 @@ func SetLookPatience(t testing.TB, d time.Duration) {
 	lookPatience = d
 	t.Cleanup(func() { lookPatience = before })
 }
+
+// SetComparesQuietly replaces comparesQuietly until the test ends.
+func SetComparesQuietly(t testing.TB, d time.Duration) {
+	before := comparesQuietly
+	comparesQuietly = d
+	t.Cleanup(func() { comparesQuietly = before })
+}

@@ -186,11 +186,18 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		return LookResult{}, vendorError(err, true, max(next, a.lookupPause(vendor)))
 	}
 	if look.Capture != nil {
-		if err := a.Store.MarkBegun(ctx, in.ID, in.Session); err != nil {
+		if err := a.Store.MarkCaptured(ctx, in.ID, in.Session); err != nil {
 			return LookResult{}, storeError(err)
 		}
 		result, err := a.judgeCapture(whole, in, look.Capture)
 		return LookResult{Phase: provider.Finished, Begun: true, Result: &result}, err
+	}
+	if known.Captured && look.Result == nil {
+		// The pictures were handed out to a try that was lost, and nothing more
+		// comes of the session: the person is asked again, and need not wait for its
+		// end.
+		lost := verification.FaceResult{Reason: verification.SessionInterrupted, Begun: true}
+		return LookResult{Phase: provider.Finished, Begun: true, Result: &lost}, nil
 	}
 	begun := known.Begun
 	if look.Phase == provider.Begun && !begun {

@@ -25,6 +25,13 @@ func (callbackFake) Judge(_ provider.FaceSession, data []byte) (verification.Fac
 	return verification.FaceResult{Judged: true, Checks: []verification.Check{verification.NewCheck(verification.FaceMatch, verification.Passed)}}, nil
 }
 
+// keep keeps a notice of the bench's session.
+func keep(b *bench, data string) {
+	b.t.Helper()
+	_, err := b.store.SaveNotice(b.t.Context(), store.Notice{VerificationID: "ver_1", Number: 1, Data: []byte(data), At: b.now, Judged: true})
+	require.NoError(b.t, err)
+}
+
 // notifyBench is a bench whose face vendor notifies us, with an open session.
 func notifyBench(t *testing.T) (*bench, *int) {
 	b := newBench(t)
@@ -45,7 +52,7 @@ func lookAt(b *bench, last bool) (activities.LookResult, error) {
 
 func TestNoticeIsTheResultAndCostsNoLookUp(t *testing.T) {
 	b, lookups := notifyBench(t)
-	require.NoError(t, b.store.SaveNotice(t.Context(), "ver_1", 1, []byte("passed")))
+	keep(b, "passed")
 	for _, last := range []bool{false, true} {
 		out, err := lookAt(b, last)
 		require.NoError(t, err)

@@ -92,10 +92,11 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Vendors: p.vendors,
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, ComparePatience: p.cfg.TencentIAI.Patience, Switches: switches(p.cfg)},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, ComparePatience: p.cfg.TencentIAI.Patience, Switches: switches(p.cfg)},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })
+	g.Go(func() error { p.tellNotices(ctx); return nil })
 	return g.Wait()
 }
 
@@ -109,6 +110,31 @@ func (p *parts) sweep(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("sweep", "error", err)
 		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tellEvery is how often notices are looked for of which the engine could not be
+// told: somebody is waiting for what they say.
+const tellEvery = 3 * time.Second
+
+// tellNotices tells runs of untold notices until ctx ends.
+func (p *parts) tellNotices(ctx context.Context) {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for failing := false; ; {
+		told, err := p.starter.TellNotices(ctx)
+		if told > 0 {
+			p.log.Info("told runs of notices that had come before", "notices", told)
+		}
+		if err != nil && !failing && ctx.Err() == nil {
+			p.log.Warn("tell notices; trying again until it works", "error", err)
+		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return

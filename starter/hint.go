@@ -32,9 +32,14 @@ func (s *Starter) Hint(ctx context.Context, id string, session int) (HintResult,
 	case count > MaxHints:
 		return HintDropped, nil
 	}
+	return s.signal(ctx, id, session)
+}
+
+// signal sends the run a hint.
+func (s *Starter) signal(ctx context.Context, id string, session int) (HintResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	err = s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, workflows.Hint{Session: session})
+	err := s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, workflows.Hint{Session: session})
 	if err == nil {
 		return HintSent, nil
 	}
@@ -42,6 +47,18 @@ func (s *Starter) Hint(ctx context.Context, id string, session int) (HintResult,
 		return HintLate, nil
 	}
 	return HintFailed, unavailable("signal a hint", err)
+}
+
+// Comparing tells the run that a session's captured face is being compared,
+// which takes its time: the person has nothing to do meanwhile.
+func (s *Starter) Comparing(ctx context.Context, id string, session int) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	err := s.engine.SignalWorkflow(ctx, id, "", workflows.SignalComparing, workflows.Hint{Session: session})
+	if err != nil && classify(err) != engineGone {
+		return unavailable("signal a comparison", err)
+	}
+	return nil
 }
 
 // Landing is where a person's browser is sent after a vendor's page.

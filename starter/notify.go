@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
@@ -27,10 +28,11 @@ type NoticeResult string
 const (
 	// NoticeKept: sealed in the store, and the run was told.
 	NoticeKept NoticeResult = "kept"
-	// NoticeQuiet: sealed in the store, and the run was not told: the session's
-	// hints are used up, or the ticket is old.
+	// NoticeQuiet: sealed in the store, and the run was not told: the ticket is
+	// old, or it repeats what the run was told of and the session's hints are used
+	// up.
 	NoticeQuiet NoticeResult = "quiet"
-	// NoticeLate: genuine, for a session that is over or unknown.
+	// NoticeLate: genuine, for a verification that is over or unknown.
 	NoticeLate NoticeResult = "late"
 	// NoticeEmpty: genuine, and without data.
 	NoticeEmpty NoticeResult = "empty"
@@ -66,10 +68,10 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 	case data == nil:
 		return NoticeEmpty, nil
 	case !live:
-		return NoticeLate, nil
+		return s.late(ctx, n), nil
 	}
-	// Only what settles something is kept: the first notice stands.
-	_, err = vendor.Callback.Judge(session, data)
+	// Only what settles something is kept.
+	result, err := vendor.Callback.Judge(session, data)
 	switch {
 	case errors.Is(err, provider.ErrNoResult):
 		return NoticeNoResult, nil
@@ -77,21 +79,31 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 		s.log.ErrorContext(ctx, "a vendor signed what is not in its contract", "id", n.ID, "provider", n.Provider, "session", n.Session)
 		return NoticeViolation, nil
 	}
-	err = s.store.SaveNotice(ctx, n.ID, n.Session, data)
+	untold, err := s.store.SaveNotice(ctx, store.Notice{
+		VerificationID: n.ID, Number: n.Session, Data: data, At: s.now(), Judged: result.Judged, Quiet: n.Late,
+	})
 	switch {
 	case isNotFound(err):
-		return NoticeLate, nil
+		return s.late(ctx, n), nil
 	case err != nil:
 		return NoticeFailed, storeFault("keep a notice", err)
 	case n.Late:
 		return NoticeQuiet, nil
 	}
-	return s.tell(ctx, n)
+	if !untold {
+		return noticeOf(s.Hint(ctx, n.ID, n.Session)) // what was told is no more than a hint
+	}
+	return noticeOf(s.tell(ctx, n.ID, n.Session))
 }
 
-// tell signals the run that a notice is in the store.
-func (s *Starter) tell(ctx context.Context, n Notice) (NoticeResult, error) {
-	sent, err := s.Hint(ctx, n.ID, n.Session)
+// late records what came when nothing could change any more.
+func (s *Starter) late(ctx context.Context, n Notice) NoticeResult {
+	s.log.InfoContext(ctx, "a vendor's word came after the end", "id", n.ID, "provider", n.Provider, "session", n.Session)
+	return NoticeLate
+}
+
+// noticeOf is what became of a notice that is kept.
+func noticeOf(sent HintResult, err error) (NoticeResult, error) {
 	switch {
 	case err != nil:
 		return NoticeFailed, err
@@ -101,6 +113,45 @@ func (s *Starter) tell(ctx context.Context, n Notice) (NoticeResult, error) {
 		return NoticeQuiet, nil
 	}
 	return NoticeKept, nil
+}
+
+// tell signals the run that a notice is in the store. It counts as no hint, so
+// that a browser that came back too often does not keep it away.
+func (s *Starter) tell(ctx context.Context, id string, session int) (HintResult, error) {
+	sent, err := s.signal(ctx, id, session)
+	if err != nil {
+		return sent, err
+	}
+	// Of a fault here the vendor need not hear: the run is told again.
+	if err := s.store.MarkTold(ctx, id, session); err != nil && !isNotFound(err) {
+		s.log.WarnContext(ctx, "a notice will be told again", "id", id, "session", session, "error", storeFault("note that a notice was told", err))
+	}
+	return sent, nil
+}
+
+const (
+	// untoldAge is how old an untold notice is found: older than any call that
+	// may still tell of it.
+	untoldAge = 10 * time.Second
+	// untoldPage is how many are told at a time.
+	untoldPage = 200
+)
+
+// TellNotices tells runs of notices of which nobody could tell them: the engine
+// was away when they came, or the api stopped. It returns how many were told.
+func (s *Starter) TellNotices(ctx context.Context) (int, error) {
+	notices, err := s.store.Untold(ctx, s.now().Add(-untoldAge), untoldPage)
+	if err != nil {
+		return 0, storeFault("list untold notices", err)
+	}
+	told := 0
+	for _, n := range notices {
+		if _, err := s.tell(ctx, n.VerificationID, n.Number); err != nil {
+			return told, err // the engine is away: the next time
+		}
+		told++
+	}
+	return told, nil
 }
 
 // noticed loads the session that a notice is about. live: its end may still be

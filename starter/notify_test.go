@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
@@ -159,7 +160,9 @@ func TestAFailingSignalLetsTheVendorTryAgain(t *testing.T) {
 	require.Equal(t, NoticeKept, result)
 }
 
-func TestANoticeIsKeptWhenHintsAreUsedUpOrTheTicketIsOld(t *testing.T) {
+// A browser that comes back fifty times does not use up the way on which a
+// genuine notice tells the run.
+func TestTheFirstNoticeTellsTheRunHoweverManyHintsThereWere(t *testing.T) {
 	r, _, n := noticeRig(t)
 	for range MaxHints {
 		_, err := r.s.Hint(t.Context(), n.ID, n.Session)
@@ -167,17 +170,65 @@ func TestANoticeIsKeptWhenHintsAreUsedUpOrTheTicketIsOld(t *testing.T) {
 	}
 	result, err := r.s.Notify(t.Context(), n)
 	require.NoError(t, err)
-	require.Equal(t, NoticeQuiet, result)
+	require.Equal(t, NoticeKept, result)
 	require.Equal(t, plantedData, r.kept(n))
-	require.Len(t, r.engine.hints, MaxHints)
+	require.Len(t, r.engine.hints, MaxHints+1)
 
-	r, _, n = noticeRig(t)
-	n.Late = true
 	result, err = r.s.Notify(t.Context(), n)
+	require.NoError(t, err)
+	require.Equal(t, NoticeQuiet, result, "a repeat says nothing new")
+	require.Len(t, r.engine.hints, MaxHints+1)
+}
+
+func TestANoticeWithAnOldTicketIsKeptAndTellsNobody(t *testing.T) {
+	r, _, n := noticeRig(t)
+	n.Late = true
+	result, err := r.s.Notify(t.Context(), n)
 	require.NoError(t, err)
 	require.Equal(t, NoticeQuiet, result)
 	require.Equal(t, plantedData, r.kept(n))
 	require.Empty(t, r.engine.calls, "an old ticket signals nothing")
+	r.now = r.now.Add(time.Minute)
+	told, err := r.s.TellNotices(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, told)
+}
+
+// The vendor need not repeat a notice that came while the engine was away: it is
+// found, and the run is told once.
+func TestANoticeThatCameWhileTheEngineWasAwayIsToldOnceItIsBack(t *testing.T) {
+	r, _, n := noticeRig(t)
+	r.engine.signalErr = serviceerror.NewUnavailable("x")
+	_, err := r.s.Notify(t.Context(), n)
+	requireCode(t, err, EngineUnavailable)
+	told, err := r.s.TellNotices(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, told, "the call that brought it may still be trying")
+
+	r.now = r.now.Add(time.Minute)
+	_, err = r.s.TellNotices(t.Context())
+	requireCode(t, err, EngineUnavailable)
+	r.engine.signalErr, r.engine.hints = nil, nil
+	for _, want := range []int{1, 0} {
+		told, err = r.s.TellNotices(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, told)
+	}
+	require.Equal(t, []workflows.Hint{{Session: 2}}, r.engine.hints)
+	r.nothingTold()
+}
+
+func TestANoticeOfARunThatIsOverIsNotToldForEver(t *testing.T) {
+	r, _, n := noticeRig(t)
+	r.engine.signalErr = serviceerror.NewUnavailable("x")
+	_, err := r.s.Notify(t.Context(), n)
+	requireCode(t, err, EngineUnavailable)
+	r.now, r.engine.signalErr = r.now.Add(time.Minute), serviceerror.NewNotFound("gone")
+	for _, want := range []int{1, 0} {
+		told, err := r.s.TellNotices(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, told)
+	}
 }
 
 func TestAVendorThatSignsNothingIsNotHeard(t *testing.T) {

@@ -7,51 +7,6 @@ import (
 	"strconv"
 )
 
-func (s *sqlStore) SaveNotice(ctx context.Context, id string, number int, data []byte) error {
-	sealed, err := s.seal(sessionRow(id, number), columnNotice, data)
-	if err != nil {
-		return err
-	}
-	return s.update(ctx, "save notice", func(tx *sql.Tx) error {
-		held, err := s.hold(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if held.ended {
-			return ErrNotFound
-		}
-		if _, err := s.session(ctx, tx, id, number); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `
-			UPDATE sessions SET notice = $3 WHERE verification_id = $1 AND number = $2 AND notice IS NULL`, id, number, sealed)
-		return err
-	})
-}
-
-func (s *sqlStore) Notice(ctx context.Context, id string, number int) ([]byte, error) {
-	var sealed []byte
-	err := s.read.QueryRowContext(ctx, `SELECT notice FROM sessions WHERE verification_id = $1 AND number = $2`, id, number).Scan(&sealed)
-	if err != nil {
-		return nil, wrap("notice", err)
-	}
-	return s.open(sessionRow(id, number), columnNotice, sealed)
-}
-
-func (s *sqlStore) CountLookup(ctx context.Context, id string, number, budget int) (int, error) {
-	var n int
-	err := s.write.QueryRowContext(ctx, `
-		UPDATE sessions SET lookups = lookups + 1
-		WHERE verification_id = $1 AND number = $2 AND lookups < $3 RETURNING lookups`, id, number, budget).Scan(&n)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, ErrBudget
-	}
-	if err != nil {
-		return 0, wrap("count lookup", err)
-	}
-	return n, nil
-}
-
 // decisionName names a decision's row to the Sealer.
 func decisionName(id string, version int, act string) string {
 	return id + "/decision/" + strconv.Itoa(version) + "/" + act

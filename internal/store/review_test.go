@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,49 +8,6 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
-
-func TestTheFirstNoticeStandsAndGoesWithTheEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, dsn string) {
-		s := open(t, dsn, keySet(t, 1, 2))
-		inserted(t, s, row())
-		require.ErrorIs(t, s.SaveNotice(t.Context(), id, 1, []byte("a")), store.ErrNotFound, "no such session")
-		opened(t, s, 1)
-		none, err := s.Notice(t.Context(), id, 1)
-		require.NoError(t, err)
-		require.Nil(t, none)
-		require.NoError(t, s.SaveNotice(t.Context(), id, 1, []byte("first")))
-		require.NoError(t, s.SaveNotice(t.Context(), id, 1, []byte("second")))
-		got, err := s.Notice(t.Context(), id, 1)
-		require.NoError(t, err)
-		require.Equal(t, "first", string(got))
-		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
-		got, err = s.Notice(t.Context(), id, 1)
-		require.NoError(t, err)
-		require.Empty(t, got)
-		require.ErrorIs(t, s.SaveNotice(t.Context(), id, 1, []byte("late")), store.ErrNotFound)
-	})
-}
-
-func TestLookupsAreCountedBeforeTheyAreMadeAndNeverOverTheBudget(t *testing.T) {
-	onBoth(t, func(t *testing.T, dsn string) {
-		s := open(t, dsn, keySet(t, 1, 2))
-		inserted(t, s, row())
-		opened(t, s, 1)
-		var wg sync.WaitGroup
-		made := make(chan int, 20)
-		for range 20 {
-			wg.Go(func() {
-				if n, err := s.CountLookup(t.Context(), id, 1, 3); err == nil {
-					made <- n
-				}
-			})
-		}
-		wg.Wait()
-		require.Len(t, made, 3)
-		_, err := s.CountLookup(t.Context(), id, 1, 3)
-		require.ErrorIs(t, err, store.ErrBudget)
-	})
-}
 
 func TestAnEndedVerificationIsAmendedByAHigherVersionOnly(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-const sessionColumns = `verification_id, number, provider, opened_at, expires_at, begun, hints, link, handle`
+const sessionColumns = `verification_id, number, provider, opened_at, expires_at, begun, captured, hints, link, handle`
 
 func (s *sqlStore) scanSession(from scanner) (Session, error) {
 	var v Session
 	var opened, expires sql.NullInt64
 	var link, handle []byte
 	if err := from.Scan(&v.VerificationID, &v.Number, &v.Provider, &opened, &expires,
-		&v.Begun, &v.Hints, &link, &handle); err != nil {
+		&v.Begun, &v.Captured, &v.Hints, &link, &handle); err != nil {
 		return Session{}, wrap("session", err)
 	}
 	v.OpenedAt, v.ExpiresAt = timeOf(opened), timeOf(expires)
@@ -145,6 +145,11 @@ func (s *sqlStore) LatestSession(ctx context.Context, id string) (Session, error
 func (s *sqlStore) MarkBegun(ctx context.Context, id string, number int) error {
 	return wrap("mark begun", touched(s.write.ExecContext(ctx,
 		`UPDATE sessions SET begun = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
+}
+
+func (s *sqlStore) MarkCaptured(ctx context.Context, id string, number int) error {
+	return wrap("mark captured", touched(s.write.ExecContext(ctx,
+		`UPDATE sessions SET begun = TRUE, captured = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
 }
 
 func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) error {

@@ -110,7 +110,23 @@ type Session struct {
 	ExpiresAt time.Time
 	// Begun: the vendor was once seen saying that the person had begun.
 	Begun bool
-	Hints int
+	// Captured: the vendor handed out the pictures, which it does only once.
+	Captured bool
+	Hints    int
+}
+
+// Notice is signed data that a vendor sent about a session.
+type Notice struct {
+	VerificationID string
+	Number         int
+	Provider       string
+	// Data rests sealed while the verification runs.
+	Data []byte
+	At   time.Time
+	// Judged: it holds a judgement of the person.
+	Judged bool
+	// Quiet: the run is not to be told.
+	Quiet bool
 }
 
 // Caps bound what is opened for one number on a day, over all verifications.
@@ -218,6 +234,8 @@ type Store interface {
 	// without one.
 	LatestSession(ctx context.Context, id string) (Session, error)
 	MarkBegun(ctx context.Context, id string, number int) error
+	// MarkCaptured is MarkBegun for a session whose pictures were handed out.
+	MarkCaptured(ctx context.Context, id string, number int) error
 	// CloseSession erases the session's link and handle.
 	CloseSession(ctx context.Context, id string, number int) error
 	// CountHint counts one more hint for a session and returns the count;
@@ -235,9 +253,16 @@ type Store interface {
 	Portrait(ctx context.Context, id string) ([]byte, error)
 	ErasePortrait(ctx context.Context, id string) error
 
-	// SaveNotice keeps signed data that a vendor sent about a session, the first
-	// one. ErrNotFound for an unknown session and after the end.
-	SaveNotice(ctx context.Context, id string, number int, data []byte) error
+	// SaveNotice keeps signed data that a vendor sent about a session: the first
+	// one, but that a judgement takes the place of what holds none. It reports
+	// whether the run is still to be told of the one that is kept. ErrNotFound for
+	// an unknown session and after the end.
+	SaveNotice(ctx context.Context, v Notice) (untold bool, err error)
+	// MarkTold notes that the run knows of the session's notice. Untold returns
+	// those, without data, that were kept before the time and are still to be
+	// told, the oldest first.
+	MarkTold(ctx context.Context, id string, number int) error
+	Untold(ctx context.Context, before time.Time, limit int) ([]Notice, error)
 	// Notice returns it; nil: none came.
 	Notice(ctx context.Context, id string, number int) ([]byte, error)
 	// CountLookup counts one more look-up before it is made, and returns the
