@@ -221,7 +221,7 @@ func TestAFaceVendorsMismatchOfARareNameIsInconclusive(t *testing.T) {
 				in := opened(t, b, given)
 				b.Vendors = &provider.Registry{}
 				b.Vendors.AddFace(provider.FaceVendor{Name: "face", Provider: b.face, Callback: judging{mismatch}})
-				require.NoError(t, b.store.SaveNotice(t.Context(), "ver_1", 1, []byte("signed")))
+				keep(b, "signed")
 				out, err := run[activities.LookResult](b, b.LookAtSession, in)
 				require.NoError(t, err)
 				return *out.Result
