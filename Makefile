@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev test lint build generate test-needs temporal
+.PHONY: help dev test test-short race fuzz record lint build generate test-needs temporal
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -15,6 +15,20 @@ dev: build ## Run the whole stack on this machine and show a verification of eac
 
 test: test-needs temporal ## Run every test (installs what they need on Debian)
 	go test -timeout 20m ./...
+
+# The commands and the tests of the whole start a Temporal server each; -short
+# leaves PostgreSQL and the browser out of the others.
+test-short: ## Run the tests that need no server and no browser, in under a minute
+	go test -short $$(go list ./... | grep -vE '/(cmd|cmd/.*|test/e2e|internal/store/storetest)$$')
+
+race: test-needs temporal ## Run the tests with the race detector, but those of the whole
+	go test -race -timeout 30m $$(go list ./... | grep -v '/test/e2e$$')
+
+fuzz: ## Run every fuzz test for a while (FUZZTIME=30s each)
+	@bash tools/fuzz.sh
+
+record: temporal ## Record the workflows' histories anew, after a change of their order
+	go test -tags record -count=1 -timeout 20m -run '^TestRecord$$' ./workflows
 
 lint: generate ## Check format, vet, staticcheck, workflow determinism, generated code, import directions
 	@bash tools/lint.sh

@@ -323,6 +323,7 @@ func (s *stack) links(id string, out io.Writer) {
 	for _, l := range [][2]string{
 		{"the first's run", s.state.TemporalUI + "/namespaces/default/workflows/" + id},
 		{"read it", fmt.Sprintf("curl -H 'Authorization: Bearer %s' %s/v1/verifications/%s", s.state.APIKey, s.state.API, id)},
+		{"for curl", fmt.Sprintf("export API=%s KEY=%s", s.state.API, s.state.APIKey)},
 		{"the contract", s.state.API + "/openapi.yaml"},
 		{"vendor calls", s.state.Sandbox + "/sandbox/ledger"},
 		{"health", s.state.Ops + "/readyz, " + s.state.Ops + "/metrics"},

@@ -17,6 +17,9 @@ import (
 // redirects after the form, and the way back leads over the caller's callback to
 // an address that the page cannot know.
 func TestABrowserReallyGoesBackOverTwoRedirects(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: without a browser")
+	}
 	w := start(t, nil)
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

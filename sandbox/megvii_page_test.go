@@ -131,6 +131,9 @@ func TestMegviisOtherWaysOffThePage(t *testing.T) {
 // a phone's screen. It guards the policy that must let the one script submit the
 // form across sites, and lets nothing be wider than the screen.
 func TestAPhoneGoesBackByTheFormOfItsOwn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: without a browser")
+	}
 	w := start(t, quiet)
 	signs := make(chan string, 4)
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

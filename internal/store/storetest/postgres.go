@@ -34,10 +34,13 @@ func findServer() (*url.URL, error) {
 
 // Postgres returns the dsn of a fresh, empty database, dropped when the test
 // ends. Its server is started once for the test process and ends with it,
-// however that ends. The test fails where there is no PostgreSQL; it is never
-// skipped.
+// however that ends. The test fails where there is no PostgreSQL; it is skipped
+// only where that was asked for, with -short.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: without PostgreSQL")
+	}
 	u, err := server()
 	if err != nil {
 		t.Fatal(err)
