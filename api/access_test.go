@@ -103,6 +103,7 @@ func TestAReviewersKey(t *testing.T) {
 		return mine(client, id)
 	}
 	r.fake.reopen = r.fake.decide
+	r.fake.acts = func(client, id string) ([]starter.Act, error) { _, err := mine(client, id); return nil, err }
 	r.fake.list = func(clients []string, status verification.Status, _ int, _ string) (starter.Page, error) {
 		require.Equal(t, []string{"shop", "reader"}, clients)
 		return starter.Page{Items: []starter.Item{{ID: knownID, Client: "shop", Status: status}}}, nil
@@ -115,9 +116,11 @@ func TestAReviewersKey(t *testing.T) {
 			continue
 		}
 		require.Equal(t, 200, w.Code, name)
-		require.Equal(t, `"v3"`, w.Header().Get("ETag"))
 		require.NotContains(t, w.Body.String(), "vendor.example", "the link is the person's")
-		require.Contains(t, w.Body.String(), `"type":"redirect"`)
+		if name != "decisions" {
+			require.Equal(t, `"v3"`, w.Header().Get("ETag"))
+			require.Contains(t, w.Body.String(), `"type":"redirect"`)
+		}
 
 		c.path = strings.Replace(c.path, knownID, "ver_zzzz", 1)
 		problemIn(t, r.do(c), 404, "not_found")

@@ -42,6 +42,7 @@ type fakeVerifications struct {
 	retried  []starter.Again
 	decide   func(client, id string, w starter.Word) (starter.View, error)
 	reopen   func(client, id string, w starter.Word) (starter.View, error)
+	acts     func(client, id string) ([]starter.Act, error)
 	owner    func(clients []string, id string) (string, error)
 	list     func(clients []string, status verification.Status, limit int, cursor string) (starter.Page, error)
 	provide  func() ([]starter.Provider, error)
@@ -104,6 +105,11 @@ func (f *fakeVerifications) Owner(_ context.Context, clients []string, id string
 func (f *fakeVerifications) List(_ context.Context, clients []string, status verification.Status, limit int, cursor string) (starter.Page, error) {
 	f.note("list")
 	return f.list(clients, status, limit, cursor)
+}
+
+func (f *fakeVerifications) Decisions(_ context.Context, client, id string) ([]starter.Act, error) {
+	f.note("decisions")
+	return f.acts(client, id)
 }
 
 func (f *fakeVerifications) Providers(context.Context) ([]starter.Provider, error) {

@@ -36,6 +36,27 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 	return contract.DecideVerification200JSONResponse{Body: answerOf(v), Headers: contract.DecideVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
+// ListDecisions answers GET /v1/verifications/{id}/decisions.
+func (s *server) ListDecisions(ctx context.Context, r contract.ListDecisionsRequestObject) (contract.ListDecisionsResponseObject, error) {
+	ctx = plain(ctx)
+	client, err := s.ownerOf(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	acts, err := s.Verifications.Decisions(ctx, client, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	out := contract.ListDecisions200JSONResponse{Decisions: []contract.Decision{}}
+	for _, a := range acts {
+		out.Decisions = append(out.Decisions, contract.Decision{
+			Version: a.Version, Act: contract.DecisionAct(a.Act), Reason: string(a.Reason), DecidedByName: a.By, DecidedAt: a.At.UTC(),
+			Note: nonEmpty(a.Note), Held: a.Held,
+		})
+	}
+	return out, nil
+}
+
 // ReopenVerification answers POST /v1/verifications/{id}/reopen.
 func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerificationRequestObject) (contract.ReopenVerificationResponseObject, error) {
 	ctx = plain(ctx)

@@ -83,6 +83,61 @@ func TestAnEndedVerificationShowsItsVerdict(t *testing.T) {
 		"reasons":[{"code":"identity.mismatch","retryable":false}],"decided_at":"2026-11-23T03:59:00Z"}`, string(verdict))
 }
 
+// A reviewer's verdict names the key that gave it, each version its own.
+func TestAReviewersVerdictNamesTheirKey(t *testing.T) {
+	r := newRig(t)
+	v := running()
+	v.Status, v.Decision, v.NextAction, v.Link = verification.Completed, verification.Approved, nil, ""
+	verdict := func(version int, by verification.DecidedBy) verification.Verdict {
+		return verification.Verdict{Version: version, Decision: verification.Approved, DecidedBy: by, Policy: v.Policy, DecidedAt: v.CreatedAt}
+	}
+	latest := verdict(3, verification.ByReviewer)
+	v.Verdict, v.PreviousVerdicts = &latest, []verification.Verdict{verdict(1, verification.ByPolicy), verdict(2, verification.ByReviewer)}
+	v.Deciders = map[int]string{2: "li", 3: "wang"}
+	r.fake.read = owned("shop", v)
+	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop})
+	require.Equal(t, 200, w.Code)
+	type told struct {
+		By   string  `json:"decided_by"`
+		Name *string `json:"decided_by_name"`
+	}
+	var got struct {
+		Verdict  told   `json:"verdict"`
+		Previous []told `json:"previous_verdicts"`
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.Equal(t, "wang", *got.Verdict.Name)
+	require.Nil(t, got.Previous[0].Name, "the policy has no name")
+	require.Equal(t, "li", *got.Previous[1].Name)
+}
+
+// Notes are read by those who may decide, and by nobody else.
+func TestNotesAreReadByThoseWhoMayDecide(t *testing.T) {
+	r := newRig(t)
+	at := r.now.In(time.FixedZone("x", 3600))
+	r.fake.owner = func([]string, string) (string, error) { return "shop", nil }
+	r.fake.acts = func(client, id string) ([]starter.Act, error) {
+		require.Equal(t, []string{"shop", knownID}, []string{client, id})
+		return []starter.Act{
+			{Version: 1, Act: "reopened", Reason: verification.HolderMismatch, By: "li", At: at},
+			{Version: 2, Act: "approved", Reason: verification.ReviewApproved, By: "wang", At: at, Note: "the person called", Held: true},
+		}, nil
+	}
+	for _, key := range []string{r.shop, r.reviewer} {
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "/decisions", key: key})
+		require.Equal(t, 200, w.Code, w.Body.String())
+		require.JSONEq(t, `{"decisions":[
+			{"version":1,"act":"reopened","reason":"holder.mismatch","decided_by_name":"li","decided_at":"2026-11-23T04:00:00Z","note":null,"held":false},
+			{"version":2,"act":"approved","reason":"review.approved","decided_by_name":"wang","decided_at":"2026-11-23T04:00:00Z","note":"the person called","held":true}]}`,
+			w.Body.String())
+	}
+	problemIn(t, r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "/decisions", key: r.reader}), 403, "insufficient_scope")
+	r.fake.acts = func(string, string) ([]starter.Act, error) { return nil, nil }
+	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "/decisions", key: r.shop})
+	require.JSONEq(t, `{"decisions":[]}`, w.Body.String())
+	require.NotContains(t, r.logs.String(), "the person called")
+}
+
 func TestReadWaitsAsItIsAsked(t *testing.T) {
 	for _, tc := range []struct {
 		query, match string
@@ -274,7 +329,8 @@ func operationsOn(id string) map[string]call {
 		"cancel": {method: "POST", path: "/v1/verifications/" + id + "/cancel", body: `{}`},
 		"decide": {method: "POST", path: "/v1/verifications/" + id + "/decision", body: `{"decision":"approved","reason":"review.approved"}`,
 			header: map[string]string{"If-Match": `"v3"`}},
-		"reopen": {method: "POST", path: "/v1/verifications/" + id + "/reopen", body: `{"reason":"holder.mismatch"}`},
+		"reopen":    {method: "POST", path: "/v1/verifications/" + id + "/reopen", body: `{"reason":"holder.mismatch"}`},
+		"decisions": {method: "GET", path: "/v1/verifications/" + id + "/decisions"},
 	}
 }
 
@@ -290,6 +346,7 @@ func TestAnotherClientsVerificationIsNotFoundOnEveryOperation(t *testing.T) {
 				r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
 				r.fake.decide = func(client, id string, _ starter.Word) (starter.View, error) { return mine(client, id) }
 				r.fake.reopen = r.fake.decide
+				r.fake.acts = func(client, id string) ([]starter.Act, error) { _, err := mine(client, id); return nil, err }
 				c := c
 				c.key = map[string]string{"shop": r.shop, "other": r.other}[key]
 				c.path = strings.Replace(c.path, knownID, id, 1)
@@ -319,7 +376,7 @@ func TestScopesAreKept(t *testing.T) {
 		}
 		problemIn(t, w, 403, "insufficient_scope")
 		want := ScopeWrite
-		if name == "decide" || name == "reopen" {
+		if name == "decide" || name == "reopen" || name == "decisions" {
 			want = ScopeReview
 		}
 		require.Contains(t, w.Header().Get("WWW-Authenticate"), want)

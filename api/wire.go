@@ -71,10 +71,10 @@ func answerOf(v starter.View) contract.Verification {
 		out.Checks = append(out.Checks, checkOf(c))
 	}
 	for _, d := range v.PreviousVerdicts {
-		out.PreviousVerdicts = append(out.PreviousVerdicts, verdictOf(d))
+		out.PreviousVerdicts = append(out.PreviousVerdicts, verdictOf(d, v.Deciders[d.Version]))
 	}
 	if v.Verdict != nil {
-		out.Verdict = verdictOf(*v.Verdict)
+		out.Verdict = verdictOf(*v.Verdict, v.Deciders[v.Verdict.Version])
 	}
 	return out
 }
@@ -99,10 +99,11 @@ func checkOf(c verification.Check) contract.Check {
 	return out
 }
 
-func verdictOf(d verification.Verdict) *contract.Verdict {
+func verdictOf(d verification.Verdict, decider string) *contract.Verdict {
 	return &contract.Verdict{
 		Version: d.Version, Decision: contract.VerdictDecision(d.Decision), DecidedBy: contract.VerdictDecidedBy(d.DecidedBy),
-		Policy: policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: d.DecidedAt.UTC(),
+		DecidedByName: nonEmpty(decider),
+		Policy:        policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: d.DecidedAt.UTC(),
 	}
 }
 

@@ -113,6 +113,27 @@ func (e CheckType) Valid() bool {
 	}
 }
 
+// Defines values for DecisionAct.
+const (
+	DecisionActApproved DecisionAct = "approved"
+	DecisionActDeclined DecisionAct = "declined"
+	DecisionActReopened DecisionAct = "reopened"
+)
+
+// Valid indicates whether the value is a known member of the DecisionAct enum.
+func (e DecisionAct) Valid() bool {
+	switch e {
+	case DecisionActApproved:
+		return true
+	case DecisionActDeclined:
+		return true
+	case DecisionActReopened:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NextActionType.
 const (
 	Redirect NextActionType = "redirect"
@@ -247,16 +268,16 @@ func (e VerdictDecidedBy) Valid() bool {
 
 // Defines values for VerdictDecision.
 const (
-	Approved VerdictDecision = "approved"
-	Declined VerdictDecision = "declined"
+	VerdictDecisionApproved VerdictDecision = "approved"
+	VerdictDecisionDeclined VerdictDecision = "declined"
 )
 
 // Valid indicates whether the value is a known member of the VerdictDecision enum.
 func (e VerdictDecision) Valid() bool {
 	switch e {
-	case Approved:
+	case VerdictDecisionApproved:
 		return true
-	case Declined:
+	case VerdictDecisionDeclined:
 		return true
 	default:
 		return false
@@ -329,6 +350,41 @@ type Consent struct {
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
+}
+
+// Decision What a reviewer did.
+type Decision struct {
+	Act       DecisionAct `json:"act"`
+	DecidedAt time.Time   `json:"decided_at"`
+
+	// DecidedByName The name of the key.
+	//
+	// Examples: wang
+	DecidedByName string `json:"decided_by_name"`
+
+	// Held The verdict of this version rests on it; false for a word that came too late or has not taken effect, and for a reopening.
+	Held bool `json:"held"`
+
+	// Note Examples: Compared with the card on the phone.
+	Note *string `json:"note"`
+
+	// Reason Stable, `domain.code`. New ones may come.
+	//
+	// Examples: face.no_match
+	Reason ReasonCode `json:"reason"`
+
+	// Version Of the verdict that it made, would have made, or reopened.
+	//
+	// Examples: 1
+	Version int `json:"version"`
+}
+
+// DecisionAct defines model for Decision.Act.
+type DecisionAct string
+
+// DecisionList defines model for DecisionList.
+type DecisionList struct {
+	Decisions []Decision `json:"decisions"`
 }
 
 // DecisionRequest defines model for DecisionRequest.
@@ -624,9 +680,14 @@ type Tried struct {
 type Verdict struct {
 	DecidedAt time.Time        `json:"decided_at"`
 	DecidedBy VerdictDecidedBy `json:"decided_by"`
-	Decision  VerdictDecision  `json:"decision"`
-	Policy    PolicyRef        `json:"policy"`
-	Reasons   []Reason         `json:"reasons"`
+
+	// DecidedByName The name of the reviewer's key; absent for the policy's verdicts.
+	//
+	// Examples: wang
+	DecidedByName *string         `json:"decided_by_name,omitempty"`
+	Decision      VerdictDecision `json:"decision"`
+	Policy        PolicyRef       `json:"policy"`
+	Reasons       []Reason        `json:"reasons"`
 
 	// Version Rises with every new verdict of a reopened case.
 	Version int `json:"version"`
@@ -971,7 +1032,7 @@ type ClientInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; neither the person nor any answer shows it.
+	// and sealed; only those who may decide can read it (`decisions`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -984,12 +1045,19 @@ type ClientInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; neither the person nor any answer shows it.
+	// and sealed; only those who may decide can read it (`decisions`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
 	DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDecisions Read what reviewers decided, with their notes
+	//
+	// For those who may decide; the oldest first. A word that came too late is listed, too.
+	//
+	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
+	ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReopenVerificationWithBody Take a completed verification back into review
 	//
@@ -1234,7 +1302,7 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, para
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; neither the person nor any answer shows it.
+// and sealed; only those who may decide can read it (`decisions`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1257,13 +1325,30 @@ func (c *Client) DecideVerificationWithBody(ctx context.Context, id Verification
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; neither the person nor any answer shows it.
+// and sealed; only those who may decide can read it (`decisions`).
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
 func (c *Client) DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideVerificationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDecisions Read what reviewers decided, with their notes
+//
+// For those who may decide; the oldest first. A word that came too late is listed, too.
+//
+// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
+func (c *Client) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDecisionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -1820,6 +1905,40 @@ func NewDecideVerificationRequestWithBody(server string, id VerificationID, para
 	return req, nil
 }
 
+// NewListDecisionsRequest constructs an http.Request for the ListDecisions method
+func NewListDecisionsRequest(server string, id VerificationID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/decisions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReopenVerificationRequest calls the generic ReopenVerification builder with application/json body
 func NewReopenVerificationRequest(server string, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2094,7 +2213,7 @@ type ClientWithResponsesInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; neither the person nor any answer shows it.
+	// and sealed; only those who may decide can read it (`decisions`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2107,12 +2226,21 @@ type ClientWithResponsesInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; neither the person nor any answer shows it.
+	// and sealed; only those who may decide can read it (`decisions`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
 	DecideVerificationWithResponse(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideVerificationResponse, error)
+
+	// ListDecisionsWithResponse Read what reviewers decided, with their notes
+	//
+	// For those who may decide; the oldest first. A word that came too late is listed, too.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
+	ListDecisionsWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*ListDecisionsResponse, error)
 
 	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 	//
@@ -2659,6 +2787,54 @@ func (r DecideVerificationResponse) ContentType() string {
 	return ""
 }
 
+type ListDecisionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DecisionList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDecisionsResponse) GetJSON200() *DecisionList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDecisionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDecisionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDecisionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDecisionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDecisionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReopenVerificationResponse200Headers the declared response headers of an HTTP 200 response for ReopenVerification
 type ReopenVerificationResponse200Headers struct {
 	ETag *string
@@ -2929,7 +3105,7 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; neither the person nor any answer shows it.
+// and sealed; only those who may decide can read it (`decisions`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2948,7 +3124,7 @@ func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; neither the person nor any answer shows it.
+// and sealed; only those who may decide can read it (`decisions`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2959,6 +3135,21 @@ func (c *ClientWithResponses) DecideVerificationWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseDecideVerificationResponse(rsp)
+}
+
+// ListDecisionsWithResponse Read what reviewers decided, with their notes
+//
+// For those who may decide; the oldest first. A word that came too late is listed, too.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
+func (c *ClientWithResponses) ListDecisionsWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*ListDecisionsResponse, error) {
+	rsp, err := c.ListDecisions(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDecisionsResponse(rsp)
 }
 
 // ReopenVerificationWithBodyWithResponse Take a completed verification back into review
@@ -3548,6 +3739,39 @@ func ParseDecideVerificationResponse(rsp *http.Response) (*DecideVerificationRes
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDecisionsResponse parses an HTTP response from a ListDecisionsWithResponse call
+func ParseListDecisionsResponse(rsp *http.Response) (*ListDecisionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDecisionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DecisionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,11 +21,11 @@ func reviewCommand() *cobra.Command {
 		Use:   "review",
 		Short: "List what waits for a human, and decide it",
 		Long: `List the verifications in review, show one, decide it, or take a completed one
-back into review. It needs a key with the scope review:write.
+back into review. It needs a reviewer's key, or one with the scope review:write.
 
 A decision is about what was shown last: if the verification has changed since,
-it is refused and shown again. The note is for other reviewers, is kept sealed
-and is never shown to the person.`,
+it is refused and shown again. The note is for other reviewers, who read it with
+show; it is kept sealed and is never shown to the person.`,
 		Example: `  yanzhen review list
   yanzhen review show ver_…
   yanzhen review approve ver_… --note "compared with the card on the phone"
@@ -38,7 +39,10 @@ and is never shown to the person.`,
 			return c.listReviews(ctx, out)
 		}),
 		reviewSub(&f, "show ID", "Show one verification", 1, nil, func(ctx context.Context, c *caller, id string, _ word, out io.Writer) error {
-			return runStatus(ctx, c, id, false, out)
+			if err := runStatus(ctx, c, id, false, out); err != nil {
+				return err
+			}
+			return c.showDecisions(ctx, id, out)
 		}),
 		reviewSub(&f, "approve ID", "Approve a verification in review", 1, &word{reason: "review.approved"}, decider("approved")),
 		reviewSub(&f, "decline ID", "Decline a verification in review", 1, &word{reason: "review.rejected"}, decider("declined")),
@@ -126,6 +130,28 @@ func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
 	}
 	if n == 0 {
 		fmt.Fprintln(out, "Nothing waits for a human.")
+	}
+	return nil
+}
+
+// showDecisions prints what reviewers said of a verification, notes included.
+func (c *caller) showDecisions(ctx context.Context, id string, out io.Writer) error {
+	r, err := c.api.ListDecisionsWithResponse(ctx, id)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	if r.JSON200 == nil {
+		return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+	}
+	for _, d := range r.JSON200.Decisions {
+		fmt.Fprintf(out, "  %s  %s by %s, version %d: %s", d.DecidedAt.Local().Format(time.DateTime), d.Act, d.DecidedByName, d.Version, d.Reason)
+		if d.Act != client.DecisionActReopened && !d.Held {
+			fmt.Fprint(out, " (no verdict rests on it)")
+		}
+		fmt.Fprintln(out)
+		if d.Note != nil {
+			fmt.Fprintf(out, "    %s\n", strings.ReplaceAll(*d.Note, "\n", "\n    "))
+		}
 	}
 	return nil
 }

@@ -150,7 +150,11 @@ func (p *printer) ending(v *client.Verification) {
 	fmt.Fprintf(p.out, "\n  %s", strings.ToUpper(word))
 	switch {
 	case v.Verdict != nil:
-		fmt.Fprintf(p.out, "  by %s, version %d\n", v.Verdict.DecidedBy, v.Verdict.Version)
+		by := string(v.Verdict.DecidedBy)
+		if v.Verdict.DecidedByName != nil {
+			by += " " + *v.Verdict.DecidedByName
+		}
+		fmt.Fprintf(p.out, "  by %s, version %d\n", by, v.Verdict.Version)
 	case v.Status == "in_review" && v.ExpiresAt != nil:
 		fmt.Fprintf(p.out, "  a human must decide until %s\n", v.ExpiresAt.Local().Format(time.DateTime))
 	default:

@@ -106,6 +106,9 @@ type View struct {
 	Subject *MaskedSubject
 	// Link is the page for the person, set with a redirect that still works.
 	Link string
+	// Deciders names, by the verdict's version, the keys with which reviewers gave
+	// the verdicts. It comes from the store: the engine does not know them.
+	Deciders map[int]string
 	// Partial: the run lives but did not answer, so that the state is no more
 	// than the row and the search attributes tell; its Version says nothing.
 	Partial bool
@@ -125,6 +128,10 @@ func (s *Starter) view(ctx context.Context, r store.Row, st verification.State) 
 	if subject := r.Subject(); subject != nil {
 		name, number := subject.Masked()
 		v.Subject = &MaskedSubject{Name: name, IDNumber: number}
+	}
+	var err error
+	if v.Deciders, err = s.deciders(ctx, r.ID, st); err != nil {
+		return View{}, err
 	}
 	if st.NextAction == nil || st.NextAction.Type != verification.ActionRedirect {
 		return v, nil

@@ -114,6 +114,27 @@ func (e CheckType) Valid() bool {
 	}
 }
 
+// Defines values for DecisionAct.
+const (
+	DecisionActApproved DecisionAct = "approved"
+	DecisionActDeclined DecisionAct = "declined"
+	DecisionActReopened DecisionAct = "reopened"
+)
+
+// Valid indicates whether the value is a known member of the DecisionAct enum.
+func (e DecisionAct) Valid() bool {
+	switch e {
+	case DecisionActApproved:
+		return true
+	case DecisionActDeclined:
+		return true
+	case DecisionActReopened:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NextActionType.
 const (
 	Redirect NextActionType = "redirect"
@@ -248,16 +269,16 @@ func (e VerdictDecidedBy) Valid() bool {
 
 // Defines values for VerdictDecision.
 const (
-	Approved VerdictDecision = "approved"
-	Declined VerdictDecision = "declined"
+	VerdictDecisionApproved VerdictDecision = "approved"
+	VerdictDecisionDeclined VerdictDecision = "declined"
 )
 
 // Valid indicates whether the value is a known member of the VerdictDecision enum.
 func (e VerdictDecision) Valid() bool {
 	switch e {
-	case Approved:
+	case VerdictDecisionApproved:
 		return true
-	case Declined:
+	case VerdictDecisionDeclined:
 		return true
 	default:
 		return false
@@ -330,6 +351,41 @@ type Consent struct {
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
+}
+
+// Decision What a reviewer did.
+type Decision struct {
+	Act       DecisionAct `json:"act"`
+	DecidedAt time.Time   `json:"decided_at"`
+
+	// DecidedByName The name of the key.
+	//
+	// Examples: wang
+	DecidedByName string `json:"decided_by_name"`
+
+	// Held The verdict of this version rests on it; false for a word that came too late or has not taken effect, and for a reopening.
+	Held bool `json:"held"`
+
+	// Note Examples: Compared with the card on the phone.
+	Note *string `json:"note"`
+
+	// Reason Stable, `domain.code`. New ones may come.
+	//
+	// Examples: face.no_match
+	Reason ReasonCode `json:"reason"`
+
+	// Version Of the verdict that it made, would have made, or reopened.
+	//
+	// Examples: 1
+	Version int `json:"version"`
+}
+
+// DecisionAct defines model for Decision.Act.
+type DecisionAct string
+
+// DecisionList defines model for DecisionList.
+type DecisionList struct {
+	Decisions []Decision `json:"decisions"`
 }
 
 // DecisionRequest defines model for DecisionRequest.
@@ -625,9 +681,14 @@ type Tried struct {
 type Verdict struct {
 	DecidedAt time.Time        `json:"decided_at"`
 	DecidedBy VerdictDecidedBy `json:"decided_by"`
-	Decision  VerdictDecision  `json:"decision"`
-	Policy    PolicyRef        `json:"policy"`
-	Reasons   []Reason         `json:"reasons"`
+
+	// DecidedByName The name of the reviewer's key; absent for the policy's verdicts.
+	//
+	// Examples: wang
+	DecidedByName *string         `json:"decided_by_name,omitempty"`
+	Decision      VerdictDecision `json:"decision"`
+	Policy        PolicyRef       `json:"policy"`
+	Reasons       []Reason        `json:"reasons"`
 
 	// Version Rises with every new verdict of a reopened case.
 	Version int `json:"version"`
@@ -831,6 +892,9 @@ type ServerInterface interface {
 	// DecideVerification Decide a verification in review
 	// (POST /v1/verifications/{id}/decision)
 	DecideVerification(c *gin.Context, id VerificationID, params DecideVerificationParams)
+	// ListDecisions Read what reviewers decided, with their notes
+	// (GET /v1/verifications/{id}/decisions)
+	ListDecisions(c *gin.Context, id VerificationID)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(c *gin.Context, id VerificationID, params ReopenVerificationParams)
@@ -1201,6 +1265,31 @@ func (siw *ServerInterfaceWrapper) DecideVerification(c *gin.Context) {
 	siw.Handler.DecideVerification(c, id, params)
 }
 
+// ListDecisions operation middleware
+func (siw *ServerInterfaceWrapper) ListDecisions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDecisions(c, id)
+}
+
 // ReopenVerification operation middleware
 func (siw *ServerInterfaceWrapper) ReopenVerification(c *gin.Context) {
 
@@ -1332,6 +1421,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
+	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
@@ -1963,6 +2053,45 @@ func (response DecideVerificationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListDecisionsRequestObject struct {
+	Id VerificationID `json:"id"`
+}
+
+type ListDecisionsResponseObject interface {
+	VisitListDecisionsResponse(w http.ResponseWriter) error
+}
+
+type ListDecisions200JSONResponse DecisionList
+
+func (response ListDecisions200JSONResponse) VisitListDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDecisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReopenVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params ReopenVerificationParams
@@ -2094,6 +2223,9 @@ type StrictServerInterface interface {
 	// DecideVerification Decide a verification in review
 	// (POST /v1/verifications/{id}/decision)
 	DecideVerification(ctx context.Context, request DecideVerificationRequestObject) (DecideVerificationResponseObject, error)
+	// ListDecisions Read what reviewers decided, with their notes
+	// (GET /v1/verifications/{id}/decisions)
+	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(ctx context.Context, request ReopenVerificationRequestObject) (ReopenVerificationResponseObject, error)
@@ -2446,6 +2578,32 @@ func (sh *strictHandler) DecideVerification(ctx *gin.Context, id VerificationID,
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(DecideVerificationResponseObject); ok {
 		if err := validResponse.VisitDecideVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDecisions operation middleware
+func (sh *strictHandler) ListDecisions(ctx *gin.Context, id VerificationID) {
+	var request ListDecisionsRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDecisions(ctx, request.(ListDecisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDecisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDecisionsResponseObject); ok {
+		if err := validResponse.VisitListDecisionsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -4,16 +4,30 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 )
 
-// decisionName names a decision's row to the Sealer.
-func decisionName(id string, version int, act string) string {
-	return id + "/decision/" + strconv.Itoa(version) + "/" + act
+const macOfDecision = "decision"
+
+// decisionRow names a decision's row to the Sealer.
+func decisionRow(d Decision) string {
+	return strings.Join([]string{d.VerificationID, "decision", strconv.Itoa(d.Version), d.Act, string(d.Reason), d.By}, "/")
+}
+
+// decisionParts are what the MAC covers: who decided what, when and why.
+func decisionParts(d Decision, at sql.NullInt64) []string {
+	return []string{d.VerificationID, strconv.Itoa(d.Version), d.Act, string(d.Reason), d.By, optional(at)}
 }
 
 func (s *sqlStore) AddDecision(ctx context.Context, d Decision) error {
-	note, err := s.seal(decisionName(d.VerificationID, d.Version, d.Act), columnNote, []byte(d.Note))
+	note, err := s.seal(decisionRow(d), columnNote, []byte(d.Note))
+	if err != nil {
+		return err
+	}
+	at := stamp(orNow(d.At))
+	mac, err := s.keys.MAC(macOfDecision, decisionParts(d, at)...)
 	if err != nil {
 		return err
 	}
@@ -22,17 +36,17 @@ func (s *sqlStore) AddDecision(ctx context.Context, d Decision) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO decisions (verification_id, version, act, reason, decided_by, decided_at, note)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-			d.VerificationID, d.Version, d.Act, string(d.Reason), d.By, stamp(orNow(d.At)), note)
+			INSERT INTO decisions (verification_id, version, act, reason, decided_by, decided_at, note, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+			d.VerificationID, d.Version, d.Act, string(d.Reason), d.By, at, note, mac)
 		return err
 	})
 }
 
 func (s *sqlStore) Decisions(ctx context.Context, id string) ([]Decision, error) {
 	rows, err := s.read.QueryContext(ctx, `
-		SELECT version, act, reason, decided_by, decided_at, note FROM decisions
-		WHERE verification_id = $1 ORDER BY version, decided_at`, id)
+		SELECT version, act, reason, decided_by, decided_at, note, mac FROM decisions
+		WHERE verification_id = $1 ORDER BY version, decided_at, decided_by`, id)
 	if err != nil {
 		return nil, wrap("decisions", err)
 	}
@@ -41,12 +55,15 @@ func (s *sqlStore) Decisions(ctx context.Context, id string) ([]Decision, error)
 	for rows.Next() {
 		d := Decision{VerificationID: id}
 		var at sql.NullInt64
-		var note []byte
-		if err := rows.Scan(&d.Version, &d.Act, &d.Reason, &d.By, &at, &note); err != nil {
+		var note, mac []byte
+		if err := rows.Scan(&d.Version, &d.Act, &d.Reason, &d.By, &at, &note, &mac); err != nil {
 			return nil, wrap("decisions", err)
 		}
+		if s.keys.CheckMAC(mac, macOfDecision, decisionParts(d, at)...) != nil {
+			return nil, fmt.Errorf("%w: a decision of %s does not match its MAC", ErrChanged, id)
+		}
 		d.At = timeOf(at)
-		plain, err := s.open(decisionName(id, d.Version, d.Act), columnNote, note)
+		plain, err := s.open(decisionRow(d), columnNote, note)
 		if err != nil {
 			return nil, err
 		}

@@ -152,8 +152,9 @@ type Decision struct {
 	// Note is for other reviewers; it rests sealed, and no person and no engine
 	// sees it.
 	Note string
-	By   string
-	At   time.Time
+	// By is the name of the key with which it was said.
+	By string
+	At time.Time
 }
 
 // SwitchState says whether a provider may be used.
@@ -272,8 +273,10 @@ type Store interface {
 	// Amend writes a later state of an ended verification, and its event: it was
 	// reopened, or its review is over. A lower or equal version changes nothing.
 	Amend(ctx context.Context, id string, s verification.State) error
-	// AddDecision notes a human's act. Idempotent: the first one stands.
+	// AddDecision notes a human's act, each reviewer's own. Idempotent: of the
+	// same word of the same reviewer the first one stands.
 	AddDecision(ctx context.Context, d Decision) error
+	// Decisions returns them by version, the oldest first.
 	Decisions(ctx context.Context, id string) ([]Decision, error)
 
 	// SetSwitch adds a setting; Switches returns all of them, by provider, the

@@ -120,8 +120,7 @@ func (s *stack) begin(p sandbox.Person) answer {
 	return s.call("shop", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": freshKey()}, s.request(p))
 }
 
-// freshKey is an Idempotency-Key of letters: one of twenty digits may hold an
-// ID number's shape, which is refused.
+// freshKey is an Idempotency-Key that no other call has.
 func freshKey() string {
 	key := []byte("key-")
 	for range 20 {

@@ -34,8 +34,7 @@ func (s *stack) act(id, act, tag string, body map[string]any) answer {
 func (s *stack) ended(code string, status verification.Status) (v view, tag string) {
 	s.t.Helper()
 	a := s.begin(s.person())
-	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
-	s.play(a.view, code)
+	s.play(s.untilLink(a.view.ID, 30*time.Second), code)
 	s.until(a.view.ID, 30*time.Second, string(status), func(v view) bool { return v.Status == status })
 	a = s.call("shop", "GET", "/v1/verifications/"+a.view.ID, nil, nil)
 	return a.view, a.header.Get("ETag")
@@ -49,6 +48,74 @@ func earlier(t *testing.T, a answer) []verification.Verdict {
 	}
 	require.NoError(t, json.Unmarshal(a.body, &out))
 	return out.Previous
+}
+
+// reviewer is the name of the key of the one who reviews for the client shop.
+const reviewer = "reviewer-wang"
+
+// A reviewer's key lists, reads, decides and reopens for its clients, and
+// nothing else. Its name stands beside the verdict and is known to the store
+// alone.
+func TestAReviewersKeyDecidesForItsClients(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{})
+	v, tag := s.ended(codeSpoof, verification.InReview)
+	path := "/v1/verifications/" + v.ID
+	match := map[string]string{"If-Match": tag}
+	approve := map[string]any{"decision": "approved", "reason": "review.approved", "note": note}
+
+	began := time.Now()
+	a := s.call("reviewer", "GET", path+"?wait=30s", nil, nil)
+	require.Equal(t, http.StatusOK, a.status)
+	require.Equal(t, verification.InReview, a.view.Status)
+	require.Less(t, time.Since(began), 10*time.Second, "what waits for a human is not waited for")
+
+	began = time.Now()
+	for _, cursor := range []string{"x", "AAAA", "bm90IGFuIGVuZ2luZSdzIHRva2VuIGF0IGFsbA"} {
+		a = s.call("reviewer", "GET", "/v1/verifications?status=in_review&cursor="+cursor, nil, nil)
+		require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+	}
+	require.Less(t, time.Since(began), 3*time.Second, "the engine is not asked about a cursor that is none")
+
+	theirs := s.call("other", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": "theirs"}, s.request(s.person()))
+	require.Contains(t, []int{http.StatusCreated, http.StatusAccepted}, theirs.status, "%s", theirs.body)
+	require.NotEmpty(t, theirs.header.Get("ETag"))
+	for _, a := range []answer{
+		s.call("reviewer", "GET", "/v1/verifications/"+theirs.view.ID, nil, nil),
+		s.call("reviewer", "GET", "/v1/verifications/"+theirs.view.ID+"/decisions", nil, nil),
+		s.call("reviewer", "POST", "/v1/verifications/"+theirs.view.ID+"/decision", map[string]string{"If-Match": "*"}, approve),
+	} {
+		require.Equal(t, http.StatusNotFound, a.status, "%s", a.body)
+	}
+	for _, a := range []answer{
+		s.call("reviewer", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": "mine"}, s.request(s.person())),
+		s.call("reviewer", "POST", path+"/cancel", nil, map[string]any{}),
+	} {
+		require.Equal(t, http.StatusForbidden, a.status, "%s", a.body)
+	}
+	a = s.call("reviewer", "POST", path+"/decision", match, map[string]any{"decision": "declined", "reason": "review.approved"})
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	require.Contains(t, string(a.body), "reason.not_for_decision")
+
+	a = s.call("reviewer", "POST", path+"/decision", match, approve)
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	for _, a := range []answer{a, s.call("shop", "GET", path, nil, nil)} {
+		require.Contains(t, string(a.body), `"decided_by_name":"`+reviewer+`"`)
+		require.NotContains(t, string(a.body), note)
+	}
+	a = s.call("reviewer", "GET", path+"/decisions", nil, nil)
+	require.Equal(t, http.StatusOK, a.status)
+	require.Contains(t, string(a.body), note)
+	require.Contains(t, string(a.body), reviewer)
+
+	history, err := json.Marshal(s.history(v.ID))
+	require.NoError(t, err)
+	require.NotContains(t, string(history), reviewer, "the engine knows no names")
+	require.NotContains(t, string(s.logs()), reviewer)
+	var events int
+	require.NoError(t, s.rawStore().QueryRow(`SELECT count(*) FROM events WHERE verification_id = $1 AND
+		(type || client || status || decision || reasons) LIKE '%' || $2 || '%'`, v.ID, reviewer).Scan(&events))
+	require.Zero(t, events)
 }
 
 const (
@@ -133,7 +200,7 @@ func TestAReviewerListsShowsAndDecidesInTheTerminal(t *testing.T) {
 	first, tag := s.ended(codeSpoof, verification.InReview)
 	second, _ := s.ended(codeSpoof, verification.InReview)
 	review := func(args ...string) string {
-		return s.yanzhen(append([]string{"review"}, append(args, "--api", s.apiURL, "--key", s.keys["shop"])...)...)
+		return s.yanzhen(append([]string{"review"}, append(args, "--api", s.apiURL, "--key", s.keys["reviewer"])...)...)
 	}
 	require.Eventually(t, func() bool {
 		list := review("list")
@@ -141,8 +208,10 @@ func TestAReviewerListsShowsAndDecidesInTheTerminal(t *testing.T) {
 	}, 20*time.Second, 500*time.Millisecond, "the list follows within seconds")
 	require.Contains(t, review("show", first.ID), "face.spoof_suspected")
 
-	require.Contains(t, review("approve", first.ID, "--note", note), "APPROVED  by reviewer, version 1")
-	require.Contains(t, review("decline", second.ID, "--reason", "face.spoof_suspected"), "DECLINED  by reviewer, version 1")
+	require.Contains(t, review("approve", first.ID, "--note", note), "APPROVED  by reviewer "+reviewer+", version 1")
+	require.Contains(t, review("decline", second.ID, "--reason", "face.spoof_suspected"), "DECLINED  by reviewer "+reviewer+", version 1")
+	shown := review("show", first.ID)
+	require.Contains(t, shown, "approved by "+reviewer+", version 1: review.approved\n    "+note)
 	require.Equal(t, verification.OutcomeApproved, s.read(first.ID).Outcome)
 	declined := s.read(second.ID)
 	require.Equal(t, "[face.spoof_suspected]", reasonsOf(declined.Verdict.Reasons))

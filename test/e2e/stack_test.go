@@ -153,7 +153,7 @@ func (s *stack) prepare(o options) {
 	}
 	key, hash := api.NewKey()
 	s.keys["reviewer"] = key
-	fmt.Fprintf(&clients, "reviewers:\n  - {name: reviewer-wang, hash: %q, clients: [shop]}\n", hash)
+	fmt.Fprintf(&clients, "reviewers:\n  - {name: %s, hash: %q, clients: [shop]}\n", reviewer, hash)
 	policies := o.policies
 	if policies == "" {
 		policies = quickPolicy
