@@ -1088,9 +1088,11 @@ type ClientInterface interface {
 	// RetryVerificationWithBody Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
-	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that there is none to replace. With
-	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// opens one only, and is answered like the first. 409 `session_replaced`
+	// tells the number of the newest session, where the named one was replaced
+	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
 	// session's otherwise.
@@ -1103,9 +1105,11 @@ type ClientInterface interface {
 	// RetryVerification Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
-	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that there is none to replace. With
-	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// opens one only, and is answered like the first. 409 `session_replaced`
+	// tells the number of the newest session, where the named one was replaced
+	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
 	// session's otherwise.
@@ -1408,9 +1412,11 @@ func (c *Client) ReopenVerification(ctx context.Context, id VerificationID, para
 // RetryVerificationWithBody Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
-// opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that there is none to replace. With
-// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// opens one only, and is answered like the first. 409 `session_replaced`
+// tells the number of the newest session, where the named one was replaced
+// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+// needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
 // session's otherwise.
@@ -1433,9 +1439,11 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 // RetryVerification Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
-// opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that there is none to replace. With
-// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// opens one only, and is answered like the first. 409 `session_replaced`
+// tells the number of the newest session, where the named one was replaced
+// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+// needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
 // session's otherwise.
@@ -2271,9 +2279,11 @@ type ClientWithResponsesInterface interface {
 	// RetryVerificationWithBodyWithResponse Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
-	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that there is none to replace. With
-	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// opens one only, and is answered like the first. 409 `session_replaced`
+	// tells the number of the newest session, where the named one was replaced
+	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
 	// session's otherwise.
@@ -2286,9 +2296,11 @@ type ClientWithResponsesInterface interface {
 	// RetryVerificationWithResponse Open a new session
 	//
 	// Names the session that the new one replaces, so that a repeated call
-	// opens one only. 409 `session_replaced` tells the number of the newest
-	// session, 409 `invalid_state` that there is none to replace. With
-	// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+	// opens one only, and is answered like the first. 409 `session_replaced`
+	// tells the number of the newest session, where the named one was replaced
+	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
 	// session's otherwise.
@@ -3193,9 +3205,11 @@ func (c *ClientWithResponses) ReopenVerificationWithResponse(ctx context.Context
 // RetryVerificationWithBodyWithResponse Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
-// opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that there is none to replace. With
-// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// opens one only, and is answered like the first. 409 `session_replaced`
+// tells the number of the newest session, where the named one was replaced
+// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+// needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
 // session's otherwise.
@@ -3214,9 +3228,11 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 // RetryVerificationWithResponse Open a new session
 //
 // Names the session that the new one replaces, so that a repeated call
-// opens one only. 409 `session_replaced` tells the number of the newest
-// session, 409 `invalid_state` that there is none to replace. With
-// `next_action.type` `scan_chip` a new `nfc_reqid` is needed. With
+// opens one only, and is answered like the first. 409 `session_replaced`
+// tells the number of the newest session, where the named one was replaced
+// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
+// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
+// needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
 // session's otherwise.

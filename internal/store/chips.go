@@ -41,13 +41,25 @@ func (s *sqlStore) addScan(ctx context.Context, tx *sql.Tx, v Scan) error {
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	var one int
-	err = tx.QueryRowContext(ctx, `SELECT 1 FROM scans WHERE verification_id = $1 AND number = $2 AND reqid_hash = $3`,
-		v.VerificationID, v.Number, v.Hash).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
+	var same bool
+	err = tx.QueryRowContext(ctx, `SELECT verification_id = $1 AND number = $2 FROM scans WHERE reqid_hash = $3`,
+		v.VerificationID, v.Number, v.Hash).Scan(&same)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrScanTaken
+	case err == nil && !same:
 		return ErrReqIDReused
 	}
 	return err
+}
+
+func (s *sqlStore) DropScan(ctx context.Context, id string, number int, hash []byte) error {
+	if _, err := s.write.ExecContext(ctx, `DELETE FROM scans WHERE verification_id = $1 AND number = $2 AND reqid_hash = $3`,
+		id, number, hash); err != nil {
+		return wrap("drop scan", err)
+	}
+	s.forget(ctx)
+	return nil
 }
 
 func (s *sqlStore) Scan(ctx context.Context, id string, number int) (Scan, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,5 +147,39 @@ func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 				require.NotContains(t, string(data), card.Name)
 			}
 		}
+	})
+}
+
+// Three scans for one retry: whoever comes first is read, and the others can be
+// brought again.
+func TestOneOfManyScansForOneNumberIsTaken(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		scan := func(number int, name string) store.Scan {
+			return store.Scan{VerificationID: id, Number: number, ReqID: name, Hash: []byte(name), ScannedAt: noon}
+		}
+		names := []string{"a", "b", "c"}
+		results := make([]error, len(names))
+		var wg sync.WaitGroup
+		for i, name := range names {
+			wg.Go(func() { results[i] = s.AddScan(t.Context(), scan(1, name)) })
+		}
+		wg.Wait()
+		var losers []string
+		for i, err := range results {
+			if err != nil {
+				require.ErrorIs(t, err, store.ErrScanTaken)
+				losers = append(losers, names[i])
+			}
+		}
+		require.Len(t, losers, 2)
+		require.NoError(t, s.AddScan(t.Context(), scan(2, losers[0])), "it is not used up")
+		require.ErrorIs(t, s.AddScan(t.Context(), scan(3, losers[0])), store.ErrReqIDReused)
+
+		require.NoError(t, s.DropScan(t.Context(), id, 2, []byte("another")))
+		require.ErrorIs(t, s.AddScan(t.Context(), scan(3, losers[0])), store.ErrReqIDReused, "another's stays")
+		require.NoError(t, s.DropScan(t.Context(), id, 2, []byte(losers[0])))
+		require.NoError(t, s.AddScan(t.Context(), scan(3, losers[0])))
 	})
 }

@@ -25,6 +25,9 @@ var (
 	// ErrReqIDReused: another verification, or another scan of this one, brought
 	// the same chip scan; nothing was written.
 	ErrReqIDReused = errors.New("store: the chip scan was used before")
+	// ErrScanTaken: another chip scan stands in the place of this one; nothing was
+	// written.
+	ErrScanTaken = errors.New("store: another chip scan has the number")
 	// ErrBudget: as many look-ups as the vendor allows were made.
 	ErrBudget = errors.New("store: no look-ups left")
 	// ErrChanged: a row or an event is not what this key set's owner wrote:
@@ -243,9 +246,11 @@ type Store interface {
 	// ErrNotFound for one that was closed, whose counter is gone.
 	CountHint(ctx context.Context, id string, number int) (int, error)
 
-	// AddScan writes a further scan. Idempotent. ErrReqIDReused, or ErrNotFound
-	// after the end.
+	// AddScan writes a further scan. Idempotent. ErrReqIDReused, ErrScanTaken, or
+	// ErrNotFound after the end.
 	AddScan(ctx context.Context, v Scan) error
+	// DropScan gives back a scan that nobody will read.
+	DropScan(ctx context.Context, id string, number int, hash []byte) error
 	Scan(ctx context.Context, id string, number int) (Scan, error)
 	// SaveCard stores what a chip told, and its portrait apart (nil: none is
 	// kept). ErrNotFound after the end.

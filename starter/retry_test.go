@@ -1,0 +1,127 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+// scanning is a verification that asks for another scan in the place of a
+// session.
+func scanning(t *testing.T, session int) (*rig, View) {
+	r := newRig(t)
+	v := r.launched()
+	r.scans(session)
+	return r, v
+}
+
+func (r *rig) scans(session int) {
+	r.engine.state.Attempt.Session = session
+	r.engine.state.NextAction = &verification.NextAction{Type: verification.ActionScanChip}
+}
+
+// scanned reports whether a scan is in the store.
+func (r *rig) scanned(v View, number int, reqid string) bool {
+	r.t.Helper()
+	scan, err := r.store.Scan(r.t.Context(), v.ID, number)
+	if errors.Is(err, store.ErrNotFound) {
+		return false
+	}
+	require.NoError(r.t, err)
+	return scan.ReqID == reqid
+}
+
+func TestAScanComesWithItsRetry(t *testing.T) {
+	r, v := scanning(t, 0)
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.True(t, r.scanned(v, 1, "scan-a"), "it is there before the run hears of it")
+		require.Equal(t, []any{workflows.RetryRequest{Session: 0, Scanned: true}}, o.Args)
+		r.scans(1)
+		return nil
+	}
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	require.NoError(t, err)
+
+	// A repeat, while the next scan is already asked for and after the end.
+	r.engine.update = nil
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	require.NoError(t, err)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-b"})
+	require.Equal(t, 1, requireCode(t, err, SessionReplaced).Session, "another scan is no repeat, and would be ignored")
+	require.False(t, r.scanned(v, 2, "scan-b"))
+	r.end(v.ID, verification.Expired)
+	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("completed") }
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	require.NoError(t, err)
+	require.Equal(t, verification.Expired, got.Status)
+}
+
+func TestAScanForASessionThatARetryWithoutOneReplacedIsRefused(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.run(v.ID, 2)
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, NFCReqID: "scan-a"})
+	require.Equal(t, 2, requireCode(t, err, SessionReplaced).Session)
+}
+
+// What the run will not read can be brought by another retry.
+func TestAScanThatIsRefusedIsNotUsedUp(t *testing.T) {
+	for name, refusal := range map[string]func(r *rig) error{
+		"the run refuses": func(r *rig) error { return refuse(workflows.RefusedState, r.asking(0))(client.UpdateWorkflowOptions{}) },
+		"the run is over": func(r *rig) error {
+			r.engine.state.Version = 9
+			return serviceerror.NewNotFound("completed")
+		},
+	} {
+		r, v := scanning(t, 0)
+		r.engine.update = func(client.UpdateWorkflowOptions) error {
+			if name == "the run is over" {
+				r.end(v.ID, verification.Expired)
+			}
+			return refusal(r)
+		}
+		_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+		requireCode(t, err, InvalidState)
+		require.False(t, r.scanned(v, 1, "scan-a"), name)
+	}
+
+	r, v := scanning(t, 0)
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a", Version: 2})
+	requireCode(t, err, VersionConflict)
+	require.False(t, r.scanned(v, 1, "scan-a"))
+	r.engine.queryErr = context.DeadlineExceeded
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	requireCode(t, err, EngineUnavailable)
+	require.False(t, r.scanned(v, 1, "scan-a"), "nobody knows whether it is asked for")
+
+	// It may have been taken: it stays.
+	r.engine.queryErr = nil
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+	}
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	requireCode(t, err, EngineUnavailable)
+	require.True(t, r.scanned(v, 1, "scan-a"))
+}
+
+// Several scans for one retry: the loser's is told to be too late, and not that
+// somebody has used it.
+func TestTheScanThatComesSecondIsNotUsedUp(t *testing.T) {
+	r, v := scanning(t, 0)
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	require.NoError(t, err)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-b"})
+	requireCode(t, err, SessionReplaced)
+	r.scans(1)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, NFCReqID: "scan-b"})
+	require.NoError(t, err)
+	require.True(t, r.scanned(v, 2, "scan-b"))
+}
