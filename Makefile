@@ -36,8 +36,8 @@ lint: generate ## Check format, vet, staticcheck, workflow determinism, generate
 build: ## Build bin/yanzhen
 	@go build -o bin/yanzhen .
 
-generate: ## Generate the API's server and client from api/openapi.yaml, and the table of rare characters
-	go generate ./api/... ./verification/...
+generate: ## Generate the API's server and client, the tables of rare characters and of settings
+	go generate ./api/... ./verification/... ./cmd
 
 test-needs:
 	@bash tools/test-needs.sh

@@ -58,9 +58,6 @@ type Activities struct {
 	// Comparing tells the verification's run that a captured face is being
 	// compared, which takes its time; nil: nobody is told.
 	Comparing func(ctx context.Context, id string, session int) error
-	// ComparePatience is how long an unreachable comparer is tried; 0 stands for
-	// two minutes, which are also the most.
-	ComparePatience time.Duration
 	// After waits within an activity; nil: time.After.
 	After func(time.Duration) <-chan time.Time
 }

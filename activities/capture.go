@@ -22,10 +22,6 @@ type CaptureInput struct {
 	LastAttempt bool `json:"last_attempt,omitempty"`
 }
 
-// comparePatience is how long an unreachable comparer is tried at most: the
-// pictures cannot wait longer, since they rest nowhere.
-const comparePatience = 2 * time.Minute
-
 // stopPatience is how much longer it is tried once the worker was told to stop:
 // the pictures, which the vendor hands out once, are gone with it.
 var stopPatience = 10 * time.Second
@@ -133,11 +129,8 @@ func notComparedBy(err error) verification.ReasonCode {
 
 // tryCompare waits a short outage out.
 func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor provider.ComparerVendor, portrait, face []byte) (float64, error) {
-	patience := comparePatience
-	if a.ComparePatience > 0 {
-		patience = min(patience, a.ComparePatience)
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	// No longer than that: the pictures rest nowhere.
+	ctx, cancel := context.WithTimeout(ctx, vendor.Patience)
 	defer cancel()
 	stop := activity.GetWorkerStopChannel(ctx)
 	for attempt := int32(1); ; attempt++ {

@@ -51,7 +51,7 @@ func chipBench(t *testing.T, claimed *verification.Subject) (*bench, *chipFake, 
 	b := newBench(t)
 	chip, comparer := &chipFake{read: func(string) (verification.Card, error) { return cardOfSubject(), nil }}, &comparerFake{}
 	b.Vendors.AddChip(provider.ChipVendor{Name: "chip", Provider: chip, Queue: provider.Queue{Name: "chip"}, Life: time.Minute})
-	b.Vendors.AddComparer(provider.ComparerVendor{Name: "comparer", Provider: comparer})
+	b.Vendors.AddComparer(provider.ComparerVendor{Name: "comparer", Provider: comparer, Patience: 2 * time.Minute})
 	b.After = func(time.Duration) <-chan time.Time { c := make(chan time.Time, 1); c <- time.Time{}; return c }
 	_, created, err := b.store.Insert(t.Context(), store.Row{
 		ID: "ver_1", Client: "shop", Fingerprint: []byte("f"), Policy: verification.PolicyRef{Name: "p", Version: 1},

@@ -267,14 +267,14 @@ func (a *Activities) face(name string) (provider.FaceVendor, error) {
 // logVendor logs a failed vendor call by class and code: its text may hold
 // what must not be logged. What is ours to mend is an error, for the alert.
 func (a *Activities) logVendor(ctx context.Context, id, name string, err error) {
-	log := a.Log.WarnContext
+	log, extra := a.Log.WarnContext, []any(nil)
 	code, op := "", ""
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		code, op = e.Code, e.Op
 	}
 	class := provider.ClassOf(err)
 	if class == provider.Misconfigured || class == provider.ContractViolation {
-		log = a.Log.ErrorContext
+		log, extra = a.Log.ErrorContext, []any{"remedy", a.Vendors.Remedy(name, class)}
 	}
-	log(ctx, "vendor call failed", "verification", id, "provider", name, "operation", op, "class", class, "code", code)
+	log(ctx, "vendor call failed", append([]any{"verification", id, "provider", name, "operation", op, "class", class, "code", code}, extra...)...)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // lookupBudget is how many look-ups a vendor that notifies us allows a session
-// (Megvii: three within a day). They are counted before they are made: a lost
+// (say, three within a day). They are counted before they are made: a lost
 // answer may have used one up.
 const lookupBudget = 3
 

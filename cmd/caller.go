@@ -36,7 +36,7 @@ func (f *callerFlags) register(c *cobra.Command) {
 // caller takes address and key from the flags, else the environment, else the
 // local stack's state file.
 func (f callerFlags) caller() (*caller, error) {
-	cfg, err := config.Load(os.Environ(), config.Needs{})
+	cfg, err := load(os.Environ(), config.Needs{})
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	if s.log, err = telemetry.NewLogger(s.logFile, cfg.LogLevel.String(), cfg.LogFormat); err != nil {
 		return nil, err
 	}
-	sc, err := standIns(filepath.Join(dir, chipPublicKeysFile))
+	sc, err := sandbox.ConfigOf(filepath.Join(dir, chipPublicKeysFile))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/sandbox"
 )
 
 // devState is what other commands learn of the running local stack. It holds
@@ -160,7 +161,7 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	settings := append(standInSettings(trimScheme(s.Sandbox), chipKeys),
+	settings := append(sandbox.Settings(trimScheme(s.Sandbox), chipKeys),
 		"YANZHEN_CONFIG="+catalogue,
 		"YANZHEN_KEYS="+keys,
 		"YANZHEN_STORE="+devStore(dir),
@@ -174,6 +175,6 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		"YANZHEN_SINO_POLL_MIN=500ms",
 		"YANZHEN_SINO_POLL_MAX=1s",
 	)
-	cfg, err := config.Load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess, CheckVendors: checkVendors})
+	cfg, err := load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess})
 	return s, cfg, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 )
 
 func healthcheckCommand() *cobra.Command {
@@ -24,7 +25,7 @@ with 0 if it is. It is for images that hold no other program to ask with.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if address == "" {
-				address = readyAddress(os.Getenv(config.Prefix + "OPS_LISTEN"))
+				address = readyAddress(os.Getenv(settings.Prefix + "OPS_LISTEN"))
 			}
 			return askHealth(c.Context(), address)
 		},
@@ -36,8 +37,8 @@ with 0 if it is. It is for images that hold no other program to ask with.`,
 // readyAddress is where a process that listens there can be asked from the
 // same machine.
 func readyAddress(listen string) string {
-	for _, s := range config.Settings() {
-		if s.Name == config.Prefix+"OPS_LISTEN" && listen == "" {
+	for _, s := range settings.Of(config.Config{}) {
+		if s.Name == settings.Prefix+"OPS_LISTEN" && listen == "" {
 			listen = s.Default
 		}
 	}

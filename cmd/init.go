@@ -87,7 +87,7 @@ func runInit(o initOptions, out io.Writer) error {
 	}
 	add(folder, "keys.json", set, 0o600)
 	if o.vendors == "sandbox" {
-		values["StandIns"], values["StateKey"] = standInSettings("127.0.0.1:8090", "/etc/yanzhen/"+chipKeysFile), randomHex()
+		values["StandIns"], values["StateKey"] = sandbox.Settings("127.0.0.1:8090", "/etc/yanzhen/"+chipKeysFile), randomHex()
 		ours, theirs := sandbox.NewChipKeys()
 		add(folder, chipKeysFile, ours, 0o600)
 		add(folder, chipPublicKeysFile, theirs, 0o644) // the stand-ins' container runs as somebody else
@@ -127,7 +127,7 @@ func checkFirstClient(o initOptions) error {
 	if err := errors.Join(errors.Join(config.CheckClients(list)...), checkAccess(list, nil)); err != nil {
 		return exit(exitUsage, "--client or --return-url: %w", err)
 	}
-	if _, err := config.Load([]string{"YANZHEN_PUBLIC_URL=" + o.publicURL}, config.Needs{}); err != nil {
+	if _, err := load([]string{"YANZHEN_PUBLIC_URL=" + o.publicURL}, config.Needs{}); err != nil {
 		return exit(exitUsage, "--public-url: %w", err)
 	}
 	return nil

@@ -29,14 +29,14 @@ func settingsIn(t *testing.T, dir string) []string {
 	return settings
 }
 
-var needsOfAll = config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess, CheckVendors: checkVendors}
+var needsOfAll = config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess}
 
 func TestInitWritesWhatAStartTakes(t *testing.T) {
 	dir := t.TempDir()
 	out, err := run(t.Context(), "init", "--dir", dir)
 	require.NoError(t, err, out)
 
-	cfg, err := config.Load(settingsIn(t, dir), needsOfAll)
+	cfg, err := load(settingsIn(t, dir), needsOfAll)
 	require.NoError(t, err)
 	require.True(t, cfg.SandboxForward.On())
 	require.Equal(t, "shop", cfg.Clients[0].ID)
@@ -104,10 +104,10 @@ func TestInitForRealVendorsLeavesNoDefaultSecret(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, strings.ToLower(string(text)), "sandbox")
 	}
-	_, err = config.Load(settingsIn(t, dir), needsOfAll)
+	_, err = load(settingsIn(t, dir), needsOfAll)
 	require.ErrorContains(t, err, "set YANZHEN_TENCENT_SECRET_ID", "a start refuses until it is filled in")
 	require.ErrorContains(t, err, "set YANZHEN_ACEDATA_TOKEN")
-	_, err = config.Load(append(settingsIn(t, dir), "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m", "YANZHEN_ACEDATA_TOKEN=t"), needsOfAll)
+	_, err = load(append(settingsIn(t, dir), "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m", "YANZHEN_ACEDATA_TOKEN=t"), needsOfAll)
 	require.NoError(t, err)
 }
 
@@ -133,10 +133,10 @@ func TestCredentialsOfTheStandInsAreRefusedAtARealVendor(t *testing.T) {
 	require.NoError(t, err)
 	settings := append(settingsIn(t, dir), "YANZHEN_PUBLIC_URL=https://kyc.example.com", "YANZHEN_SANDBOX_FORWARD=", "YANZHEN_TENCENT_SCHEME=https",
 		"YANZHEN_TENCENT_ENDPOINT=faceid.tencentcloudapi.com", "YANZHEN_ACEDATA_BASE_URL=https://api.acedata.cloud")
-	_, err = config.Load(settings, needsOfAll)
+	_, err = load(settings, needsOfAll)
 	require.ErrorContains(t, err, "YANZHEN_TENCENT_SECRET_KEY is the stand-in's")
 	require.ErrorContains(t, err, "YANZHEN_ACEDATA_TOKEN is the stand-in's")
 
-	_, err = config.Load(append(settings, "YANZHEN_SANDBOX_FORWARD=127.0.0.1:8090=sandbox:8090"), needsOfAll)
+	_, err = load(append(settings, "YANZHEN_SANDBOX_FORWARD=127.0.0.1:8090=sandbox:8090"), needsOfAll)
 	require.ErrorContains(t, err, "YANZHEN_SANDBOX_FORWARD brings stand-in vendors, but YANZHEN_ACEDATA_BASE_URL names a real one")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
-	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
+	"github.com/yanzhen-id/yanzhen/provider"
 )
 
 func nfcCommand() *cobra.Command {
@@ -25,7 +25,7 @@ func nfcCommand() *cobra.Command {
 		Short: "Tell how a chip token is encrypted, and whether the settings would take it",
 		Long: `Read a chip token's protected header, from the argument or from standard input,
 and tell how it is encrypted, which of our keys would be tried, and why the
-settings (YANZHEN_SINO_…) would refuse it, if they would. Nothing is decrypted,
+settings would refuse it, if they would. Nothing is decrypted,
 nobody is asked, and nothing is printed but the header's own words.
 
 Exit code 3: the settings would refuse the token.`,
@@ -41,7 +41,7 @@ Exit code 3: the settings would refuse the token.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := config.Load(os.Environ(), config.Needs{})
+			cfg, err := load(os.Environ(), config.Needs{})
 			if err != nil {
 				return err
 			}
@@ -71,12 +71,20 @@ func tokenOf(args []string, in io.Reader) (string, error) {
 }
 
 func inspect(token string, cfg *config.Config, out io.Writer) error {
-	found, err := sinoconnect.InspectToken(token, sinoConfig(cfg, nil))
-	if err != nil {
-		return asSettings(err)
+	refused := false
+	for _, v := range cfg.Vendors {
+		inspector, ok := v.Told.(provider.TokenInspector)
+		if !ok {
+			continue
+		}
+		text, accepted, err := inspector.InspectToken(token)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, strings.TrimSpace(text))
+		refused = refused || !accepted
 	}
-	fmt.Fprintln(out, strings.TrimSpace(found.String()))
-	if !found.Accepted {
+	if refused {
 		return exit(exitRefused, "the settings would refuse this token")
 	}
 	return nil

@@ -78,8 +78,7 @@ func answer(w http.ResponseWriter, status int, kind string, body map[string]any)
 
 // fromEnvironment assembles the parts with Temporal's own settings.
 func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options, error) {
-	needs.CheckVendors = checkVendors
-	cfg, err := config.Load(os.Environ(), needs)
+	cfg, err := load(os.Environ(), needs)
 	if err != nil {
 		return nil, client.Options{}, err
 	}

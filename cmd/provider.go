@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
@@ -29,14 +29,14 @@ func providerCommand() *cobra.Command {
 		Long: `Throw the switch of a face vendor: on, as usual; drain, no new sessions while
 open ones finish; off, it is not called at all. A policy with another vendor
 fails over to that one. Of this switch and the configured one
-(YANZHEN_TENCENT_SWITCH, _MEGVII_, _SINO_) the stricter holds. It takes effect
-with the next session, in every worker; who threw it, when and why is kept.
+(YANZHEN_…_SWITCH) the stricter holds. It takes effect with the next session,
+in every worker; who threw it, when and why is kept.
 
 The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
-		Example: `  yanzhen provider list
-  yanzhen provider drain tencent_eid --reason "announced maintenance"
-  yanzhen provider off megvii_faceid --reason "secret leaked"
-  yanzhen provider on tencent_eid --reason "maintenance is over"`,
+		Example: strings.ReplaceAll(`  yanzhen provider list
+  yanzhen provider drain NAME --reason "announced maintenance"
+  yanzhen provider on NAME --reason "maintenance is over"
+  yanzhen provider off NAME --reason "secret leaked"`, "NAME", faceProviders()[0]),
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -88,7 +88,15 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 const maxReason = 300
 
 // faceProviders are those that have a switch.
-func faceProviders() []string { return slices.Sorted(maps.Keys(config.Switches{}.ByProvider())) }
+func faceProviders() []string {
+	var names []string
+	for _, v := range vendors {
+		if slices.Contains(v.Kinds, provider.KindFace) {
+			names = append(names, v.Name)
+		}
+	}
+	return slices.Sorted(slices.Values(names))
+}
 
 // operator is the name of the user whose process this is.
 func operator() string {
@@ -112,7 +120,7 @@ func withSwitches(ctx context.Context, data string, do func(*config.Config, stor
 	} else if !named {
 		return exit(exitUsage, "no store: set YANZHEN_STORE and YANZHEN_KEYS as the workers have them, or start `yanzhen dev`")
 	}
-	cfg, err := config.Load(environ, config.Needs{Keys: true})
+	cfg, err := load(environ, config.Needs{Keys: true})
 	if err != nil {
 		return err
 	}
@@ -152,7 +160,7 @@ func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out i
 	if err != nil {
 		return err
 	}
-	configured := cfg.Switches.ByProvider()
+	configured := cfg.Switches()
 	for _, name := range faceProviders() {
 		own := slices.DeleteFunc(slices.Clone(all), func(v store.Switch) bool { return v.Provider != name })
 		now := store.SwitchOn

@@ -28,12 +28,12 @@ func sandboxCommand() *cobra.Command {
 	var o sandboxOptions
 	c := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Serve the stand-in vendors: Tencent, Megvii, Sino Connect, AceData",
+		Short: "Serve the stand-in vendors",
 		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
 
-  ` + strings.Join(standInSettings("127.0.0.1:8090", chipKeysFile), "\n  ") + `
+  ` + strings.Join(sandbox.Settings("127.0.0.1:8090", chipKeysFile), "\n  ") + `
 
-where ` + chipKeysFile + ` is what http://127.0.0.1:8090/sandbox/sino/keys answers once the
+where ` + chipKeysFile + ` is what http://127.0.0.1:8090` + sandbox.ChipKeysPath + ` answers once the
 stand-ins are up, or the private half of --chip-keys.
 
 A restart forgets everything, unless --state names a file for sessions, scans and
@@ -52,7 +52,7 @@ people. They are sealed in it: ` + stateKey + ` is the key, 32 random hex digits
 }
 
 func runSandbox(ctx context.Context, o sandboxOptions, out, logs io.Writer) error {
-	cfg, err := config.Load(os.Environ(), config.Needs{})
+	cfg, err := load(os.Environ(), config.Needs{})
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func runSandbox(ctx context.Context, o sandboxOptions, out, logs io.Writer) erro
 
 // vendors are the stand-ins with what they remember.
 func (o sandboxOptions) vendors(log *slog.Logger) (*sandbox.Sandbox, error) {
-	c, err := standIns(o.chipKeys)
+	c, err := sandbox.ConfigOf(o.chipKeys)
 	if err != nil {
 		return nil, fmt.Errorf("--chip-keys: %w", err)
 	}

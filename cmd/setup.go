@@ -36,7 +36,7 @@ may be repeated, and says what it did. It waits for Temporal and the store
 			if keys != "" {
 				return makeKeys(keys, out)
 			}
-			cfg, err := config.Load(os.Environ(), config.Needs{})
+			cfg, err := load(os.Environ(), config.Needs{})
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ type parts struct {
 
 // assemble makes what needs nobody else, and tells every fault of it.
 func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, error) {
-	vendors, err := vendors(cfg, log)
+	registry, err := cfg.Registry(log)
 	keys, keysErr := sealing.Load(cfg.Keys)
 	if keysErr != nil {
 		err = errors.Join(err, fmt.Errorf("YANZHEN_KEYS: %w", keysErr))
@@ -46,7 +46,7 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	if err != nil {
 		return nil, err
 	}
-	return &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: vendors, metrics: telemetry.NewMetrics()}, nil
+	return &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics()}, nil
 }
 
 // open assembles and connects everything that the configuration names, or
@@ -92,7 +92,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Vendors: p.vendors,
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, ComparePatience: p.cfg.TencentIAI.Patience, Switches: switches(p.cfg)},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg)},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })

@@ -55,6 +55,8 @@ type ChipVendor struct {
 type ComparerVendor struct {
 	Name     string
 	Provider Comparer
+	// Patience is how long it is tried while it cannot be reached.
+	Patience time.Duration
 }
 
 // RecordsVendor is a records provider's entry in the registry.
@@ -72,7 +74,20 @@ type Registry struct {
 	chips     map[string]ChipVendor
 	comparers map[string]ComparerVendor
 	names     []string
+	remedies  map[string]map[Class]string
 }
+
+// Describe adds what a vendor's descriptor says to its entries.
+func (r *Registry) Describe(v Vendor) {
+	if r.remedies == nil {
+		r.remedies = map[string]map[Class]string{}
+	}
+	r.remedies[v.Name] = v.Remedies
+}
+
+// Remedy tells an operator what to do about a class of a provider's errors; ""
+// where nobody said.
+func (r *Registry) Remedy(name string, class Class) string { return r.remedies[name][class] }
 
 // AddFace registers a face provider; a name given twice is a programming
 // error and panics. It may be a chip provider's too, see AddChip.
@@ -174,16 +189,16 @@ func (r *Registry) Names() []string { return slices.Sorted(slices.Values(r.names
 func (r *Registry) Kinds(name string) []string {
 	var out []string
 	if _, ok := r.faces[name]; ok {
-		out = append(out, "face")
+		out = append(out, KindFace)
 	}
 	if _, ok := r.records[name]; ok {
-		out = append(out, "records")
+		out = append(out, KindRecords)
 	}
 	if _, ok := r.chips[name]; ok {
-		out = append(out, "chip")
+		out = append(out, KindChip)
 	}
 	if _, ok := r.comparers[name]; ok {
-		out = append(out, "comparer")
+		out = append(out, KindComparer)
 	}
 	return out
 }

@@ -6,22 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
 )
-
-// Loopback reports whether a host, without its port, is this machine. Vendor
-// packages allow plain http to nowhere else.
-func Loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
-}
 
 // Cause reduces an error to what may stand in Error.Err: whether a context
 // ended, or which system call failed. Everything else is dropped, because the

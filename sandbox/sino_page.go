@@ -25,7 +25,7 @@ func (s *Sandbox) sinoPageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /page/sino/{session}/face.jpg", s.getSinoPicture)
 	mux.HandleFunc("GET /page/sino/{session}/scene.jpg", s.getSinoPicture)
 	mux.HandleFunc("POST /sandbox/sino/scans", s.postScan)
-	mux.HandleFunc("GET /sandbox/sino/keys", s.getChipKeys)
+	mux.HandleFunc("GET "+ChipKeysPath, s.getChipKeys)
 	mux.HandleFunc("GET /sandbox/sino/sessions/{session}", func(w http.ResponseWriter, r *http.Request) {
 		s.writeSinoStatus(w, r, nil)
 	})

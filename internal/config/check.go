@@ -6,133 +6,109 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
-// checkSettings holds the rules for single settings and pairs of them.
+// checkSettings holds the rules for single settings of our own.
 func (c *Config) checkSettings() []error {
-	var faults []error
-	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-
-	for name, addr := range map[string]string{"YANZHEN_API_LISTEN": c.API, "YANZHEN_OPS_LISTEN": c.Ops} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			bad("%s must be host:port, such as 127.0.0.1:8080", name)
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	check := settings.NewCheck(c)
+	for _, addr := range []*string{&c.API, &c.Ops} {
+		if _, _, err := net.SplitHostPort(*addr); err != nil {
+			check.Bad(addr, "must be host:port, such as 127.0.0.1:8080")
 		}
 	}
-	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	if why := webAddress(c.PublicURL); why != "" {
-		bad("YANZHEN_PUBLIC_URL %s", why)
-	}
+	check.URL(&c.PublicURL)
 	if !strings.HasPrefix(c.Store, "sqlite:") && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://") {
-		bad("YANZHEN_STORE must begin with sqlite: or postgres://")
-	}
-	if !slices.Contains([]string{"json", "text"}, c.LogFormat) {
-		bad("YANZHEN_LOG_FORMAT must be json or text")
+		check.Bad(&c.Store, "must begin with sqlite: or postgres://")
 	}
 	if why := knownPassword(c.Store); why != "" {
-		bad("YANZHEN_STORE %s", why)
+		check.Bad(&c.Store, "%s", why)
 	}
+	check.OneOf(&c.LogFormat, "json", "text")
 	if c.StartPatience < 0 {
-		bad("YANZHEN_START_PATIENCE must not be less than 0s")
+		check.Bad(&c.StartPatience, "must not be less than 0s")
 	}
-	faults = append(faults, c.SandboxForward.check(c)...)
-	faults = append(faults, c.checkWayBack()...)
-	faults = append(faults, c.Tencent.check()...)
-	faults = append(faults, c.TencentIAI.check(c.Tencent)...)
-	faults = append(faults, c.AceData.check()...)
-	faults = append(faults, c.Sino.check()...)
-	faults = append(faults, c.Megvii.check()...)
-	faults = append(faults, c.Switches.check()...)
-	if c.Caller.API != "" {
-		if why := webAddress(c.Caller.API); why != "" {
-			bad("YANZHEN_API %s", why)
+	check.URL(&c.Caller.API)
+	c.checkWayBack(check)
+	return split(check.Err())
+}
+
+// checkVendors holds what the vendors were told to their own rules and to
+// those that hold for all.
+func (c *Config) checkVendors(needs Needs) []error {
+	var faults []error
+	for _, v := range c.Vendors {
+		if s, ok := v.Told.(provider.Switched); ok {
+			check := settings.NewCheck(v.Told)
+			check.OneOf(s.State(), provider.SwitchStates...)
+			faults = append(faults, split(check.Err())...)
+		}
+		if v.On() && needs.Providers {
+			faults = append(faults, split(v.Told.Validate())...)
 		}
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return faults
+	return append(faults, c.checkStandIns(needs.StandIns)...)
 }
 
-func (t Tencent) check() []error {
-	if !t.Enabled() {
-		return nil
-	}
-	var faults []error
-	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	for name, value := range map[string]string{"SECRET_ID": t.SecretID, "SECRET_KEY": t.SecretKey, "MERCHANT_ID": t.MerchantID} {
-		if value == "" {
-			bad("YANZHEN_TENCENT_%s is not set, but another of Tencent's credentials is: set all three or none", name)
+// checkStandIns: whoever speaks to stand-ins must not speak to a real vendor at
+// the same time, for nothing that the others say is true; and secrets that
+// everybody can read in our source, left over from a first look, are none
+// where a real vendor is asked.
+func (c *Config) checkStandIns(standIns []string) []error {
+	secrets := map[string]bool{}
+	published := toMap(standIns)
+	for _, s := range c.settings() {
+		if value := published[s.Name]; s.Secret == "all" && value != "" {
+			secrets[strings.ToLower(value)] = true
 		}
 	}
-	if strings.Contains(t.Endpoint, "://") || t.Endpoint == "" {
-		bad("YANZHEN_TENCENT_ENDPOINT must be a host without a scheme; the scheme is YANZHEN_TENCENT_SCHEME")
-	} else if t.Scheme != "https" && !(t.Scheme == "http" && provider.Loopback(hostOf(t.Endpoint))) {
-		bad("YANZHEN_TENCENT_SCHEME must be https; http is for a stand-in on loopback only")
-	}
-	if strings.Trim(t.InfoType, "0123456789") != "" {
-		bad("YANZHEN_TENCENT_INFO_TYPE must be digits, such as 1")
-	}
-	if t.TokenTTL <= 0 {
-		bad("YANZHEN_TENCENT_TOKEN_TTL must be more than 0")
-	}
-	if t.Timeout < time.Second || t.Timeout%time.Second != 0 || t.Timeout > maxOpening {
-		bad("YANZHEN_TENCENT_TIMEOUT must be whole seconds, at least 1s and at most %s", maxOpening)
-	}
-	if len(t.SM2PrivateKey) != 0 && (len(t.SM2PrivateKey) != 64 || strings.Trim(t.SM2PrivateKey, "0123456789abcdefABCDEF") != "") {
-		bad("YANZHEN_TENCENT_SM2_PRIVATE_KEY must be 64 hex digits")
-	}
-	return faults
-}
-
-// The most that a vendor's call may take: below what its step has (workflows),
-// which is 12 s where a session is opened or looked at and 20 s elsewhere; and
-// below the 20 s of a worker that stops.
-const (
-	maxOpening  = 11 * time.Second
-	longestCall = 18 * time.Second
-)
-
-func (a AceData) check() []error {
-	if !a.Enabled() {
-		return nil
-	}
 	var faults []error
-	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if strings.HasPrefix(a.Token, "platform-") {
-		bad("YANZHEN_ACEDATA_TOKEN is an account token (platform-…), which the service refuses: make a credential for the identity service")
-	}
-	if why := webAddress(a.BaseURL); why != "" {
-		bad("YANZHEN_ACEDATA_BASE_URL %s", why)
-	}
-	if !slices.Contains([]string{"auto", "acedata-doc", "tencent-checkidnamedate"}, a.ResultProfile) {
-		bad("YANZHEN_ACEDATA_RESULT_PROFILE must be auto, acedata-doc or tencent-checkidnamedate")
-	}
-	if a.Timeout <= 0 || a.Timeout > longestCall {
-		bad("YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most %s", longestCall)
+	for _, v := range c.Vendors {
+		address := v.remote()
+		if !v.On() || address == "" {
+			continue
+		}
+		if c.SandboxForward.On() {
+			faults = append(faults, fmt.Errorf("YANZHEN_SANDBOX_FORWARD brings stand-in vendors, but %s names a real one: unset one of the two", address))
+		}
+		for _, s := range settings.Of(v.Told) {
+			if secrets[strings.ToLower(s.Value(v.Told))] {
+				faults = append(faults, &settings.Error{Setting: s.Name, What: "is the stand-in's, but " + address + " names a real vendor: set the credential that this one gave you"})
+			}
+		}
 	}
 	return faults
 }
 
-// webAddress tells what is wrong with a base URL, or "". Plain http is for
-// loopback only: links, tickets and people travel on it.
-func webAddress(s string) string {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return "must be an address such as https://kyc.example.com"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "must have no user, query or fragment"
-	case u.Scheme == "http" && !provider.Loopback(u.Hostname()):
-		return "must be https: http is for loopback only"
+// checkWayBack: a real vendor's page sends the person's browser back to the API,
+// and some vendors call it; neither gets to this machine's own address.
+func (c *Config) checkWayBack(check *settings.Check) {
+	if host, ok := settings.Host(c.PublicURL); !ok || !settings.Loopback(host) {
+		return
+	}
+	for _, v := range c.Vendors {
+		if address := v.remote(); address != "" && v.On() && slices.Contains(v.Kinds, provider.KindFace) {
+			check.Bad(&c.PublicURL, "is this machine's own address, to which nobody comes back from the real vendor of %s: set the API's https address as browsers and vendors reach it", address)
+			return
+		}
+	}
+}
+
+// guessed are passwords that everybody tries first.
+var guessed = []string{"postgres", "password", "passwd", "secret", "changeme", "change-me", "change_me", "yanzhen", "temporal", "admin", "root", "123456", "12345678"}
+
+// knownPassword tells what is wrong with the password in a store's DSN, or "".
+// A database on this machine alone may have whatever password it likes.
+func knownPassword(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil || u.User == nil || settings.Loopback(u.Hostname()) || u.Hostname() == "" {
+		return ""
+	}
+	if password, has := u.User.Password(); has && (password == "" || slices.Contains(guessed, strings.ToLower(password))) {
+		return "has a password that everybody knows: give its user another one, such as 32 random hex digits"
 	}
 	return ""
-}
-
-func hostOf(endpoint string) string {
-	host, _, _ := strings.Cut(endpoint, "/")
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return host
 }

@@ -1,18 +1,21 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Prefix of every setting's variable.
-const Prefix = "YANZHEN_"
-
-// Config is everything that the process can be told. A field's tags are its
-// documentation: env names the variable after Prefix, help goes into
-// docs/settings.md, and what is tagged secret is never printed.
+// Config is everything that the process can be told. Its tags are those of
+// internal/settings.
 type Config struct {
 	File      string     `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
 	API       string     `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`
@@ -26,13 +29,10 @@ type Config struct {
 	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup makes, telling it every few seconds. 0s: not at all."`
 	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
 
-	Tencent    Tencent    `envPrefix:"TENCENT_"`
-	TencentIAI TencentIAI `envPrefix:"TENCENT_IAI_"`
-	AceData    AceData    `envPrefix:"ACEDATA_"`
-	Sino       Sino       `envPrefix:"SINO_"`
-	Megvii     Megvii     `envPrefix:"MEGVII_"`
-	Switches   Switches
-	Caller     Caller
+	Caller Caller
+
+	// Vendors are those of the list, in its order, with what they were told.
+	Vendors []Vendor
 
 	// Clients, Reviewers and Policies come from the catalogue; Policies is keyed by name
 	// and holds the built-in ones too. Where providers are needed, it holds only
@@ -47,40 +47,90 @@ type Config struct {
 	older bool
 }
 
-// Tencent configures E证通; it is enabled when one of its credentials is set,
-// and then all of them must be.
-type Tencent struct {
-	SecretID      string        `env:"SECRET_ID" secret:"all" help:"Enables tencent_eid: the API key's id,"`
-	SecretKey     string        `env:"SECRET_KEY" secret:"all" help:"its key,"`
-	MerchantID    string        `env:"MERCHANT_ID" help:"and the E证通 merchant's id from Tencent's console."`
-	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" help:"Host, and port if need be, without a scheme."`
-	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
-	InfoType      string        `env:"INFO_TYPE" help:"What is asked of a result. Without it 1 (text), and 156 with the intention check, whose proof it brings; images are not asked for without need."`
-	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
-	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (hex), if the return of identity was applied for: holder_match needs it."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call; whole seconds, at most 11s."`
-	Intention     string        `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it in its own way."`
-	IntentionText string        `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
-	Questions     string        `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
-}
-
-// Enabled reports whether any credential is set.
-func (t Tencent) Enabled() bool { return t.SecretID != "" || t.SecretKey != "" || t.MerchantID != "" }
-
-// AceData configures the records check; it is enabled when its token is set.
-type AceData struct {
-	Token         string        `env:"TOKEN" secret:"all" help:"Enables acedata: a credential for the identity service."`
-	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" help:"Where the service is."`
-	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s."`
-	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
-}
-
-// Enabled reports whether the token is set.
-func (a AceData) Enabled() bool { return a.Token != "" }
-
 // Caller is what the commands that only talk to an API need.
 type Caller struct {
 	API    string `env:"API" help:"For start and status: the API to talk to."`
 	APIKey string `env:"API_KEY" secret:"all" help:"For start and status: the key."`
 }
+
+// Vendor is a vendor with what it was told.
+type Vendor struct {
+	provider.Vendor
+	Told provider.Settings
+}
+
+// On reports whether the vendor is configured.
+func (v Vendor) On() bool { return settings.On(v.Told) }
+
+// remote returns the setting that names a host of the vendor which is not this
+// machine; "": none does.
+func (v Vendor) remote() string {
+	for _, s := range settings.Of(v.Told) {
+		if address := s.Value(v.Told); s.Address && address != "" {
+			if host, ok := settings.Host(address); !ok || !settings.Loopback(host) {
+				return s.Name
+			}
+		}
+	}
+	return ""
+}
+
+// Registry makes the clients of every vendor that is configured.
+func (c *Config) Registry(log *slog.Logger) (*provider.Registry, error) {
+	r := &provider.Registry{}
+	var errs []error
+	for _, v := range c.Vendors {
+		if v.On() {
+			errs = append(errs, v.Told.Register(r, log))
+			r.Describe(v.Vendor)
+		}
+	}
+	return r, errors.Join(errs...)
+}
+
+// Switches are the configured switches of the face vendors, by name: on, drain
+// or off.
+func (c *Config) Switches() map[string]string {
+	out := map[string]string{}
+	for _, v := range c.Vendors {
+		if s, ok := v.Told.(provider.Switched); ok {
+			out[v.Name] = *s.State()
+		}
+	}
+	return out
+}
+
+// String prints the effective settings with secrets masked, as NAME=value
+// lines, then the names of clients, reviewers and policies.
+func (c Config) String() string {
+	var b strings.Builder
+	b.WriteString(settings.Lines(c))
+	for _, v := range c.Vendors {
+		b.WriteString(settings.Lines(v.Told))
+	}
+	for _, cl := range c.Clients {
+		fmt.Fprintf(&b, "client %s: return URLs %s\n", cl.ID, strings.Join(cl.ReturnURLs, " "))
+		for _, k := range cl.Keys {
+			fmt.Fprintf(&b, "client %s: key %s, scopes %s%s\n", cl.ID, k.Name, strings.Join(k.Scopes, " "), k.Expires.text())
+		}
+	}
+	for _, r := range c.Reviewers {
+		fmt.Fprintf(&b, "reviewer %s: clients %s%s\n", r.Name, strings.Join(r.Clients, " "), r.Expires.text())
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
+		p := c.Policies[name]
+		fmt.Fprintf(&b, "policy %s version %d: chip %s, face %s, comparer %s, records %s\n", p.Name, p.Version,
+			orNone(p.ChipProvider), orNone(strings.Join(p.FaceProviders, " ")), orNone(p.Comparer), orNone(strings.Join(p.RecordsProviders, " ")))
+	}
+	return b.String()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// GoString keeps %#v from printing what String masks.
+func (c Config) GoString() string { return c.String() }

@@ -5,47 +5,69 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"reflect"
 	"slices"
-	"sort"
 	"strings"
 
-	"github.com/caarlos0/env/v11"
-
+	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Needs says what a command cannot do without.
 type Needs struct {
-	Keys      bool // the key file
-	Clients   bool // at least one client
-	Providers bool // every provider that a policy names
+	Keys    bool // the key file
+	Clients bool // at least one client
+	// Providers: every provider that a policy names, and what each was told must
+	// be right. Whoever calls no vendor does not care.
+	Providers bool
 	// CheckAccess, if not nil, tells what the API would not take.
 	CheckAccess func([]Client, []Reviewer) error
-	// CheckVendors, if not nil, tells what the vendors' packages would not take.
-	// It is asked where nothing else is at fault.
-	CheckVendors func(*Config) error
+	// StandIns are the settings that point at the stand-in vendors. Their secrets
+	// are refused at real ones.
+	StandIns []string
 }
 
 // Load reads the settings from an environment ("NAME=value", as os.Environ
-// gives it) and the catalogue that they name. The error joins every fault.
-func Load(environ []string, needs Needs) (*Config, error) {
-	vars := env.ToMap(environ)
-	var c Config
-	faults := unknown(vars)
-	if err := env.ParseWithOptions(&c, env.Options{Prefix: Prefix, Environment: vars}); err != nil {
-		faults = append(faults, parseFaults(err)...)
+// gives it), those of the listed vendors included, and the catalogue that they
+// name. The error joins everything that is wrong.
+func Load(environ []string, vendors []provider.Vendor, needs Needs) (*Config, error) {
+	vars := toMap(environ)
+	c := &Config{}
+	for _, v := range vendors {
+		c.Vendors = append(c.Vendors, Vendor{v, v.Settings()})
 	}
-	faults = append(faults, c.checkSettings()...)
+	faults := c.unknown(vars)
+	faults = append(faults, settings.Read(c, vars)...)
+	for _, v := range c.Vendors {
+		faults = append(faults, settings.Read(v.Told, vars)...)
+	}
+	for _, err := range append(c.checkSettings(), c.checkVendors(needs)...) {
+		if !slices.ContainsFunc(faults, func(unread error) bool { return sameSetting(unread, err) }) {
+			faults = append(faults, err)
+		}
+	}
 	faults = append(faults, c.loadCatalogue()...)
 	faults = append(faults, c.checkNeeds(needs)...)
-	if len(faults) == 0 && needs.CheckVendors != nil {
-		faults = split(needs.CheckVendors(&c))
-	}
 	if len(faults) > 0 {
 		return nil, faultList(faults)
 	}
-	return &c, nil
+	return c, nil
+}
+
+// sameSetting: what could not be read needs no second error for what was left.
+func sameSetting(a, b error) bool {
+	x, ok := errors.AsType[*settings.Error](a)
+	y, ok2 := errors.AsType[*settings.Error](b)
+	return ok && ok2 && x.Setting == y.Setting
+}
+
+func toMap(environ []string) map[string]string {
+	vars := map[string]string{}
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		vars[name] = value
+	}
+	return vars
 }
 
 // faultList prints faults one a line.
@@ -62,37 +84,29 @@ func (l faultList) Error() string {
 	return b.String()
 }
 
+// settings lists every variable.
+func (c *Config) settings() []settings.Setting {
+	all := settings.Of(c)
+	for _, v := range c.Vendors {
+		all = append(all, settings.Of(v.Told)...)
+	}
+	return all
+}
+
 // unknown reports variables with our prefix that are no settings: a typo there
 // would otherwise leave a default in force unseen. YANZHEN_TEST_* belong to the
 // tests.
-func unknown(vars map[string]string) []error {
-	known := map[string]bool{}
-	for _, s := range Settings() {
-		known[s.Name] = true
-	}
-	var names []string
-	for name := range vars {
-		if strings.HasPrefix(name, Prefix) && !strings.HasPrefix(name, Prefix+"TEST_") && !known[name] {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
+func (c *Config) unknown(vars map[string]string) []error {
+	all := c.settings()
 	var faults []error
-	for _, name := range names {
-		faults = append(faults, fmt.Errorf("%s is no setting; did you mean %s? Unset it", name, nearest(name)))
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		known := slices.ContainsFunc(all, func(s settings.Setting) bool { return s.Name == name })
+		if strings.HasPrefix(name, settings.Prefix) && !strings.HasPrefix(name, settings.Prefix+"TEST_") && !known {
+			nearest := slices.MinFunc(all, func(a, b settings.Setting) int { return distance(name, a.Name) - distance(name, b.Name) })
+			faults = append(faults, &settings.Error{Setting: name, What: "is no setting; did you mean " + nearest.Name + "? Unset it"})
+		}
 	}
 	return faults
-}
-
-// nearest returns the setting whose name shares the most with a wrong one.
-func nearest(name string) string {
-	best, least := "", 1<<30
-	for _, s := range Settings() {
-		if d := distance(name, s.Name); d < least {
-			best, least = s.Name, d
-		}
-	}
-	return best
 }
 
 // distance is Levenshtein's.
@@ -113,49 +127,6 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// parseFaults names the variable instead of the Go field, and does not repeat
-// the value: it may be a secret in the wrong place.
-func parseFaults(err error) []error {
-	var faults []error
-	errs := []error{err}
-	if all, ok := errors.AsType[env.AggregateError](err); ok {
-		errs = all.Errors
-	}
-	for _, e := range errs {
-		parse, ok := errors.AsType[env.ParseError](e)
-		if !ok {
-			faults = append(faults, e)
-			continue
-		}
-		names := []string{}
-		for _, s := range Settings() {
-			if s.field == parse.Name && s.kind == parse.Type {
-				names = append(names, s.Name)
-			}
-		}
-		faults = append(faults, fmt.Errorf("%s is not a %s", strings.Join(names, " or "), kindName(parse.Type)))
-	}
-	return faults
-}
-
-func kindName(t reflect.Type) string {
-	switch t.String() {
-	case "time.Duration":
-		return "duration such as 10s or 5m"
-	case "slog.Level":
-		return "level: debug, info, warn or error"
-	case "bool":
-		return "yes or no: write true or false"
-	case "float64":
-		return "number"
-	case "config.Aliases":
-		return "list such as name=fullName|xm,photo=pic"
-	case "config.Forward":
-		return "pair such as 127.0.0.1:8090=sandbox:8090, the first address on loopback"
-	}
-	return t.String()
 }
 
 func (c *Config) checkNeeds(n Needs) []error {
@@ -182,31 +153,6 @@ func (c *Config) checkNeeds(n Needs) []error {
 		faults = append(faults, c.checkProviders()...)
 	}
 	return faults
-}
-
-// remedies tell how each provider is configured.
-var remedies = map[string]string{
-	"tencent_eid":   "set YANZHEN_TENCENT_SECRET_ID, YANZHEN_TENCENT_SECRET_KEY and YANZHEN_TENCENT_MERCHANT_ID",
-	"tencent_iai":   "set YANZHEN_TENCENT_IAI_ENABLED to true",
-	"acedata":       "set YANZHEN_ACEDATA_TOKEN",
-	"megvii_faceid": "set YANZHEN_MEGVII_API_KEY and YANZHEN_MEGVII_API_SECRET",
-	"sino_connect":  "set YANZHEN_SINO_BASE_URL, YANZHEN_SINO_CLIENT_ID, YANZHEN_SINO_CLIENT_SECRET and YANZHEN_SINO_JWKS",
-}
-
-func (c *Config) enabled(provider string) bool {
-	switch provider {
-	case "tencent_eid":
-		return c.Tencent.Enabled()
-	case "tencent_iai":
-		return c.TencentIAI.Enabled()
-	case "acedata":
-		return c.AceData.Enabled()
-	case "sino_connect":
-		return c.Sino.Enabled()
-	case "megvii_faceid":
-		return c.Megvii.Enabled()
-	}
-	return false
 }
 
 // checkProviders: a policy that names a provider without credentials could
@@ -242,11 +188,16 @@ func (c *Config) missing(p verification.Policy) []error {
 			continue
 		}
 		seen[name] = true
-		switch remedy, known := remedies[name]; {
-		case !known:
-			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", p.Name, name, strings.Join(slices.Sorted(maps.Keys(remedies)), ", ")))
-		case !c.enabled(name):
-			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: %s", p.Name, name, remedy))
+		at := slices.IndexFunc(c.Vendors, func(v Vendor) bool { return v.Name == name })
+		switch {
+		case at < 0:
+			var names []string
+			for _, v := range c.Vendors {
+				names = append(names, v.Name)
+			}
+			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", p.Name, name, strings.Join(names, ", ")))
+		case !c.Vendors[at].On():
+			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Told)))
 		}
 	}
 	return faults

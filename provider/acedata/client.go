@@ -14,8 +14,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 const (
@@ -33,9 +35,6 @@ const (
 	afterMidnight = 2 * time.Minute
 )
 
-// china has had no summer time since 1991; a fixed zone needs no tzdata.
-var china = time.FixedZone("Asia/Shanghai", 8*60*60)
-
 // Client asks AceData. It is safe for concurrent use and keeps no state.
 type Client struct {
 	cfg  Config
@@ -43,16 +42,18 @@ type Client struct {
 	now  func() time.Time
 }
 
-// New makes a client; the error names every fault of the configuration.
+// New makes a client. A zero value of the configuration stands for its default;
+// the error names everything that is wrong with it.
 func New(cfg Config) (*Client, error) {
+	cfg = settings.WithDefaults(cfg)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg.withDefaults(), http: newHTTPClient(), now: time.Now}, nil
+	return &Client{cfg: cfg, http: provider.NewHTTPClient(), now: time.Now}, nil
 }
 
-// Vendor is the client's entry in the registry.
-func Vendor(c *Client) provider.RecordsVendor {
+// entry is the client's entry in the registry.
+func (c *Client) entry() provider.RecordsVendor {
 	return provider.RecordsVendor{Name: Name, Provider: c, Queue: provider.Queue{Name: "acedata", PerSecond: 10}}
 }
 
@@ -60,23 +61,6 @@ func Vendor(c *Client) provider.RecordsVendor {
 // token: fmt prints unexported fields without asking their String.
 func (c Client) String() string   { return "acedata.Client" + c.cfg.String() }
 func (c Client) GoString() string { return c.String() }
-
-// newHTTPClient makes a client that sends a request at most once: a charged
-// call that is silently sent twice is charged twice. Without kept connections
-// there is no dead one to send on, which net/http would answer by dialling
-// again, and which would make every such call one of unknown charge; HTTP/2
-// repeats what a server refuses, so it stays off. Redirects would carry the
-// person's data to a place nobody configured.
-func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DisableKeepAlives = true
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
 
 // Check asks once whether name, number and validity dates agree with the
 // authority's records. A card that the source does not know, or a subject of
@@ -129,7 +113,6 @@ func (c *Client) post(ctx context.Context, body []byte) (reply, error) {
 	if err != nil {
 		return reply{}, &provider.Error{Op: op, Class: provider.Misconfigured, Code: "request", Reason: verification.ProviderMisconfigured, Billable: free}
 	}
-	req.GetBody = nil // without it net/http cannot send the body again
 	req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
@@ -206,8 +189,8 @@ func (c *Client) waitFor(o outcome) time.Duration {
 	if !o.nextDay {
 		return o.wait
 	}
-	now := c.now().In(china)
-	midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, china)
+	now := c.now().In(residentid.Shanghai)
+	midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, residentid.Shanghai)
 	return midnight.Sub(now) + afterMidnight
 }
 

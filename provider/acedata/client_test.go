@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -374,17 +375,26 @@ func requireNobody(t *testing.T, planted []string, err error) {
 	}
 }
 
-func TestAConfigurationReportsAllItsFaults(t *testing.T) {
-	err := Config{BaseURL: "http://api.acedata.cloud", Token: "platform-abc", ResultProfile: "x", Timeout: -1, Keywords: Keywords{Limit: []string{""}}}.Validate()
-	for _, field := range []string{"BaseURL", "Token", "ResultProfile", "Timeout", "Keywords"} {
-		require.ErrorContains(t, err, field)
+func validate(c Config) error {
+	c = settings.WithDefaults(c)
+	return c.Validate()
+}
+
+// Everything at once, by the settings' names and without a value.
+func TestAConfigurationReportsAllItsErrors(t *testing.T) {
+	err := validate(Config{BaseURL: "http://api.acedata.cloud", Token: "platform-abc", ResultProfile: "x", Timeout: -1, Keywords: Keywords{Limit: []string{""}}})
+	for _, want := range []string{
+		"YANZHEN_ACEDATA_BASE_URL must be https", "YANZHEN_ACEDATA_TOKEN is an account token", "YANZHEN_ACEDATA_RESULT_PROFILE must be one of auto, acedata-doc, tencent-checkidnamedate",
+		"YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most 18s", "YANZHEN_ACEDATA_KEYWORDS_LIMIT holds an empty word",
+	} {
+		require.ErrorContains(t, err, want)
 	}
 	require.NotContains(t, err.Error(), "platform-abc")
-	require.ErrorContains(t, Config{}.Validate(), "Token is empty")
-	require.NoError(t, Config{Token: token}.Validate())
-	require.NoError(t, Config{Token: token, BaseURL: "http://127.0.0.1:8082/x"}.Validate())
+	require.ErrorContains(t, validate(Config{}), "YANZHEN_ACEDATA_TOKEN is not set")
+	require.NoError(t, validate(Config{Token: token}))
+	require.NoError(t, validate(Config{Token: token, BaseURL: "http://127.0.0.1:8082/x"}))
 	for _, base := range []string{"api.acedata.cloud", "https://user:pw@api.acedata.cloud", "https://a?b", "ftp://127.0.0.1", "://"} {
-		require.Error(t, Config{Token: token, BaseURL: base}.Validate(), base)
+		require.Error(t, validate(Config{Token: token, BaseURL: base}), base)
 	}
 	_, err = New(Config{})
 	require.Error(t, err)
@@ -393,7 +403,7 @@ func TestAConfigurationReportsAllItsFaults(t *testing.T) {
 func TestTheEntryInTheRegistryStaysBelowTheVendorsLimit(t *testing.T) {
 	c, err := New(Config{Token: token})
 	require.NoError(t, err)
-	v := Vendor(c)
+	v := c.entry()
 	require.Equal(t, "acedata", v.Name)
 	require.Equal(t, provider.Queue{Name: "acedata", PerSecond: 10}, v.Queue)
 	require.Same(t, c, v.Provider)
@@ -403,7 +413,7 @@ func FuzzAnAnswerNeverPassesButByZero(f *testing.F) {
 	for _, seed := range []string{`{"result":"0","description":"一致"}`, `{"result":0}`, `{"result":"-1"}`, `{"result":-7,"description":"次数"}`, `{"result":"-1","Result":"0"}`, `{`, ``} {
 		f.Add([]byte(seed))
 	}
-	cfg := Config{Token: token}.withDefaults()
+	cfg := settings.WithDefaults(Config{Token: token})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		result, description, err := parseAnswer(body)
 		if err != nil {

@@ -8,12 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 func withProfile(profile string) Config {
-	return Config{Token: "t", ResultProfile: profile}.withDefaults()
+	return settings.WithDefaults(Config{Token: "t", ResultProfile: profile})
 }
 
 func TestEveryResultCodeHasItsMeaningInEveryProfile(t *testing.T) {

@@ -1,14 +1,12 @@
 package acedata
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
@@ -22,121 +20,73 @@ const (
 	ProfileTencent = "tencent-checkidnamedate"
 )
 
-// Config points a Client at AceData. The zero value of every field but Token
-// stands for its default.
+// Vendor describes AceData.
+func Vendor() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindRecords},
+		Settings: func() provider.Settings { return &Config{} },
+		Remedies: map[provider.Class]string{
+			provider.Misconfigured:     "The token, its permission for the identity service, or the balance: AceData's console.",
+			provider.ContractViolation: "An answer outside of both lists of codes. Compare it with the vendor's page; it is never a pass nor a decline.",
+			provider.RateLimited:       "60 requests a second for a token, or the day's limit of a number, which is asked about again after midnight in China.",
+			provider.Unavailable:       "Nothing: it is waited out while the face goes on, then a human looks. A call that may have been charged is repeated once at most.",
+		},
+	}
+}
+
+// Config points a Client at AceData.
 type Config struct {
-	// BaseURL without the path of the call; default https://api.acedata.cloud.
-	// Plain http is for this machine only.
-	BaseURL string
-	// Token is the bearer token of the service. It is a secret.
-	Token string
-	// ResultProfile is ProfileAuto (default), ProfileDoc or ProfileTencent.
-	ResultProfile string
-	// Timeout of one call, default 15 s.
-	Timeout time.Duration
-	// Permits: also ask about residence permits of Hong Kong, Macao and Taiwan
-	// residents (numbers from 81, 82, 83). Default false: unconfirmed.
-	Permits bool
-	// Keywords tell what a description says; an empty set has its default.
-	Keywords Keywords
+	_ struct{} `prefix:"ACEDATA_"`
+
+	Token         string        `env:"TOKEN" needed:"true" secret:"all" help:"Enables acedata: a credential for the identity service."`
+	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" address:"true" help:"Where the service is. https, but on loopback."`
+	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s."`
+	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+	Keywords      Keywords      `envPrefix:"KEYWORDS_"`
 }
 
 // Keywords are parts of descriptions, whatever the case of their letters, by
 // what they tell.
 type Keywords struct {
-	Dates    []string // the validity dates are at fault
-	Fault    []string // the source is faulty or being upgraded
-	NoRecord []string // the source has no record
-	Invalid  []string // the source holds the identity not verifiable
-	Limit    []string // the day's limit is reached
-	Mismatch []string // name, number or dates differ
+	Dates    []string `env:"DATES" envDefault:"有效期,validity" help:"Parts of a result's description that say that the validity dates are at fault,"`
+	Fault    []string `env:"FAULT" envDefault:"异常,exception,升级,upgrad" help:"that the source is faulty or being upgraded,"`
+	NoRecord []string `env:"NO_RECORD" envDefault:"无此,no record" help:"that it has no record,"`
+	Invalid  []string `env:"INVALID" envDefault:"无效,invalid identity" help:"that it holds the identity not verifiable,"`
+	Limit    []string `env:"LIMIT" envDefault:"次数,limit" help:"that the day's limit is reached,"`
+	Mismatch []string `env:"MISMATCH" envDefault:"不一致,不符,inconsistent,mismatch,not match" help:"and that name, number or dates differ. Words with commas between them; the description decides before the code does."`
 }
 
-var defaultKeywords = Keywords{
-	Dates:    []string{"有效期", "validity"},
-	Fault:    []string{"异常", "exception", "升级", "upgrad"},
-	NoRecord: []string{"无此", "no record"},
-	Invalid:  []string{"无效", "invalid identity"},
-	Limit:    []string{"次数", "limit"},
-	Mismatch: []string{"不一致", "不符", "inconsistent", "mismatch", "not match"},
-}
-
-func (c Config) withDefaults() Config {
-	set := func(s *string, v string) {
-		if *s == "" {
-			*s = v
+// Validate implements provider.Settings.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	check.Needed()
+	check.Word(&c.Token)
+	if strings.HasPrefix(c.Token, "platform-") {
+		check.Bad(&c.Token, "is an account token (platform-…), which the service refuses: make a credential for the identity service")
+	}
+	check.URL(&c.BaseURL)
+	check.OneOf(&c.ResultProfile, ProfileAuto, ProfileDoc, ProfileTencent)
+	check.Span(&c.Timeout, provider.MaxCall)
+	k := &c.Keywords
+	for _, words := range []*[]string{&k.Dates, &k.Fault, &k.NoRecord, &k.Invalid, &k.Limit, &k.Mismatch} {
+		if slices.Contains(*words, "") {
+			check.Bad(words, "holds an empty word, which every description contains")
 		}
 	}
-	words := func(s *[]string, v []string) {
-		if len(*s) == 0 {
-			*s = v
-		}
-	}
-	set(&c.BaseURL, "https://api.acedata.cloud")
-	set(&c.ResultProfile, ProfileAuto)
-	if c.Timeout == 0 {
-		c.Timeout = 15 * time.Second
-	}
-	words(&c.Keywords.Dates, defaultKeywords.Dates)
-	words(&c.Keywords.Fault, defaultKeywords.Fault)
-	words(&c.Keywords.NoRecord, defaultKeywords.NoRecord)
-	words(&c.Keywords.Invalid, defaultKeywords.Invalid)
-	words(&c.Keywords.Limit, defaultKeywords.Limit)
-	words(&c.Keywords.Mismatch, defaultKeywords.Mismatch)
-	return c
+	return check.Err()
 }
 
-// Validate reports every fault at once, each naming its field. No secret is
-// in its text.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	var errs []error
-	bad := func(field, what string) { errs = append(errs, fmt.Errorf("acedata: %s %s", field, what)) }
-
-	switch u, err := url.Parse(c.BaseURL); {
-	case err != nil || u.Host == "":
-		bad("BaseURL", "is no absolute URL")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		bad("BaseURL", "must have no user, query or fragment")
-	case u.Scheme == "https":
-	case u.Scheme == "http" && provider.Loopback(u.Hostname()):
-	default:
-		bad("BaseURL", "must be https; http is for this machine only")
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
+	client, err := New(*c)
+	if err == nil {
+		r.AddRecords(client.entry())
 	}
-	switch {
-	case c.Token == "":
-		bad("Token", "is empty")
-	case strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		bad("Token", "must be printable ASCII without spaces")
-	case strings.HasPrefix(c.Token, "platform-"):
-		bad("Token", "is an account token, which does not serve calls: use a service credential")
-	}
-	if !slices.Contains([]string{ProfileAuto, ProfileDoc, ProfileTencent}, c.ResultProfile) {
-		bad("ResultProfile", "is none of auto, acedata-doc, tencent-checkidnamedate")
-	}
-	if c.Timeout < 0 {
-		bad("Timeout", "is negative")
-	}
-	for _, set := range [][]string{c.Keywords.Dates, c.Keywords.Fault, c.Keywords.NoRecord, c.Keywords.Invalid, c.Keywords.Limit, c.Keywords.Mismatch} {
-		if slices.Contains(set, "") {
-			bad("Keywords", "hold an empty word, which every description contains")
-		}
-	}
-	return errors.Join(errs...)
+	return err
 }
 
-// String prints the settings with the token masked.
-func (c Config) String() string {
-	token := "unset"
-	if c.Token != "" {
-		token = "***"
-	}
-	return fmt.Sprintf("{BaseURL:%s Token:%s ResultProfile:%s Timeout:%s Permits:%t}",
-		c.BaseURL, token, c.ResultProfile, c.Timeout, c.Permits)
-}
-
-// GoString masks like String.
-func (c Config) GoString() string { return "acedata.Config" + c.String() }
-
-// LogValue masks like String.
+// String, GoString and LogValue mask the secrets.
+func (c Config) String() string       { return settings.Line(c) }
+func (c Config) GoString() string     { return c.String() }
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -47,34 +48,19 @@ type Client struct {
 	now  func() time.Time
 }
 
-// New makes a client; the error names every fault of the configuration.
+// New makes a client. A zero value of the configuration stands for its default;
+// the error names everything that is wrong with it.
 func New(cfg Config) (*Client, error) {
+	cfg = settings.WithDefaults(cfg)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
-	return &Client{cfg: cfg, base: strings.TrimRight(cfg.BaseURL, "/"), http: newHTTPClient(), now: time.Now}, nil
+	return &Client{cfg: cfg, base: strings.TrimRight(cfg.BaseURL, "/"), http: provider.NewHTTPClient(), now: time.Now}, nil
 }
 
-// newHTTPClient makes a client that sends a request at most once: net/http
-// repeats a GET whose kept connection turned out dead, and that would burn one
-// of a result's three look-ups unseen. So no connection is kept; HTTP/2
-// repeats what a server refuses, so it stays off. Redirects would carry our
-// secret to a place nobody configured.
-func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DisableKeepAlives = true
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// Vendor is the client's entry in the registry. Megvii is never polled: its
+// entry is the client's entry in the registry. Megvii is never polled: its
 // result is read three times at most, and reported by itself.
-func Vendor(c *Client) provider.FaceVendor {
+func (c *Client) entry() provider.FaceVendor {
 	return provider.FaceVendor{
 		Name:     Name,
 		Provider: c,
@@ -156,7 +142,7 @@ func notifiable(address string) (fault string) {
 	switch {
 	case err != nil, u.Hostname() == "":
 		return "notify_url"
-	case provider.Loopback(u.Hostname()):
+	case settings.Loopback(u.Hostname()):
 		return ""
 	case u.Scheme != "https":
 		return "notify_url_scheme"
@@ -243,7 +229,6 @@ func (c *Client) call(ctx context.Context, op, method, address string, form io.R
 	if err != nil {
 		return nil, newError(op, oursFault, "request")
 	}
-	req.GetBody = nil // without it net/http cannot send the body again
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

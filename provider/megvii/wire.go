@@ -22,7 +22,7 @@ func (c *Client) tokenForm(o provider.Opening, bizNo string) url.Values {
 	form := url.Values{
 		"api_key": {c.cfg.APIKey}, "api_secret": {c.cfg.APISecret},
 		"return_url": {o.ReturnURL}, "notify_url": {o.NotifyURL}, "biz_no": {bizNo},
-		"comparison_type": {c.cfg.ComparisonType},
+		"comparison_type": {withAuthority},
 		"idcard_mode":     {"0"}, // we give name and number
 		"idcard_name":     {o.Subject.Name}, "idcard_number": {o.Subject.IDNumber},
 		"fmp_mode": {c.cfg.FMPMode}, "get_fail_reason": {c.cfg.GetFailReason},

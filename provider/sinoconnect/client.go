@@ -9,13 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -34,58 +33,33 @@ const (
 // Client speaks to Sino Connect. It is safe for concurrent use and keeps no
 // state.
 type Client struct {
-	cfg    Config
-	http   *http.Client
-	opener *opener
-	names  aliases
-	words  words
-	reqid  *regexp.Regexp
-	plain  bool // pages may be plain http, on this machine
-	now    func() time.Time
+	parsed
+	cfg   Config
+	http  *http.Client
+	plain bool // pages may be plain http, on this machine
+	now   func() time.Time
 }
 
-// New makes a client; the error names every fault of the configuration.
+// New makes a client. A zero value of the configuration stands for its default;
+// the error names everything that is wrong with it.
 func New(cfg Config) (*Client, error) {
+	cfg = settings.WithDefaults(cfg)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg.withDefaults(), http: newHTTPClient(), now: time.Now}
-	var opened, named, worded []error
-	var err, unparsed error
-	var base *url.URL
-	c.opener, opened = newOpener(c.cfg)
-	c.names, named = newAliases(c.cfg.Aliases)
-	c.words, worded = c.cfg.Patterns.compile()
-	c.reqid, err = wholeMatch(c.cfg.ReqIDPattern)
-	base, unparsed = url.Parse(c.cfg.BaseURL)
-	// A key file may have changed since it was validated.
-	if err := errors.Join(errors.Join(opened...), errors.Join(named...), errors.Join(worded...), err, unparsed); err != nil {
-		return nil, err
-	}
-	c.plain = provider.Loopback(base.Hostname())
-	return c, nil
+	check := settings.NewCheck(&cfg) // a key file may have changed since
+	c := &Client{cfg: cfg, parsed: cfg.parse(check), http: provider.NewHTTPClient(), now: time.Now}
+	host, _ := settings.Host(cfg.BaseURL)
+	c.plain = settings.Loopback(host)
+	return c, check.Err()
 }
 
-// newHTTPClient makes a client that sends a request at most once: opening
-// twice leaves a session that nobody knows of, and a second look may find the
-// pictures gone. Without kept connections there is no dead one to send on,
-// which net/http would answer by dialling again; HTTP/2 repeats what a server
-// refuses, so it stays off. Redirects would carry our credentials to a place
-// nobody configured.
-func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DisableKeepAlives = true
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// ChipVendor is the client's entry in the registry for chips. It shares its
+// chipEntry is the client's entry in the registry for chips. It shares its
 // queue with opening face sessions.
-func ChipVendor(c *Client) provider.ChipVendor {
+func (c *Client) chipEntry() provider.ChipVendor {
 	return provider.ChipVendor{
 		Name: Name, Provider: c, Queue: openQueue,
 		// The life counts from the scan, and what an app sends is on its way for
@@ -94,8 +68,8 @@ func ChipVendor(c *Client) provider.ChipVendor {
 	}
 }
 
-// FaceVendor is the client's entry in the registry for faces.
-func FaceVendor(c *Client) provider.FaceVendor {
+// faceEntry is the client's entry in the registry for faces.
+func (c *Client) faceEntry() provider.FaceVendor {
 	return provider.FaceVendor{
 		Name: Name, Provider: c, Open: openQueue,
 		Watch:     provider.Queue{Name: "sino-connect-status", PerSecond: 5},
@@ -284,7 +258,6 @@ func (c *Client) post(ctx context.Context, one call, in any) (reply, error) {
 	if err != nil {
 		return reply{}, one.error(misconfigured, "request")
 	}
-	req.GetBody = nil // without it net/http cannot send the body again
 	req.Header.Set("x-client-id", c.cfg.ClientID)
 	req.Header.Set("x-client-secret", c.cfg.ClientSecret)
 	req.Header.Set("Content-Type", "application/json")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -96,29 +97,24 @@ const (
 // words reads messages, with compiled patterns.
 type words struct{ pending, cancelled, failed, gone *regexp.Regexp }
 
-func (p Patterns) compile() (words, []error) {
-	var (
-		w    words
-		errs []error
-	)
+func (p *Patterns) compile(check *settings.Check) words {
+	var w words
 	for _, one := range []struct {
-		field, pattern string
-		into           **regexp.Regexp
+		pattern *string
+		into    **regexp.Regexp
 	}{
-		{"Pending", p.Pending, &w.pending}, {"Cancelled", p.Cancelled, &w.cancelled},
-		{"Failed", p.Failed, &w.failed}, {"Gone", p.Gone, &w.gone},
+		{&p.Pending, &w.pending}, {&p.Cancelled, &w.cancelled}, {&p.Failed, &w.failed}, {&p.Gone, &w.gone},
 	} {
-		re, err := regexp.Compile("(?i)" + one.pattern)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("sinoconnect: Patterns.%s is no regular expression", one.field))
-			continue
-		}
-		if re.MatchString("") {
-			errs = append(errs, fmt.Errorf("sinoconnect: Patterns.%s matches everything", one.field))
+		re, err := regexp.Compile("(?i)" + *one.pattern)
+		switch {
+		case err != nil:
+			check.Bad(one.pattern, "is not a regular expression")
+		case re.MatchString(""):
+			check.Bad(one.pattern, "matches everything")
 		}
 		*one.into = re
 	}
-	return w, errs
+	return w
 }
 
 // A message longer than this is read as far as here: patterns are cheap, and

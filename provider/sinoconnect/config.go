@@ -2,174 +2,140 @@ package sinoconnect
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
-// Config points a Client at Sino Connect. BaseURL, the credentials and a key
-// for the chip token are needed; the zero value of every other field stands
-// for its default.
+// Vendor describes Fill Easy's Sino Connect.
+func Vendor() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindFace, provider.KindChip},
+		Settings: func() provider.Settings { return &Config{} },
+		Remedies: map[provider.Class]string{
+			provider.Misconfigured:     "The client's id and secret, or the address: the vendor tells all three.",
+			provider.ContractViolation: "An answer that the documents do not know. Keep its time, and ask the vendor; no verdict comes of it.",
+			provider.RateLimited:       "Ask the vendor for more calls; until then it is waited out.",
+			provider.Unavailable:       "Nothing: a scan is waited for as long as it lives and then asked for again, a session opens at the policy's next vendor.",
+			provider.Unreadable:        "One scan: the person scans again. All of them: run yanzhen nfc inspect on a token, and see the line that was logged for it.",
+		},
+	}
+}
+
+// Config points a Client at Sino Connect. Keys alone switch nothing on: to
+// inspect a token takes no more than those.
 type Config struct {
-	// BaseURL without the paths of the calls. There is no default: the
-	// production host is not published. Plain http is for this machine only.
-	BaseURL string
-	// ClientID and ClientSecret are sent with every call. They are secrets.
-	ClientID     string
-	ClientSecret string
+	_ struct{} `prefix:"SINO_"`
 
-	// JWKS is a set of private keys as JSON, or the path of a file that holds
-	// one. A secret.
-	JWKS string
-	// SharedKey is what the vendor and we share, if we share anything, and
-	// SharedKeyMode how it becomes a key: ModeRaw (default), ModeHex,
-	// ModeBase64URL or ModeSHA256. A secret.
-	SharedKey     string
-	SharedKeyMode string
-	// AllowedAlg and AllowedEnc are the algorithms that a token may name.
-	// Defaults: RSA-OAEP-256, ECDH-ES, ECDH-ES+A256KW, with a symmetric key
-	// also dir, A256KW, A256GCMKW; A256GCM and A256CBC-HS512.
-	AllowedAlg []string
-	AllowedEnc []string
-	// AllowZip takes compressed tokens, up to 4 MiB once they are not. Default
-	// off: what is compressed beside a secret tells about it, and nobody needs
-	// it here.
-	AllowZip bool
-	// NestedKey verifies a signature inside the token: a public JWK or a set of
-	// them, as JSON or as a path; for an NestedAlg of HMAC also the secret
-	// itself. NestedAlg is the one algorithm taken, e.g. "RS256". With them an
-	// unsigned token is refused; without them (default) a signed one.
-	NestedKey string
-	NestedAlg string
+	BaseURL       string   `env:"BASE_URL" needed:"true" address:"true" help:"Enables sino_connect: the service's address, without the calls' paths; the vendor tells it. https, but on loopback,"`
+	ClientID      string   `env:"CLIENT_ID" needed:"true" secret:"all" help:"the client's id,"`
+	ClientSecret  string   `env:"CLIENT_SECRET" needed:"true" secret:"all" help:"its secret,"`
+	JWKS          string   `env:"JWKS" secret:"path" help:"and our private keys for chip tokens: the path of a JWK set,"`
+	SharedKey     string   `env:"SHARED_KEY" secret:"all" help:"or a key that the vendor and we share."`
+	SharedKeyMode string   `env:"SHARED_KEY_MODE" envDefault:"raw" help:"How the shared key becomes one: raw, hex, base64url or sha256. Unconfirmed by the vendor."`
+	AllowedAlg    []string `env:"ALLOWED_ALG" help:"The key algorithms that a chip token may name, comma-separated. Without it RSA-OAEP-256, ECDH-ES and ECDH-ES+A256KW; with a symmetric key also dir, A256KW and A256GCMKW. yanzhen nfc inspect tells what a token names."`
+	AllowedEnc    []string `env:"ALLOWED_ENC" help:"The content encryptions likewise. Without it A256GCM and A256CBC-HS512."`
+	// What is compressed beside a secret tells about it, and nobody needs it here.
+	AllowZip  bool    `env:"ALLOW_ZIP" envDefault:"false" help:"Whether compressed chip tokens are taken, up to 4 MiB once they are not."`
+	NestedKey string  `env:"NESTED_KEY" secret:"all" help:"The key for a signature inside the token: the path of a JWK set, or for HMAC the secret. With it unsigned tokens are refused, without it signed ones."`
+	NestedAlg string  `env:"NESTED_ALG" help:"The one algorithm of that signature, such as RS256."`
+	Aliases   Aliases `env:"ALIASES" help:"Names of a chip's properties, where they are not the usual ones: name=fullName|xm,photo=pic. Ours are name, id_number, valid_from, valid_to, sex, birth_date, photo."`
 
-	// Aliases names the members of the plaintext, by ours: name, id_number,
-	// valid_from, valid_to, sex, birth_date, photo. A name given here replaces
-	// the defaults of that name; letters' case does not matter.
-	Aliases map[string][]string
-	// Patterns are regular expressions over the vendor's messages; letters'
-	// case does not matter. Empty ones have their defaults.
-	Patterns Patterns
-	// ReqIDPattern is what a reqid must look like as a whole; default
-	// [A-Za-z0-9_-]{1,128}.
-	ReqIDPattern string
-	// ReqIDLife is how long a scan can be fetched, counted from the scan,
-	// default 5 min; a fifth of it is left for its way to us.
-	ReqIDLife time.Duration
-	// FaceDeadline is our own end of a face session, default 10 min: its token
-	// has none.
-	FaceDeadline time.Duration
-	// PollMin and PollMax bound the time between looks, default 2.5 s and 5 s.
-	PollMin, PollMax time.Duration
-	// Timeout of one call, default 15 s: answers carry pictures. Opening a face
-	// session, whose answer carries none, takes 10 s at most.
-	Timeout time.Duration
+	Patterns     Patterns      `envPrefix:"PATTERN_"`
+	ReqIDPattern string        `env:"REQID_PATTERN" envDefault:"[A-Za-z0-9_-]{1,128}" help:"What a reqid looks like as a whole."`
+	ReqIDLife    time.Duration `env:"REQID_LIFE" envDefault:"5m" help:"How long a scan can be fetched."`
+	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lives: the vendor's own end is not published."`
+	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"Between two looks at a face session, at first"`
+	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last."`
+	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
+
+	provider.Switch
+
 	// Logger gets one line for a refused chip token, with its alg, enc and kid
-	// and nothing else; default slog.Default().
+	// and nothing else; nil: slog.Default().
 	Logger *slog.Logger
 }
 
-// Patterns tell what a message of the vendor says.
+// Patterns are regular expressions over the vendor's messages; letters' case
+// does not matter.
 type Patterns struct {
-	Pending   string
-	Cancelled string
-	Failed    string
-	Gone      string
+	Pending   string `env:"PENDING" envDefault:"pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting" help:"A regular expression for messages that say \"not yet\"."`
+	Cancelled string `env:"CANCELLED" envDefault:"cancel|abort" help:"Likewise for \"cancelled by the person\","`
+	Failed    string `env:"FAILED" envDefault:"fail|not match|mismatch|reject" help:"for \"failed\","`
+	Gone      string `env:"GONE" envDefault:"expired|not found|invalid token|invalid reqid" help:"and for \"expired\" or \"unknown\"."`
 }
 
-var defaultPatterns = Patterns{
-	Pending:   `pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting`,
-	Cancelled: `cancel|abort`,
-	Failed:    `fail|not match|mismatch|reject`,
-	Gone:      `expired|not found|invalid token|invalid reqid`,
+// Aliases are names of a chip's properties by ours. A name given here replaces
+// the defaults of that name; letters' case does not matter.
+type Aliases map[string][]string
+
+// Form says how aliases are written.
+func (Aliases) Form() string { return "list such as name=fullName|xm,photo=pic" }
+
+// String is the form that UnmarshalText reads.
+func (a Aliases) String() string {
+	var pairs []string
+	for _, ours := range slices.Sorted(maps.Keys(a)) {
+		pairs = append(pairs, ours+"="+strings.Join(a[ours], "|"))
+	}
+	return strings.Join(pairs, ",")
 }
 
-const defaultReqIDPattern = `[A-Za-z0-9_-]{1,128}`
-
-func (c Config) withDefaults() Config {
-	text := func(s *string, v string) {
-		if *s == "" {
-			*s = v
+// UnmarshalText reads name=fullName|xm,photo=pic.
+func (a *Aliases) UnmarshalText(text []byte) error {
+	*a = Aliases{}
+	for pair := range strings.SplitSeq(string(text), ",") {
+		ours, theirs, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok || ours == "" || theirs == "" || (*a)[ours] != nil {
+			return errors.New("not ours=theirs|theirs,ours=theirs")
 		}
+		(*a)[ours] = strings.Split(theirs, "|")
 	}
-	span := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	text(&c.SharedKeyMode, ModeRaw)
-	text(&c.Patterns.Pending, defaultPatterns.Pending)
-	text(&c.Patterns.Cancelled, defaultPatterns.Cancelled)
-	text(&c.Patterns.Failed, defaultPatterns.Failed)
-	text(&c.Patterns.Gone, defaultPatterns.Gone)
-	text(&c.ReqIDPattern, defaultReqIDPattern)
-	span(&c.ReqIDLife, 5*time.Minute)
-	span(&c.FaceDeadline, 10*time.Minute)
-	span(&c.PollMin, 2500*time.Millisecond)
-	span(&c.PollMax, max(5*time.Second, c.PollMin))
-	span(&c.Timeout, 15*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c
+	return nil
 }
 
-// Validate reports every fault at once, each naming its field. It reads the
-// files that the settings name. No secret is in its text.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	var errs []error
-	bad := func(field, what string) { errs = append(errs, fmt.Errorf("sinoconnect: %s %s", field, what)) }
-
-	switch u, err := url.Parse(c.BaseURL); {
-	case c.BaseURL == "":
-		bad("BaseURL", "is empty: there is no default")
-	case err != nil || u.Host == "":
-		bad("BaseURL", "is no absolute URL")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		bad("BaseURL", "must have no user, query or fragment")
-	case u.Scheme == "https":
-	case u.Scheme == "http" && provider.Loopback(u.Hostname()):
-	default:
-		bad("BaseURL", "must be https; http is for this machine only")
+// Validate implements provider.Settings. It reads the files that the settings
+// name.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	check.Needed()
+	check.URL(&c.BaseURL)
+	check.Word(&c.ClientID, &c.ClientSecret)
+	if c.JWKS == "" && c.SharedKey == "" {
+		check.Bad(&c.JWKS, "and %s are not set: without a key no chip can be read", check.Name(&c.SharedKey))
 	}
-	for _, secret := range []struct{ field, value string }{{"ClientID", c.ClientID}, {"ClientSecret", c.ClientSecret}} {
-		if secret.value == "" {
-			bad(secret.field, "is empty")
-		} else if strings.ContainsFunc(secret.value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			bad(secret.field, "must be printable ASCII without spaces")
-		}
-	}
-	if _, faults := newOpener(c); len(faults) > 0 {
-		errs = append(errs, faults...)
-	}
-	if _, faults := newAliases(c.Aliases); len(faults) > 0 {
-		errs = append(errs, faults...)
-	}
-	if _, faults := c.Patterns.compile(); len(faults) > 0 {
-		errs = append(errs, faults...)
-	}
-	if _, err := wholeMatch(c.ReqIDPattern); err != nil {
-		bad("ReqIDPattern", "is no regular expression")
-	}
-	for _, span := range []struct {
-		field string
-		value time.Duration
-	}{
-		{"ReqIDLife", c.ReqIDLife}, {"FaceDeadline", c.FaceDeadline}, {"PollMin", c.PollMin}, {"PollMax", c.PollMax}, {"Timeout", c.Timeout},
-	} {
-		if span.value < 0 {
-			bad(span.field, "is negative")
-		}
+	c.parse(check)
+	for _, span := range []*time.Duration{&c.ReqIDLife, &c.FaceDeadline, &c.PollMin, &c.PollMax} {
+		check.Span(span, 0)
 	}
 	if c.PollMax < c.PollMin {
-		bad("PollMax", "is less than PollMin")
+		check.Bad(&c.PollMax, "must not be less than %s", check.Name(&c.PollMin))
 	}
-	return errors.Join(errs...)
+	check.Span(&c.Timeout, provider.MaxCall)
+	return check.Err()
+}
+
+// parsed are the settings that are more than their texts.
+type parsed struct {
+	opener *opener
+	names  aliases
+	words  words
+	reqid  *regexp.Regexp
+}
+
+func (c *Config) parse(check *settings.Check) parsed {
+	p := parsed{opener: c.newOpener(check), names: c.newAliases(check), words: c.Patterns.compile(check)}
+	var err error
+	if p.reqid, err = wholeMatch(c.ReqIDPattern); err != nil {
+		check.Bad(&c.ReqIDPattern, "is not a regular expression")
+	}
+	return p
 }
 
 // wholeMatch compiles a pattern that must match a value as a whole, whatever
@@ -182,22 +148,19 @@ func wholeMatch(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile(`\A(?:` + pattern + `)\z`)
 }
 
-// String prints the settings with the secrets masked.
-func (c Config) String() string {
-	mask := func(s string) string {
-		if s == "" {
-			return "unset"
-		}
-		return "***"
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, log *slog.Logger) error {
+	own := *c
+	own.Logger = log
+	client, err := New(own)
+	if err == nil {
+		r.AddFace(client.faceEntry())
+		r.AddChip(client.chipEntry())
 	}
-	return fmt.Sprintf("{BaseURL:%s ClientID:%s ClientSecret:%s JWKS:%s SharedKey:%s SharedKeyMode:%s AllowedAlg:%v AllowedEnc:%v AllowZip:%t "+
-		"NestedKey:%s NestedAlg:%s ReqIDPattern:%s ReqIDLife:%s FaceDeadline:%s PollMin:%s PollMax:%s Timeout:%s}",
-		c.BaseURL, mask(c.ClientID), mask(c.ClientSecret), mask(c.JWKS), mask(c.SharedKey), c.SharedKeyMode, c.AllowedAlg, c.AllowedEnc, c.AllowZip,
-		mask(c.NestedKey), c.NestedAlg, c.ReqIDPattern, c.ReqIDLife, c.FaceDeadline, c.PollMin, c.PollMax, c.Timeout)
+	return err
 }
 
-// GoString masks like String.
-func (c Config) GoString() string { return "sinoconnect.Config" + c.String() }
-
-// LogValue masks like String.
+// String, GoString and LogValue mask the secrets.
+func (c Config) String() string       { return settings.Line(c) }
+func (c Config) GoString() string     { return c.String() }
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -12,7 +12,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/provider"
 )
+
+func validate(c Config) error {
+	c = settings.WithDefaults(c)
+	return c.Validate()
+}
 
 func validConfig(t testing.TB) Config {
 	return loadFixtures(t).config(func(c *Config) {
@@ -21,19 +29,20 @@ func validConfig(t testing.TB) Config {
 }
 
 func TestEveryFaultOfTheSettingsIsNamedAtOnceAndNoSecretWithIt(t *testing.T) {
-	require.NoError(t, validConfig(t).Validate())
-	err := Config{
+	require.NoError(t, validate(validConfig(t)))
+	err := validate(Config{
 		BaseURL: "http://sino.example", ClientID: "a b", JWKS: "/nowhere/planted-path", SharedKey: "planted-short", SharedKeyMode: "hex",
 		AllowedAlg: []string{"RSA1_5", "none"}, AllowedEnc: []string{"A512GCM"}, NestedKey: "planted-nested", NestedAlg: "RS256",
 		Aliases: map[string][]string{"address": {"x"}}, Patterns: Patterns{Pending: "(", Failed: ".*"}, ReqIDPattern: "[",
 		ReqIDLife: -1, FaceDeadline: -1, PollMin: time.Minute, PollMax: time.Second, Timeout: -1,
-	}.Validate()
-	for _, field := range []string{
-		"BaseURL must be https", "ClientID must", "ClientSecret is empty", "JWKS is no", "SharedKey is not hexadecimal", `AllowedAlg holds "RSA1_5"`,
-		`AllowedAlg holds "none"`, `AllowedEnc holds "A512GCM"`, "NestedKey is no", `Aliases: "address"`, "Patterns.Pending is no", "Patterns.Failed matches everything",
-		"ReqIDPattern is no", "ReqIDLife is negative", "FaceDeadline is negative", "PollMax is less", "Timeout is negative",
+	})
+	for _, want := range []string{
+		"BASE_URL must be https", "CLIENT_ID must", "CLIENT_SECRET is not set", "JWKS is no", "SHARED_KEY is not hexadecimal", `ALLOWED_ALG holds "RSA1_5"`,
+		`ALLOWED_ALG holds "none"`, `ALLOWED_ENC holds "A512GCM"`, "NESTED_KEY is no", `ALIASES holds "address"`, "PATTERN_PENDING is not a", "PATTERN_FAILED matches everything",
+		"REQID_PATTERN is not a", "REQID_LIFE must be more than 0", "FACE_DEADLINE must be more than 0", "POLL_MAX must not be less than YANZHEN_SINO_POLL_MIN",
+		"TIMEOUT must be more than 0 and at most 18s",
 	} {
-		require.ErrorContains(t, err, field)
+		require.ErrorContains(t, err, "YANZHEN_SINO_"+want)
 	}
 	require.NotContains(t, err.Error(), "planted")
 }
@@ -46,7 +55,7 @@ func TestThereIsNoDefaultAddressAndPlainHTTPIsForThisMachineOnly(t *testing.T) {
 	} {
 		cfg := validConfig(t)
 		cfg.BaseURL = base
-		err := cfg.Validate()
+		err := validate(cfg)
 		require.Equal(t, ok, err == nil, "%s: %v", base, err)
 		if err != nil {
 			require.NotContains(t, err.Error(), "planted")
@@ -58,7 +67,7 @@ func TestWithoutAnyKeyThereIsNoClient(t *testing.T) {
 	cfg := validConfig(t)
 	cfg.JWKS, cfg.SharedKey = "", ""
 	_, err := New(cfg)
-	require.ErrorContains(t, err, "no chip token could be opened")
+	require.ErrorContains(t, err, "YANZHEN_SINO_JWKS and YANZHEN_SINO_SHARED_KEY are not set")
 }
 
 func TestASharedKeyIsDerivedAsConfigured(t *testing.T) {
@@ -114,7 +123,7 @@ func TestKeysAreReadFromAFileAndEachOneMustServe(t *testing.T) {
 		_, faults := newOpener(Config{JWKS: jwks})
 		require.NotEmpty(t, faults, name)
 		for _, fault := range faults {
-			require.True(t, strings.HasPrefix(fault.Error(), "sinoconnect: JWKS "), fault)
+			require.True(t, strings.HasPrefix(fault.Error(), "YANZHEN_SINO_JWKS "), fault)
 			require.NotContains(t, fault.Error(), set.Keys[0]["d"])
 		}
 	}
@@ -139,18 +148,27 @@ func TestSettingsMaskTheirSecrets(t *testing.T) {
 	}
 }
 
+func inspect(token string, c Config) (Inspection, error) {
+	c = settings.WithDefaults(c)
+	return c.inspect(token)
+}
+
 func TestAnInspectionTellsTheHeaderAndTheKeysAndDecryptsNothing(t *testing.T) {
 	f := loadFixtures(t)
 	cfg := f.config()
-	in, err := InspectToken(" "+f.tokens["RSA-OAEP-256 A256GCM kid"]+"\n", cfg)
+	in, err := inspect(" "+f.tokens["RSA-OAEP-256 A256GCM kid"]+"\n", cfg)
 	require.NoError(t, err)
+	text, accepted, err := provider.TokenInspector(&cfg).InspectToken(f.tokens["RSA-OAEP-256 A256GCM kid"])
+	require.NoError(t, err)
+	require.True(t, accepted)
+	require.Equal(t, in.String(), text)
 	require.Equal(t, Inspection{
 		Bytes:  len(f.tokens["RSA-OAEP-256 A256GCM kid"]),
 		Header: []HeaderMember{{"alg", "RSA-OAEP-256"}, {"enc", "A256GCM"}, {"kid", "rsa-1"}}, Accepted: true,
 		Keys: []InspectedKey{{Kid: "rsa-1", Type: "RSA 2048"}},
 	}, in)
 	// The wrong key is found out by decrypting only.
-	in, err = InspectToken(f.tokens["wrong key"], cfg)
+	in, err = inspect(f.tokens["wrong key"], cfg)
 	require.NoError(t, err)
 	require.True(t, in.Accepted)
 	for name, keys := range map[string][]InspectedKey{
@@ -159,7 +177,7 @@ func TestAnInspectionTellsTheHeaderAndTheKeysAndDecryptsNothing(t *testing.T) {
 		"dir A256GCM kid":              {{"", "oct 256"}},
 		"dir A256CBC-HS512":            {{"oct-1", "oct 512"}},
 	} {
-		in, err := InspectToken(f.tokens[name], cfg)
+		in, err := inspect(f.tokens[name], cfg)
 		require.NoError(t, err)
 		require.Equal(t, keys, in.Keys, name)
 		require.True(t, in.Accepted, name)
@@ -171,7 +189,7 @@ func TestAnInspectionTellsEveryReasonForRefusing(t *testing.T) {
 	token := reheaded(f.tokens["RSA-OAEP-256 A256GCM kid"], func(h map[string]any) {
 		h["alg"], h["enc"], h["zip"], h["crit"], h["jku"], h["sub"], h["kid"] = "RSA1_5", "A128GCM", "DEF", []string{"exp"}, "https://x.example/测试甲", "110199199003070017", "\x1b[2J"
 	})
-	in, err := InspectToken(token, f.config())
+	in, err := inspect(token, f.config())
 	require.NoError(t, err)
 	require.False(t, in.Accepted)
 	require.Equal(t, []string{
@@ -186,7 +204,7 @@ func TestAnInspectionTellsEveryReasonForRefusing(t *testing.T) {
 	require.Contains(t, in.String(), "refused: its alg RSA1_5 is not allowed\n")
 
 	for token, why := range map[string]refusal{"": notCompact, "a.b.c": notCompact, "{}": notCompact, "....": badHeader, strings.Repeat("a", 2<<20): tooLong} {
-		in, err := InspectToken(token, f.config())
+		in, err := inspect(token, f.config())
 		require.NoError(t, err)
 		require.Equal(t, []string{string(why)}, in.Refusals)
 	}
@@ -194,14 +212,14 @@ func TestAnInspectionTellsEveryReasonForRefusing(t *testing.T) {
 
 func TestATokenCanBeInspectedBeforeThereIsAnyKey(t *testing.T) {
 	f := loadFixtures(t)
-	in, err := InspectToken(f.tokens["ECDH-ES A256GCM kid"], Config{})
+	in, err := inspect(f.tokens["ECDH-ES A256GCM kid"], Config{})
 	require.NoError(t, err)
 	require.Equal(t, []string{string(noKey)}, in.Refusals)
 	require.Contains(t, in.Header, HeaderMember{"epk", "P-256"})
-	_, err = InspectToken(f.tokens["ECDH-ES A256GCM kid"], Config{JWKS: "/nowhere"})
-	require.ErrorContains(t, err, "JWKS")
-	_, err = InspectToken(f.tokens["ECDH-ES A256GCM kid"], Config{AllowedAlg: []string{"RSA1_5"}})
-	require.ErrorContains(t, err, "AllowedAlg")
+	_, err = inspect(f.tokens["ECDH-ES A256GCM kid"], Config{JWKS: "/nowhere"})
+	require.ErrorContains(t, err, "YANZHEN_SINO_JWKS")
+	_, err = inspect(f.tokens["ECDH-ES A256GCM kid"], Config{AllowedAlg: []string{"RSA1_5"}})
+	require.ErrorContains(t, err, "YANZHEN_SINO_ALLOWED_ALG")
 }
 
 const (
@@ -209,3 +227,17 @@ const (
 	// smallRSA is a key of 1024 bits.
 	smallRSA = `{"keys":[{"kty":"RSA","n":"r7CCYnzjJZpioNM2V7JXC-TKLmxFzEJqxxG2kT3gIFftn-OSW0SmiFZ7J6qK4ldFPlUOXIawB-63Tjie3aSulL2F5oH3ifeEP8S-fcvQ50sQVwCwXK7V75NosQ6mf30u8zAexYuALy780VJul7epDw4pBec0NXDBo9ZVP8MInRM","e":"AQAB","d":"TfDORwcEdiAhdRt-VjVl7H7ZOvMJm-4zFJFFHvYGQhL_9hitSxQPlRhYlmZQKs1wiJCPSHjwCvTaGTeBMu7mC5Y-98LXus_-fio8FxucceNzeEmE40eXBntXMMtrJKCdn-188FxgyqNu-O_jtyEs6XKaC5-z5EDCSOEnKdwt6EE","p":"15C6luxZ6H5PEmwY9m4zDGOlskaTnTFKa_JAYAHRZuet4EiJnTZ3IsO2AMoV4EcEBaAv9YxxBPP_SdhWBvNrYw","q":"0KT5d2tcOkMv7bOJqL9foOj-CwItaGf1qji3EKCPD1Z2rmDqgdD959N-DUqiGG9Q07VRM0H7AdH14LeiXb8ukQ","dp":"wbEq54eRtcUguZXlzC_ysJQtA4ZFBv6ON3Zh_6JCjOtpodirxlZ1MAiY1ha_F1nYNFHeJg2-U8wGPE0l53L7rw","dq":"OG0leoJygt9AywxPIm__MMlSSy_fj-jtq4eDGuARUJiVqDtVsJ4QzO2JnZadl_Yi6d6Tg0VI2Qkrcga3xpq5wQ","qi":"kXnkPK-7kkPERFXhLdBaa9Gm8Rkv1jrnl2M3p8Vo9J3KRINXO7i9260aV5HcjALpapJVEZvmYhGp74rqA2Wj4A"}]}`
 )
+
+// Names of a chip's properties are written in one line, and come back as they
+// were written.
+func TestAliasesAreWrittenInOneLine(t *testing.T) {
+	var c Config
+	require.Empty(t, settings.Read(&c, map[string]string{"YANZHEN_SINO_ALIASES": "name=fullName|xm,photo=pic", "YANZHEN_SINO_ALLOWED_ALG": "dir,ECDH-ES"}))
+	require.Equal(t, Aliases{"name": {"fullName", "xm"}, "photo": {"pic"}}, c.Aliases)
+	require.Equal(t, []string{"dir", "ECDH-ES"}, c.AllowedAlg)
+	require.Contains(t, settings.Lines(c), "YANZHEN_SINO_ALIASES=name=fullName|xm,photo=pic\n")
+	require.Contains(t, settings.Lines(c), "YANZHEN_SINO_ALLOWED_ALG=dir,ECDH-ES\n")
+	errs := settings.Read(&c, map[string]string{"YANZHEN_SINO_ALIASES": "planted"})
+	require.Len(t, errs, 1)
+	require.EqualError(t, errs[0], "YANZHEN_SINO_ALIASES is not a list such as name=fullName|xm,photo=pic")
+}

@@ -249,7 +249,7 @@ func TestThereIsNoResultBesideTheLook(t *testing.T) {
 
 func TestTheVendorIsOneNameWithTwoEntries(t *testing.T) {
 	c := newVendor(t).client(t)
-	chip, face := ChipVendor(c), FaceVendor(c)
+	chip, face := c.chipEntry(), c.faceEntry()
 	require.Equal(t, "sino_connect", chip.Name)
 	require.Equal(t, chip.Name, face.Name)
 	require.Equal(t, 4*time.Minute, chip.Life)

@@ -2,11 +2,12 @@ package sinoconnect
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 )
 
 // Inspection is what a chip token tells without being decrypted.
@@ -40,17 +41,23 @@ type InspectedKey struct {
 // described are the members whose values are shown.
 var described = []string{"alg", "enc", "kid", "typ", "cty", "zip", "crit"}
 
-// InspectToken reads a token's protected header and says what our settings
-// would do with it, so that a first real token settles what the vendor uses.
-// It decrypts nothing. Of the configuration only what is about tokens is
-// looked at, and faults of that are the only error; with no key configured at
-// all the rest is told nevertheless.
-func InspectToken(token string, cfg Config) (Inspection, error) {
+// InspectToken implements provider.TokenInspector: it reads a token's protected
+// header and says what the settings would do with it, so that a first real
+// token settles what the vendor uses. It decrypts nothing. Of the settings only
+// those about tokens are looked at, and what is wrong with them is the only
+// error; with no key configured at all the rest is told nevertheless.
+func (c *Config) InspectToken(token string) (description string, accepted bool, err error) {
+	in, err := c.inspect(token)
+	return in.String(), in.Accepted, err
+}
+
+func (c *Config) inspect(token string) (Inspection, error) {
 	token = strings.TrimSpace(token)
 	in := Inspection{Bytes: len(token), Header: []HeaderMember{}, Keys: []InspectedKey{}}
-	o, faults := newOpener(cfg)
-	if len(faults) > 0 && (cfg.JWKS != "" || cfg.SharedKey != "" || len(faults) > 1) {
-		return in, errors.Join(faults...)
+	check := settings.NewCheck(c)
+	o := c.newOpener(check)
+	if err := check.Err(); err != nil {
+		return in, err
 	}
 	h, _, refusals := o.examine(token)
 	in.Header = h.describe()

@@ -113,19 +113,19 @@ func TestAnInspectionAcceptsOnlyWhatCouldBeOpened(t *testing.T) {
 		"no iv for the key":       {reheaded(f.tokens[gcm], func(h map[string]any) { delete(h, "iv") }), "its header has a member of the wrong type: iv"},
 		"a short tag for the key": {reheaded(f.tokens[gcm], with("tag", "AAAA")), "its header has a member of the wrong type: tag"},
 	} {
-		in, err := InspectToken(c.token, f.config())
+		in, err := inspect(c.token, f.config())
 		require.NoError(t, err)
 		require.False(t, in.Accepted, name)
 		require.Equal(t, []string{c.why}, in.Refusals, name)
 		_, _, err = newTestOpener(t, f.config()).open(c.token)
 		require.Equal(t, refusal(c.why), err, "%s: and so says opening", name)
 	}
-	in, err := InspectToken(f.tokens[rsa], f.config(verifying(f.keys.Signer, "RS256")))
+	in, err := inspect(f.tokens[rsa], f.config(verifying(f.keys.Signer, "RS256")))
 	require.NoError(t, err)
 	require.Equal(t, []string{string(notNested)}, in.Refusals, "unsigned, where a signature is due")
 	opened := 0
 	for name, token := range f.tokens {
-		in, err := InspectToken(token, f.config())
+		in, err := inspect(token, f.config())
 		require.NoError(t, err)
 		if _, _, err := newTestOpener(t, f.config()).open(token); err == nil {
 			require.True(t, in.Accepted, name)

@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 )
 
 // The ways in which a shared secret becomes a key; vendors differ.
@@ -93,37 +95,32 @@ func choose(keys []key, h header) []key {
 }
 
 // loadKeys reads the set of private keys and derives the shared one.
-func loadKeys(c Config) ([]key, []error) {
-	var (
-		keys []key
-		errs []error
-	)
-	bad := func(field, what string) { errs = append(errs, fmt.Errorf("sinoconnect: %s %s", field, what)) }
+func (c *Config) loadKeys(check *settings.Check) []key {
+	var keys []key
 	if c.JWKS != "" {
 		set, err := readSet(c.JWKS)
 		if err != nil {
-			bad("JWKS", err.Error())
+			check.Bad(&c.JWKS, "%v", err)
 		}
 		for i, k := range set {
-			if fault := unfit(k); fault != "" {
-				bad("JWKS", fmt.Sprintf("key %d %s", i, fault))
+			if why := unfit(k); why != "" {
+				check.Bad(&c.JWKS, "has a key %d that %s", i, why)
 				continue
 			}
 			keys = append(keys, key{kid: k.KeyID, alg: k.Algorithm, value: k.Key})
 		}
 	}
 	if c.SharedKey != "" {
-		shared, fault := deriveShared(c.SharedKey, c.SharedKeyMode)
-		if fault != "" {
-			bad("SharedKey", fault)
-		} else {
+		shared, why := deriveShared(c.SharedKey, c.SharedKeyMode)
+		switch {
+		case why != "":
+			check.Bad(&c.SharedKey, "%s", why)
+		case shared != nil: // else its mode is wrong, which is told below
 			keys = append(keys, key{any: true, value: shared})
 		}
 	}
-	if c.JWKS == "" && c.SharedKey == "" {
-		bad("JWKS", "and SharedKey are both empty: no chip token could be opened")
-	}
-	return keys, errs
+	check.OneOf(&c.SharedKeyMode, ModeRaw, ModeHex, ModeBase64URL, ModeSHA256)
+	return keys
 }
 
 // unfit says why a key of the set cannot serve; empty: it can.
@@ -167,13 +164,13 @@ func deriveShared(secret, mode string) (derived []byte, fault string) {
 	case ModeHex:
 		b, err := hex.DecodeString(secret)
 		if err != nil {
-			return nil, "is not hexadecimal, as SharedKeyMode says"
+			return nil, "is not hexadecimal"
 		}
 		derived = b
 	case ModeBase64URL:
 		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(secret, "="))
 		if err != nil {
-			return nil, "is not base64url, as SharedKeyMode says"
+			return nil, "is not base64url"
 		}
 		derived = b
 	case ModeSHA256:
@@ -183,7 +180,7 @@ func deriveShared(secret, mode string) (derived []byte, fault string) {
 		sum := sha256.Sum256([]byte(secret))
 		derived = sum[:]
 	default:
-		return nil, "has a SharedKeyMode that is none of raw, hex, base64url, sha256"
+		return nil, ""
 	}
 	if !slices.Contains([]int{32, 64}, len(derived)) {
 		return nil, "makes a key of other than 32 or 64 bytes"
@@ -199,21 +196,20 @@ type verifier struct {
 
 var errKeyFile = errors.New("is no JWK set and no readable file of one")
 
-// loadVerifier reads the key for nested tokens; nil without faults: there is
-// none, and nested tokens are refused.
-func loadVerifier(c Config) (*verifier, []error) {
+// loadVerifier reads the key for nested tokens; nil: there is none, and nested
+// tokens are refused.
+func (c *Config) loadVerifier(check *settings.Check) *verifier {
 	if c.NestedKey == "" && c.NestedAlg == "" {
-		return nil, nil
-	}
-	fault := func(field, what string) (*verifier, []error) {
-		return nil, []error{fmt.Errorf("sinoconnect: %s %s", field, what)}
+		return nil
 	}
 	fitting, known := nestedAlgorithms[c.NestedAlg]
 	switch {
 	case !known:
-		return fault("NestedAlg", "is none of RS256 to RS512, PS256 to PS512, ES256 to ES512, HS256 to HS512, EdDSA")
+		check.Bad(&c.NestedAlg, "is none of RS256 to RS512, PS256 to PS512, ES256 to ES512, HS256 to HS512, EdDSA")
+		return nil
 	case c.NestedKey == "":
-		return fault("NestedKey", "is empty, and NestedAlg is not")
+		check.Bad(&c.NestedKey, "is not set, but %s is", check.Name(&c.NestedAlg))
+		return nil
 	}
 	v := &verifier{alg: jose.SignatureAlgorithm(c.NestedAlg)}
 	set, err := readSet(c.NestedKey)
@@ -223,15 +219,17 @@ func loadVerifier(c Config) (*verifier, []error) {
 	case fitting == "oct":
 		v.keys = []jose.JSONWebKey{{Key: []byte(c.NestedKey)}}
 	default:
-		return fault("NestedKey", err.Error())
+		check.Bad(&c.NestedKey, "%v", err)
+		return nil
 	}
 	for _, k := range v.keys {
 		// A key of another kind is how a public key becomes a shared secret.
 		if kindOfVerifying(k.Key) != fitting {
-			return fault("NestedKey", "holds a key that does not fit NestedAlg: public, of its kind, and 32 bytes or more of a secret")
+			check.Bad(&c.NestedKey, "holds a key that does not fit %s: public, of its kind, and 32 bytes or more of a secret", check.Name(&c.NestedAlg))
+			return nil
 		}
 	}
-	return v, nil
+	return v
 }
 
 // nestedAlgorithms maps the signatures that may be configured to the kind of

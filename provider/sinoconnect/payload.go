@@ -2,7 +2,6 @@ package sinoconnect
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
@@ -51,12 +51,11 @@ const (
 // aliases maps a member's name in lower case to ours.
 type aliases map[string]string
 
-func newAliases(configured map[string][]string) (aliases, []error) {
+func (c *Config) newAliases(check *settings.Check) aliases {
 	names := maps.Clone(defaultAliases)
-	var errs []error
-	for ours, theirs := range configured {
+	for ours, theirs := range c.Aliases {
 		if _, ok := defaultAliases[ours]; !ok {
-			errs = append(errs, fmt.Errorf("sinoconnect: Aliases: %.32q is no member that is kept", ours))
+			check.Bad(&c.Aliases, "holds %.32q, which is no property that is kept", ours)
 			continue
 		}
 		names[ours] = theirs
@@ -64,19 +63,19 @@ func newAliases(configured map[string][]string) (aliases, []error) {
 	out := aliases{}
 	for _, ours := range slices.Sorted(maps.Keys(names)) {
 		if len(names[ours]) == 0 {
-			errs = append(errs, fmt.Errorf("sinoconnect: Aliases: %s has no name", ours))
+			check.Bad(&c.Aliases, "has no name for %s", ours)
 		}
 		for _, name := range names[ours] {
 			name = strings.ToLower(name)
 			if name == "" {
-				errs = append(errs, fmt.Errorf("sinoconnect: Aliases: %s has an empty name", ours))
+				check.Bad(&c.Aliases, "has an empty name for %s", ours)
 			} else if other, taken := out[name]; taken && other != ours {
-				errs = append(errs, fmt.Errorf("sinoconnect: Aliases: %.32q names both %s and %s", name, other, ours))
+				check.Bad(&c.Aliases, "has the name %.32q for both %s and %s", name, other, ours)
 			}
 			out[name] = ours
 		}
 	}
-	return out, errs
+	return out
 }
 
 // reading is what a chip's plaintext told.

@@ -3,13 +3,13 @@ package sinoconnect
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
@@ -89,16 +89,8 @@ type opener struct {
 }
 
 // newOpener reads the part of the settings that is about tokens.
-func newOpener(c Config) (*opener, []error) {
-	c = c.withDefaults()
-	o := &opener{zip: c.AllowZip, now: time.Now}
-	var errs, faults []error
-	if o.keys, faults = loadKeys(c); len(faults) > 0 {
-		errs = append(errs, faults...)
-	}
-	if o.nested, faults = loadVerifier(c); len(faults) > 0 {
-		errs = append(errs, faults...)
-	}
+func (c *Config) newOpener(check *settings.Check) *opener {
+	o := &opener{zip: c.AllowZip, now: time.Now, keys: c.loadKeys(check), nested: c.loadVerifier(check)}
 	shared := slices.ContainsFunc(o.keys, func(k key) bool { _, ok := k.value.([]byte); return ok })
 	if o.algs = c.AllowedAlg; len(o.algs) == 0 {
 		for alg, rule := range keyAlgorithms {
@@ -116,15 +108,15 @@ func newOpener(c Config) (*opener, []error) {
 	}
 	for _, alg := range o.algs {
 		if _, ok := keyAlgorithms[alg]; !ok {
-			errs = append(errs, fmt.Errorf("sinoconnect: AllowedAlg holds %.32q, which is never taken", alg))
+			check.Bad(&c.AllowedAlg, "holds %.32q, which is never taken", alg)
 		}
 	}
 	for _, enc := range o.encs {
 		if _, ok := contentAlgorithms[enc]; !ok {
-			errs = append(errs, fmt.Errorf("sinoconnect: AllowedEnc holds %.32q, which is never taken", enc))
+			check.Bad(&c.AllowedEnc, "holds %.32q, which is never taken", enc)
 		}
 	}
-	return o, errs
+	return o
 }
 
 // refusal is why a token was refused. It is for tests and for InspectToken:

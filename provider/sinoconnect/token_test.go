@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -40,6 +41,23 @@ func (f fixtures) config(with ...func(*Config)) Config {
 		w(&c)
 	}
 	return c
+}
+
+// checked reads a part of the settings; errs are what is wrong with it.
+func checked[T any](c Config, read func(*Config, *settings.Check) T) (got T, errs []error) {
+	c = settings.WithDefaults(c)
+	check := settings.NewCheck(&c)
+	got = read(&c, check)
+	if joined, ok := check.Err().(interface{ Unwrap() []error }); ok {
+		errs = joined.Unwrap()
+	}
+	return got, errs
+}
+
+func newOpener(c Config) (*opener, []error) { return checked(c, (*Config).newOpener) }
+
+func newAliases(names Aliases) (aliases, []error) {
+	return checked(Config{Aliases: names}, (*Config).newAliases)
 }
 
 func newTestOpener(t testing.TB, c Config) *opener {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
 
@@ -117,5 +118,5 @@ func isFaceToken(t string) bool { return len(t) <= maxFaceToken && faceToken.Mat
 func isLink(link string, plain bool) bool {
 	u, err := url.Parse(link)
 	return err == nil && len(link) <= maxLink && u.Host != "" && u.User == nil &&
-		(u.Scheme == "https" || u.Scheme == "http" && plain && provider.Loopback(u.Hostname()))
+		(u.Scheme == "https" || u.Scheme == "http" && plain && settings.Loopback(u.Hostname()))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -33,14 +34,15 @@ type Client struct {
 	sleep    func(context.Context, time.Duration) error
 }
 
-// New makes a client; the error names every fault of the configuration.
+// New makes a client. A zero value of the configuration stands for its default;
+// the error names everything that is wrong with it.
 func New(cfg Config) (*Client, error) {
+	cfg = settings.WithDefaults(cfg)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
-	host, _ := tencentcloud.EndpointHost(cfg.Endpoint)
-	c := &Client{cfg: cfg, loopback: provider.Loopback(host), now: time.Now, sleep: sleep}
+	host, _ := settings.Host(cfg.Endpoint)
+	c := &Client{cfg: cfg, loopback: settings.Loopback(host), now: time.Now, sleep: sleep}
 	if cfg.SM2PrivateKey != "" {
 		key, err := parseSM2Key(cfg.SM2PrivateKey)
 		if err != nil {
@@ -55,8 +57,8 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Vendor is the client's entry in the registry.
-func Vendor(c *Client) provider.FaceVendor {
+// entry is the client's entry in the registry.
+func (c *Client) entry() provider.FaceVendor {
 	return provider.FaceVendor{
 		Name:     Name,
 		Provider: c,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -76,7 +77,7 @@ func TestTheIntentionCheckIsAskedForAsConfigured(t *testing.T) {
 		want := map[string]any{"InputType": "4", "UseIntentionVerify": true, "IntentionMode": one.mode}
 		maps.Copy(want, one.config)
 		require.Equal(t, want, v.requests()[0].body["Config"])
-		require.Equal(t, "156", c.cfg.InfoType)
+		require.Equal(t, "156", c.cfg.infoType())
 	}
 }
 
@@ -85,17 +86,17 @@ func TestTheIntentionCheckIsAskedForAsConfigured(t *testing.T) {
 func TestAnIntentionCheckThatCannotBeAskedOrProvedIsRefused(t *testing.T) {
 	long := strings.Repeat("读", 121)
 	for field, refused := range map[string][]Config{
-		"Intention": {{Intention: "aloud"}, {IntentionText: "我同意"}, {IntentionQuestions: "问=是"}},
-		"InfoType": {
+		"INTENTION": {{Intention: "aloud"}, {IntentionText: "我同意"}, {IntentionQuestions: "问=是"}},
+		"INFO_TYPE": {
 			{Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "1"}, {Intention: IntentionReadAloud, IntentionText: "我同意", InfoType: "16"},
 			{Intention: IntentionNod, IntentionText: "我同意", InfoType: "15"}, {Intention: IntentionQuestions, IntentionQuestions: "问=是", InfoType: "15"},
 		},
-		"IntentionText": {
+		"INTENTION_TEXT": {
 			{Intention: IntentionReadAloud}, {Intention: IntentionReadAloud, IntentionText: long}, {Intention: IntentionNod},
 			{Intention: IntentionNod, IntentionText: "一|"}, {Intention: IntentionNod, IntentionText: "一|" + long + long},
 			{Intention: IntentionNod, IntentionText: strings.Repeat("一|", 10) + "一"},
 		},
-		"IntentionQuestions": {
+		"INTENTION_QUESTIONS": {
 			{Intention: IntentionQuestions}, {Intention: IntentionQuestions, IntentionQuestions: "问"}, {Intention: IntentionQuestions, IntentionQuestions: "问="},
 			{Intention: IntentionQuestions, IntentionQuestions: "=是"}, {Intention: IntentionQuestions, IntentionQuestions: "问=是|"},
 			{Intention: IntentionQuestions, IntentionQuestions: "问=" + strings.Repeat("是", 11)}, {Intention: IntentionQuestions, IntentionQuestions: long + long + long + "=是"},
@@ -105,7 +106,7 @@ func TestAnIntentionCheckThatCannotBeAskedOrProvedIsRefused(t *testing.T) {
 	} {
 		for _, c := range refused {
 			c.SecretID, c.SecretKey, c.MerchantID = secretID, secretKey, merchantID
-			require.ErrorContains(t, c.Validate(), "tencent: "+field+" ", "%#v", c)
+			require.ErrorContains(t, validate(c), "YANZHEN_TENCENT_"+field+" ", "%#v", c)
 		}
 	}
 	for _, c := range []Config{
@@ -113,7 +114,7 @@ func TestAnIntentionCheckThatCannotBeAskedOrProvedIsRefused(t *testing.T) {
 		{Intention: IntentionNod, IntentionText: strings.Repeat("一|", 9) + "一", InfoType: "16"},
 	} {
 		c.SecretID, c.SecretKey, c.MerchantID = secretID, secretKey, merchantID
-		require.NoError(t, c.Validate())
+		require.NoError(t, validate(c))
 	}
 }
 
@@ -322,26 +323,38 @@ func requireNobody(t *testing.T, planted []string, err error) {
 	}
 }
 
-func TestAConfigurationReportsAllItsFaults(t *testing.T) {
-	err := Config{
-		SecretKey: "with space-4711", Endpoint: "https://faceid.tencentcloudapi.com", Scheme: "http", InfoType: "x",
+func validate(c Config) error {
+	c = settings.WithDefaults(c)
+	return c.Validate()
+}
+
+// Everything at once, by the settings' names and without a value.
+func TestAConfigurationReportsAllItsErrors(t *testing.T) {
+	err := validate(Config{
+		SecretKey: "with space-4711", Endpoint: "https://faceid.tencentcloudapi.com", InfoType: "x",
 		TokenTTL: -1, Timeout: -1, SM2PrivateKey: "4711", Intention: IntentionReadAloud,
-	}.Validate()
-	for _, field := range []string{"SecretID", "SecretKey", "MerchantID", "Endpoint", "Scheme", "InfoType", "TokenTTL", "Timeout", "SM2PrivateKey", "IntentionText"} {
-		require.ErrorContains(t, err, "tencent: "+field+" ")
+	})
+	for _, want := range []string{
+		"SECRET_ID is not set", "SECRET_KEY must be printable", "MERCHANT_ID is not set", "ENDPOINT must be a host", "INFO_TYPE must be digits", "TOKEN_TTL must be more than 0",
+		"TIMEOUT must be more than 0 and at most 11s", "SM2_PRIVATE_KEY is not an SM2 key", "INTENTION_TEXT must have",
+	} {
+		require.ErrorContains(t, err, "YANZHEN_TENCENT_"+want)
 	}
 	require.NotContains(t, err.Error(), "4711")
 	good := Config{SecretID: secretID, SecretKey: secretKey, MerchantID: merchantID}
-	require.NoError(t, good.Validate())
+	require.NoError(t, validate(good))
 	for change, ok := range map[string]bool{"127.0.0.1:8081": true, "localhost:8081/x": true, "[::1]:8081": true, "faceid.tencentcloudapi.com": false, "127.0.0.1.evil.example": false} {
 		cfg := good
 		cfg.Endpoint, cfg.Scheme = change, "http"
-		require.Equal(t, ok, cfg.Validate() == nil, change)
+		require.Equal(t, ok, validate(cfg) == nil, change)
+		if !ok {
+			require.ErrorContains(t, validate(cfg), "YANZHEN_TENCENT_SCHEME must be https")
+		}
 	}
 	for _, infoType := range []string{"2", "56"} {
 		cfg := good
 		cfg.InfoType = infoType
-		require.ErrorContains(t, cfg.Validate(), "InfoType")
+		require.ErrorContains(t, validate(cfg), "YANZHEN_TENCENT_INFO_TYPE must hold 1")
 	}
 	_, err = New(Config{})
 	require.Error(t, err)
@@ -350,7 +363,7 @@ func TestAConfigurationReportsAllItsFaults(t *testing.T) {
 func TestTheEntryInTheRegistryStaysBelowTheVendorsLimits(t *testing.T) {
 	v := newVendor(t)
 	c, _ := v.client()
-	f := Vendor(c)
+	f := c.entry()
 	require.Equal(t, "tencent_eid", f.Name)
 	require.Same(t, c, f.Provider)
 	require.Equal(t, provider.Queue{Name: "tencent", PerSecond: 80}, f.Open)

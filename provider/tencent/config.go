@@ -1,131 +1,93 @@
 package tencent
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
-	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
-// Config points a Client at Tencent Cloud. SecretID, SecretKey and MerchantID
-// are needed; the zero value of every other field stands for its default.
+// Vendor describes Tencent's E证通.
+func Vendor() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindFace},
+		Settings: func() provider.Settings { return &Config{} },
+		Remedies: map[provider.Class]string{
+			provider.Misconfigured:     "The API key, the merchant's id, E证通's activation and balance: Tencent Cloud's console. 203 and 204: the product's permission and official account there.",
+			provider.ContractViolation: "An answer that the documents do not know. Sessions end inconclusive or open elsewhere; drain the vendor if it lasts.",
+			provider.RateLimited:       "Over 100 requests a second for the account: something else uses it too, or it was never enough. It is waited out.",
+			provider.Unavailable:       "Nothing: sessions open at the policy's next vendor, and results rest there for three days. Drain the vendor if it lasts.",
+		},
+	}
+}
+
+// Config points a Client at Tencent Cloud.
 type Config struct {
-	// SecretID and SecretKey are the API key of the account that applied for
-	// the merchant. They are secrets.
-	SecretID  string
-	SecretKey string
-	// MerchantID of E证通, from the console.
-	MerchantID string
-	// Endpoint is host[:port][/path] without a scheme; default
-	// faceid.tencentcloudapi.com.
-	Endpoint string
-	// Scheme is https (default); http is for this machine only.
-	Scheme string
-	// InfoType is what is asked of a result; default "1" (text), with Intention
-	// "156". It must hold what proves the intention.
-	InfoType string
-	// TokenTTL is the life of a token and its link, default 600 s.
-	TokenTTL time.Duration
-	// SM2PrivateKey of the merchant, 64 hex digits or PEM; a secret. Without
-	// it holder_match is skipped.
-	SM2PrivateKey string
-	// Timeout of one call, default 10 s.
-	Timeout time.Duration
-	// Intention is how the person also says that they mean it: IntentionReadAloud,
-	// IntentionQuestions or IntentionNod. Empty: not asked for. It is billed in its
-	// own way.
-	Intention string
-	// IntentionText is what is read aloud, at most 120 characters; with
-	// IntentionNod one to ten texts of at most 150 each, with | between them.
-	IntentionText string
-	// IntentionQuestions are one to ten rounds, "question=answer|answer; …": a
-	// question has at most 250 characters, an answer at most 10, and a round at
-	// most 50 answers.
-	IntentionQuestions string
+	_ struct{} `prefix:"TENCENT_"`
+
+	SecretID      string        `env:"SECRET_ID" needed:"true" secret:"all" help:"Enables tencent_eid: the API key's id,"`
+	SecretKey     string        `env:"SECRET_KEY" needed:"true" secret:"all" help:"its key,"`
+	MerchantID    string        `env:"MERCHANT_ID" needed:"true" help:"and the E证通 merchant's id from Tencent's console."`
+	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
+	InfoType      string        `env:"INFO_TYPE" help:"What is asked of a result. Without it 1 (text), and 156 with the intention check, whose proof it brings; images are not asked for without need."`
+	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
+	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (64 hex digits or PEM), if the return of identity was applied for: holder_match needs it."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
+
+	Intention          string `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it in its own way."`
+	IntentionText      string `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
+	IntentionQuestions string `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
+
+	provider.Switch
 }
 
-func (c Config) withDefaults() Config {
-	if c.Endpoint == "" {
-		c.Endpoint = "faceid.tencentcloudapi.com"
-	}
-	if c.Scheme == "" {
-		c.Scheme = "https"
-	}
-	if c.InfoType == "" {
-		c.InfoType = "1"
-		if c.Intention != "" {
-			c.InfoType = "156"
-		}
-	}
-	if c.TokenTTL == 0 {
-		c.TokenTTL = 600 * time.Second
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	return c
-}
-
-// Validate reports every fault at once, each naming its field. No secret is
-// in its text.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	var errs []error
-	bad := func(field, what string) { errs = append(errs, fmt.Errorf("tencent: %s %s", field, what)) }
-
-	for field, value := range map[string]string{"SecretID": c.SecretID, "SecretKey": c.SecretKey, "MerchantID": c.MerchantID} {
-		if value == "" {
-			bad(field, "is empty")
-		} else if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			bad(field, "must be printable ASCII without spaces")
-		}
-	}
-	host, ok := tencentcloud.EndpointHost(c.Endpoint)
-	if !ok {
-		bad("Endpoint", "must be host[:port][/path] without a scheme")
-	}
-	if c.Scheme != "https" && (c.Scheme != "http" || !provider.Loopback(host)) {
-		bad("Scheme", "must be https; http is for this machine only")
-	}
+// infoType is what is asked of a result.
+func (c *Config) infoType() string {
 	switch {
-	case strings.Trim(c.InfoType, "0123456789") != "":
-		bad("InfoType", "must be digits")
-	case !strings.ContainsAny(c.InfoType, "01"):
-		bad("InfoType", "must hold 1 (text) or 0 (everything): without the text there is no verdict")
+	case c.InfoType != "":
+		return c.InfoType
+	case c.Intention != "":
+		return "156"
 	}
-	if c.TokenTTL < 0 {
-		bad("TokenTTL", "is negative")
+	return "1"
+}
+
+// Validate implements provider.Settings.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	check.Needed()
+	check.Word(&c.SecretID, &c.SecretKey, &c.MerchantID)
+	check.Endpoint(&c.Endpoint, &c.Scheme)
+	switch info := c.infoType(); {
+	case strings.Trim(info, "0123456789") != "":
+		check.Bad(&c.InfoType, "must be digits, such as 1")
+	case !strings.ContainsAny(info, "01"):
+		check.Bad(&c.InfoType, "must hold 1 (text) or 0 (everything): without the text there is no verdict")
 	}
-	if c.Timeout < 0 {
-		bad("Timeout", "is negative")
-	}
+	check.Span(&c.TokenTTL, 0)
+	check.Span(&c.Timeout, provider.MaxOpening)
 	if c.SM2PrivateKey != "" {
 		if _, err := parseSM2Key(c.SM2PrivateKey); err != nil {
-			bad("SM2PrivateKey", "is no SM2 key, in 64 hex digits or PEM")
+			check.Bad(&c.SM2PrivateKey, "is not an SM2 key: 64 hex digits or PEM")
 		}
 	}
-	c.checkIntention(bad)
-	return errors.Join(errs...)
+	c.checkIntention(check)
+	return check.Err()
 }
 
-// String prints the settings with the secrets masked.
-func (c Config) String() string {
-	mask := func(s string) string {
-		if s == "" {
-			return "unset"
-		}
-		return "***"
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
+	client, err := New(*c)
+	if err == nil {
+		r.AddFace(client.entry())
 	}
-	return fmt.Sprintf("{SecretID:%s SecretKey:%s MerchantID:%s Endpoint:%s Scheme:%s InfoType:%s TokenTTL:%s SM2PrivateKey:%s Timeout:%s Intention:%s}",
-		mask(c.SecretID), mask(c.SecretKey), c.MerchantID, c.Endpoint, c.Scheme, c.InfoType, c.TokenTTL, mask(c.SM2PrivateKey), c.Timeout, c.Intention)
+	return err
 }
 
-// GoString masks like String.
-func (c Config) GoString() string { return "tencent.Config" + c.String() }
-
-// LogValue masks like String.
+// String, GoString and LogValue mask the secrets.
+func (c Config) String() string       { return settings.Line(c) }
+func (c Config) GoString() string     { return c.String() }
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

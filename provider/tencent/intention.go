@@ -2,10 +2,11 @@ package tencent
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 )
 
 // How a person says that they mean it (Config.Intention).
@@ -77,24 +78,24 @@ func (c Config) askIntention(into *tokenConfig) {
 	}
 }
 
-// checkIntention reports the faults of what belongs to the intention check.
-func (c Config) checkIntention(bad func(field, what string)) {
+// checkIntention reports what is wrong with the settings of the intention check.
+func (c *Config) checkIntention(check *settings.Check) {
 	m, known := modes[c.Intention]
 	switch {
 	case c.Intention == "":
 		if c.IntentionText != "" || c.IntentionQuestions != "" {
-			bad("Intention", "is not set, and what is to be read or asked is: set both or neither")
+			check.Bad(&c.Intention, "is not set, and what is to be read or asked is: set both or neither")
 		}
 		return
 	case !known:
-		bad("Intention", "must be read_aloud, questions or nod")
+		check.OneOf(&c.Intention, IntentionReadAloud, IntentionQuestions, IntentionNod)
 		return
-	case !strings.ContainsAny(c.InfoType, "0"+m.info):
-		bad("InfoType", "must hold "+m.info+" (the proof of this Intention) or 0 (everything)")
+	case !strings.ContainsAny(c.infoType(), "0"+m.info):
+		check.Bad(&c.InfoType, "must hold %s (the proof of this %s) or 0 (everything)", m.info, check.Name(&c.Intention))
 	}
 	if c.Intention == IntentionQuestions {
 		if _, err := parseQuestions(c.IntentionQuestions); err != nil {
-			bad("IntentionQuestions", err.Error())
+			check.Bad(&c.IntentionQuestions, "%v", err)
 		}
 		return
 	}
@@ -103,7 +104,7 @@ func (c Config) checkIntention(bad func(field, what string)) {
 		texts, longest, most = nodTexts(c.IntentionText), maxNodText, maxRounds
 	}
 	if len(texts) > most || slices.ContainsFunc(texts, func(text string) bool { return !sized(text, longest) }) {
-		bad("IntentionText", fmt.Sprintf("must have 1 to %d characters with this Intention, and with nod one to %d such texts with | between them", longest, maxRounds))
+		check.Bad(&c.IntentionText, "must have 1 to %d characters with this %s, and with nod one to %d such texts with | between them", longest, check.Name(&c.Intention), maxRounds)
 	}
 }
 

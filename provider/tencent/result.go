@@ -50,7 +50,7 @@ func (c *Client) Result(ctx context.Context, s provider.FaceSession) (verificati
 // settled fetches the result, again while it is not there: the vendor said
 // that the flow is over, so the answer is on its way or never comes.
 func (c *Client) settled(ctx context.Context, h handle) (resultAnswer, error) {
-	a, err := c.getResult(ctx, h, c.cfg.InfoType)
+	a, err := c.getResult(ctx, h, c.cfg.infoType())
 	if err != nil || !a.open() {
 		return a, err
 	}
@@ -60,7 +60,7 @@ func (c *Client) settled(ctx context.Context, h handle) (resultAnswer, error) {
 		if err := c.sleep(ctx, wait); err != nil {
 			return a, tencentcloud.NoAnswer(ctx, opResult, err)
 		}
-		if a, err = c.getResult(ctx, h, c.cfg.InfoType); err != nil || !a.open() {
+		if a, err = c.getResult(ctx, h, c.cfg.infoType()); err != nil || !a.open() {
 			return a, err
 		}
 	}

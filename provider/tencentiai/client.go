@@ -8,6 +8,7 @@ import (
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 	"golang.org/x/time/rate"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -28,12 +29,13 @@ type Client struct {
 	pace  *rate.Limiter
 }
 
-// New makes a client; the error names every fault of the configuration.
+// New makes a client. A zero value of the configuration stands for its default;
+// the error names everything that is wrong with it.
 func New(cfg Config) (*Client, error) {
+	cfg = settings.WithDefaults(cfg)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
 	return &Client{
 		cfg: cfg,
 		cloud: tencentcloud.New(tencentcloud.Settings{
@@ -41,13 +43,13 @@ func New(cfg Config) (*Client, error) {
 			Timeout: cfg.Timeout, Service: service, Version: version, Meaning: meaningOf,
 		}),
 		// One at a time: a burst could meet another process's.
-		pace: rate.NewLimiter(rate.Limit(cfg.RatePerSecond), 1),
+		pace: rate.NewLimiter(rate.Limit(cfg.Rate), 1),
 	}, nil
 }
 
-// Vendor is the client's entry in the registry.
-func Vendor(c *Client) provider.ComparerVendor {
-	return provider.ComparerVendor{Name: Name, Provider: c}
+// entry is the client's entry in the registry.
+func (c *Client) entry() provider.ComparerVendor {
+	return provider.ComparerVendor{Name: Name, Provider: c, Patience: c.cfg.Patience}
 }
 
 // String and GoString keep a client that strays into a log from telling its
@@ -55,8 +57,8 @@ func Vendor(c *Client) provider.ComparerVendor {
 func (c Client) String() string   { return "tencentiai.Client" + c.cfg.String() }
 func (c Client) GoString() string { return c.String() }
 
-// Compare returns how alike the two faces are, 0 to 100 of the face model that
-// Config.Model names. Both pictures are JPEG, PNG or BMP. One that cannot be
+// Compare returns how alike the two faces are, 0 to 100 of face model 3.0.
+// Both pictures are JPEG, PNG or BMP. One that cannot be
 // compared is Incomparable, without a call where its head tells; so says its
 // error's code, and whether it is the portrait's or the face's.
 func (c *Client) Compare(ctx context.Context, portrait, face []byte) (float64, error) {
@@ -77,7 +79,7 @@ func (c *Client) Compare(ctx context.Context, portrait, face []byte) (float64, e
 		BaseRequest:      &tchttp.BaseRequest{},
 		ImageA:           base64.StdEncoding.EncodeToString(portrait),
 		ImageB:           base64.StdEncoding.EncodeToString(face),
-		FaceModelVersion: c.cfg.Model,
+		FaceModelVersion: model30,
 	}
 	var a compareAnswer
 	if err := c.cloud.Call(ctx, op, "CompareFace", req, req.BaseRequest, &a); err != nil {
@@ -86,7 +88,7 @@ func (c *Client) Compare(ctx context.Context, portrait, face []byte) (float64, e
 	switch {
 	case a.FaceModelVersion == "":
 		return 0, tencentcloud.Violation(op, "model")
-	case a.FaceModelVersion != c.cfg.Model:
+	case a.FaceModelVersion != model30:
 		return 0, failure(ours, "other_model") // an old account's: the vendor changes it on request
 	case a.Score == nil || !(*a.Score >= 0 && *a.Score <= 100):
 		return 0, tencentcloud.Violation(op, "score")

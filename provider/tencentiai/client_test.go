@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -77,7 +78,7 @@ func (v *vendor) client(t *testing.T, with ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
 		SecretID: secretID, SecretKey: secretKey, Endpoint: strings.TrimPrefix(v.URL, "http://"), Scheme: "http",
-		Timeout: 5 * time.Second, RatePerSecond: 10_000,
+		Timeout: 5 * time.Second, Rate: 10_000,
 	}
 	for _, w := range with {
 		w(&cfg)
@@ -290,7 +291,7 @@ func FuzzPictures(f *testing.F) {
 func TestThePaceIsKeptAndWaitingForItEndsWithTheCaller(t *testing.T) {
 	v := newVendor(t)
 	v.on(scored("90", `"3.0"`))
-	c := v.client(t, func(c *Config) { c.RatePerSecond = 20 })
+	c := v.client(t, func(c *Config) { c.Rate = 20 })
 	begin := time.Now()
 	for range 5 {
 		_, err := c.Compare(t.Context(), portrait, face)
@@ -298,7 +299,7 @@ func TestThePaceIsKeptAndWaitingForItEndsWithTheCaller(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, time.Since(begin), 190*time.Millisecond)
 
-	c = v.client(t, func(c *Config) { c.RatePerSecond = 0.001 })
+	c = v.client(t, func(c *Config) { c.Rate = 0.001 })
 	_, err := c.Compare(t.Context(), portrait, face)
 	require.NoError(t, err)
 	v.on(scored("90", `"3.0"`))
@@ -333,17 +334,35 @@ func TestNoFaceAndNoSecretIsInAnError(t *testing.T) {
 	}
 }
 
-func TestEveryFaultOfTheSettingsIsNamedAtOnce(t *testing.T) {
-	_, err := New(Config{SecretID: "a b", Endpoint: "https://x", Scheme: "ftp", Region: "a b", Model: "2.0", Timeout: -1, RatePerSecond: -1})
-	for _, field := range []string{"SecretID must", "SecretKey is empty", "Endpoint must", "Scheme must", "Region must", "Model must", "Timeout is", "RatePerSecond must"} {
-		require.ErrorContains(t, err, field)
+func TestEveryErrorOfTheSettingsIsNamedAtOnce(t *testing.T) {
+	_, err := New(Config{SecretID: "a b", Endpoint: "https://x", Scheme: "ftp", Region: "a b", Timeout: -1, Rate: -1, Patience: 3 * time.Minute})
+	for _, want := range []string{
+		"SECRET_ID must", "SECRET_KEY is not set", "ENDPOINT must", "REGION must", "TIMEOUT must be more than 0 and at most 18s", "RATE must", "PATIENCE must be more than 0 and at most 2m",
+	} {
+		require.ErrorContains(t, err, "YANZHEN_TENCENT_IAI_"+want)
 	}
-	_, err = New(Config{SecretID: "a", SecretKey: "b", Scheme: "http"})
-	require.ErrorContains(t, err, "Scheme must be https")
+	for _, scheme := range []string{"http", "ftp"} {
+		_, err = New(Config{SecretID: "a", SecretKey: "b", Scheme: scheme})
+		require.ErrorContains(t, err, "YANZHEN_TENCENT_IAI_SCHEME must be https")
+	}
 	c, err := New(Config{SecretID: "a", SecretKey: "b"})
 	require.NoError(t, err)
-	require.Equal(t, provider.ComparerVendor{Name: "tencent_iai", Provider: c}, Vendor(c))
+	require.Equal(t, provider.ComparerVendor{Name: "tencent_iai", Provider: c, Patience: 2 * time.Minute}, c.entry())
 	require.Equal(t, Config{
-		SecretID: "a", SecretKey: "b", Endpoint: "iai.tencentcloudapi.com", Scheme: "https", Model: "3.0", Timeout: 10 * time.Second, RatePerSecond: 20,
+		SecretID: "a", SecretKey: "b", Endpoint: "iai.tencentcloudapi.com", Scheme: "https", Timeout: 10 * time.Second, Rate: 20, Patience: 2 * time.Minute,
 	}, c.cfg)
+}
+
+// The credentials of Tencent's other product serve where it has none of its
+// own; two halves of different keys would serve nobody.
+func TestTheCredentialsAreItsOwnOrTencents(t *testing.T) {
+	shared := map[string]string{"YANZHEN_TENCENT_SECRET_ID": "i", "YANZHEN_TENCENT_SECRET_KEY": "k"}
+	var c Config
+	require.Empty(t, settings.Read(&c, shared))
+	require.Equal(t, []string{"i", "k"}, []string{c.SecretID, c.SecretKey})
+	shared["YANZHEN_TENCENT_IAI_SECRET_KEY"] = "own"
+	c = Config{}
+	require.Empty(t, settings.Read(&c, shared))
+	require.Equal(t, []string{"", "own"}, []string{c.SecretID, c.SecretKey})
+	require.ErrorContains(t, c.Validate(), "YANZHEN_TENCENT_IAI_SECRET_ID is not set")
 }

@@ -1,111 +1,78 @@
 package tencentiai
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
-	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
-// Model30 is the face model that a policy's threshold is a score of.
-const Model30 = "3.0"
+// Vendor describes Tencent's comparison of faces.
+func Vendor() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindComparer},
+		Settings: func() provider.Settings { return &Config{} },
+		Remedies: map[provider.Class]string{
+			provider.Misconfigured:     "The API key, face recognition's (iai) activation and balance, or the region: Tencent Cloud's console. other_model: have the vendor change the account to face model 3.0.",
+			provider.ContractViolation: "An answer that the documents do not know. Nothing is compared, and a human looks.",
+			provider.RateLimited:       "More calls than the account has: set YANZHEN_TENCENT_IAI_RATE, or buy more.",
+			provider.Unavailable:       "Nothing: it is tried for YANZHEN_TENCENT_IAI_PATIENCE, then a human looks.",
+		},
+	}
+}
 
-// Config points a Client at Tencent Cloud. SecretID and SecretKey are needed;
-// the zero value of every other field stands for its default.
+// model30 is the face model asked for and insisted on: a policy's threshold is
+// a score of it, and the same score of another means something else.
+const model30 = "3.0"
+
+// Config points a Client at Tencent Cloud. Its credentials are those of
+// Tencent's other product unless it has its own.
 type Config struct {
-	// SecretID and SecretKey are the account's API key. They are secrets.
-	SecretID  string
-	SecretKey string
-	// Endpoint is host[:port][/path] without a scheme; default
-	// iai.tencentcloudapi.com.
-	Endpoint string
-	// Scheme is https (default); http is for this machine only.
-	Scheme string
-	// Region, e.g. "ap-guangzhou"; default none.
-	Region string
-	// Model is the face model asked for and insisted on. Only Model30 (default)
-	// is taken: the same score of another means something else.
-	Model string
-	// Timeout of one call, default 10 s.
-	Timeout time.Duration
-	// RatePerSecond bounds the calls of this process, default 20.
-	RatePerSecond float64
+	_ struct{} `prefix:"TENCENT_IAI_"`
+
+	On        bool          `env:"ENABLED" envDefault:"false" needed:"true" help:"Enables tencent_iai, the comparison of a captured face with a chip's portrait. The account needs Tencent's face recognition (iai)."`
+	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The API key's id, if it is not YANZHEN_TENCENT_SECRET_ID,"`
+	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"and its key."`
+	Endpoint  string        `env:"ENDPOINT" envDefault:"iai.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
+	Region    string        `env:"REGION" help:"Such as ap-guangzhou, if the account needs one. Unconfirmed by the vendor."`
+	Rate      float64       `env:"RATE" envDefault:"20" help:"Calls a second of one worker, at most. The vendor publishes no limit."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
+	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long an unreachable comparer is tried, at most 2m: the pictures rest nowhere and cannot wait longer."`
 }
 
-func (c Config) withDefaults() Config {
-	if c.Endpoint == "" {
-		c.Endpoint = "iai.tencentcloudapi.com"
-	}
-	if c.Scheme == "" {
-		c.Scheme = "https"
-	}
-	if c.Model == "" {
-		c.Model = Model30
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.RatePerSecond == 0 {
-		c.RatePerSecond = 20
-	}
-	return c
-}
+// maxPatience: the pictures rest nowhere and cannot wait longer.
+const maxPatience = 2 * time.Minute
 
-// Validate reports every fault at once, each naming its field. No secret is
-// in its text.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	var errs []error
-	bad := func(field, what string) { errs = append(errs, fmt.Errorf("tencentiai: %s %s", field, what)) }
-
-	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	for _, secret := range []struct{ field, value string }{{"SecretID", c.SecretID}, {"SecretKey", c.SecretKey}} {
-		if secret.value == "" {
-			bad(secret.field, "is empty")
-		} else if strings.ContainsFunc(secret.value, unprintable) {
-			bad(secret.field, "must be printable ASCII without spaces")
+// Validate implements provider.Settings.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	for _, credential := range []*string{&c.SecretID, &c.SecretKey} {
+		if *credential == "" {
+			check.Bad(credential, "is not set, nor are Tencent's other credentials, which would do")
 		}
 	}
-	host, ok := tencentcloud.EndpointHost(c.Endpoint)
-	if !ok {
-		bad("Endpoint", "must be host[:port][/path] without a scheme")
+	check.Word(&c.SecretID, &c.SecretKey, &c.Region)
+	check.Endpoint(&c.Endpoint, &c.Scheme)
+	if !(c.Rate > 0 && c.Rate <= 10_000) {
+		check.Bad(&c.Rate, "must be more than 0 and at most 10000")
 	}
-	if c.Scheme != "https" && (c.Scheme != "http" || !provider.Loopback(host)) {
-		bad("Scheme", "must be https; http is for this machine only")
-	}
-	if strings.ContainsFunc(c.Region, unprintable) {
-		bad("Region", "must be printable ASCII without spaces")
-	}
-	if c.Model != Model30 {
-		bad("Model", "must be 3.0: a policy's threshold is a score of that model")
-	}
-	if c.Timeout < 0 {
-		bad("Timeout", "is negative")
-	}
-	if !(c.RatePerSecond > 0 && c.RatePerSecond <= 10_000) {
-		bad("RatePerSecond", "must be more than 0, and 10,000 at most")
-	}
-	return errors.Join(errs...)
+	check.Span(&c.Timeout, provider.MaxCall)
+	check.Span(&c.Patience, maxPatience)
+	return check.Err()
 }
 
-// String prints the settings with the secrets masked.
-func (c Config) String() string {
-	mask := func(s string) string {
-		if s == "" {
-			return "unset"
-		}
-		return "***"
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
+	client, err := New(*c)
+	if err == nil {
+		r.AddComparer(client.entry())
 	}
-	return fmt.Sprintf("{SecretID:%s SecretKey:%s Endpoint:%s Scheme:%s Region:%s Model:%s Timeout:%s RatePerSecond:%g}",
-		mask(c.SecretID), mask(c.SecretKey), c.Endpoint, c.Scheme, c.Region, c.Model, c.Timeout, c.RatePerSecond)
+	return err
 }
 
-// GoString masks like String.
-func (c Config) GoString() string { return "tencentiai.Config" + c.String() }
-
-// LogValue masks like String.
+// String, GoString and LogValue mask the secrets.
+func (c Config) String() string       { return settings.Line(c) }
+func (c Config) GoString() string     { return c.String() }
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -7,7 +7,7 @@
 // and /32802, https://www.tencentcloud.com/document/api/1059/36981, and
 // https://cloud.tencent.com/api/error-center?product=iai (codes).
 //
-// Limits: none are published; Config.RatePerSecond, default 20, is held in each
+// Limits: none are published; Config.Rate, default 20, is held in each
 // process, because a comparison happens where the pictures are and has no task
 // queue. A picture has at most 5 MB in base64, a short side of 64 px or more,
 // and a long side of up to 4,000 px (JPEG) or 2,000 px (PNG, BMP).
@@ -30,5 +30,5 @@
 // # What is unconfirmed, and which setting holds the safe value
 //
 //   - Whether a region must be named: Config.Region, empty by default.
-//   - The rate: Config.RatePerSecond.
+//   - The rate: Config.Rate.
 package tencentiai

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
@@ -24,10 +26,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/worker"
 )
 
-// A new vendor is a package and an entry in the registry. Nothing else of the
-// product knows this one: it is wired here, in process, and run to both
-// verdicts.
-func TestANewFaceProviderRunsWithNothingButItsEntryInTheRegistry(t *testing.T) {
+// A new vendor is a package and a line in the list. Nothing else of the product
+// knows this one: it is listed here, in process, and run to both verdicts.
+func TestANewFaceProviderRunsWithNothingButItsLineInTheList(t *testing.T) {
 	t.Parallel()
 	vendor := &toy.Vendor{}
 	s, start := wireToy(t, vendor)
@@ -94,21 +95,21 @@ func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
 	s.startVendors(options{})
 	s.prepare(options{})
 
-	registry := &provider.Registry{}
-	registry.AddFace(vendor.Entry())
-	policy := verification.DefaultPolicy()
-	policy.Name, policy.FaceProviders = "toy", []string{toy.Name}
-	policy.Checks = map[verification.CheckType]verification.Requirement{
-		verification.DocumentValidity: verification.Required, verification.Liveness: verification.Required, verification.FaceMatch: verification.Required,
-	}
-	require.NoError(t, policy.Validate())
+	catalogue := filepath.Join(s.dir, "toy.yaml")
+	require.NoError(t, os.WriteFile(catalogue, []byte("policies:\n  - {name: toy, version: 1, face_providers: [toy],\n"+
+		"     checks: {document_validity: required, liveness: required, face_match: required}}\n"), 0o600))
+	cfg, err := config.Load([]string{"YANZHEN_CONFIG=" + catalogue, "YANZHEN_TOY_KEY=k", "YANZHEN_PUBLIC_URL=https://kyc.example.com"},
+		[]provider.Vendor{vendor.Describe()}, config.Needs{Providers: true})
+	require.NoError(t, err)
+	registry, err := cfg.Registry(discard)
+	require.NoError(t, err)
 
 	keys, err := sealing.Load(filepath.Join(s.dir, "keys.json"))
 	require.NoError(t, err)
 	st, err := store.Open(t.Context(), s.dsn, keys)
 	require.NoError(t, err)
 	start := starter.New(starter.Deps{
-		Engine: s.temporal, Store: st, Keys: keys, Policies: map[string]verification.Policy{policy.Name: policy}, Registry: registry, Logger: discard,
+		Engine: s.temporal, Store: st, Keys: keys, Policies: cfg.Policies, Registry: registry, Logger: discard,
 	})
 	handler, err := api.New(api.Deps{
 		Verifications: start, Tickets: keys, Clients: []api.Client{{ID: "shop"}}, Logger: discard, Metrics: telemetry.NewMetrics(),

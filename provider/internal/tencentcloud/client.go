@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func New(s Settings) *Client {
 	p.HttpProfile.Endpoint = s.Endpoint
 	p.HttpProfile.ReqTimeout = int(s.Timeout.Seconds()) + 5
 	c := &Client{settings: s, sdk: common.NewCommonClient(common.NewCredential(s.SecretID, s.SecretKey), s.Region, p)}
-	c.sdk.WithHttpTransport(Transport{http.DefaultTransport.(*http.Transport).Clone()})
+	c.sdk.WithHttpTransport(Transport{provider.SendOnce{Base: http.DefaultTransport.(*http.Transport).Clone()}})
 	return c
 }
 
@@ -163,16 +162,6 @@ func shown(code string) string {
 		return "unrecognized"
 	}
 	return code
-}
-
-// EndpointHost returns the host of an endpoint; false: it is not of the form
-// that Settings.Endpoint has.
-func EndpointHost(endpoint string) (string, bool) {
-	u, err := url.Parse("https://" + endpoint)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Contains(endpoint, "://") {
-		return "", false
-	}
-	return u.Hostname(), true
 }
 
 // Envelope is every answer.

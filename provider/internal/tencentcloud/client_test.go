@@ -121,13 +121,3 @@ func TestACodeIsReadBeforeItsFamilyAndItsFamilyBeforeItsBeginning(t *testing.T) 
 		require.Equal(t, want, codes.Of(code, Meaning{Class: "unknown"}).Class, code)
 	}
 }
-
-func TestAnEndpointIsAHostWithoutAScheme(t *testing.T) {
-	for endpoint, want := range map[string]string{
-		"iai.tencentcloudapi.com": "iai.tencentcloudapi.com", "127.0.0.1:8081/iai": "127.0.0.1", "https://x": "", "": "", "u@x": "", "x?y": "", "x#y": "", ":80": "",
-	} {
-		host, ok := EndpointHost(endpoint)
-		require.Equal(t, want, host, endpoint)
-		require.Equal(t, want != "", ok, endpoint)
-	}
-}

@@ -48,11 +48,9 @@ func WithMedia(ctx context.Context) context.Context {
 // the person's data in the body, and panics on the body "null".
 type Transport struct{ Base http.RoundTripper }
 
-// RoundTrip sends a request at most once.
+// RoundTrip implements http.RoundTripper.
 func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	once := req.WithContext(req.Context())
-	once.GetBody = nil // without it net/http cannot send the body again
-	res, err := t.Base.RoundTrip(once)
+	res, err := t.Base.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}

@@ -1,15 +1,17 @@
 // Package toy is a face vendor that exists nowhere: its sessions end as a test
-// says. It shows what a new vendor costs: a package, and an entry in the
-// registry.
+// says. It shows what a new vendor costs: a package, and a line in the list of
+// vendors.
 package toy
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -40,14 +42,45 @@ type session struct {
 	over      bool
 }
 
-// Entry is the vendor's entry in the registry.
-func (v *Vendor) Entry() provider.FaceVendor {
-	return provider.FaceVendor{
-		Name: Name, Provider: v,
+// Describe describes the vendor.
+func (v *Vendor) Describe() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindFace},
+		Settings: func() provider.Settings { return &Config{vendor: v} },
+		Remedies: map[provider.Class]string{provider.Misconfigured: "Wind it up."},
+	}
+}
+
+// Config is what the vendor can be told.
+type Config struct {
+	_ struct{} `prefix:"TOY_"`
+
+	Key  string        `env:"KEY" needed:"true" secret:"all" help:"Enables toy."`
+	Host string        `env:"HOST" envDefault:"toy.example" address:"true" help:"Where it is."`
+	Poll time.Duration `env:"POLL" envDefault:"200ms" help:"Between two looks, at most 1s."`
+
+	provider.Switch
+
+	vendor *Vendor
+}
+
+// Validate implements provider.Settings.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	check.Needed()
+	check.Span(&c.Poll, time.Second)
+	return check.Err()
+}
+
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
+	r.AddFace(provider.FaceVendor{
+		Name: Name, Provider: c.vendor,
 		Open:      provider.Queue{Name: OpenQueue, PerSecond: 50},
 		Watch:     provider.Queue{Name: WatchQueue, PerSecond: 50},
-		PollFirst: 200 * time.Millisecond, PollMax: time.Second,
-	}
+		PollFirst: c.Poll, PollMax: time.Second,
+	})
+	return nil
 }
 
 // Open opens a session.

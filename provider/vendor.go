@@ -1,0 +1,68 @@
+package provider
+
+import (
+	"log/slog"
+	"time"
+)
+
+// What a vendor can be asked for.
+const (
+	KindFace     = "face"
+	KindRecords  = "records"
+	KindChip     = "chip"
+	KindComparer = "comparer"
+)
+
+// Vendor describes a vendor to the rest of the product, which ranges over a
+// list of them and knows none by name.
+type Vendor struct {
+	// Name as policies, routes and callbacks call it, e.g. "tencent_eid".
+	Name string
+	// Kinds are what it is asked for. A face vendor has a switch and pages to
+	// which people go and from which they come back.
+	Kinds []string
+	// Settings makes an empty one, to be filled from the environment.
+	Settings func() Settings
+	// Remedies tell an operator what to do about a class of its errors.
+	Remedies map[Class]string
+}
+
+// Settings are what a vendor can be told, a pointer to a struct with the tags
+// of internal/settings. Its needed values switch the vendor on, and its
+// addresses are the hosts that are called.
+type Settings interface {
+	// Validate reports every error at once, by the variables' names.
+	Validate() error
+	// Register makes the vendor's client and enters it in the registry.
+	Register(r *Registry, log *slog.Logger) error
+}
+
+// Switch is the configured switch of a face vendor, a part of its settings. One
+// that an operator throws (yanzhen provider) can only close further.
+type Switch struct {
+	Switch string `env:"SWITCH" envDefault:"on" help:"on; drain: no new sessions, open ones finish; off: no session and no result is asked for at all. yanzhen provider does the same without a restart."`
+}
+
+// State is one of SwitchStates.
+func (s *Switch) State() *string { return &s.Switch }
+
+// SwitchStates are what a switch can say.
+var SwitchStates = []string{"on", "drain", "off"}
+
+// Switched are the Settings of a vendor that has a switch.
+type Switched interface{ State() *string }
+
+// TokenInspector is a chip vendor's Settings that can tell, without opening
+// it, how a chip token is encrypted. They need not be complete.
+type TokenInspector interface {
+	// InspectToken describes a token; accepted: the settings would take it.
+	InspectToken(token string) (description string, accepted bool, err error)
+}
+
+// The most that a vendor's call may take: below what its step has (workflows),
+// which is 12 s where a session is opened or looked at and 20 s elsewhere; and
+// below the 20 s of a worker that stops.
+const (
+	MaxOpening = 11 * time.Second
+	MaxCall    = 18 * time.Second
+)
