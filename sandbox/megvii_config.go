@@ -88,6 +88,8 @@ type NotifyOptions struct {
 	AfterReturn bool `json:"after_return,omitempty"`
 	// Multipart sends multipart/form-data instead of urlencoded.
 	Multipart bool `json:"multipart,omitempty"`
+	// Untidy sends it with an empty, doubled charset and a line's end behind it.
+	Untidy bool `json:"untidy,omitempty"`
 	// ExtraMembers adds members to the data that no paper mentions.
 	ExtraMembers bool `json:"extra_members,omitempty"`
 	// Attempts is how often a notification is sent until it is answered with

@@ -204,7 +204,7 @@ func sha1Padding(length int) string {
 
 // sendNotification calls once, writes it down, and tells whether it was taken.
 func (s *Sandbox) sendNotification(one megviiSession, o NotifyOptions, kind, data, sign string) bool {
-	r, err := notifyRequest(one.NotifyURL, o.Multipart, data, sign)
+	r, err := notifyRequest(one.NotifyURL, o, data, sign)
 	if err != nil {
 		return true // an address that get_token has parsed; trying again would not help
 	}
@@ -220,10 +220,10 @@ func (s *Sandbox) sendNotification(one megviiSession, o NotifyOptions, kind, dat
 	return err == nil && res.StatusCode/100 == 2
 }
 
-func notifyRequest(address string, asMultipart bool, data, sign string) (*http.Request, error) {
+func notifyRequest(address string, o NotifyOptions, data, sign string) (*http.Request, error) {
 	var body bytes.Buffer
 	contentType := "application/x-www-form-urlencoded"
-	if asMultipart {
+	if o.Multipart {
 		w := multipart.NewWriter(&body)
 		_ = w.WriteField("data", data) // a buffer takes everything
 		_ = w.WriteField("sign", sign)
@@ -231,6 +231,10 @@ func notifyRequest(address string, asMultipart bool, data, sign string) (*http.R
 		contentType = w.FormDataContentType()
 	} else {
 		body.WriteString("data=" + url.QueryEscape(data) + "&sign=" + sign)
+	}
+	if o.Untidy {
+		body.WriteString("\r\n")
+		contentType += "; charset=; charset=UTF-8"
 	}
 	r, err := http.NewRequest(http.MethodPost, address, &body)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestSignaturesOfCallbacks(t *testing.T) {
 	} {
 		require.Equal(t, want, megviiSign("sandbox-api-secret", data))
 	}
-	r, err := notifyRequest("http://a.example/", false, `{"status":"CANCELLED","biz_info":{"biz_id":"1751328000,0f8fad5b-d9cb-469f-a165-70867728950e","biz_no":"订单-2","biz_extra_data":"a+b&c"}}`, "3c2a51aa21f1e2dd21f6adbfabcd8fc2b504e25b")
+	r, err := notifyRequest("http://a.example/", NotifyOptions{}, `{"status":"CANCELLED","biz_info":{"biz_id":"1751328000,0f8fad5b-d9cb-469f-a165-70867728950e","biz_no":"订单-2","biz_extra_data":"a+b&c"}}`, "3c2a51aa21f1e2dd21f6adbfabcd8fc2b504e25b")
 	require.NoError(t, err)
 	body := make([]byte, r.ContentLength)
 	_, err = r.Body.Read(body)

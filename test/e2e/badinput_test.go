@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -164,6 +167,7 @@ func TestBadInputIsNamedAndNeverRepeatedAndLeavesNoTrace(t *testing.T) {
 	for what, r := range badStarts(s) {
 		t.Run(what, func(t *testing.T) { s.refuses(t, r) })
 	}
+	s.refusesWhatIsNoHTTP(t)
 	told := map[string]bool{}
 	for _, r := range badStarts(s) {
 		told[r.rule] = true
@@ -281,4 +285,27 @@ func (zeros) Read(p []byte) (int, error) {
 		p[i] = '0'
 	}
 	return len(p), nil
+}
+
+// refusesWhatIsNoHTTP: what net/http refuses by itself gets a problem document
+// from the process too, a broken return link a page, and HEAD an answer.
+func (s *stack) refusesWhatIsNoHTTP(t *testing.T) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.apiURL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET /v1/verifications/%% HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", s.keys["shop"])
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, http.StatusBadRequest, res.StatusCode)
+	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
+
+	page := s.call("", "GET", "/callbacks/tencent_eid/return/x", nil, nil)
+	require.Equal(t, http.StatusNotFound, page.status)
+	require.Contains(t, string(page.body), "此链接无法打开")
+	head, err := http.Head(s.apiURL + "/openapi.yaml")
+	require.NoError(t, err)
+	defer head.Body.Close()
+	require.Equal(t, http.StatusOK, head.StatusCode)
 }

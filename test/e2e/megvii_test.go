@@ -30,6 +30,8 @@ func TestAPassAtMegviiIsTheSameVerdictHoweverItIsTold(t *testing.T) {
 		{"twice", sandbox.NotifyOptions{Send: []string{good, good}}, 0},
 		{"late", sandbox.NotifyOptions{NoReturn: true, DelayMS: 1500}, 0},
 		{"as multipart", sandbox.NotifyOptions{NoReturn: true, Multipart: true}, 0},
+		{"untidy", sandbox.NotifyOptions{NoReturn: true, Untidy: true}, 0},
+		{"untidy multipart", sandbox.NotifyOptions{NoReturn: true, Untidy: true, Multipart: true}, 0},
 		// Among its further members one is there in two cases, which two readers
 		// would read as two answers: it is not taken, and the result is looked up.
 		{"ambiguous", sandbox.NotifyOptions{NoReturn: true, ExtraMembers: true}, 1},
