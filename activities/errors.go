@@ -48,6 +48,9 @@ func otherSpelling() error {
 // vendorError turns a failed vendor call into the engine's terms. The cause
 // stays behind: its text may hold what must not stand in a history.
 func vendorError(err error, retryable bool, next time.Duration) error {
+	if e, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return e // in the engine's terms already
+	}
 	message, class := "vendor call failed", provider.Unavailable
 	var details []any
 	if e, ok := errors.AsType[*provider.Error](err); ok {
@@ -93,6 +96,14 @@ func storeError(err error) error {
 
 func rowMissing(why string) error {
 	return temporal.NewNonRetryableApplicationError(why, TypeRowMissing, nil)
+}
+
+// WasAsked reports whether a vendor's step failed by the vendor's word, or an
+// operator's who keeps it from being asked. A step that no worker took, or that
+// was lost, and a store that is away say nothing of the vendor.
+func WasAsked(err error) bool {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && (ClassOf(err) != provider.Unavailable || e.Type() == string(provider.Unavailable))
 }
 
 // ClassOf reads the vendor's error class off an activity's error in the

@@ -19,7 +19,7 @@ func (a *Activities) switched(ctx context.Context, name string, opening bool) er
 	state := a.Switches[name]
 	thrown, err := a.Store.Switch(ctx, name)
 	if err != nil {
-		return &provider.Error{Op: name + ".switch", Class: provider.Unavailable, Code: "store"}
+		return storeError(err)
 	}
 	for _, s := range []store.SwitchState{state, thrown.State} {
 		if s == store.SwitchOff || s == store.SwitchDrain && opening {

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -43,144 +42,6 @@ func (r *run) face(ctx workflow.Context) {
 			}
 		}
 	}
-}
-
-// open opens the next session at the first provider of the policy's list that
-// can. When none can, the outage is waited out for the policy's start
-// patience; then the verification ends in error, since the person was never
-// judged.
-func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
-	if ctx.Err() != nil {
-		return FaceRoute{}, false
-	}
-	r.state.Attempt.Session++
-	r.state.LastError = nil
-	r.tried = nil
-	r.resetFace(ctx)
-	deadline := workflow.Now(ctx).Add(r.in.Policy.StartPatience.Std())
-	r.show(ctx, verification.Processing, nil, &deadline)
-	if r.recordsCapped() {
-		r.cappedFace(ctx, verification.RecordsDailyCap)
-		return FaceRoute{}, false
-	}
-
-	reason, refusal := verification.ProviderUnavailable, verification.ProviderHolderUnregistered
-	for round := 0; ; round++ {
-		routes := r.candidates()
-		for i, route := range routes {
-			hurry := stepOpen.startToClose
-			if round == 0 && i < len(routes)-1 {
-				hurry = openHurry / time.Duration(len(routes)-1)
-			}
-			capped, err := r.openAt(ctx, route, deadline, hurry)
-			switch {
-			case err == nil && capped == "":
-				return route, true
-			case err == nil:
-				r.cappedFace(ctx, capped)
-				return FaceRoute{}, false
-			}
-			if ctx.Err() != nil {
-				return FaceRoute{}, false
-			}
-			switch r.noteTried(route, err) {
-			case provider.Refused:
-				r.excluded[route.Provider] = true
-				refusal = activities.ReasonOf(err, refusal)
-			case provider.Misconfigured:
-				reason = verification.ProviderMisconfigured
-			default:
-				reason = verification.ProviderUnavailable
-			}
-		}
-		if r.allExcluded() {
-			r.inconclusiveFace(ctx, refusal)
-			return FaceRoute{}, false
-		}
-		pause := min(time.Second<<min(round, 6), time.Minute)
-		if workflow.Now(ctx).Add(pause).After(deadline) {
-			r.endWith(verification.Error, reason)
-			return FaceRoute{}, false
-		}
-		timer := workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "No face provider is available: wait and try again"})
-		if timer.Get(ctx, nil) != nil {
-			return FaceRoute{}, false
-		}
-	}
-}
-
-// candidates are the providers that may open the next session, in the order in
-// which they are tried.
-func (r *run) candidates() []FaceRoute {
-	first := 0
-	if r.in.Policy.RotateProviders {
-		for i, route := range r.in.Face {
-			if route.Provider == r.state.Provider {
-				first = i + 1
-			}
-		}
-	}
-	var out []FaceRoute
-	for i := range r.in.Face {
-		if route := r.in.Face[(first+i)%len(r.in.Face)]; !r.excluded[route.Provider] {
-			out = append(out, route)
-		}
-	}
-	return out
-}
-
-// noteTried keeps, once a provider and class, who could not open the session.
-func (r *run) noteTried(route FaceRoute, err error) provider.Class {
-	class := activities.ClassOf(err)
-	tried := verification.Tried{Provider: route.Provider, Class: string(class)}
-	if !slices.Contains(r.tried, tried) {
-		r.tried = append(r.tried, tried)
-	}
-	return class
-}
-
-// openAt opens the session at a provider, unless a daily cap of the person's
-// number keeps it from that.
-func (r *run) openAt(ctx workflow.Context, route FaceRoute, deadline time.Time, hurry time.Duration) (capped verification.ReasonCode, err error) {
-	n := r.state.Attempt.Session
-	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider, SessionsCap: r.in.Policy.SessionsDailyCap}
-	if c, ok := r.neededRecords(); ok && c.Status == verification.Pending {
-		in.RecordsCap = r.in.Policy.RecordsDailyCap
-	}
-	var out activities.OpenResult
-	limit := max(deadline.Sub(workflow.Now(ctx)), hurry)
-	actx := stepOpen.within(hurry).on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
-	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
-		return "", err
-	}
-	if ctx.Err() != nil {
-		return "", ctx.Err() // opened, but the verification has ended meanwhile
-	}
-	if out.Capped != "" {
-		return out.Capped, nil
-	}
-	r.state.Provider = route.Provider
-	if len(r.tried) > 0 {
-		r.resetFace(ctx) // what was tried stands in the checks
-	}
-	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}
-	r.show(ctx, verification.RequiresInput, next, &out.ExpiresAt)
-	return "", nil
-}
-
-// neededRecords is the records check where there is no approval without it.
-func (r *run) neededRecords() (verification.Check, bool) {
-	if r.in.Policy.Requirement(verification.IdentityRecords) != verification.Required {
-		return verification.Check{}, false
-	}
-	return verification.Find(r.state.Checks, verification.IdentityRecords)
-}
-
-// recordsCapped: the records will not be asked about this person today, without
-// which no session can lead to approval.
-func (r *run) recordsCapped() bool {
-	c, ok := r.neededRecords()
-	return ok && slices.ContainsFunc(c.Reasons, func(reason verification.Reason) bool { return reason.Code == verification.RecordsDailyCap })
 }
 
 // afterwards is what follows a session's end.
@@ -327,16 +188,6 @@ func (r *run) resetFace(ctx workflow.Context) {
 // inconclusiveFace settles the face side without a judgement by any vendor.
 func (r *run) inconclusiveFace(ctx workflow.Context, reason verification.ReasonCode) {
 	r.settleFace(ctx, verification.Inconclusive, reason)
-}
-
-// cappedFace settles the face side where a daily cap of the person's number is
-// reached and no session is opened.
-func (r *run) cappedFace(ctx workflow.Context, reason verification.ReasonCode) {
-	status := verification.Unavailable
-	if reason == verification.RecordsDailyCap {
-		status = verification.Skipped // it could be had, and would help nobody
-	}
-	r.settleFace(ctx, status, reason)
 }
 
 func (r *run) settleFace(ctx workflow.Context, status verification.CheckStatus, reason verification.ReasonCode) {

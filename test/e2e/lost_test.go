@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,8 +125,7 @@ func TestAnAnswerThatTheEngineNeverGotIsKnownToBeLostSoon(t *testing.T) {
 	s.late(sandbox.SinoConnect, "face-rec/callback", 4*time.Second)
 	s.untilStruck()
 	thaw := freeze()
-	require.Eventually(t, func() bool { return strings.Contains(string(s.logs()), "Task processing failed with error") },
-		30*time.Second, 100*time.Millisecond, "the answer's report was not given up")
+	s.untilGivenUp("sino-connect-status")
 	thaw()
 
 	back := time.Now()
@@ -135,6 +135,13 @@ func TestAnAnswerThatTheEngineNeverGotIsKnownToBeLostSoon(t *testing.T) {
 	require.Less(t, time.Since(back), goesOn)
 	s.approved(end)
 	require.Equal(t, 1, s.asked("face-rec/request"))
+}
+
+// untilGivenUp waits until the SDK reports a step of the queue no longer.
+func (s *stack) untilGivenUp(queue string) {
+	s.t.Helper()
+	given := regexp.MustCompile(`"msg":"Task processing failed with error",.*"TaskQueue":"` + queue + `",.*"WorkerType":"ActivityWorker"`)
+	require.Eventually(s.t, func() bool { return given.Match(s.logs()) }, 30*time.Second, 100*time.Millisecond, "the answer's report was not given up")
 }
 
 // freezable is an engine of the test's own, that can be made to stand still.
@@ -222,4 +229,27 @@ func (s *stack) visit(address string) {
 	require.NoError(s.t, err)
 	res.Body.Close()
 	require.Equal(s.t, http.StatusSeeOther, res.StatusCode)
+}
+
+// The engine stands still for longer than the policy waits for vendors, and what
+// the vendor answered meanwhile is lost to it: that is no outage of the vendor.
+func TestAnEngineThatStoodStillEndsNoVerificationInError(t *testing.T) {
+	t.Parallel()
+	server, freeze := freezable(t)
+	s := newStack(t, options{temporal: server}) // start_patience: 10s
+	p := s.person()
+	s.late(sandbox.Tencent, "GetEidToken", 4*time.Second)
+	started := make(chan struct{})
+	go func() { defer close(started); _ = s.post("order-17", p) }()
+	s.untilAsked("GetEidToken", 1)
+	s.untilRecordsAnswered()
+	thaw := freeze()
+	s.untilGivenUp("tencent")
+	thaw()
+	<-started
+
+	v := s.repeat("order-17", p)
+	s.play(v, "0")
+	s.approved(s.untilEnd(v.ID, comesBack))
+	require.Equal(t, 1, s.asked("GetEidToken"))
 }
