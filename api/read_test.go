@@ -1,0 +1,147 @@
+package api
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+func TestReadWaitsAsItIsAsked(t *testing.T) {
+	for _, tc := range []struct {
+		query, match string
+		known        int
+		wait         time.Duration
+	}{
+		{"?wait=30s", "", starter.Unknown, 30 * time.Second},
+		{"?wait=60s", `"v2"`, 2, time.Minute},
+		{"?wait=5s", `W/"v2"`, 2, 5 * time.Second},
+		{"?wait=5s", `"other"`, starter.Unknown, 5 * time.Second},
+	} {
+		r := newRig(t)
+		r.fake.wait = func(client, id string, known int, d time.Duration) (starter.View, error) {
+			require.Equal(t, tc.known, known)
+			require.Equal(t, tc.wait, d)
+			return owned("shop", running())(client, id)
+		}
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID + tc.query, key: r.shop, header: map[string]string{"If-None-Match": tc.match}})
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, `"v3"`, w.Header().Get("ETag"))
+	}
+	for _, query := range []string{"?wait=61s", "?wait=-1s", "?wait=5", "?wait=1m", "?wait=05s", "?wait=" + plantedNumber, "?wait=1s&wait=2s"} {
+		r := newRig(t)
+		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications/" + knownID + query, key: r.shop}), 422, "invalid_request")
+		require.Empty(t, r.fake.calls)
+		require.Equal(t, "wait", p.Errors[0].Field)
+	}
+}
+
+// A caller without an ETag who was given the link waits for what comes of it;
+// one who was not, as after a 202, is given it at once.
+func TestALinkIsAnsweredOnceToWhoWaitsWithoutAnETag(t *testing.T) {
+	r := newRig(t)
+	v := running()
+	var known []int
+	r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+		known = append(known, k)
+		return owned("shop", v)(client, id)
+	}
+	wait := func(id string) {
+		t.Helper()
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + id + "?wait=5s", key: r.shop})
+		require.Equal(t, 200, w.Code, "nothing is called unchanged that was not asked about")
+	}
+	wait(knownID)
+	wait(knownID)
+	v.Version = 4
+	wait(knownID)
+	wait(knownID)
+	v.Status, v.NextAction, v.Link, v.Version = verification.InReview, nil, "", 5
+	wait(knownID)
+	wait(knownID)
+	require.Equal(t, []int{starter.Unknown, 3, 3, 4, 4, 4}, known)
+
+	for answer, version := range map[string]int{"201": 3, "202": starter.Unknown} {
+		r = newRig(t)
+		v = running()
+		r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+			if answer == "202" {
+				v.NextAction, v.Link, v.Version = nil, "", 0
+			}
+			return v, starter.Started{Accepted: answer == "202"}, nil
+		}
+		r.post(goodBody(""))
+		r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+			require.Equal(t, version, k, answer)
+			return owned("shop", running())(client, id)
+		}
+		wait(knownID)
+	}
+	r = newRig(t)
+	r.fake.retry = func(client, id string, _ int) (starter.View, error) { return owned("shop", running())(client, id) }
+	require.Equal(t, 200, r.say("/v1/verifications/"+knownID+"/retry", "", `{"session":1}`).Code)
+	r.fake.wait = func(client, id string, k int, _ time.Duration) (starter.View, error) {
+		require.Equal(t, 3, k)
+		return owned("shop", running())(client, id)
+	}
+	wait(knownID)
+}
+
+func TestWhatWasToldIsForgottenInTheEnd(t *testing.T) {
+	var told toldLinks
+	for i := range 3 * maxTold {
+		told.note(starter.View{ID: strconv.Itoa(i), Link: "l", State: verification.State{Version: i}})
+	}
+	require.LessOrEqual(t, len(told.now)+len(told.before), 2*maxTold)
+	require.Equal(t, 3*maxTold-1, told.version(strconv.Itoa(3*maxTold-1)))
+	require.Equal(t, starter.Unknown, told.version("1"))
+}
+
+func TestAnUnchangedVerificationIs304(t *testing.T) {
+	r := newRig(t)
+	r.fake.read = owned("shop", running())
+	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
+	require.Equal(t, 304, w.Code)
+	require.Empty(t, w.Body.String())
+	require.Equal(t, `"v3"`, w.Header().Get("ETag"), "as RFC 9110 section 15.4.5 asks")
+
+	partial := running()
+	partial.Partial = true
+	r.fake.read = owned("shop", partial)
+	w = r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
+	require.Equal(t, 200, w.Code, "what no worker confirmed is never called unchanged")
+	require.Empty(t, w.Header().Get("ETag"))
+}
+
+// A read that got no answer has no effect that a caller should fear.
+func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
+	away := &starter.Error{Code: starter.EngineUnavailable, Op: "read the run"}
+	for _, path := range []string{"/v1/verifications/" + knownID, "/v1/verifications?status=in_review", "/v1/providers"} {
+		r := newRig(t)
+		r.fake.read = func(string, string) (starter.View, error) { return starter.View{}, away }
+		r.fake.list = func([]string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, away }
+		r.fake.provide = func() ([]starter.Provider, error) { return nil, away }
+		w := r.do(call{method: "GET", path: path, key: r.shop})
+		problemIn(t, w, 503, "engine_unavailable")
+		require.NotContains(t, w.Body.String(), "effect")
+		require.Contains(t, w.Body.String(), "Nothing was changed. Ask again.")
+		require.Equal(t, "5", w.Header().Get("Retry-After"))
+	}
+}
+
+// No database is asked for an id that it would not take as text.
+func TestIDsThatCannotBeOursAreNotFound(t *testing.T) {
+	for _, id := range []string{"%00", "%FF", "a%20b", "%E6%B5%8B", "ver_" + strings.Repeat("a", 61), "a%0A"} {
+		for name, c := range operationsOn(id) {
+			r := newRig(t)
+			c.key = r.shop
+			problemIn(t, r.do(c), 404, "not_found")
+			require.Empty(t, r.fake.calls, "%s %s", name, id)
+		}
+	}
+}
