@@ -10,6 +10,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 // RecordsInput is the argument of CheckRecords.
@@ -196,9 +197,5 @@ func sameCode(asked []store.Call, code string) int {
 // numberToday names the person's number to the daily caps, which hold for all
 // verifications together, and the day.
 func (a *Activities) numberToday(s verification.Subject) (hash []byte, day string) {
-	return a.Keys.Hash("daily-cap", s.IDNumber), a.Now().In(shanghai).Format("20060102")
+	return a.Keys.Hash("daily-cap", s.IDNumber), residentid.Day(a.Now())
 }
-
-// shanghai is the zone of the vendor's day. China has kept one zone without
-// daylight saving since 1991.
-var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)

@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/starter"
 )
 
@@ -42,8 +42,11 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 	if !jsonInUTF8(r.Header.Get("Content-Type")) {
 		return errMediaType
 	}
-	if err := strictJSON(body); err != nil {
-		return err
+	switch err := strictjson.Check(body); {
+	case errors.Is(err, strictjson.ErrDuplicate):
+		return errDuplicate // two readers may see two requests
+	case err != nil:
+		return errJSON
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
@@ -64,23 +67,6 @@ func jsonInUTF8(contentType string) bool {
 	}
 	charset, given := params["charset"]
 	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
-}
-
-// strictJSON accepts exactly one JSON value, in valid UTF-8 and without a
-// member given twice: two readers of a doubled member may see two requests.
-func strictJSON(body []byte) error {
-	d := jsontext.NewDecoder(bytes.NewReader(body))
-	err := d.SkipValue()
-	if err == nil {
-		if _, err = d.ReadToken(); err == io.EOF {
-			return nil
-		}
-		return errJSON
-	}
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return errDuplicate
-	}
-	return errJSON
 }
 
 // schemaFaults lists the rules that a body breaks. The schema's own texts

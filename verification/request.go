@@ -4,10 +4,12 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 // LongTerm is the wire form of a validity without an end (长期).
-const LongTerm = "00000000"
+const LongTerm = residentid.LongTerm
 
 // Validity is a card's validity period, both days included.
 type Validity struct {

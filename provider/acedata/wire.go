@@ -5,7 +5,7 @@ import (
 	"errors"
 	"regexp"
 
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -47,7 +47,7 @@ var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,3})$`)
 // anything, and must not be shown.
 func parseAnswer(body []byte) (result, description string, err error) {
 	var a answer
-	if provider.Unambiguous(body) != nil || json.Unmarshal(body, &a) != nil || len(a.Result) == 0 {
+	if strictjson.CheckFolded(body) != nil || json.Unmarshal(body, &a) != nil || len(a.Result) == 0 {
 		return "", "", errNoAnswer
 	}
 	switch first := a.Result[0]; {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -137,7 +138,7 @@ var randomPart = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 // nothing behind it, each member once.
 func parseAnswer(text []byte) (answer, error) {
 	var a answer
-	if err := provider.Unambiguous(text); err != nil {
+	if err := strictjson.CheckFolded(text); err != nil {
 		return a, err
 	}
 	return a, json.Unmarshal(text, &a)

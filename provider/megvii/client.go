@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -99,7 +100,7 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 		return provider.Opened{}, err
 	}
 	var a tokenAnswer
-	if provider.Unambiguous(body) != nil || json.Unmarshal(body, &a) != nil {
+	if strictjson.CheckFolded(body) != nil || json.Unmarshal(body, &a) != nil {
 		return provider.Opened{}, newError(opToken, violated, "not_json")
 	}
 	return c.opened(a, bizNo)

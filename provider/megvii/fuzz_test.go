@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -35,7 +36,7 @@ func FuzzCall(f *testing.F) {
 			return
 		}
 		var a tokenAnswer
-		if provider.Unambiguous(body) != nil || json.Unmarshal(body, &a) != nil {
+		if strictjson.CheckFolded(body) != nil || json.Unmarshal(body, &a) != nil {
 			return
 		}
 		o, err := c.opened(a, "ord-0001")

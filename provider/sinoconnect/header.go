@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
 // header is the protected header of a token, as far as it matters.
@@ -39,7 +39,7 @@ func parseHeader(part string) (h header, ok bool) {
 		return header{}, false
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil || provider.Unambiguous(text) != nil {
+	if err != nil || strictjson.CheckFolded(text) != nil {
 		return header{}, false
 	}
 	if json.Unmarshal(text, &h.members) != nil || h.members == nil {

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
 // jwkFault says why a member of a set cannot be read as a key, as far as the
 // standard tells: what is missing or of another form, and never a value.
 func jwkFault(raw json.RawMessage) string {
 	var members map[string]json.RawMessage
-	if provider.Unambiguous(raw) != nil || json.Unmarshal(raw, &members) != nil || members == nil {
+	if strictjson.CheckFolded(raw) != nil || json.Unmarshal(raw, &members) != nil || members == nil {
 		return "is no JSON object with every member once"
 	}
 	text := func(name string) string {

@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
@@ -125,7 +125,7 @@ func (a aliases) card(plaintext []byte) (reading, error) {
 // else refuses the whole. An empty one says nothing.
 func (a aliases) members(plaintext []byte) (values map[string]string, unclear []string, err error) {
 	var raw map[string]json.RawMessage
-	if provider.Unambiguous(plaintext) != nil || json.Unmarshal(plaintext, &raw) != nil || raw == nil {
+	if strictjson.CheckFolded(plaintext) != nil || json.Unmarshal(plaintext, &raw) != nil || raw == nil {
 		return nil, nil, badPayload
 	}
 	values = map[string]string{}

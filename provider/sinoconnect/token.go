@@ -10,7 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
 const (
@@ -297,7 +297,7 @@ func (v *verifier) verify(plaintext []byte, now time.Time) ([]byte, error) {
 
 // inTime holds a signed token to its own times (RFC 7519, 4.1.4 and 4.1.5).
 func inTime(payload []byte, now time.Time) error {
-	if provider.Unambiguous(payload) != nil {
+	if strictjson.CheckFolded(payload) != nil {
 		return badPayload
 	}
 	var claims struct {

@@ -6,7 +6,7 @@ import (
 	"regexp"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
 // The paths say "callback", and are calls from us to them.
@@ -82,7 +82,7 @@ func (i *image) UnmarshalJSON(raw []byte) error {
 // read decodes a body into an answer; false: it is no JSON object that says
 // everything once.
 func read(body []byte, into any) bool {
-	return provider.Unambiguous(body) == nil && len(body) > 0 && firstByte(body) == '{' && json.Unmarshal(body, into) == nil
+	return strictjson.CheckFolded(body) == nil && len(body) > 0 && firstByte(body) == '{' && json.Unmarshal(body, into) == nil
 }
 
 func firstByte(body []byte) byte {

@@ -14,7 +14,7 @@ import (
 	"github.com/emmansun/gmsm/sm4"
 	"github.com/emmansun/gmsm/smx509"
 
-	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
 var (
@@ -99,7 +99,7 @@ func decryptEidInfo(key *sm2.PrivateKey, e eidInfo) (userInfo, error) {
 		text = text[:len(text)-1]
 	}
 	var who userInfo
-	if provider.Unambiguous(text) != nil || json.Unmarshal(text, &who) != nil || who.Name == "" || who.IDNum == "" {
+	if strictjson.CheckFolded(text) != nil || json.Unmarshal(text, &who) != nil || who.Name == "" || who.IDNum == "" {
 		return userInfo{}, errEidInfo
 	}
 	return who, nil

@@ -28,7 +28,8 @@ var allowed = []struct {
 	{part: "internal/sealing", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/telemetry"},
 	{part: "internal/settings"},
-	{part: "provider", may: []string{"verification", "internal/settings"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/strictjson"},
+	{part: "provider", may: []string{"verification", "internal/settings", "internal/strictjson"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/store", may: []string{"verification", "internal/sealing"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/config", may: []string{"verification", "provider", "internal/settings"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "activities", may: []string{"verification", "provider", "internal/store", "internal/sealing"}, never: []string{"github.com/gin-gonic"}},
@@ -36,7 +37,7 @@ var allowed = []struct {
 	{part: "workflows", may: []string{"verification", "activities", "provider"}, never: []string{"github.com/gin-gonic"}},
 	{part: "worker", may: []string{"workflows", "activities", "provider", "internal/telemetry"}, never: []string{"github.com/gin-gonic"}},
 	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing"}, never: []string{"github.com/gin-gonic"}},
-	{part: "api", may: []string{"verification", "starter", "internal/sealing", "internal/telemetry"}},
+	{part: "api", may: []string{"verification", "starter", "internal/sealing", "internal/telemetry", "internal/strictjson"}},
 	// These two speak to us, or we to them, over the wire: they share nothing.
 	{part: "client", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "sandbox", never: []string{"go.temporal.io"}},

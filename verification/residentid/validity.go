@@ -1,6 +1,7 @@
 package residentid
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -25,11 +26,14 @@ const (
 	firstChipCards = "20040101"
 )
 
+// forever are the words that stand for an end that never comes.
+var forever = []string{"长期", "长期有效", "長期", "長期有效", "永久", "永久有效"}
+
 // NormaliseDate trims outer white space, maps full-width digits to ASCII and
-// 长期 to LongTerm.
+// the words for an end that never comes to LongTerm.
 func NormaliseDate(s string) string {
 	s = strings.Map(narrow, strings.TrimFunc(s, unicode.IsSpace))
-	if s == "长期" {
+	if slices.Contains(forever, s) {
 		return LongTerm
 	}
 	return s

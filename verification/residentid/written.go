@@ -2,6 +2,7 @@ package residentid
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -22,8 +23,7 @@ func ReadDay(s string) (day string, ok bool) {
 // ReadEnd reads a card's last day like ReadDay. The words and the impossible
 // days that stand for a card without an end come back as LongTerm.
 func ReadEnd(s string) (day string, ok bool) {
-	switch plain(s) {
-	case "长期", "长期有效", "長期", "長期有效", "永久", "永久有效":
+	if slices.Contains(forever, plain(s)) {
 		return LongTerm, true
 	}
 	day, ok = ReadDay(s)

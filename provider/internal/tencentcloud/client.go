@@ -23,6 +23,7 @@ import (
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 
+	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -176,7 +177,7 @@ func NewEnvelope() *Envelope { return &Envelope{BaseResponse: &tchttp.BaseRespon
 
 // ParseErrorFromHTTPResponse is where the SDK shows the whole body.
 func (e *Envelope) ParseErrorFromHTTPResponse(body []byte) error {
-	e.ambiguous = provider.Unambiguous(body) != nil
+	e.ambiguous = strictjson.CheckFolded(body) != nil
 	return e.BaseResponse.ParseErrorFromHTTPResponse(body)
 }
 
