@@ -24,7 +24,7 @@ test-short: ## Run the tests that need no server and no browser, in under a minu
 race: test-needs temporal ## Run the tests with the race detector, but those of the whole
 	go test -race -timeout 30m $$(go list ./... | grep -v '/test/e2e$$')
 
-fuzz: ## Run every fuzz test for a while (FUZZTIME=30s each)
+fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tries a second
 	@bash tools/fuzz.sh
 
 record: temporal ## Record the workflows' histories anew, after a change of their order
