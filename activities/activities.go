@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
@@ -58,8 +59,12 @@ type Activities struct {
 	// Comparing tells the verification's run that a captured face is being
 	// compared, which takes its time; nil: nobody is told.
 	Comparing func(ctx context.Context, id string, session int) error
+	// Ended hears of every end that was written, for the metrics; nil: nobody does.
+	Ended func(verification.State)
 	// After waits within an activity; nil: time.After.
 	After func(time.Duration) <-chan time.Time
+
+	told told
 }
 
 // BeginInput is the argument of Begin.
@@ -103,13 +108,48 @@ func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
 		a.Log.WarnContext(ctx, "no row to write the end to", "verification", in.ID, "status", in.State.Status)
 		return nil
 	}
+	if err == nil {
+		a.tellEnd(in.ID, in.State)
+	}
 	return storeError(err)
 }
 
 // Amend writes a later state of an ended verification: it was reopened, or its
 // review is over. Idempotent.
 func (a *Activities) Amend(ctx context.Context, in FinishInput) error {
-	return storeError(a.Store.Amend(ctx, in.ID, in.State))
+	err := a.Store.Amend(ctx, in.ID, in.State)
+	// A review that nobody decided leaves an old verdict standing.
+	if v := in.State.Verdict; err == nil && v != nil && v.DecidedBy == verification.ByReviewer {
+		a.tellEnd(in.ID, in.State)
+	}
+	return storeError(err)
+}
+
+// tellEnd tells of an end once, also where a step is repeated because its answer
+// was lost.
+func (a *Activities) tellEnd(id string, s verification.State) {
+	if a.Ended != nil && s.Status.Ended() && a.told.first(id, s.Version) {
+		a.Ended(s)
+	}
+}
+
+// told remembers the newest ends that this process told of.
+type told struct {
+	mu       sync.Mutex
+	versions map[string]int
+}
+
+func (t *told) first(id string, version int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.versions[id] >= version {
+		return false
+	}
+	if t.versions == nil || len(t.versions) >= 4096 { // steps are repeated soon
+		t.versions = map[string]int{}
+	}
+	t.versions[id] = version
+	return true
 }
 
 func (a *Activities) load(ctx context.Context, id string) (store.Row, error) {

@@ -91,6 +91,9 @@ func storeError(err error) error {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRedacted):
 		return rowMissing("there is no such row, or its person was erased")
 	}
+	if errors.Is(err, store.ErrFull) {
+		return temporal.NewApplicationError(store.ErrFull.Error(), TypeStore)
+	}
 	return temporal.NewApplicationError("the store did not answer", TypeStore)
 }
 

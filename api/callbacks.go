@@ -34,6 +34,7 @@ func (s *server) Callback(ctx context.Context, r contract.CallbackRequestObject)
 	if err != nil || ticket.Kind != sealing.KindReturn {
 		return nil, s.badTicket()
 	}
+	noteVerification(ctx, ticket.ID)
 	if methodOf(c.Request) != http.MethodHead { // with which nobody comes back
 		s.hint(ctx, ticket)
 	}
@@ -52,6 +53,7 @@ func (s *server) CallbackPost(ctx context.Context, r contract.CallbackPostReques
 	if err != nil {
 		return nil, s.badTicket()
 	}
+	noteVerification(ctx, ticket.ID)
 	form, formErr := readForm(c.Writer, c.Request)
 	if ticket.Kind == sealing.KindNotify {
 		if formErr != nil || len(form) == 0 {

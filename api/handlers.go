@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -27,9 +28,13 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req)
 	if err != nil {
 		s.Metrics.Start(faultOf(err).code)
+		if e, ok := errors.AsType[*starter.Error](err); ok {
+			noteVerification(ctx, e.ID)
+		}
 		return nil, err
 	}
 	s.links.note(v)
+	noteVerification(ctx, v.ID)
 	at, tag, replayed := location(v.ID), etag(v.Version), "true"
 	body := answerOf(v)
 	switch {

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 )
 
 type contextKey int
@@ -18,11 +21,34 @@ type contextKey int
 const (
 	requestIDKey contextKey = iota
 	callerKey
+	aboutKey
 	methodKey
 )
 
 // refusalKey is where gin's context keeps the code of a refusal for the log.
 const refusalKey = "yanzhen.refusal"
+
+// about is the verification that a request turned out to be about.
+type about struct{ id string }
+
+// noteVerification names the verification for the request's line in the log.
+func noteVerification(ctx context.Context, id string) {
+	if a, ok := ctx.Value(aboutKey).(*about); ok {
+		a.id = id
+	}
+}
+
+// verificationOf is the verification that a request is about, empty for none.
+func verificationOf(ctx context.Context) string {
+	if a, ok := ctx.Value(aboutKey).(*about); ok {
+		return a.id
+	}
+	return ""
+}
+
+// ourID is the form of a verification's id. What else stands in its place in a path
+// is a caller's own word, a person's number perhaps, and is not logged.
+var ourID = regexp.MustCompile(`^ver_[a-z2-7]{26}$`)
 
 func noteRefusal(c *gin.Context, code string) { c.Set(refusalKey, code) }
 
@@ -61,7 +87,11 @@ func route(c *gin.Context) string {
 func (s *server) observe(c *gin.Context) {
 	began := time.Now()
 	id := newRequestID()
-	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey, id))
+	named := &about{}
+	if inPath := c.Param("id"); ourID.MatchString(inPath) {
+		named.id = inPath
+	}
+	c.Request = c.Request.WithContext(context.WithValue(context.WithValue(c.Request.Context(), requestIDKey, id), aboutKey, named))
 	c.Header("X-Request-Id", id)
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
@@ -85,6 +115,9 @@ func (s *server) observe(c *gin.Context) {
 	}
 	if code := c.GetString(refusalKey); code != "" {
 		attrs = append(attrs, slog.String("code", code))
+	}
+	if named.id != "" {
+		attrs = append(attrs, slog.String("verification", named.id))
 	}
 	s.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
 }
@@ -116,6 +149,7 @@ func (s *server) recovered(c *gin.Context) {
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
+		s.Metrics.Panicked(telemetry.HTTP)
 		s.Logger.ErrorContext(c.Request.Context(), "panic", "request_id", requestID(c.Request.Context()),
 			"route", route(c), "type", typeName(p), "at", callers())
 		s.refuse(c, errInternal)

@@ -38,6 +38,8 @@ type OpsDeps struct {
 	Store   Pinger
 	Engine  HealthChecker
 	Metrics *telemetry.Metrics
+	// Workflows tells whether those that run in this process do.
+	Workflows func() error
 	// Logger hears when readiness is lost and when it is back.
 	Logger *slog.Logger
 }
@@ -106,6 +108,9 @@ func (r *readiness) look() {
 	if r.deps.Engine != nil {
 		_, err := r.deps.Engine.CheckHealth(ctx, &client.CheckHealthRequest{})
 		note("engine", err)
+	}
+	if r.deps.Workflows != nil {
+		note("workflows", r.deps.Workflows())
 	}
 	r.until = time.Now().Add(readyFor)
 	r.log(before)

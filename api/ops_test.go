@@ -1,11 +1,15 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -52,6 +56,32 @@ func TestReadinessNamesWhatIsMissingAndNothingElse(t *testing.T) {
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
 	require.Equal(t, 200, w.Code, "a process whose engine is away is still alive")
+}
+
+// A worker whose runs stand still, or a full disk, is told by its word; and told
+// once in the log, and once more when it is over.
+func TestReadinessTellsWhatItIs(t *testing.T) {
+	var logs bytes.Buffer
+	fault := error(Unready("failing"))
+	r := &readiness{deps: OpsDeps{Store: &fakeHealth{}, Workflows: func() error { return fault }, Logger: slog.New(slog.NewTextHandler(&logs, nil))}}
+	get := func() *httptest.ResponseRecorder {
+		r.until = time.Time{} // the next probe looks again
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+		return w
+	}
+	for range 3 {
+		w := get()
+		require.Equal(t, 503, w.Code)
+		require.JSONEq(t, `{"store":"ok","workflows":"failing"}`, w.Body.String())
+	}
+	require.Equal(t, 1, strings.Count(logs.String(), "not ready"))
+	require.Contains(t, logs.String(), "part=workflows state=failing")
+	fault = nil
+	for range 3 {
+		require.Equal(t, 200, get().Code)
+	}
+	require.Equal(t, 1, strings.Count(logs.String(), "ready again"))
 }
 
 func TestKeysAreRandomAndKeptAsHashes(t *testing.T) {

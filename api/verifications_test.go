@@ -317,6 +317,47 @@ func TestAPanicTellsNothing(t *testing.T) {
 	require.Contains(t, r.logs.String(), "TestAPanicTellsNothing", "the log says where")
 }
 
+// Whoever has an id from a log, from the engine or from a caller finds the others'
+// lines by it. What is no id of ours is not repeated.
+func TestTheLogNamesTheVerification(t *testing.T) {
+	named := `"verification":"` + knownID + `"`
+	for what, do := range map[string]func(r *rig){
+		"a read": func(r *rig) {
+			r.fake.read = owned("shop", running())
+			r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop})
+		},
+		"a start": func(r *rig) {
+			r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+				return running(), starter.Started{}, nil
+			}
+			r.post(goodBody(""))
+		},
+		"a start without an answer": func(r *rig) {
+			r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+				return starter.View{}, starter.Started{}, &starter.Error{Code: starter.EngineUnavailable, ID: knownID}
+			}
+			r.post(goodBody(""))
+		},
+		"a person who comes back": func(r *rig) {
+			r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
+			r.fake.landing = func(string) (starter.Landing, error) { return starter.Landing{}, nil }
+			r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil))
+		},
+	} {
+		r := newRig(t)
+		do(r)
+		for _, line := range strings.Split(strings.TrimSpace(r.logs.String()), "\n") {
+			require.Contains(t, line, named, what)
+		}
+	}
+	r := newRig(t)
+	r.fake.read = owned("shop", running())
+	for _, id := range []string{plantedNumber, "ver_" + plantedNumber + "aaaaaaaa", knownID + "a"} {
+		r.do(call{method: "GET", path: "/v1/verifications/" + id, key: r.shop})
+		require.NotContains(t, r.logs.String(), id)
+	}
+}
+
 func TestLogsNameTheRouteAndNeverThePath(t *testing.T) {
 	r := newRig(t)
 	r.fake.read = owned("shop", running())
@@ -324,7 +365,7 @@ func TestLogsNameTheRouteAndNeverThePath(t *testing.T) {
 	logs := r.logs.String()
 	require.Contains(t, logs, `"route":"/v1/verifications/:id"`)
 	require.Contains(t, logs, `"client":"shop"`)
-	require.NotContains(t, logs, knownID)
+	require.NotContains(t, logs, "/"+knownID)
 	require.NotContains(t, logs, "secret")
 	require.NotContains(t, logs, r.shop)
 

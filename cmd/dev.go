@@ -160,6 +160,7 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	if err != nil {
 		return nil, err
 	}
+	s.parts.works = true
 	return s, s.state.write(dir)
 }
 

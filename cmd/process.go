@@ -91,7 +91,11 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 		return nil, client.Options{}, err
 	}
 	p, err := assemble(cfg, log, o.Namespace)
-	return p, o, err
+	if err != nil {
+		return nil, o, err
+	}
+	o.MetricsHandler = p.metrics.Engine()
+	return p, o, nil
 }
 
 // process is the life of a worker or an api: the ops port answers all the

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,11 +155,17 @@ func TestATakenPortIsNamedAndReplaced(t *testing.T) {
 func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	dir := t.TempDir()
 	var out safeBuffer
-	require.NoError(t, runDev(t.Context(), devOptions{data: dir, once: true, headless: true}, &out))
+	var metrics string
+	require.NoError(t, runDev(t.Context(), devOptions{data: dir, once: true, headless: true, ready: func(_ context.Context, s devState) error {
+		var err error
+		metrics, err = fetchText(s.Ops + "/metrics")
+		return err
+	}}, &out))
 	for _, want := range []string{"invented ", "identity_records  passed", "face_match        passed", "holder_match      passed",
 		"APPROVED  by policy", "cn-resident: ", "cn-resident-megvii: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
 		require.Contains(t, out.String(), want)
 	}
+	requireMetrics(t, metrics)
 	info, err := os.Stat(statePath(dir))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it holds a key")
@@ -185,6 +193,36 @@ func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	again, err := os.ReadFile(filepath.Join(dir, chipKeysFile))
 	require.NoError(t, err)
 	require.Equal(t, chip, again)
+}
+
+// What a worker did is seen from outside: its ends, its vendors' calls by class, and
+// the engine's own figures.
+func requireMetrics(t *testing.T, metrics string) {
+	t.Helper()
+	for _, series := range []string{
+		`yanzhen_outcomes_total{decided_by="policy",outcome="approved",policy="cn-resident"} 1`,
+		`yanzhen_panics_total{where="workflow"} 0`,
+		`yanzhen_vendor_call_duration_seconds_count{class="ok",operation="open",provider="tencent_eid"} `,
+		`yanzhen_vendor_call_duration_seconds_count{class="ok",operation="check",provider="acedata"} `,
+		`yanzhen_vendor_call_duration_seconds_count{class="ok",operation="read",provider="sino_connect"} `,
+		`yanzhen_vendor_call_duration_seconds_count{class="ok",operation="compare",provider="`,
+		`temporal_request_total{`, `temporal_worker_task_slots_available{`, `temporal_activity_schedule_to_start_latency_seconds_count{`,
+		`temporal_workflow_endtoend_latency_seconds_count{`,
+	} {
+		require.True(t, strings.Contains(metrics, "\n"+series), series)
+	}
+	require.Less(t, strings.Count(metrics, "\n"), 5000, "few enough to be kept")
+	require.False(t, strings.Contains(metrics, "ver_"), "no series for each verification")
+}
+
+func fetchText(address string) (string, error) {
+	res, err := http.Get(address)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return string(text), err
 }
 
 func TestConfigPrintsNoSecret(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/worker"
 )
 
@@ -34,6 +35,8 @@ type parts struct {
 	vendors   *provider.Registry
 	metrics   *telemetry.Metrics
 	starter   *starter.Starter
+	// works: this process runs the verifications.
+	works bool
 }
 
 // assemble makes what needs nobody else, and tells every fault of it.
@@ -46,7 +49,18 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	if err != nil {
 		return nil, err
 	}
-	return &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics()}, nil
+	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics()}
+	registry.Observe(p.metrics.VendorCall)
+	return p, nil
+}
+
+// ended counts a verification's end.
+func (p *parts) ended(s verification.State) {
+	by := ""
+	if s.Verdict != nil {
+		by = string(s.Verdict.DecidedBy)
+	}
+	p.metrics.Ended(s.Policy.Name, string(s.Outcome()), by)
 }
 
 // open assembles and connects everything that the configuration names, or
@@ -56,6 +70,7 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal cl
 	if err != nil {
 		return nil, err
 	}
+	temporal.MetricsHandler = p.metrics.Engine()
 	if err := await(ctx, 0, log, p.openStore(), p.openEngine(temporal)); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -90,9 +105,9 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors,
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics,
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg)},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })
@@ -168,7 +183,19 @@ func (p *parts) runOps(ctx context.Context, l net.Listener) error {
 }
 
 func (p *parts) opsHandler() http.Handler {
-	return api.Ops(api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log})
+	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log}
+	if p.works {
+		d.Workflows = p.workflows
+	}
+	return api.Ops(d)
+}
+
+// workflows says whether those of this process run.
+func (p *parts) workflows() error {
+	if p.metrics.WorkflowsFail() {
+		return api.Unready("failing")
+	}
+	return nil
 }
 
 // pinged is the store as readiness tells of it.

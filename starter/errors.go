@@ -55,7 +55,9 @@ type FieldError struct {
 // Error is why something was refused or failed. Its text and members hold
 // nothing personal; the cause is for logs' classes only and is not shown.
 type Error struct {
-	Code   Code
+	Code Code
+	// ID is the verification's that a failed start was about, if there is one.
+	ID     string
 	Fields []FieldError
 	// Status is the present one and Allowed those in which the call would have
 	// been possible, with InvalidState.

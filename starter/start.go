@@ -46,6 +46,14 @@ type Started struct {
 // (the start may still take effect; the same key finds it again), Internal.
 func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request) (View, Started, error) {
 	id := s.keys.VerificationID(clientID, idempotencyKey)
+	v, started, err := s.start(ctx, clientID, id, req)
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != InvalidRequest && e.Code != ReqIDReused {
+		e.ID = id
+	}
+	return v, started, err
+}
+
+func (s *Starter) start(ctx context.Context, clientID, id string, req verification.Request) (View, Started, error) {
 	fingerprint, err := s.fingerprint(req)
 	if err != nil {
 		return View{}, Started{}, internal("fingerprint the request", err)

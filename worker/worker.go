@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -27,6 +28,7 @@ type Deps struct {
 	Client     client.Client
 	Activities *activities.Activities
 	Vendors    *provider.Registry
+	Metrics    *telemetry.Metrics
 }
 
 // Run runs one worker a queue until ctx ends or one of them fails. It returns
@@ -44,7 +46,7 @@ func Run(ctx context.Context, d Deps) error {
 		WorkerStopTimeout: stopTimeout,
 		OnFatalError:      fatal,
 		Interceptors: []interceptor.WorkerInterceptor{
-			&heartbeat{every: beatEvery}, &handBack{told: ctx.Done(), after: handBackAfter},
+			&panics{metrics: d.Metrics}, &heartbeat{every: beatEvery}, &handBack{told: ctx.Done(), after: handBackAfter},
 		},
 		// The SDK would hold most heartbeats back, for four fifths of their time-out.
 		MaxHeartbeatThrottleInterval: beatEvery,

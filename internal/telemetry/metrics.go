@@ -1,8 +1,10 @@
 package telemetry
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +23,12 @@ type Metrics struct {
 	notices  *prometheus.CounterVec
 	starts   *prometheus.CounterVec
 	swept    *prometheus.CounterVec
+	panics   *prometheus.CounterVec
+	outcomes *prometheus.CounterVec
+	vendors  *prometheus.HistogramVec
+	engine   *engineSeries
+	// failedAt is when a workflow's task last failed by its code.
+	failedAt atomic.Int64 // nanoseconds since 1970
 }
 
 // NewMetrics makes the metrics in a registry of their own.
@@ -47,8 +55,23 @@ func NewMetrics() *Metrics {
 		swept: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "yanzhen_swept_total", Help: "Rows that the sweeper deleted or ended.",
 		}, []string{"result"}),
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_panics_total", Help: "Panics, by where: workflow, activity, http. A workflow's is met again with each try of its task.",
+		}, []string{"where"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_outcomes_total", Help: "Ends of verifications, later versions of a verdict included, by outcome and who decided: policy, reviewer, none.",
+		}, []string{"policy", "outcome", "decided_by"}),
+		vendors: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "yanzhen_vendor_call_duration_seconds", Help: "Calls of vendors, by class: ok, or what the failure means.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 8, 12, 18},
+		}, []string{"provider", "operation", "class"}),
+		engine: &engineSeries{by: map[string]prometheus.Collector{}},
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept,
+	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
+	for _, where := range []string{Workflow, Activity, HTTP} {
+		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -98,5 +121,48 @@ func (m *Metrics) Swept(deleted, ended int) {
 	if m != nil {
 		m.swept.WithLabelValues("deleted").Add(float64(deleted))
 		m.swept.WithLabelValues("ended").Add(float64(ended))
+	}
+}
+
+// Where a panic was.
+const (
+	Workflow = "workflow"
+	Activity = "activity"
+	HTTP     = "http"
+)
+
+// Panicked counts a panic; where is one of the words above. A history that no
+// longer fits its workflow's code counts as a workflow's.
+func (m *Metrics) Panicked(where string) {
+	if m == nil {
+		return
+	}
+	m.panics.WithLabelValues(where).Inc()
+	if where == Workflow {
+		m.failedAt.Store(time.Now().UnixNano())
+	}
+}
+
+// failingFor is how long a workflow's panic is told: longer than the ten minutes
+// after which, at the latest, the server tries a stuck run's task again.
+const failingFor = 12 * time.Minute
+
+// WorkflowsFail reports whether a workflow panicked in the last minutes: a run
+// stands still, and goes on only once its code is mended.
+func (m *Metrics) WorkflowsFail() bool {
+	return m != nil && time.Since(time.Unix(0, m.failedAt.Load())) < failingFor
+}
+
+// Ended counts a verification's end; decidedBy is empty without a verdict.
+func (m *Metrics) Ended(policy, outcome, decidedBy string) {
+	if m != nil {
+		m.outcomes.WithLabelValues(policy, outcome, cmp.Or(decidedBy, "none")).Inc()
+	}
+}
+
+// VendorCall counts a call of a vendor; class is "ok" or that of its failure.
+func (m *Metrics) VendorCall(provider, operation, class string, took time.Duration) {
+	if m != nil {
+		m.vendors.WithLabelValues(provider, operation, class).Observe(took.Seconds())
 	}
 }

@@ -1,0 +1,153 @@
+package worker
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/cmd/devstack"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+)
+
+// Runs are replayed at each task, as after a restart: workers of one process share
+// what they remember.
+func TestMain(m *testing.M) {
+	worker.SetStickyWorkflowCacheSize(0)
+	os.Exit(m.Run())
+}
+
+// panicking is a workflow that panics where it is told to, once.
+type panicking struct{ where string }
+
+func (p *panicking) at(where string) {
+	if p.where == where {
+		p.where = ""
+		panic("told to")
+	}
+}
+
+func (p *panicking) run(ctx workflow.Context) error {
+	p.at("run")
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, "update", func(workflow.Context) error { p.at("update"); return nil },
+		workflow.UpdateHandlerOptions{Validator: func(workflow.Context) error { p.at("validator"); return nil }}); err != nil {
+		return err
+	}
+	workflow.Go(ctx, func(ctx workflow.Context) { p.at("beside") })
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 10 * time.Millisecond}})
+	if err := workflow.ExecuteActivity(ctx, "step").Get(ctx, nil); err != nil {
+		return err
+	}
+	var ended bool
+	workflow.GetSignalChannel(ctx, "end").Receive(ctx, &ended)
+	return nil
+}
+
+func (p *panicking) step(context.Context) error { p.at("step"); return nil }
+
+func served(m *telemetry.Metrics) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+// sample is the value of one of the served series.
+func sample(served, series string) string {
+	_, rest, _ := strings.Cut(served, "\n"+series+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
+// A run whose workflow panics stands still without a word; wherever the panic is,
+// a metric tells it, and readiness asks WorkflowsFail. The SDK's own metrics stand
+// beside it.
+func TestEveryPanicIsCounted(t *testing.T) {
+	binary, err := devstack.Temporal(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	s, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: binary, Headless: true})
+	require.NoError(t, err)
+	defer s.Stop()
+	for _, where := range []string{"run", "beside", "update", "validator", "step"} {
+		t.Run(where, func(t *testing.T) {
+			m := telemetry.NewMetrics()
+			c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort, Namespace: s.Namespace, MetricsHandler: m.Engine()})
+			require.NoError(t, err)
+			defer c.Close()
+			p := &panicking{where: where}
+			w := worker.New(c, where, worker.Options{Interceptors: []interceptor.WorkerInterceptor{&panics{metrics: m}}})
+			w.RegisterWorkflowWithOptions(p.run, workflow.RegisterOptions{Name: "panicking"})
+			w.RegisterActivityWithOptions(p.step, activity.RegisterOptions{Name: "step"})
+			require.NoError(t, w.Start())
+			defer w.Stop()
+			require.False(t, m.WorkflowsFail())
+
+			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: where, WorkflowTaskTimeout: time.Second}, "panicking")
+			require.NoError(t, err)
+			update, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: run.GetID(), UpdateName: "update",
+				WaitForStage: client.WorkflowUpdateStageCompleted})
+			if err == nil {
+				err = update.Get(t.Context(), nil)
+			}
+			require.Equal(t, where == "validator", err != nil, "%v", err)
+			require.NoError(t, c.SignalWorkflow(t.Context(), run.GetID(), "", "end", true))
+			require.NoError(t, run.Get(t.Context(), nil), "it goes on")
+
+			word := telemetry.Workflow
+			if where == "step" {
+				word = telemetry.Activity
+			}
+			require.Equal(t, "1", sample(served(m), `yanzhen_panics_total{where="`+word+`"}`))
+			require.Equal(t, word == telemetry.Workflow, m.WorkflowsFail())
+			for _, name := range []string{"temporal_request_total{", "temporal_worker_task_slots_available{", "temporal_workflow_endtoend_latency_seconds_count{"} {
+				require.Eventually(t, func() bool { return strings.Contains(served(m), "\n"+name) }, 10*time.Second, 10*time.Millisecond, name)
+			}
+			require.False(t, strings.Contains(served(m), run.GetID()))
+		})
+	}
+}
+
+// A history that the code no longer fits is no panic of ours, and stands as still.
+func TestAHistoryThatTheCodeNoLongerFitsIsToldLikeAPanic(t *testing.T) {
+	binary, err := devstack.Temporal(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	s, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: binary, Headless: true})
+	require.NoError(t, err)
+	defer s.Stop()
+	m := telemetry.NewMetrics()
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: s.HostPort, Namespace: s.Namespace, MetricsHandler: m.Engine()})
+	require.NoError(t, err)
+	defer c.Close()
+	start := func(f func(workflow.Context) error) worker.Worker {
+		w := worker.New(c, "changing", worker.Options{Interceptors: []interceptor.WorkerInterceptor{&panics{metrics: m}}})
+		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: "changing"})
+		require.NoError(t, w.Start())
+		return w
+	}
+	before := start(func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Second) })
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "changing", WorkflowTaskTimeout: time.Second}, "changing")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		at, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
+		return err == nil && at.GetWorkflowExecutionInfo().GetHistoryLength() > 4
+	}, 20*time.Second, 10*time.Millisecond)
+	before.Stop()
+	after := start(func(ctx workflow.Context) error {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Second})
+		return workflow.ExecuteActivity(ctx, "in the timer's place").Get(ctx, nil)
+	})
+	defer after.Stop()
+	require.Eventually(t, m.WorkflowsFail, 30*time.Second, 50*time.Millisecond)
+	require.True(t, strings.Contains(served(m), `failure_reason="NonDeterminismError"`))
+	require.NoError(t, c.TerminateWorkflow(t.Context(), run.GetID(), "", "over"))
+}
