@@ -82,6 +82,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, store: s, face: &faceFake{}, rec: &recordsFake{}, log: &strings.Builder{}, now: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
 	vendors := &provider.Registry{}
 	vendors.AddFace(provider.FaceVendor{Name: "face", Provider: b.face, Open: provider.Queue{Name: "face"}, Watch: provider.Queue{Name: "face-status"}, PollFirst: time.Second, PollMax: 10 * time.Second})
+	vendors.Describe(provider.Vendor{Name: "face", Remedies: map[provider.Class]string{provider.Misconfigured: "Look at the console."}})
 	vendors.AddRecords(provider.RecordsVendor{Name: "records", Provider: b.rec, Queue: provider.Queue{Name: "records"}})
 	b.Activities = &activities.Activities{
 		Store: s, Keys: keys, Vendors: vendors, PublicURL: "https://kyc.example/",
@@ -323,6 +324,7 @@ func TestOpenSessionTellsTheClassAndNotTheCause(t *testing.T) {
 	require.Equal(t, provider.Misconfigured, activities.ClassOf(err))
 	require.Equal(t, verification.ProviderUnavailable, activities.ReasonOf(err, verification.ProviderUnavailable), "no reason of its own")
 	require.Contains(t, b.log.String(), "level=ERROR", "what is ours to mend raises an alert")
+	require.Contains(t, b.log.String(), `remedy="Look at the console."`, "and says what to do")
 }
 
 func TestOpenSessionTellsWhyAPersonIsRefused(t *testing.T) {

@@ -167,7 +167,10 @@ func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out i
 		if len(own) > 0 {
 			now = own[len(own)-1].State
 		}
-		line := string(stricter(now, store.SwitchState(configured[name])))
+		if own := store.SwitchState(configured[name]); own.Stricter(now) {
+			now = own
+		}
+		line := string(now)
 		if configured[name] != string(store.SwitchOn) {
 			line += "  (configured: " + configured[name] + ")"
 		}
@@ -177,9 +180,4 @@ func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out i
 		}
 	}
 	return nil
-}
-
-func stricter(a, b store.SwitchState) store.SwitchState {
-	order := []store.SwitchState{store.SwitchOn, store.SwitchDrain, store.SwitchOff}
-	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }

@@ -2,7 +2,6 @@ package starter
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
@@ -20,9 +19,6 @@ type Provider struct {
 	Since  time.Time
 }
 
-// strictness orders the states of a switch.
-var strictness = []store.SwitchState{store.SwitchOn, store.SwitchDrain, store.SwitchOff}
-
 // Providers lists every provider that is configured, by name. Of its
 // configured switch and the one that was thrown the stricter one counts.
 // Errors are *Error: Internal, EngineUnavailable.
@@ -34,17 +30,13 @@ func (s *Starter) Providers(ctx context.Context) ([]Provider, error) {
 			return nil, storeFault("read a switch", err)
 		}
 		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn}
-		if configured := s.switches[name]; stricter(configured, p.State) {
+		if configured := s.switches[name]; configured.Stricter(p.State) {
 			p.State = configured
 		}
-		if thrown.State != "" && !stricter(p.State, thrown.State) {
+		if thrown.State != "" && !p.State.Stricter(thrown.State) {
 			p.State, p.Reason, p.Since = thrown.State, thrown.Reason, thrown.At
 		}
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-func stricter(a, b store.SwitchState) bool {
-	return slices.Index(strictness, a) > slices.Index(strictness, b)
 }

@@ -39,7 +39,6 @@ func (c catalogue) policy(node ast.Node, base func(name string) verification.Pol
 	p := base(name)
 	p.Name, p.Version = "", 0 // are the file's own
 	checks := maps.Clone(p.Checks)
-	p.Checks = nil
 	if err := c.decoder.DecodeFromNode(node, &p); err != nil {
 		return verification.Policy{}, plain(err)
 	}
@@ -69,7 +68,7 @@ func BuiltIn() map[string]verification.Policy {
 // parse is strict: an unknown or repeated property is an error, for a misspelt
 // one would leave a default in force unseen.
 func parse(r io.Reader) (catalogue, error) {
-	c := catalogue{decoder: yaml.NewDecoder(r, yaml.Strict(), yaml.DisallowUnknownField())}
+	c := catalogue{decoder: yaml.NewDecoder(r, yaml.Strict())}
 	err := c.decoder.Decode(&c)
 	if errors.Is(err, io.EOF) { // an empty file says nothing, which is allowed
 		err = nil

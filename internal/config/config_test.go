@@ -317,7 +317,7 @@ func TestStandInsAndRealVendorsDoNotMix(t *testing.T) {
 	needs := config.Needs{StandIns: []string{"YANZHEN_RECORDS_KEY=Published", "YANZHEN_RECORDS_ID=i"}}
 	_, err := load(append([]string{"YANZHEN_SANDBOX_FORWARD=127.0.0.1:8090=sandbox:8090"}, recordsOn...), needs)
 	require.ErrorContains(t, err, "YANZHEN_SANDBOX_FORWARD brings stand-in vendors, but YANZHEN_RECORDS_URL names a real one")
-	_, err = load([]string{"YANZHEN_RECORDS_KEY=published", "YANZHEN_RECORDS_ID=i"}, needs)
+	_, err = load([]string{"YANZHEN_RECORDS_KEY=PUBLISHED", "YANZHEN_RECORDS_ID=i"}, needs)
 	require.ErrorContains(t, err, "YANZHEN_RECORDS_KEY is the stand-in's, but YANZHEN_RECORDS_URL names a real vendor")
 	require.NotContains(t, err.Error(), "YANZHEN_RECORDS_ID is", "an id that may be shown is no secret")
 	_, err = load([]string{"YANZHEN_RECORDS_KEY=published", "YANZHEN_RECORDS_ID=i", "YANZHEN_RECORDS_URL=http://127.0.0.1:8090"}, needs)

@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -171,6 +172,14 @@ const (
 	// SwitchOff: the provider is not called at all.
 	SwitchOff SwitchState = "off"
 )
+
+// switchStates from the loosest to the strictest.
+var switchStates = []SwitchState{SwitchOn, SwitchDrain, SwitchOff}
+
+// Stricter reports whether the switch closes further than another one.
+func (s SwitchState) Stricter(than SwitchState) bool {
+	return slices.Index(switchStates, s) > slices.Index(switchStates, than)
+}
 
 // Switch is one setting of a provider's switch; the newest one counts.
 type Switch struct {
