@@ -6,40 +6,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+var megviiDemonstrations = []demonstration{
+	{"approved", []string{"--provider", "megvii_faceid", "--outcome", "approved"}, "approved", nil, map[string]int{"get_token": 1, "get_result": 0, "GetEidToken": 0}},
+	{"low score, then approved", []string{"--provider", "megvii_faceid", "--outcome", "low-score,approved"}, "approved", nil, map[string]int{"get_token": 2, "get_result": 0, "check-2e": 1}},
+	{"attack suspected", []string{"--provider", "megvii_faceid", "--outcome", "attack"}, "review", []string{"face.injection_suspected"}, nil},
+	{"name and number differ", []string{"--provider", "megvii_faceid", "--outcome", "name-mismatch"}, "declined", []string{"identity.mismatch"}, nil},
+	{"no such number", []string{"--provider", "megvii_faceid", "--outcome", "no-such-number"}, "review", []string{"records.not_found"}, nil},
+	{"cancelled, then approved", []string{"--provider", "megvii_faceid", "--outcome", "cancel,approved"}, "approved", nil, map[string]int{"get_token": 2}},
+	{"unsupported browser, then approved", []string{"--provider", "megvii_faceid", "--outcome", "unsupported,approved"}, "approved", nil, map[string]int{"get_token": 2}},
+	{"abandoned", []string{"--provider", "megvii_faceid", "--outcome", "abandon"}, "expired", []string{"session.expired"}, map[string]int{"get_result": 1}},
+	{"told by its call alone", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "notify-only"}, "approved", nil, map[string]int{"get_result": 0}},
+	{"told by the browser alone", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "return-only"}, "approved", nil, map[string]int{"get_result": 0}},
+	{"told by the browser first", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "return-first"}, "approved", nil, map[string]int{"get_result": 0}},
+	{"told twice", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "twice"}, "approved", nil, map[string]int{"get_result": 0}},
+	{"told by nobody", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "neither"}, "approved", nil, map[string]int{"get_result": 1}},
+	{"told by strangers alone", []string{"--provider", "megvii_faceid", "--outcome", "low-score", "--notify", "forged"}, "expired", []string{"face.no_match"}, map[string]int{"get_result": 1}},
+	{"Tencent down, Megvii takes over", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--outcome", "approved"}, "approved", nil,
+		map[string]int{"get_token": 1, "GetEidResult": 0}},
+	{"both down", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--megvii", "down"}, "error", []string{"provider.unavailable"}, nil},
+}
+
 func TestEveryMegviiDemonstrationEndsAsItShould(t *testing.T) {
 	s, dir := localStack(t)
-	for _, d := range []struct {
-		name    string
-		flags   []string
-		outcome string
-		reasons []string // among those told
-		calls   map[string]int
-	}{
-		{"approved", []string{"--outcome", "approved"}, "approved", nil, map[string]int{"get_token": 1, "get_result": 0, "GetEidToken": 0}},
-		{"low score, then approved", []string{"--outcome", "low-score,approved"}, "approved", nil, map[string]int{"get_token": 2, "get_result": 0, "check-2e": 1}},
-		{"attack suspected", []string{"--outcome", "attack"}, "review", []string{"face.injection_suspected"}, nil},
-		{"name and number differ", []string{"--outcome", "name-mismatch"}, "declined", []string{"identity.mismatch"}, nil},
-		{"no such number", []string{"--outcome", "no-such-number"}, "review", []string{"records.not_found"}, nil},
-		{"cancelled, then approved", []string{"--outcome", "cancel,approved"}, "approved", nil, map[string]int{"get_token": 2}},
-		{"unsupported browser, then approved", []string{"--outcome", "unsupported,approved"}, "approved", nil, map[string]int{"get_token": 2}},
-		{"abandoned", []string{"--outcome", "abandon"}, "expired", []string{"session.expired"}, map[string]int{"get_result": 1}},
-		{"told by its call alone", []string{"--outcome", "approved", "--notify", "notify-only"}, "approved", nil, map[string]int{"get_result": 0}},
-		{"told by the browser alone", []string{"--outcome", "approved", "--notify", "return-only"}, "approved", nil, map[string]int{"get_result": 0}},
-		{"told by the browser first", []string{"--outcome", "approved", "--notify", "return-first"}, "approved", nil, map[string]int{"get_result": 0}},
-		{"told twice", []string{"--outcome", "approved", "--notify", "twice"}, "approved", nil, map[string]int{"get_result": 0}},
-		{"told by nobody", []string{"--outcome", "approved", "--notify", "neither"}, "approved", nil, map[string]int{"get_result": 1}},
-		{"told by strangers alone", []string{"--outcome", "low-score", "--notify", "forged"}, "expired", []string{"face.no_match"}, map[string]int{"get_result": 1}},
-		{"Tencent down, Megvii takes over", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--outcome", "approved"}, "approved", nil,
-			map[string]int{"get_token": 1, "GetEidResult": 0}},
-		{"both down", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--megvii", "down"}, "error", []string{"provider.unavailable"}, nil},
-	} {
+	for _, d := range megviiDemonstrations {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			flags := d.flags
-			if flags[0] != "--policy" {
-				flags = append([]string{"--provider", "megvii_faceid"}, flags...)
-			}
-			v, out, err := demo(t, dir, flags...)
+			v, out, err := demo(t, dir, d.flags...)
 			require.NoError(t, err, out)
 			require.NotNil(t, v.Outcome, out)
 			require.Equal(t, d.outcome, *v.Outcome, out)

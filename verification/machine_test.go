@@ -1,7 +1,9 @@
 package verification
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,4 +94,15 @@ func TestReopenedState(t *testing.T) {
 	require.Equal(t, second, *s.Verdict)
 	require.Equal(t, []Verdict{first}, s.PreviousVerdicts)
 	require.Equal(t, OutcomeApproved, s.Outcome())
+}
+
+// The page on the architecture shows the states as the table has them.
+func TestDocsShowTheDiagram(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(page), "<!-- states -->\n```mermaid\n")
+	require.True(t, ok)
+	shown, _, ok := strings.Cut(rest, "```")
+	require.True(t, ok)
+	require.Equal(t, Diagram(), shown, "put the expected diagram into docs/architecture.md")
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -196,5 +197,28 @@ func TestTheListItselfRefusesWhatItShould(t *testing.T) {
 	}
 	if f := fault(module+"/starter", module+"/workflows"); f != "" {
 		t.Error(f)
+	}
+}
+
+// The page on the architecture shows the list as it is.
+func TestDocsShowTheList(t *testing.T) {
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range allowed {
+		if a.part == "." || strings.HasPrefix(a.part, "test") {
+			continue
+		}
+		may := "`" + strings.Join(a.may, "`, `") + "`"
+		switch {
+		case len(a.may) == 0:
+			may = "nothing of ours"
+		case a.may[0] == "*":
+			may = "everything"
+		}
+		if row := "| `" + a.part + "` | " + may + " |\n"; !strings.Contains(string(page), row) {
+			t.Errorf("docs/architecture.md lacks the row\n%s", row)
+		}
 	}
 }

@@ -108,3 +108,10 @@ func TestDiagramsAreNotEmpty(t *testing.T) {
 	}
 	require.NotZero(t, diagrams)
 }
+
+// The first page is short: five minutes of reading.
+func TestReadmeIsShort(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	require.Less(t, len(strings.Fields(string(readme))), 1000, "words: about five minutes")
+}
