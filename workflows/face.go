@@ -23,6 +23,7 @@ func (r *run) face(ctx workflow.Context) {
 	if !r.in.Policy.WantsFace() {
 		return
 	}
+	ctx, r.stopFace = workflow.WithCancel(ctx)
 	for {
 		route, ok := r.open(ctx)
 		if !ok {
@@ -67,6 +68,9 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	if result.Reason != "" {
 		r.fail(result.Reason)
 	}
+	if ending == verification.EndedPassed && !r.passCounts(ctx) {
+		return faceSettled
+	}
 	if ending != verification.EndedUnjudged {
 		r.judged++
 	}
@@ -77,6 +81,9 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		return faceSettled
 	case verification.EndedRetryable:
 		if r.judged >= r.in.Policy.Attempts {
+			if r.lookBack(ctx) {
+				return faceSettled
+			}
 			r.putFace(ctx, verification.Exhausted(result.Checks))
 			r.state.LastError.Retryable = false
 			r.waiting(ctx)
@@ -88,12 +95,12 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 			return r.next(ctx, route, result.Reason)
 		}
 		if result.Reason == verification.SessionExpired && !result.Begun {
-			r.endWith(verification.Expired, verification.SessionExpired)
+			r.expire(ctx, verification.SessionExpired)
 			return faceSettled
 		}
 	}
 	if r.state.Attempt.Session >= r.in.Policy.Sessions {
-		r.endWith(verification.Expired, result.Reason)
+		r.expire(ctx, result.Reason)
 		return faceSettled
 	}
 	return faceRetry
@@ -149,7 +156,7 @@ func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) b
 		if r.state.LastError != nil {
 			reason = r.state.LastError.Code
 		}
-		r.endWith(verification.Expired, reason)
+		r.expire(ctx, reason)
 		return false
 	}
 	r.take()

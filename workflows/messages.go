@@ -51,9 +51,15 @@ func (r *run) listen(ctx workflow.Context, name string, take func(Hint)) {
 	})
 }
 
-// hint notes that a session should be looked at. Hints coalesce; one for
-// another session than the newest says nothing.
+// hint notes that a session should be looked at: the newest, or one that was
+// left. Hints coalesce; one for a session whose end is known says nothing.
 func (r *run) hint(h Hint) {
+	for _, f := range r.formers {
+		if f.session == h.Session {
+			f.hinted = true
+			return
+		}
+	}
 	if h.Session == r.state.Attempt.Session {
 		r.hinted = h.Session
 	}

@@ -182,6 +182,12 @@ var recordings = []recording{
 	{name: "lost-link-replaced", script: func(s *script) {
 		s.sessions = map[int]session{1: {}, 2: {over: 300 * time.Millisecond, result: passed()}}
 	}, meddle: relinkAt(500 * time.Millisecond), outcome: verification.OutcomeApproved},
+	{name: "old-tab-judged", script: func(s *script) {
+		s.sessions = map[int]session{1: {over: time.Second, result: passed()}, 2: {}}
+	}, meddle: func(t *testing.T, c client.Client, id string) {
+		relinkAt(500*time.Millisecond)(t, c, id)
+		hintAt(time.Second, 1, 1)(t, c, id)
+	}, outcome: verification.OutcomeApproved},
 	{name: "notice", script: func(s *script) { s.resultInLook = true }, input: withNotices, meddle: hintAt(700*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
 	{name: "notice-that-never-came", script: func(s *script) { s.resultInLook = true }, input: withNotices, outcome: verification.OutcomeApproved},
 	{name: "reviewed", script: quick(spoof()), meddle: func(t *testing.T, c client.Client, id string) {

@@ -36,6 +36,8 @@ type script struct {
 	// scans say what each scan of the chip tells; a scan that is not named is
 	// readable.
 	scans map[int]activities.ChipResult
+	// blind are sessions at which no look succeeds any more.
+	blind, fetchBlind map[int]bool
 	// resultInLook: a look that finds a session over carries its result.
 	resultInLook bool
 	beginError   error
@@ -199,6 +201,9 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 	if err := fails(s.lookError, at); err != nil {
 		return activities.LookResult{}, err
 	}
+	if s.blind[in.Session] {
+		return activities.LookResult{}, vendorFault(provider.Unavailable)
+	}
 	fate, age := s.sessions[in.Session], s.now().Sub(s.opened[in.Session])
 	out := activities.LookResult{Phase: provider.Untouched, Begun: fate.begun > 0 && age >= fate.begun}
 	switch {
@@ -221,6 +226,9 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 func (s *script) FetchSession(_ context.Context, in activities.SessionInput) (activities.FetchResult, error) {
 	if err := fails(s.fetchError, s.call("FetchSession")); err != nil {
 		return activities.FetchResult{}, err
+	}
+	if s.fetchBlind[in.Session] {
+		return activities.FetchResult{}, vendorFault(provider.Unavailable)
 	}
 	return activities.FetchResult{Result: s.sessions[in.Session].result}, nil
 }

@@ -73,6 +73,13 @@ var (
 	stepRelook = step{id: "relook", summary: "Look whether the lost link was opened", startToClose: openHurry,
 		scheduleToClose: 2 * openHurry, tries: 1}
 
+	// look back and result back: a session that was left, once. A pass may wait for
+	// them, so neither waits for anything.
+	stepLookBack = step{id: "look-back", summary: "Look at a session that was left", startToClose: 12 * time.Second, heartbeat: true,
+		scheduleToClose: 15 * time.Second, tries: 1}
+	stepResultBack = step{id: "result-back", summary: "Fetch the result of a session that was left", startToClose: 20 * time.Second, heartbeat: true,
+		scheduleToClose: 25 * time.Second, tries: 1}
+
 	// last look and result: what came of the session rests at the vendor for
 	// days, so an outage is waited out for the policy's last_look_patience.
 	stepLastLook = step{id: "last-look", summary: "Look a last time", startToClose: 12 * time.Second, heartbeat: true,

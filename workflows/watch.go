@@ -32,6 +32,7 @@ func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResu
 	case result != nil:
 		return *result
 	case phase == replaced:
+		w.leave(time.Time{})
 		return verification.FaceResult{}
 	case phase == provider.Finished:
 		return w.fetch(ctx)
@@ -237,13 +238,18 @@ func (w *watcher) start(ctx workflow.Context, s step, activity any, suffix strin
 
 func (w *watcher) input() activities.SessionInput {
 	in := activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider}
-	if p := w.in.Policy; w.route.Captures {
-		in.Capture = &activities.CaptureInput{
-			Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold,
-			LastAttempt: w.judged+1 >= p.Attempts || w.session >= p.Sessions,
-		}
+	if w.route.Captures {
+		in.Capture = w.capture(w.session >= w.in.Policy.Sessions)
 	}
 	return in
+}
+
+// capture says what a captured face is worth. last: no other session follows.
+func (r *run) capture(last bool) *activities.CaptureInput {
+	p := r.in.Policy
+	return &activities.CaptureInput{
+		Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold, LastAttempt: last || r.judged+1 >= p.Attempts,
+	}
 }
 
 // seen reads what a look or the poll found.
@@ -273,7 +279,9 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 	case phase == provider.Finished:
 		return w.fetch(ctx)
 	}
-	// It ran out, or the vendor cannot tell any more. Nobody was judged.
+	if phase != provider.RanOut {
+		w.leave(workflow.Now(ctx)) // nobody was judged, as far as the vendor tells
+	}
 	return w.ranOut()
 }
 
@@ -322,6 +330,7 @@ func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
 	var out activities.FetchResult
 	err := workflow.ExecuteActivity(actx, acts.FetchSession, w.input()).Get(ctx, &out)
 	if err != nil {
+		w.leave(workflow.Now(ctx)) // it rests at the vendor
 		return verification.FaceResult{Reason: unavailableReason(err), Begun: true}
 	}
 	return out.Result

@@ -1,0 +1,190 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// former is a session that the run has left before its vendor said how it ended:
+// another one took its place, or its vendor could not be asked. Its page may
+// still be open in an old tab, or on another device, and what the vendor judges
+// of the person there counts.
+type former struct {
+	route   FaceRoute
+	session int
+	// hinted: its vendor, or a browser, says "look now".
+	hinted bool
+	// wanted: something is about to count that it may outweigh.
+	wanted bool
+	// looking: it is being looked at.
+	looking bool
+	// over: its vendor said how it ended. Nothing more comes of it.
+	over  bool
+	looks int
+	// looked is when the last look ended.
+	looked time.Time
+	// asked is when its vendor could not tell at its end; zero: it was replaced.
+	asked time.Time
+}
+
+// leave keeps the session in sight: its vendor has not said how it ended.
+func (w *watcher) leave(asked time.Time) {
+	w.formers = append(w.formers, &former{route: w.route, session: w.session, asked: asked})
+}
+
+// followFormers looks at a session that was left when a hint comes for it, and
+// once before something counts that it may outweigh. Nothing waits in between,
+// and a run that left no session is none the wiser; a look costs six events, a
+// result that must be fetched six more.
+func (r *run) followFormers(ctx workflow.Context) {
+	for {
+		var due *former
+		if workflow.Await(ctx, func() bool { due = r.due(); return due != nil }) != nil {
+			return
+		}
+		due.looking = true
+		workflow.Go(ctx, func(ctx workflow.Context) { r.lookAt(ctx, due) })
+	}
+}
+
+// due is the next session to be looked at.
+func (r *run) due() *former {
+	i := slices.IndexFunc(r.formers, func(f *former) bool {
+		return !f.over && !f.looking && (f.wanted || f.hinted && f.looks < maxLooks)
+	})
+	if i < 0 {
+		return nil
+	}
+	return r.formers[i]
+}
+
+// lookAt looks at a session that was left, and weighs what its vendor says.
+func (r *run) lookAt(ctx workflow.Context, f *former) {
+	if rest := f.looked.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 && !f.wanted {
+		_ = workflow.Sleep(ctx, rest)
+	}
+	f.hinted = false
+	f.looks++
+	result := r.ask(ctx, f)
+	f.looked, f.looking, f.wanted, f.over = workflow.Now(ctx), false, false, result != nil
+	if result != nil {
+		r.weigh(ctx, *result)
+	}
+}
+
+// ask asks the vendor of a session that was left how it ended; nil: it goes on,
+// or nobody can tell. Each call has one try, since a pass may wait for it.
+func (r *run) ask(ctx workflow.Context, f *former) *verification.FaceResult {
+	in := activities.SessionInput{ID: r.in.ID, Session: f.session, Provider: f.route.Provider, Last: f.wanted && f.route.Notifies}
+	look := stepLookBack
+	if f.route.Captures {
+		in.Capture = r.capture(false)
+		look = look.captures(!f.wanted)
+	}
+	on := func(s step, queue string) workflow.Context {
+		return s.on(ctx, queue, fmt.Sprintf("-%d-%d", f.session, f.looks), " ("+f.route.Provider+")", 0)
+	}
+	var seen activities.LookResult
+	err := workflow.ExecuteActivity(on(look, f.route.WatchQueue), acts.LookAtSession, in).Get(ctx, &seen)
+	switch {
+	case err != nil:
+		return nil
+	case seen.Result != nil:
+		return seen.Result
+	case seen.Phase == provider.RanOut:
+		return &verification.FaceResult{Reason: verification.SessionExpired}
+	case seen.Phase != provider.Finished:
+		return nil
+	}
+	var fetched activities.FetchResult
+	if workflow.ExecuteActivity(on(stepResultBack, f.route.OpenQueue), acts.FetchSession, in).Get(ctx, &fetched) != nil {
+		return nil
+	}
+	return &fetched.Result
+}
+
+// weigh takes what came of a session that was left. An ending without a judgement
+// counts only from the newest session. Beside a pass that is about to count, and
+// once the face side is settled, only what speaks against the person weighs.
+func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
+	ending, checks := result.Ending(), result.Checks
+	switch ending {
+	case verification.EndedFinally, verification.EndedSuspicious:
+	case verification.EndedPassed:
+		if r.faceDone || r.passing > 0 || !r.passCounts(ctx) {
+			return
+		}
+	case verification.EndedInconclusive:
+		if r.faceDone || r.passing > 0 {
+			return
+		}
+	case verification.EndedRetryable:
+		if r.faceDone {
+			return
+		}
+		checks = verification.Exhausted(checks)
+	default:
+		return
+	}
+	if !r.faceDone {
+		r.judged++
+	}
+	if ending == verification.EndedRetryable && r.judged < r.in.Policy.Attempts {
+		r.show(ctx, r.state.Status, r.state.NextAction, r.state.ExpiresAt) // one attempt less is left
+		return
+	}
+	if result.Reason != "" {
+		r.fail(result.Reason)
+		r.state.LastError.Retryable = r.state.LastError.Retryable && ending != verification.EndedRetryable
+	}
+	r.putFace(ctx, checks)
+	if r.state.Status == verification.InReview {
+		r.state.ReviewReasons = verification.Judge(r.in.Policy, r.state.Checks).Reasons
+		return
+	}
+	r.waiting(ctx)
+	r.stopFace() // the newest session is not waited for any more
+}
+
+// passCounts reports whether a pass counts: each session that was left is looked
+// at before, and may outweigh it.
+func (r *run) passCounts(ctx workflow.Context) bool {
+	r.passing++
+	settled := r.lookBack(ctx)
+	r.passing--
+	return !settled
+}
+
+// lookBack waits until each session that was left has been looked at, once and no
+// longer than one try takes, and reports whether that settled the face side. It
+// is called before a pass counts, and before the face side ends for want of one.
+func (r *run) lookBack(ctx workflow.Context) (settled bool) {
+	wanted := func() bool { return slices.ContainsFunc(r.formers, func(f *former) bool { return f.wanted }) }
+	for _, f := range r.formers {
+		f.wanted = !f.over && workflow.Now(ctx).Sub(f.asked) > justNow
+	}
+	if wanted() {
+		r.busy(ctx, stepLookBack.scheduleToClose+stepResultBack.scheduleToClose)
+		_ = workflow.Await(ctx, func() bool { return !wanted() })
+	}
+	return r.faceDone || ctx.Err() != nil
+}
+
+// justNow is how long after a session's end, at which its vendor could not tell,
+// it is not asked again.
+const justNow = time.Minute
+
+// expire ends the verification for want of a verdict, unless a session that was
+// left has one.
+func (r *run) expire(ctx workflow.Context, reason verification.ReasonCode) {
+	if !r.lookBack(ctx) {
+		r.endWith(verification.Expired, reason)
+	}
+}
