@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -138,4 +139,22 @@ func TestTheDocumentedSettingsAreThoseOfTheCode(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), tableBegins+settingsTable()+tableEnds, "run `make generate`")
 	require.Equal(t, string(page), string(withSettings(page)))
+}
+
+// Each vendor has a page, and its settings are named there.
+func TestDocsHaveAPageForEachVendor(t *testing.T) {
+	list, err := os.ReadFile("../docs/vendors/README.md")
+	require.NoError(t, err)
+	for _, v := range vendors {
+		row := regexp.MustCompile(`\| \[[^]]+\]\(([a-z-]+\.md)\) \| ` + "`" + v.Name + "`").FindSubmatch(list)
+		require.NotNil(t, row, v.Name)
+		page, err := os.ReadFile("../docs/vendors/" + string(row[1]))
+		require.NoError(t, err)
+		require.Contains(t, string(page), "(../settings.md#"+v.Name+")")
+		for _, s := range settings.Of(v.Settings()) {
+			if s.Needed {
+				require.Contains(t, string(page), "`"+s.Name, v.Name)
+			}
+		}
+	}
 }

@@ -115,3 +115,17 @@ func TestReadmeIsShort(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, len(strings.Fields(string(readme))), 1000, "words: about five minutes")
 }
+
+// The page on adding a vendor shows the toy vendor as it is.
+func TestCodeOfTheToyVendorIsTheToys(t *testing.T) {
+	toy, err := os.ReadFile(filepath.Join(root, "test/e2e/toy/toy.go"))
+	require.NoError(t, err)
+	blocks := 0
+	for _, block := range fence.FindAllStringSubmatch(pages(t)["docs/adding-a-vendor.md"], -1) {
+		if block[1] == "go" {
+			blocks++
+			require.Contains(t, string(toy), block[2])
+		}
+	}
+	require.NotZero(t, blocks)
+}
