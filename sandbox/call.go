@@ -78,8 +78,11 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request, vendor, operatio
 	}
 	c.body = body
 	s.peek(c)
-	if orElse(&c.subject, SubjectKey(c.idNumber)); !struck && c.subject != "" {
-		fault, struck = s.faults.take(vendor, operation, c.subject)
+	orElse(&c.subject, SubjectKey(c.idNumber))
+	for _, key := range []string{c.subject, TokenKey(c.token)} {
+		if !struck && key != "" {
+			fault, struck = s.faults.take(vendor, operation, key)
+		}
 	}
 
 	var a answer
@@ -174,6 +177,11 @@ func (s *Sandbox) strike(ctx context.Context, f Fault, c *call, process func(*ca
 		e := s.errorCode(c, f)
 		a.status, a.body, a.outcome = e.status, e.body, e.outcome
 		a.charged = a.charged || e.charged
+	case FaultBody:
+		a.body = []byte(f.Body)
+		if f.Status != 0 {
+			a.status = f.Status
+		}
 	case FaultHuge:
 		a.body = []byte(strings.Replace(spoiled[c.operation][f.Kind], "%s", strings.Repeat("0", hugePadding), 1))
 	default:

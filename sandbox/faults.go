@@ -23,10 +23,11 @@ const (
 	FaultDelay          = "delay"           // answered properly, DelayMS late
 	FaultRefuse         = "refuse"          // reset at once, the request unread
 	FaultErrorCode      = "error_code"      // the vendor's own error with Code and Status
+	FaultBody           = "body"            // exactly Body, with Status (200)
 )
 
 var faultKinds = []string{FaultHTML502, FaultEmpty, FaultHalfJSON, FaultWrongTypes, FaultMissingMembers, FaultHuge,
-	FaultDrop, FaultDropAfter, FaultDelay, FaultRefuse, FaultErrorCode}
+	FaultDrop, FaultDropAfter, FaultDelay, FaultRefuse, FaultErrorCode, FaultBody}
 
 // Fault is something that goes wrong at a vendor. The oldest one that matches a
 // call and is not used up applies.
@@ -36,15 +37,19 @@ type Fault struct {
 	// or nfc/callback; empty means every operation of the vendor.
 	Operation string `json:"operation"`
 	Kind      string `json:"kind"`
-	// Subject, if set, is SubjectKey of the one person whose calls it strikes.
+	// Subject, if set, is SubjectKey of the one person whose calls it strikes, or
+	// TokenKey of the one session or scan.
 	Subject string `json:"subject,omitempty"`
 	// Code belongs to error_code: an API error code; or a result code (a number),
 	// which then stands in an otherwise proper answer of GetEidResult or check-2e,
 	// and is the score in one of CompareFace.
 	Code string `json:"code,omitempty"`
-	// Status belongs to error_code; 0 means what the vendor documents for the code.
-	Status  int `json:"status,omitempty"`
-	DelayMS int `json:"delay_ms,omitempty"`
+	// Status belongs to error_code, where 0 means what the vendor documents for the
+	// code, and to body.
+	Status int `json:"status,omitempty"`
+	// Body belongs to body.
+	Body    string `json:"body,omitempty"`
+	DelayMS int    `json:"delay_ms,omitempty"`
 	// Times is how many calls it strikes; 0 means until it is cleared.
 	Times int `json:"times"`
 	// Processed lets the vendor do its work, and charge, before the answer is

@@ -21,3 +21,15 @@ func TestAFaultForOnePersonStrikesNobodyElse(t *testing.T) {
 	}
 	require.Equal(t, 1, w.Faults()[0].Struck)
 }
+
+func TestAFaultForOneSessionStrikesNoOther(t *testing.T) {
+	w := start(t, nil)
+	struck, _ := w.eidToken(nil)
+	spared, _ := w.eidToken(nil)
+	require.NoError(t, w.Fault(Fault{Vendor: Tencent, Operation: "CheckEidTokenStatus", Kind: FaultHTML502, Subject: TokenKey(struck)}))
+	for token, want := range map[string]int{struck: 502, spared: 200} {
+		status, _, err := w.rawTencent(token)
+		require.NoError(t, err)
+		require.Equal(t, want, status)
+	}
+}

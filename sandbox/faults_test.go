@@ -56,6 +56,11 @@ func TestEveryKindOfFaultLooksAsItsNameSays(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, string(body), `"Status":"init"`)
 		},
+		FaultBody: func(status int, body []byte, err error) {
+			require.NoError(t, err)
+			require.Equal(t, 418, status)
+			require.Equal(t, `{"Response":7}`, string(body))
+		},
 		FaultErrorCode: func(status int, body []byte, err error) {
 			require.NoError(t, err)
 			require.Equal(t, 200, status)
@@ -69,6 +74,9 @@ func TestEveryKindOfFaultLooksAsItsNameSays(t *testing.T) {
 			}
 			if kind == FaultDelay {
 				f.DelayMS = 40
+			}
+			if kind == FaultBody {
+				f.Status, f.Body = 418, `{"Response":7}`
 			}
 			require.NoError(t, w.Fault(f))
 			begin := time.Now()

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,8 @@ const (
 )
 
 // Outcomes with which MegviiEnd ends a flow, beside "score-71.5", which passes
-// liveness with that confidence, and OutcomeCancel, OutcomeTimeout and
+// liveness with that confidence, "error:NO_FACE_FOUND", which passes liveness
+// with that error_message, "status:NEW" with that status, and OutcomeCancel, OutcomeTimeout and
 // OutcomeTimeoutBack.
 const (
 	MegviiPass         = "pass"
@@ -138,6 +140,13 @@ func verdictOf(outcome string, fields url.Values) (status string, v megviiVerdic
 	case OutcomeTimeout, OutcomeTimeoutBack:
 		return MegviiTimeout, megviiVerdict{}, true
 	default:
+		if text, is := strings.CutPrefix(outcome, "error:"); is && text != "" {
+			v.ErrorMessage = text
+			return MegviiOK, v, true
+		}
+		if text, is := strings.CutPrefix(outcome, "status:"); is && text != "" {
+			return text, megviiVerdict{}, true
+		}
 		m := megviiScore.FindStringSubmatch(outcome)
 		if m == nil {
 			return "", megviiVerdict{}, false

@@ -31,6 +31,9 @@ const (
 	// OutcomePassIntentionUnused passes the face, and the intention step was never
 	// shown; its result says 0 nevertheless, as in the vendor's own sample.
 	OutcomePassIntentionUnused = "0-intention-unused"
+	// OutcomeIntention and a code pass the face and end the intention step with
+	// that code: "0-intention:-803".
+	OutcomeIntention = "0-intention:"
 	// OutcomeCancel leaves the page: the browser goes back, the token stays as it is.
 	OutcomeCancel = "cancel"
 	// OutcomeTimeout lets the token's clock run out now; the browser stays.
@@ -62,8 +65,10 @@ type session struct {
 	OtherHolder     bool
 	IntentionFailed bool
 	IntentionUnused bool
-	Ended           time.Time
-	Seq             string
+	// IntentionCode is what the intention step ended with; 0: passed.
+	IntentionCode int
+	Ended         time.Time
+	Seq           string
 }
 
 func (s *session) state(now time.Time, ttl time.Duration) string {
@@ -214,6 +219,14 @@ func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 	case OutcomePassOtherHolder, OutcomePassIntentionRefused, OutcomePassIntentionUnused:
 		number = "0"
 	}
+	said, isIntention := strings.CutPrefix(outcome, OutcomeIntention)
+	if isIntention {
+		var err error
+		if one.IntentionCode, err = strconv.Atoi(said); err != nil || len(said) > 6 {
+			return ErrOutcome
+		}
+		number = "0"
+	}
 	code, err := strconv.Atoi(number)
 	if err != nil || len(number) > 6 {
 		return ErrOutcome
@@ -228,7 +241,7 @@ func (s *Sandbox) finish(one *session, outcome string, now time.Time) error {
 	}
 	one.Status, one.Ended, one.Code = StatusFinished, now, code
 	one.OtherHolder = outcome == OutcomePassOtherHolder
-	one.IntentionFailed = outcome == OutcomePassIntentionRefused
+	one.IntentionFailed = outcome == OutcomePassIntentionRefused || isIntention && one.IntentionCode != 0
 	one.IntentionUnused = outcome == OutcomePassIntentionUnused
 	s.book.session(Entry{Time: now, Vendor: Tencent, Operation: "session", Outcome: strconv.Itoa(code),
 		Charged: tencentCharges(code), Subject: SubjectKey(one.IdNumber), Token: digest(one.Token)})

@@ -163,6 +163,12 @@ func (s *Sandbox) SinoStatus(session string) (status string, known bool) {
 	return one.Status, known
 }
 
+// SinoKey is TokenKey of a face session's token, which no page shows.
+func (s *Sandbox) SinoKey(session string) string {
+	one, _ := s.sino.find(session, s.cfg.Clock(), s.cfg.Sino.FaceTTL)
+	return one.Key
+}
+
 // SinoBegin takes a face session from init to doing, as the person's first step
 // on the page does.
 func (s *Sandbox) SinoBegin(session string) error {

@@ -77,6 +77,9 @@ func intentionResult(one session, asked func(string) bool) map[string]any {
 		detail, final := 0, "0"
 		if one.IntentionFailed {
 			detail, final = -301, "-1"
+			if one.IntentionCode != 0 {
+				detail = one.IntentionCode
+			}
 		}
 		return set("0", "6", "IntentionQuestionResult", map[string]any{
 			"FinalResultDetailCode": detail, "FinalResultMessage": message, "FinalResultCode": final, "ResultCode": []string{final},
@@ -85,6 +88,9 @@ func intentionResult(one session, asked func(string) bool) map[string]any {
 		detail := 0
 		if one.IntentionFailed {
 			detail = -301
+			if one.IntentionCode != 0 {
+				detail = one.IntentionCode
+			}
 		}
 		return set("1", "6", "IntentionActionResult", map[string]any{
 			"FinalResultDetailCode": detail, "FinalResultMessage": message, "Details": []any{}})
@@ -92,6 +98,9 @@ func intentionResult(one session, asked func(string) bool) map[string]any {
 	code := 0
 	if one.IntentionFailed {
 		code, message = -15, "重试次数过多"
+		if one.IntentionCode != 0 {
+			code = one.IntentionCode
+		}
 	}
 	return set("2", "5", "IntentionVerifyData", map[string]any{"ErrorCode": code, "ErrorMessage": message,
 		"AsrResult": "我同意", "IntentionVerifyVideo": "", "IntentionVerifyBestFrame": "", "IntentionVerifyAudio": "", "AsrResultSimilarity": nil})

@@ -244,6 +244,19 @@ func TestTheIntentionStepHasAVerdictOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestTheIntentionStepEndsWithAnyCode(t *testing.T) {
+	for mode, member := range map[string]string{"1": "IntentionVerifyData", "2": "IntentionQuestionResult", "3": "IntentionActionResult"} {
+		w := start(t, nil)
+		token, _ := w.eidToken(map[string]any{"Config": intentionOf(mode)})
+		require.NoError(t, w.Begin(token))
+		require.ErrorIs(t, w.End(token, OutcomeIntention+"no"), ErrOutcome)
+		require.NoError(t, w.End(token, OutcomeIntention+"-803"))
+		r, text := w.result(token, "156")
+		require.Equal(t, 0, *text.ErrCode)
+		require.Contains(t, string(r[member]), "-803")
+	}
+}
+
 // The vendor's own sample: a 0 of a step that nobody was asked to take.
 func TestAnIntentionStepThatWasNotAskedForSaysZeroNevertheless(t *testing.T) {
 	w := start(t, nil)
