@@ -21,6 +21,10 @@ func configCommand() *cobra.Command {
 		Short: "Check the settings and print the effective ones, secrets masked",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if markdown == "-" {
+				fmt.Fprint(c.OutOrStdout(), settingsTable())
+				return nil
+			}
 			if markdown != "" {
 				page, err := os.ReadFile(markdown)
 				if err != nil {
@@ -36,7 +40,8 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&markdown, "markdown", "", "only write the table of all settings into this file, docs/settings.md")
+	c.Flags().StringVar(&markdown, "markdown", "", "only print the table of all settings, or write it into this file")
+	c.Flags().Lookup("markdown").NoOptDefVal = "-"
 	return c
 }
 

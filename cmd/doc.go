@@ -2,4 +2,4 @@
 // the configuration, connect, run, stop. It is where everything is wired.
 package cmd
 
-//go:generate go run .. config --markdown ../docs/settings.md
+//go:generate go run .. config --markdown=../docs/settings.md

@@ -1,7 +1,9 @@
 // Package provider holds what every vendor package under it speaks: the two
 // kinds of vendor, their typed error, and the registry through which the rest
-// of the product knows them. A new vendor is a new package and one entry in
-// the registry.
+// of the product knows them. A new vendor is a new package and one line in the
+// list of vendors (cmd/vendors.go): its doc.go says what it is, wire.go and
+// codes.go hold its JSON and its codes, client.go its calls, and config.go its
+// descriptor and settings.
 package provider
 
 import (
