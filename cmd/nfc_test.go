@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,15 +22,15 @@ func chipToken(t *testing.T, mode string) (token, keys string) {
 	t.Helper()
 	cfg := sandbox.DefaultConfig()
 	cfg.Sino.KeyMode = mode
-	box := sandbox.New(cfg)
-	server := httptest.NewServer(box.Handler())
-	defer server.Close()
+	box, err := sandbox.Start(cfg)
+	require.NoError(t, err)
+	defer box.Close()
 	keys = filepath.Join(t.TempDir(), "chip-keys.json")
 	require.NoError(t, os.WriteFile(keys, box.ChipKeys(), 0o600))
 
 	reqid, err := box.AddScan(sandbox.ScanOptions{})
 	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/sino/sino-connect/nfc/callback", strings.NewReader(`{"reqid":"`+reqid+`"}`))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, box.URL+"/sino/sino-connect/nfc/callback", strings.NewReader(`{"reqid":"`+reqid+`"}`))
 	require.NoError(t, err)
 	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Client-Id": {sandbox.DefaultSinoClientID}, "X-Client-Secret": {sandbox.DefaultSinoClientSecret}}
 	res, err := http.DefaultClient.Do(r)
