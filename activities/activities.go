@@ -29,7 +29,7 @@ type Store interface {
 	Scan(ctx context.Context, id string, number int) (store.Scan, error)
 	SaveCard(ctx context.Context, id string, card verification.Card) error
 	Portrait(ctx context.Context, id string) ([]byte, error)
-	ErasePortrait(ctx context.Context, id string) error
+	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
 	Notice(ctx context.Context, id string, number int) ([]byte, error)
 	CountLookup(ctx context.Context, id string, number, budget int) (int, error)
 	Switch(ctx context.Context, provider string) (store.Switch, error)

@@ -37,6 +37,8 @@ type bench struct {
 	log   *strings.Builder
 	now   time.Time
 	env   *testsuite.TestActivityEnvironment
+	// sessions counts those that a test has captured in.
+	sessions int
 }
 
 type faceFake struct {

@@ -54,8 +54,7 @@ func (a *Activities) judgeCapture(ctx context.Context, in SessionInput, c *provi
 	return out, nil
 }
 
-// compare compares a captured face with the chip's portrait, and erases the
-// portrait once no session can need it.
+// compare compares a captured face with the chip's portrait.
 func (a *Activities) compare(ctx context.Context, in SessionInput, rule *CaptureInput, face []byte) (verification.Check, error) {
 	vendor, ok := a.Vendors.Comparer(rule.Comparer)
 	if !ok {
@@ -84,10 +83,7 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 	default:
 		check = verification.NewCheck(verification.FaceMatch, verification.Failed, verification.FaceNoMatch)
 	}
-	if check.Status == verification.Failed && !rule.LastAttempt {
-		return check, nil // the next attempt compares it again
-	}
-	return check, storeError(a.Store.ErasePortrait(ctx, in.ID))
+	return check, nil
 }
 
 // comparesQuietly is how long a comparison runs before the run is told of it: most

@@ -193,8 +193,9 @@ func capture(b *bench, in activities.CaptureInput) (verification.FaceResult, err
 	b.face.look = func(provider.FaceSession) (provider.Look, error) {
 		return provider.Look{Phase: provider.Finished, Capture: &provider.Capture{Face: captured}}, nil
 	}
-	require.NoError(b.t, b.store.OpenSession(b.t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "face", Link: "l", Handle: []byte("h"), OpenedAt: b.now, ExpiresAt: b.now.Add(time.Minute)}))
-	out, err := run[activities.LookResult](b, b.LookAtSession, activities.SessionInput{ID: "ver_1", Session: 1, Provider: "face", Capture: &in})
+	b.sessions++
+	require.NoError(b.t, b.store.OpenSession(b.t.Context(), store.Session{VerificationID: "ver_1", Number: b.sessions, Provider: "face", Link: "l", Handle: []byte("h"), OpenedAt: b.now, ExpiresAt: b.now.Add(time.Minute)}))
+	out, err := run[activities.LookResult](b, b.LookAtSession, activities.SessionInput{ID: "ver_1", Session: b.sessions, Provider: "face", Capture: &in})
 	if err != nil {
 		return verification.FaceResult{}, err
 	}

@@ -162,6 +162,9 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 	if err != nil {
 		return LookResult{}, err
 	}
+	if known.Outcome != nil {
+		return LookResult{Phase: provider.Finished, Begun: true, Result: known.Outcome}, nil
+	}
 	if vendor.Callback != nil {
 		if out, done, err := a.notified(ctx, vendor, in, s); done || err != nil {
 			return out, err
@@ -190,7 +193,10 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 			return LookResult{}, storeError(err)
 		}
 		result, err := a.judgeCapture(whole, in, look.Capture)
-		return LookResult{Phase: provider.Finished, Begun: true, Result: &result}, err
+		if err != nil {
+			return LookResult{}, err
+		}
+		return a.settle(whole, in, result)
 	}
 	if known.Captured && look.Result == nil {
 		// The pictures were handed out to a try that was lost, and nothing more
@@ -208,9 +214,31 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 	}
 	if look.Result != nil {
 		spared := s.Subject.SpareFace(*look.Result)
+		if vendor.Captures {
+			return a.settle(whole, in, spared)
+		}
 		look.Result = &spared
 	}
 	return LookResult{Phase: look.Phase, Begun: begun, Result: look.Result}, nil
+}
+
+// settle keeps what a vendor told that tells it only once: this try's answer may
+// not reach the engine. The portrait goes with that, unless another session's
+// face is to be compared with it.
+func (a *Activities) settle(ctx context.Context, in SessionInput, result verification.FaceResult) (LookResult, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	last := true
+	switch result.Ending() {
+	case verification.EndedUnjudged:
+		last = false
+	case verification.EndedRetryable:
+		last = in.Capture != nil && in.Capture.LastAttempt
+	}
+	if err := a.Store.SettleSession(ctx, in.ID, in.Session, result, last); err != nil {
+		return LookResult{}, storeError(err)
+	}
+	return LookResult{Phase: provider.Finished, Begun: true, Result: &result}, nil
 }
 
 // FetchResult is what came of a session.

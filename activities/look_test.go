@@ -40,3 +40,55 @@ func TestLookThatNeverAnswersEndsLongBeforeItsStep(t *testing.T) {
 	require.False(t, errorType(t, err).NonRetryable())
 	require.Less(t, time.Since(began), 10*time.Second)
 }
+
+// The try's answer may be lost on its way to the engine, or with its worker: the
+// pictures are gone then, and so is the portrait.
+func TestWhatAVendorTellsOnceOutlivesTheTryThatWasTold(t *testing.T) {
+	b, _, comparer := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	comparer.compare = func([]byte, []byte) (float64, error) { return 90, nil }
+	in := activities.CaptureInput{Comparer: "comparer", Threshold: 60}
+	first, err := capture(b, in)
+	require.NoError(t, err)
+	require.Equal(t, verification.EndedPassed, first.Ending())
+	require.Empty(t, portraitOf(b))
+
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		return provider.Look{}, &provider.Error{Op: "face.look", Class: provider.Gone, Code: "http_400"}
+	}
+	for _, look := range []any{b.PollSession, b.LookAtSession} {
+		again, err := run[activities.LookResult](b, look, activities.SessionInput{ID: "ver_1", Session: b.sessions, Provider: "face", Capture: &in})
+		require.NoError(t, err)
+		require.Equal(t, provider.Finished, again.Phase)
+		require.True(t, again.Begun)
+		require.Equal(t, first, *again.Result)
+	}
+	require.Equal(t, 1, comparer.calls)
+}
+
+// Who leaves the page is asked again, and compared then.
+func TestPortraitStaysForWhoeverWasNotJudged(t *testing.T) {
+	b, _, _ := chipBench(t, nil)
+	_, err := readChip(b)
+	require.NoError(t, err)
+	left := verification.FaceResult{Reason: verification.SessionCancelled, Begun: true}
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		return provider.Look{Phase: provider.Finished, Result: &left}, nil
+	}
+	vendor, _ := b.Vendors.Face("face")
+	vendor.Name, vendor.Captures = "captures", true
+	b.Vendors.AddFace(vendor)
+	require.NoError(t, b.store.OpenSession(t.Context(), store.Session{VerificationID: "ver_1", Number: 1, Provider: "captures", Link: "l",
+		Handle: []byte("h"), OpenedAt: b.now, ExpiresAt: b.now.Add(time.Minute)}))
+	in := activities.SessionInput{ID: "ver_1", Session: 1, Provider: "captures", Capture: &activities.CaptureInput{Comparer: "comparer", LastAttempt: true}}
+	_, err = run[activities.LookResult](b, b.PollSession, in)
+	require.NoError(t, err)
+	require.NotEmpty(t, portraitOf(b))
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		return provider.Look{}, &provider.Error{Op: "face.look", Class: provider.Gone, Code: "http_400"}
+	}
+	out, err := run[activities.LookResult](b, b.LookAtSession, in)
+	require.NoError(t, err)
+	require.Equal(t, left, *out.Result, "how it ended is told only once too")
+}

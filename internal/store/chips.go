@@ -113,14 +113,6 @@ func (s *sqlStore) Portrait(ctx context.Context, id string) ([]byte, error) {
 	return s.open(id, columnPortrait, sealed)
 }
 
-func (s *sqlStore) ErasePortrait(ctx context.Context, id string) error {
-	if _, err := s.write.ExecContext(ctx, `UPDATE verifications SET portrait = NULL WHERE id = $1 AND portrait IS NOT NULL`, id); err != nil {
-		return wrap("erase portrait", err)
-	}
-	s.forget(ctx)
-	return nil
-}
-
 // openCard opens a row's card, without its portrait; nil: none was read.
 func (s *sqlStore) openCard(id string, sealed []byte) (*verification.Card, error) {
 	plain, err := s.open(id, columnCard, sealed)

@@ -126,7 +126,8 @@ func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, card.Portrait, got)
 		}
-		require.NoError(t, s.ErasePortrait(t.Context(), "ver_a"))
+		require.NoError(t, s.OpenSession(t.Context(), store.Session{VerificationID: "ver_a", Number: 1, Provider: "sino_connect"}))
+		require.NoError(t, s.SettleSession(t.Context(), "ver_a", 1, verification.FaceResult{Judged: true}, true))
 		require.NoError(t, s.Finish(t.Context(), "ver_b", verification.State{Status: verification.Canceled, Version: 9}))
 		for _, id := range []string{"ver_a", "ver_b"} {
 			got, err := s.Portrait(t.Context(), id)

@@ -162,7 +162,7 @@ func (s *sqlStore) Finish(ctx context.Context, id string, last verification.Stat
 			}
 		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE sessions SET link = NULL, handle = NULL, notice = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
+			UPDATE sessions SET link = NULL, handle = NULL, notice = NULL, outcome = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
 			WHERE verification_id = $1`, id, at)
 		if err != nil {
 			return err

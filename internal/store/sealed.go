@@ -36,6 +36,7 @@ const (
 	columnPortrait = "verifications.portrait"
 	columnReqID    = "scans.reqid"
 	columnNotice   = "sessions.notice"
+	columnOutcome  = "sessions.outcome"
 	columnNote     = "decisions.note"
 
 	columnSealCheck = "meta.seal_check"

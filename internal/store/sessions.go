@@ -3,18 +3,22 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-const sessionColumns = `verification_id, number, provider, opened_at, expires_at, begun, captured, hints, link, handle`
+const sessionColumns = `verification_id, number, provider, opened_at, expires_at, begun, captured, hints, link, handle, outcome`
 
 func (s *sqlStore) scanSession(from scanner) (Session, error) {
 	var v Session
 	var opened, expires sql.NullInt64
-	var link, handle []byte
+	var link, handle, outcome []byte
 	if err := from.Scan(&v.VerificationID, &v.Number, &v.Provider, &opened, &expires,
-		&v.Begun, &v.Captured, &v.Hints, &link, &handle); err != nil {
+		&v.Begun, &v.Captured, &v.Hints, &link, &handle, &outcome); err != nil {
 		return Session{}, wrap("session", err)
 	}
 	v.OpenedAt, v.ExpiresAt = timeOf(opened), timeOf(expires)
@@ -24,8 +28,14 @@ func (s *sqlStore) scanSession(from scanner) (Session, error) {
 		return Session{}, err
 	}
 	v.Link = string(plain)
-	v.Handle, err = s.open(row, columnHandle, handle)
-	return v, err
+	if v.Handle, err = s.open(row, columnHandle, handle); err != nil {
+		return Session{}, err
+	}
+	if plain, err = s.open(row, columnOutcome, outcome); err != nil || plain == nil {
+		return v, err
+	}
+	v.Outcome = new(verification.FaceResult)
+	return v, fromJSON(row, columnOutcome, plain, v.Outcome)
 }
 
 // intentLife is how long a session that is about to be opened counts as one that
@@ -150,6 +160,40 @@ func (s *sqlStore) MarkBegun(ctx context.Context, id string, number int) error {
 func (s *sqlStore) MarkCaptured(ctx context.Context, id string, number int) error {
 	return wrap("mark captured", touched(s.write.ExecContext(ctx,
 		`UPDATE sessions SET begun = TRUE, captured = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
+}
+
+func (s *sqlStore) SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error {
+	plain, err := json.Marshal(outcome)
+	if err != nil {
+		return fmt.Errorf("store: settle session: %w", err)
+	}
+	sealed, err := s.seal(sessionRow(id, number), columnOutcome, plain)
+	if err != nil {
+		return err
+	}
+	err = s.update(ctx, "settle session", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if held.ended {
+			return nil // nobody reads it any more, and the portrait is gone
+		}
+		err = touched(tx.ExecContext(ctx, `
+			UPDATE sessions SET outcome = $3 WHERE verification_id = $1 AND number = $2 AND outcome IS NULL`, id, number, sealed))
+		if errors.Is(err, ErrNotFound) {
+			return nil // the first one stands
+		}
+		if err != nil || !last {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE verifications SET portrait = NULL WHERE id = $1 AND portrait IS NOT NULL`, id)
+		return err
+	})
+	if err == nil && last {
+		s.forget(ctx)
+	}
+	return err
 }
 
 func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) error {

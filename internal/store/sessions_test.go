@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 func TestAnIntendedSessionIsKnownOnceItIsOpen(t *testing.T) {
@@ -170,5 +171,38 @@ func TestBegunAndHintsAreKeptWithTheSession(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, got.Begun)
 		require.Equal(t, 60, got.Hints)
+	})
+}
+
+// What a vendor tells only once is kept as it was told first, and nobody who can
+// write to the database makes a pass of it.
+func TestAnOutcomeRestsSealedUntilTheEnd(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		opened(t, s, 1)
+		opened(t, s, 2)
+		want := verification.FaceResult{Judged: true, Begun: true, Reason: verification.FaceNoMatch, ProviderCode: "sha256:00",
+			Checks: []verification.Check{verification.NewCheck(verification.FaceMatch, verification.Failed, verification.FaceNoMatch)}}
+		require.NoError(t, s.SettleSession(t.Context(), id, 1, want, false))
+		require.NoError(t, s.SettleSession(t.Context(), id, 1, verification.FaceResult{Judged: true}, false))
+		got, err := s.Session(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Equal(t, want, *got.Outcome, "the first word stands")
+
+		db := raw(t, dsn)
+		_, err = db.Exec(`UPDATE sessions SET outcome = (SELECT outcome FROM sessions WHERE number = 1) WHERE number = 2`)
+		require.NoError(t, err)
+		_, err = s.Session(t.Context(), id, 2)
+		require.Error(t, err, "another session's")
+
+		require.NoError(t, s.Finish(t.Context(), id, ended(5)))
+		got, err = s.Session(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Nil(t, got.Outcome)
+		require.NoError(t, s.SettleSession(t.Context(), id, 1, want, true), "a word that comes late changes nothing")
+		got, err = s.Session(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Nil(t, got.Outcome)
 	})
 }

@@ -116,7 +116,10 @@ type Session struct {
 	Begun bool
 	// Captured: the vendor handed out the pictures, which it does only once.
 	Captured bool
-	Hints    int
+	// Outcome is what became of the session where its vendor tells it only once;
+	// nil: not known, or not needed any more. It rests sealed.
+	Outcome *verification.FaceResult
+	Hints   int
 }
 
 // Notice is signed data that a vendor sent about a session.
@@ -249,6 +252,10 @@ type Store interface {
 	MarkBegun(ctx context.Context, id string, number int) error
 	// MarkCaptured is MarkBegun for a session whose pictures were handed out.
 	MarkCaptured(ctx context.Context, id string, number int) error
+	// SettleSession keeps what became of a session whose vendor tells it only once,
+	// so that it is not lost with whoever was told; the first word stands. last: no
+	// session can need the chip's portrait any more, and it is erased with that.
+	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
 	// CloseSession erases the session's link and handle.
 	CloseSession(ctx context.Context, id string, number int) error
 	// CountHint counts one more hint for a session and returns the count;
@@ -266,7 +273,6 @@ type Store interface {
 	SaveCard(ctx context.Context, id string, card verification.Card) error
 	// Portrait returns the chip's portrait, nil where none is kept.
 	Portrait(ctx context.Context, id string) ([]byte, error)
-	ErasePortrait(ctx context.Context, id string) error
 
 	// SaveNotice keeps signed data that a vendor sent about a session: the first
 	// one, but that a judgement takes the place of what holds none. It reports

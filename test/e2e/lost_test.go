@@ -137,6 +137,26 @@ func TestAnAnswerThatTheEngineNeverGotIsKnownToBeLostSoon(t *testing.T) {
 	require.Equal(t, 1, s.asked("face-rec/request"))
 }
 
+// The pictures are handed out once, and the portrait goes with the comparison:
+// what came of them is kept before it is told.
+func TestAComparisonThatTheEngineNeverHeardOfCounts(t *testing.T) {
+	t.Parallel()
+	server, freeze := freezable(t)
+	s := newChipStack(t, options{policies: longChipPolicies, temporal: server})
+	p := s.person()
+	v := s.begun("cn-chip-capture", s.scan(p, ""))
+	v = s.untilLink(v.ID, comesBack)
+	s.late(sandbox.TencentIAI, "CompareFace", 1500*time.Millisecond)
+	s.capture(v, sandbox.CaptureSame, p)
+	s.untilAsked("CompareFace", 1)
+	thaw := freeze()
+	s.untilGivenUp("sino-connect-status")
+	thaw()
+	s.approved(s.untilEnd(v.ID, comesBack))
+	require.Equal(t, 1, s.asked("face-rec/request"))
+	require.Equal(t, 1, s.compared(p))
+}
+
 // untilGivenUp waits until the SDK reports a step of the queue no longer.
 func (s *stack) untilGivenUp(queue string) {
 	s.t.Helper()

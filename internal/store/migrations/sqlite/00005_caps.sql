@@ -3,5 +3,6 @@
 -- for one number are counted over all verifications.
 ALTER TABLE sessions ADD COLUMN number_hash BLOB;
 ALTER TABLE sessions ADD COLUMN day TEXT;
+ALTER TABLE sessions ADD COLUMN outcome BLOB; -- sealed: what a vendor told that tells it once
 
 CREATE INDEX sessions_of_number ON sessions (number_hash, day);
