@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 )
 
@@ -38,8 +40,7 @@ func initCommand() *cobra.Command {
 		Short: "Write the files with which docker-compose.yml starts, with fresh secrets",
 		Long: `Write .env, config/keys.json, config/yanzhen.env and config/yanzhen.yaml with fresh
 random secrets, a first client and a first reviewer, whose API keys are shown
-once. Nothing that is
-there is overwritten.
+once. Nothing that is there is overwritten.
 
 With --vendors sandbox the stack speaks to stand-in vendors, for a first look;
 with --vendors real the lines for the vendors' credentials are to be filled in.`,
@@ -78,8 +79,8 @@ func runInit(o initOptions, out io.Writer) error {
 	uid, gid := owner()
 	values := map[string]any{
 		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
-		"PublicURL": strings.TrimRight(o.publicURL, "/"),
-		"Client":    o.client, "KeyHash": hash, "ReviewerHash": reviewerHash, "ReturnURL": o.returnURL,
+		"PublicURL": strings.TrimRight(o.publicURL, "/"), "APIPort": publishedPort(o.publicURL),
+		"Client": o.client, "KeyHash": hash, "ReviewerHash": reviewerHash, "ReturnURL": o.returnURL,
 	}
 	var files []initFile
 	add := func(folder, name string, text []byte, mode os.FileMode) {
@@ -121,16 +122,37 @@ type initFile struct {
 
 // checkFirstClient finds faults in the flags before anything is written.
 func checkFirstClient(o initOptions) error {
-	_, hash := api.NewKey()
-	list := []config.Client{{ID: o.client, ReturnURLs: []string{o.returnURL},
-		Keys: []config.Key{{Name: "first", Hash: hash, Scopes: []string{api.ScopeRead}}}}}
-	if err := errors.Join(errors.Join(config.CheckClients(list)...), checkAccess(list, nil)); err != nil {
+	if err := checkClient(o.client, o.returnURL); err != nil {
 		return exit(exitUsage, "--client or --return-url: %w", err)
 	}
 	if _, err := load([]string{"YANZHEN_PUBLIC_URL=" + o.publicURL}, config.Needs{}); err != nil {
 		return exit(exitUsage, "--public-url: %w", err)
 	}
+	if u, err := url.Parse(o.publicURL); err == nil && settings.Loopback(u.Hostname()) && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
+		return exit(exitUsage, "--public-url: of this machine's own addresses the API is published on 127.0.0.1 only: name that, or localhost")
+	}
 	return nil
+}
+
+// publishedPort is where compose publishes the API: the port of an http address of
+// this machine, since nothing stands between; else the usual one, behind a server
+// that speaks TLS.
+func publishedPort(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	switch {
+	case err != nil || u.Scheme != "http":
+		return "8080"
+	case u.Port() == "":
+		return "80"
+	}
+	return u.Port()
+}
+
+// checkClient refuses what a start would refuse of a client in a catalogue.
+func checkClient(id string, returnURLs ...string) error {
+	_, hash := api.NewKey()
+	list := []config.Client{{ID: id, ReturnURLs: returnURLs, Keys: []config.Key{{Name: "first", Hash: hash, Scopes: []string{api.ScopeRead}}}}}
+	return errors.Join(errors.Join(config.CheckClients(list)...), checkAccess(list, nil))
 }
 
 // owner is who must own the keys so that the containers can read them and

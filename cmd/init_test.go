@@ -94,6 +94,24 @@ func TestInitDrawsFreshSecretsAndOverwritesNothing(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(first, ".env"), "half an installation is none")
 }
 
+// Callbacks and links are built on the public address: where nobody stands between,
+// the API must be published at its port.
+func TestInitPublishesTheAPIWhereItsAddressSays(t *testing.T) {
+	for public, port := range map[string]string{
+		"http://127.0.0.1:8080": "8080", "http://127.0.0.1:18080": "18080", "http://localhost:9999": "9999", "http://localhost": "80",
+		"https://kyc.example.com": "8080", "https://kyc.example.com:8443": "8080", "https://localhost:8443": "8080",
+	} {
+		dir := t.TempDir()
+		_, err := run(t.Context(), "init", "--dir", dir, "--public-url", public)
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(dir, ".env"))
+		require.NoError(t, err)
+		require.Contains(t, string(text), "\nAPI_PORT="+port+"\n", public)
+	}
+	_, err := run(t.Context(), "init", "--dir", t.TempDir(), "--public-url", "http://[::1]:8080")
+	require.ErrorContains(t, err, "--public-url")
+}
+
 func TestInitForRealVendorsLeavesNoDefaultSecret(t *testing.T) {
 	dir := t.TempDir()
 	out, err := run(t.Context(), "init", "--dir", dir, "--vendors", "real", "--public-url", "https://kyc.example.com", "--client", "bank")

@@ -273,6 +273,22 @@ func TestInitsFilesStartTheStack(t *testing.T) {
 	}
 }
 
+// Links and the stand-ins' reports are built on the public address.
+func TestInitsPublicAddressIsWhereTheAPIIsPublished(t *testing.T) {
+	dir := t.TempDir()
+	product(t, "init", "--dir", dir, "--public-url", "http://127.0.0.1:18080")
+	p, err := load(t, append(assignments(t, filepath.Join(dir, ".env")), "CONFIG_DIR="+filepath.Join(dir, "config")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ports := p.Services["api"].Ports; len(ports) != 1 || ports[0].Published != "18080" || ports[0].HostIP != "127.0.0.1" {
+		t.Errorf("the API is published on %v", ports)
+	}
+	if command := p.Services["sandbox"].Command; !slices.Contains(command, "127.0.0.1:18080=api:8080") {
+		t.Errorf("the stand-ins report elsewhere: %v", command)
+	}
+}
+
 // assignments are the lines NAME=value of a file.
 func assignments(t *testing.T, path string) []string {
 	t.Helper()
