@@ -41,13 +41,20 @@ func (s *safeBuffer) String() string {
 // localStack runs `yanzhen dev` on free ports until the test ends.
 func localStack(t *testing.T) (devState, string) {
 	t.Helper()
+	return localStackAs(t, devOptions{})
+}
+
+// localStackAs does the same as it is told.
+func localStackAs(t *testing.T, o devOptions) (devState, string) {
+	t.Helper()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan devState, 1), make(chan error, 1)
 	var out safeBuffer
 	go func() {
-		ended <- runDev(ctx, devOptions{data: dir, quiet: true, headless: true, flow: 15 * time.Second,
-			ready: func(_ context.Context, s devState) error { ready <- s; return nil }}, &out)
+		o.data, o.quiet, o.headless, o.flow = dir, true, true, 15*time.Second
+		o.ready = func(_ context.Context, s devState) error { ready <- s; return nil }
+		ended <- runDev(ctx, o, &out)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -34,6 +34,12 @@ type devOptions struct {
 	// headless leaves the Temporal UI out; for tests.
 	headless bool
 	ports    devPorts
+	// returnURLs are further ones of the client dev.
+	returnURLs []string
+	// catalogue is a file whose clients, reviewers and policies are taken too.
+	catalogue string
+	// logs are settings of the log.
+	logs []string
 	// flow is the life of a session at Megvii's stand-in; 0: devFlow.
 	flow time.Duration
 	// ready, if not nil, hears of the running stack; for tests.
@@ -41,17 +47,36 @@ type devOptions struct {
 }
 
 func devCommand() *cobra.Command {
-	o := devOptions{ports: usualPorts}
+	o, ports := devOptions{ports: usualPorts}, portFlags{}
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run the whole stack on this machine and show a verification of each policy",
 		Long: `Run everything on this machine: a real Temporal server with its UI (the temporal
 command on PATH, else the pinned one, built once), stand-in vendors, worker, API
 and a SQLite store. One verification of each policy runs before your eyes; then
-the stack stays up until Ctrl-C. Its policies wait seconds where production waits hours.`,
+the stack stays up until Ctrl-C. Its policies wait seconds where production waits
+hours, and have no cap a day.
+
+Its client is "dev", whose key is kept with the data. YANZHEN_CONFIG names a file
+whose clients, reviewers and policies are there beside it. Of the other settings
+it heeds YANZHEN_API_LISTEN, YANZHEN_OPS_LISTEN, YANZHEN_LOG_LEVEL and
+YANZHEN_LOG_FORMAT, and refuses the rest.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runDev(c.Context(), o, c.OutOrStdout()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := ports.read(c); err != nil {
+				return err
+			}
+			if err := checkClient(devClient, o.returnURLs...); err != nil {
+				return exit(exitUsage, "--return-url: %w", err)
+			}
+			if err := o.takeSettings(os.Environ()); err != nil {
+				return err
+			}
+			return runDev(c.Context(), o, c.OutOrStdout())
+		},
 	}
+	ports.register(c, &o.ports)
+	c.Flags().StringArrayVar(&o.returnURLs, "return-url", nil, "where the client dev may send a browser, too; may be given several times")
 	c.Flags().StringVar(&o.data, "data", "", "the data folder (default: yanzhen/dev in the user's cache folder)")
 	c.Flags().BoolVar(&o.once, "once", false, "end after the verifications")
 	return c
@@ -124,7 +149,7 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 	if err != nil {
 		return nil, err
 	}
-	state, cfg, err := prepare(dir, s.state)
+	state, cfg, err := prepare(dir, s.state, o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +192,7 @@ func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Write
 func (s *stack) listen(o devOptions, out io.Writer) (temporalPort, uiPort int, err error) {
 	l := &s.listeners
 	for _, p := range []struct {
-		port int
+		port devPort
 		what string
 		into *net.Listener
 		url  *string

@@ -78,28 +78,26 @@ func writePrivate(path string, text []byte) error {
 	return os.Rename(f.Name(), path)
 }
 
-// devPorts are tried first; a taken one is replaced by a free one.
-type devPorts struct{ api, ops, sandbox, temporal, ui int }
-
-var usualPorts = devPorts{api: 8080, ops: 9090, sandbox: 8090, temporal: 7233, ui: 8233}
-
-// listenLocal listens on the port of loopback, or says that it is taken and
-// takes a free one.
-func listenLocal(port int, what string, out io.Writer) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+// listenLocal listens on the port of loopback. A taken one is an error if it was
+// asked for; else it says so and takes a free one.
+func listenLocal(port devPort, what string, out io.Writer) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port.number)))
 	if err == nil {
 		return l, nil
+	}
+	if port.asked {
+		return nil, fmt.Errorf("port %d, asked for %s: %w", port.number, what, err)
 	}
 	l, err = net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("no free port for %s: %w", what, err)
 	}
-	fmt.Fprintf(out, "Port %d is taken: %s on %d instead.\n", port, what, l.Addr().(*net.TCPAddr).Port)
+	fmt.Fprintf(out, "Port %d is taken: %s on %d instead.\n", port.number, what, l.Addr().(*net.TCPAddr).Port)
 	return l, nil
 }
 
 // freeLocal is listenLocal for a port that a child process will listen on.
-func freeLocal(port int, what string, out io.Writer) (int, error) {
+func freeLocal(port devPort, what string, out io.Writer) (int, error) {
 	l, err := listenLocal(port, what, out)
 	if err != nil {
 		return 0, err
@@ -108,17 +106,21 @@ func freeLocal(port int, what string, out io.Writer) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// devCatalogue is the local stack's configuration file. Its policies wait
-// seconds where production waits hours, so that every ending can be seen.
+// devClient is the local stack's own client.
+const devClient = "dev"
+
+// devCatalogue is the local stack's configuration file. Its policies wait seconds
+// where production waits hours, so that every ending can be seen, and know no cap a
+// day that anybody reaches: here the same few people come again and again.
 var devCatalogue = template.Must(template.New("").Parse(`# Written by yanzhen dev at each start; changes here are lost.
 clients:
-  - id: dev
+  - id: {{.Client}}
     self_review: true # one key for everything that one may try
     keys:
       - name: dev
         hash: "{{.KeyHash}}"
         scopes: ["verifications:read", "verifications:write", "review:write"]
-    return_urls: ["{{.Sandbox}}/", "http://localhost:3000/"]
+    return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
 {{- range .Policies}}
   - name: {{.}}
@@ -128,13 +130,15 @@ policies:
     last_look_patience: 10s
     retry_window: 20s
     review_deadline: 60s
+    records_daily_cap: 1000000
+    sessions_daily_cap: 1000000
 {{- end}}
 `))
 
 // prepare makes the data folder's keys and files, and returns the state to be
 // written and the settings with which the stack runs: the same that a real
 // installation has, pointed at the stand-ins.
-func prepare(dir string, s devState) (devState, *config.Config, error) {
+func prepare(dir string, s devState, o devOptions) (devState, *config.Config, error) {
 	old, _ := readState(dir)
 	s.APIKey = old.APIKey
 	if s.APIKey == "" {
@@ -152,7 +156,7 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		return s, nil, err
 	}
 	err = devCatalogue.Execute(f, map[string]any{
-		"KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
+		"Client": devClient, "ReturnURLs": o.returnURLs, "KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
 	})
 	if err := errors.Join(err, f.Close()); err != nil {
 		return s, nil, err
@@ -162,19 +166,22 @@ func prepare(dir string, s devState) (devState, *config.Config, error) {
 		return s, nil, err
 	}
 	settings := append(sandbox.Settings(trimScheme(s.Sandbox), chipKeys),
-		"YANZHEN_CONFIG="+catalogue,
+		"YANZHEN_LOG_FORMAT=text",
 		"YANZHEN_KEYS="+keys,
 		"YANZHEN_STORE="+devStore(dir),
 		"YANZHEN_PUBLIC_URL="+s.API,
 		"YANZHEN_API_LISTEN="+trimScheme(s.API),
 		"YANZHEN_OPS_LISTEN="+trimScheme(s.Ops),
-		"YANZHEN_LOG_LEVEL="+first(os.Getenv("YANZHEN_LOG_LEVEL"), "info"),
-		"YANZHEN_LOG_FORMAT=text",
 		"YANZHEN_TENCENT_IAI_PATIENCE=10s",
 		"YANZHEN_MEGVII_LOOK_AFTER=1s",
 		"YANZHEN_SINO_POLL_MIN=500ms",
 		"YANZHEN_SINO_POLL_MAX=1s",
 	)
-	cfg, err := load(settings, config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess})
+	settings = append(settings, o.logs...)
+	cfg, err := load(append(slices.Clone(settings), "YANZHEN_CONFIG="+catalogue),
+		config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess})
+	if err == nil && o.catalogue != "" {
+		err = addCatalogue(cfg, o.catalogue, settings)
+	}
 	return s, cfg, err
 }

@@ -20,7 +20,7 @@ import (
 // readiness; a 500 tells none of them anything.
 func TestAFullDiskUnderTheStore(t *testing.T) {
 	dir := t.TempDir()
-	state, cfg, err := prepare(dir, devState{API: "http://127.0.0.1:1", Ops: "http://127.0.0.1:2", Sandbox: "http://127.0.0.1:3"})
+	state, cfg, err := prepare(dir, devState{API: "http://127.0.0.1:1", Ops: "http://127.0.0.1:2", Sandbox: "http://127.0.0.1:3"}, devOptions{})
 	require.NoError(t, err)
 	cfg.Store = storetest.Postgres(t)
 	require.NoError(t, store.Migrate(t.Context(), cfg.Store))

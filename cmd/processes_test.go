@@ -146,7 +146,7 @@ func TestATakenPortIsNamedAndReplaced(t *testing.T) {
 	defer taken.Close()
 	port := taken.Addr().(*net.TCPAddr).Port
 	var out safeBuffer
-	l, err := listenLocal(port, "the API", &out)
+	l, err := listenLocal(devPort{number: port}, "the API", &out)
 	require.NoError(t, err)
 	defer l.Close()
 	require.Contains(t, out.String(), fmt.Sprintf("Port %d is taken: the API on %d instead.", port, l.Addr().(*net.TCPAddr).Port))
