@@ -29,8 +29,7 @@ type FaceVendor struct {
 	PollFirst, PollMax time.Duration
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn string
-	// TellsBegun: a look tells whether the person has begun, or that nobody was
-	// asked.
+	// TellsBegun: a look tells whether the person has begun.
 	TellsBegun bool
 	// Captures: a look may hand out pictures, and only once. Looks then never
 	// overlap.

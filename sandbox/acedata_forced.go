@@ -86,19 +86,24 @@ func (s *Sandbox) forcedAnswer(text, idNumber string) (answer, bool) {
 	return s.aceResult(f.word), true
 }
 
-// ReservedPeople are the people whose number alone forces an outcome at AceData,
-// whatever name and dates come with it: division 120199, born 1985-01-01, and a
-// sequence from 900 up. They pass every local check.
+// ReservedPeople are the people whose number alone forces an outcome, whatever name
+// and dates come with it: division 120199, born 1985-01-01, and a sequence from 900
+// up for the records, from 801 up for the face at Tencent and Megvii, whose pass
+// ends so instead. They pass every local check. docs/test-people.md lists them.
 func ReservedPeople() []Person {
 	var people []Person
-	for _, r := range []struct{ sequence, outcome string }{
-		{"900", "0"}, {"901", "-1"}, {"902", "-2"}, {"903", "-3"}, {"904", "-4"}, {"905", "-5"}, {"906", "-6"}, {"907", "-7"}, {"908", "-8"},
-		{"929", "429x3"}, {"930", "429"}, {"940", "used_up"}, {"950", "500x2"}, {"951", "500"}, {"954", "504"}, {"955", "504x1"},
-		{"960", "slow"}, {"970", "drop"}, {"971", "dropx1"},
+	for _, r := range []struct{ sequence, records, tencent, megvii string }{
+		{"801", "0", "2016", MegviiLowScore}, {"802", "0", "1002", MegviiSpoof}, {"803", "0", "2006", MegviiNameDiffers},
+		{"804", "0", "2007", MegviiNoPhoto}, {"805", "0", "InternalError", "INTERNAL_ERROR"},
+		{sequence: "900", records: "0"}, {sequence: "901", records: "-1"}, {sequence: "902", records: "-2"}, {sequence: "903", records: "-3"},
+		{sequence: "904", records: "-4"}, {sequence: "905", records: "-5"}, {sequence: "906", records: "-6"}, {sequence: "907", records: "-7"},
+		{sequence: "908", records: "-8"}, {sequence: "929", records: "429x3"}, {sequence: "930", records: "429"}, {sequence: "940", records: "used_up"},
+		{sequence: "950", records: "500x2"}, {sequence: "951", records: "500"}, {sequence: "954", records: "504"}, {sequence: "955", records: "504x1"},
+		{sequence: "960", records: "slow"}, {sequence: "970", records: "drop"}, {sequence: "971", records: "dropx1"},
 	} {
 		number := "12019919850101" + r.sequence
 		people = append(people, Person{ID: "R" + r.sequence, Name: "测试强制", IDNumber: number + string(checkCharacter(number)),
-			ValidFrom: "20200115", ValidTo: "20400115", AceDataOutcome: r.outcome})
+			ValidFrom: "20200115", ValidTo: "20400115", AceDataOutcome: r.records, TencentOutcome: r.tencent, MegviiOutcome: r.megvii})
 	}
 	return people
 }

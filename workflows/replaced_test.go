@@ -297,7 +297,7 @@ func TestSuspicionInAnOldTabCountsUntilTheEnd(t *testing.T) {
 func TestNoticeAfterAnEndThatNobodyCouldTellCounts(t *testing.T) {
 	sc := newScript()
 	sc.sessions[1] = session{begun: time.Second, over: 20 * time.Minute, result: passed()}
-	sc.lookUpError = until(1000*time.Hour, provider.Unavailable)
+	sc.lastLookError = until(1000*time.Hour, provider.Unavailable)
 	e := notifying(t, sc)
 	e.in.Policy.LastLookPatience = verification.Duration(5 * time.Minute)
 	e.at(time.Minute, func() { e.hint(1) })

@@ -23,11 +23,9 @@ type script struct {
 	// openError, lookError, fetchError and recordsError fail a call at a time
 	// since the start; nil: it works.
 	openError, lookError, fetchError, recordsError, chipError func(sinceStart time.Duration) error
-	// lookUpError fails the looks that may use up one of a vendor's few, which
-	// lookUps counts. silent: without one of them nothing is found.
-	silent      bool
-	lookUpError func(sinceStart time.Duration) error
-	lookUps     int
+	// lastLookError fails the last looks, which lastLooks counts.
+	lastLookError func(sinceStart time.Duration) error
+	lastLooks     int
 	// openFails keeps single providers from opening; openedAt are those that did.
 	openFails map[string]provider.Class
 	openedAt  []string
@@ -194,12 +192,9 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 	at := s.call(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.silent && !in.LookUp {
-		return activities.LookResult{Phase: provider.Unasked}, nil
-	}
-	if in.LookUp {
-		s.lookUps++
-		if err := fails(s.lookUpError, at); err != nil {
+	if in.Last {
+		s.lastLooks++
+		if err := fails(s.lastLookError, at); err != nil {
 			return activities.LookResult{}, err
 		}
 	}

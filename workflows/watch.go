@@ -64,10 +64,6 @@ type watcher struct {
 	// while after it.
 	lookedAt time.Time
 	pause    workflow.Future
-	// early is when a vendor that notifies us, and allows few look-ups, is asked
-	// since the browser came back and no notice did; asked: it was, before its time.
-	early workflow.Future
-	asked bool
 }
 
 // race waits until the session is over or its timer fires. It returns the
@@ -79,7 +75,7 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 	for {
 		err := workflow.Await(ctx, func() bool {
 			return ready(w.poll) || ready(w.look) || ready(w.relook) || ready(w.pause) || timer.IsReady() ||
-				w.mayLook() || w.mayRelook() || w.mayLookUp() || w.comparing == w.session
+				w.mayLook() || w.mayRelook() || w.comparing == w.session
 		})
 		var phase provider.Phase
 		var result *verification.FaceResult
@@ -102,9 +98,6 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			w.busy(ctx, captureStartToClose)
 		case w.mayRelook():
 			phase, result = w.lostLink(ctx)
-		case w.mayLookUp():
-			w.early, w.asked = nil, true
-			w.look = w.start(ctx, stepLook, acts.LookAtSession, "-early", 0, w.lookUp())
 		default:
 			phase, result = w.lookNow(ctx)
 		}
@@ -133,12 +126,6 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 	return "", nil
 }
 
-// earlyLook is how long after the browser came back a notice is waited for.
-const earlyLook = 5 * time.Minute
-
-// mayLookUp: the browser came back a while ago, and no notice did.
-func (w *watcher) mayLookUp() bool { return ready(w.early) && w.look == nil && !w.asked }
-
 // heed takes the hint: the person's browser came back, so they had begun.
 func (w *watcher) heed() {
 	if w.hinted == w.session {
@@ -155,9 +142,6 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 	}
 	if w.route.Captures {
 		w.startPoll(ctx, left())
-	}
-	if w.route.Notifies && !w.asked && w.early == nil && left() > earlyLook {
-		w.early = workflow.NewTimerWithOptions(ctx, earlyLook, workflow.TimerOptions{Summary: "The browser came back, and no notice"})
 	}
 	if w.state.Status == verification.Processing { // what was compared is lost
 		w.show(ctx, verification.RequiresInput, w.link, w.link.ExpiresAt)
@@ -180,8 +164,7 @@ func (w *watcher) lostLink(ctx workflow.Context) (provider.Phase, *verification.
 	if !w.route.TellsBegun {
 		return replaced, nil
 	}
-	w.asked = true
-	w.relook = w.start(ctx, stepRelook, acts.LookAtSession, "", 0, w.lookUp())
+	w.relook = w.start(ctx, stepRelook, acts.LookAtSession, "", 0, w.input())
 	return "", nil
 }
 
@@ -314,7 +297,7 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	w.look, w.pause = nil, nil // they ended with the race
-	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lookUp())
+	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lastInput())
 	for {
 		noticed := func() bool { return w.route.Notifies && w.mayLook() }
 		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
@@ -332,10 +315,11 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 	}
 }
 
-// lookUp is the input of a look that may use up one of a vendor's few look-ups.
-func (w *watcher) lookUp() activities.SessionInput {
+// lastInput is the input of the last look, which may use up one of a vendor's
+// few look-ups.
+func (w *watcher) lastInput() activities.SessionInput {
 	in := w.input()
-	in.LookUp = true
+	in.Last = w.route.Notifies
 	return in
 }
 

@@ -69,7 +69,7 @@ func (c *Client) entry() provider.FaceVendor {
 		Open:     provider.Queue{Name: "megvii", PerSecond: 5},
 		Watch:    provider.Queue{Name: "megvii-result", PerSecond: 5},
 		Grace:    c.cfg.LookAfter,
-		Callback: c, TellsBegun: true,
+		Callback: c,
 	}
 }
 
