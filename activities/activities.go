@@ -20,6 +20,7 @@ import (
 type Store interface {
 	Load(ctx context.Context, id string) (store.Row, error)
 	MarkStarted(ctx context.Context, id string, at time.Time) error
+	Publish(ctx context.Context, id string, s verification.State) error
 	Finish(ctx context.Context, id string, s verification.State) error
 	IntendSession(ctx context.Context, s store.Session, caps store.Caps) (store.Session, error)
 	OpenSession(ctx context.Context, s store.Session) error
@@ -93,6 +94,17 @@ func (a *Activities) Begin(ctx context.Context, in BeginInput) (BeginResult, err
 		out.Checks = append(out.Checks, verification.DocumentCheck(*row.Request.Subject, a.Now()))
 	}
 	return out, nil
+}
+
+// PublishInput is the argument of Publish.
+type PublishInput struct {
+	ID    string             `json:"id"`
+	State verification.State `json:"state"`
+}
+
+// Publish writes a state that readers are answered from. Idempotent.
+func (a *Activities) Publish(ctx context.Context, in PublishInput) error {
+	return storeError(a.Store.Publish(ctx, in.ID, in.State))
 }
 
 // FinishInput is the argument of Finish.

@@ -112,7 +112,7 @@ func vendorWorker(d Deps, q provider.Queue, o worker.Options) worker.Worker {
 func register(w worker.ActivityRegistry, a *activities.Activities) {
 	for name, f := range map[string]any{
 		"Begin": a.Begin, "ReadChip": a.ReadChip, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
-		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Finish": a.Finish, "Amend": a.Amend,
+		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Publish": a.Publish, "Finish": a.Finish, "Amend": a.Amend,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

@@ -30,36 +30,22 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 	return out
 }
 
-// publish writes what changed of status, provider and outcome to the search
-// attributes, in one event: a run has few of them, and each costs one.
-func (r *run) publish(ctx workflow.Context) {
-	now := published{r.state.Status, r.state.Provider, r.state.Outcome()}
-	var updates []temporal.SearchAttributeUpdate
-	if now.status != r.published.status {
-		updates = append(updates, AttrStatus.ValueSet(string(now.status)))
+// markOutcome writes status, provider, outcome and reasons to the search
+// attributes, in one event: once in review, and at the end. What changes more
+// often is read from the store, since each change would cost an event.
+func (r *run) markOutcome(ctx workflow.Context) {
+	updates := []temporal.SearchAttributeUpdate{
+		AttrStatus.ValueSet(string(r.state.Status)), AttrOutcome.ValueSet(string(r.state.Outcome())),
 	}
-	if now.provider != r.published.provider {
-		updates = append(updates, AttrProvider.ValueSet(now.provider))
+	if r.state.Provider != "" {
+		updates = append(updates, AttrProvider.ValueSet(r.state.Provider))
 	}
-	if now.outcome != r.published.outcome && now.outcome != "" {
-		updates = append(updates, AttrOutcome.ValueSet(string(now.outcome)))
-		if codes := reasonCodes(r.reasons()); len(codes) > 0 {
-			updates = append(updates, AttrReasons.ValueSet(codes))
-		}
+	if codes := reasonCodes(r.reasons()); len(codes) > 0 {
+		updates = append(updates, AttrReasons.ValueSet(codes))
 	}
-	if len(updates) == 0 {
-		return
-	}
-	r.published = now
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		workflow.GetLogger(ctx).Error("search attributes not written", "error", err)
 	}
-}
-
-type published struct {
-	status   verification.Status
-	provider string
-	outcome  verification.Outcome
 }
 
 func reasonCodes(reasons []verification.Reason) []string {

@@ -36,6 +36,10 @@ type engine struct {
 	// vendor answered.
 	dies func(name string) bool
 
+	// longer hears the history's length at the start of each workflow task.
+	longer func(int)
+	length int
+
 	due     []due
 	pending map[string]*call
 	woken   bool
@@ -98,6 +102,36 @@ func (o *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...an
 	return o.engine.schedule(ctx, name, workflow.GetActivityOptions(ctx), args)
 }
 
+// ExecuteLocalActivity runs the step within the workflow's task.
+func (o *outbound) ExecuteLocalActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	future, settable := workflow.NewFuture(ctx)
+	input, err := converter.GetDefaultDataConverter().ToPayloads(args...)
+	if err != nil {
+		settable.SetError(err)
+		return future
+	}
+	c := &call{engine: o.engine, name: name, input: input, settable: settable}
+	o.engine.world.begins(name)
+	value, err := c.run()
+	o.engine.world.ends(name)
+	if err != nil {
+		settable.SetError(err)
+		return future
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(value)
+	if value == nil {
+		payloads = nil
+	}
+	settable.Set(payloads, err)
+	return future
+}
+
+// task begins a workflow task: its history is longer than the last one's.
+func (e *engine) task() {
+	e.length++
+	e.longer(e.length)
+}
+
 // run does what is due, all that is due at once in one task.
 func (e *engine) run(ctx workflow.Context) {
 	for {
@@ -110,6 +144,7 @@ func (e *engine) run(ctx workflow.Context) {
 		stop()
 		now, todo := workflow.Now(ctx), e.due
 		e.due = nil
+		e.task()
 		for _, d := range todo {
 			if d.at.After(now) {
 				e.due = append(e.due, d)

@@ -39,6 +39,8 @@ func newEnv(t *testing.T, s *script) *env {
 	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{e.engine}})
 	e.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	s.now = e.Now
+	e.engine.longer = e.SetCurrentHistoryLength
+	e.SetOnTimerFiredListener(func(string) { e.engine.task() })
 	return e
 }
 

@@ -79,10 +79,9 @@ func (r *run) drain(ctx workflow.Context) {
 func (r *run) showable() bool { return r.state.Status != verification.Processing }
 
 func (r *run) launch(ctx workflow.Context) (Launched, error) {
-	if err := workflow.Await(ctx, r.showable); err != nil {
-		return Launched{}, err
-	}
-	return Launched{Status: r.state.Status}, nil
+	r.accepted(ctx)
+	err := r.awaitTold(ctx, r.showable)
+	return Launched{Status: r.state.Status}, err
 }
 
 func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
@@ -112,6 +111,7 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 // same link while its vendor says that it was not opened, else a new session. A
 // repeat gets the answer of the retry that it repeats.
 func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
+	r.accepted(ctx)
 	switch {
 	case r.repeats(req):
 	case r.state.NextAction.Type == verification.ActionRedirect:
@@ -119,7 +119,7 @@ func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
 	default:
 		r.retryOf = &req
 	}
-	err := workflow.Await(ctx, func() bool { return !r.retrying() && r.showable() || r.state.Status.Ended() })
+	err := r.awaitTold(ctx, func() bool { return !r.retrying() && r.showable() })
 	return Retried{Session: r.state.Attempt.Session}, err
 }
 
@@ -167,8 +167,9 @@ func decidable(req DecideRequest, s verification.State) error {
 }
 
 func (r *run) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
+	r.accepted(ctx)
 	r.decided = &req
-	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	err := workflow.Await(ctx, func() bool { return r.published.end })
 	return Decided{Status: r.state.Status}, err
 }
 
@@ -188,8 +189,9 @@ func (r *run) cancel(ctx workflow.Context, req CancelRequest) (Canceled, error) 
 		r.canceled = verification.CanceledByCaller
 	}
 	r.endWith(verification.Canceled, r.canceled)
+	r.accepted(ctx)
 	r.stop()
-	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	err := workflow.Await(ctx, func() bool { return r.published.end })
 	return Canceled{Status: r.state.Status}, err
 }
 

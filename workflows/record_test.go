@@ -272,6 +272,11 @@ func (all *scripts) register(w worker.Worker) {
 		"CheckRecords": step(all, "CheckRecords", func(in activities.RecordsInput) string { return in.ID }, func(s *script) func(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
 			return s.CheckRecords
 		}),
+		"Publish": step(all, "Publish", func(in activities.PublishInput) string { return in.ID }, func(s *script) func(context.Context, activities.PublishInput) (struct{}, error) {
+			return func(ctx context.Context, in activities.PublishInput) (struct{}, error) {
+				return struct{}{}, s.Publish(ctx, in)
+			}
+		}),
 		"Finish": step(all, "Finish", func(in activities.FinishInput) string { return in.ID }, func(s *script) func(context.Context, activities.FinishInput) (struct{}, error) {
 			return func(ctx context.Context, in activities.FinishInput) (struct{}, error) {
 				return struct{}{}, s.Finish(ctx, in)

@@ -42,6 +42,8 @@ type reopened struct {
 	in      ReviewInput
 	state   verification.State
 	decided *DecideRequest
+	// written: the end of the review is in the store.
+	written bool
 }
 
 func (r *reopened) handleMessages(ctx workflow.Context) error {
@@ -61,7 +63,7 @@ func (r *reopened) validateDecide(ctx workflow.Context, req DecideRequest) error
 
 func (r *reopened) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
 	r.decided = &req
-	err := workflow.Await(ctx, func() bool { return r.state.Status.Ended() })
+	err := workflow.Await(ctx, func() bool { return r.written })
 	return Decided{Status: r.state.Status}, err
 }
 
@@ -82,6 +84,7 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 	if err := r.write(ctx); err != nil {
 		return VerificationResult{}, err
 	}
+	r.written = true
 	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 	return VerificationResult{Outcome: r.state.Outcome(), Reasons: r.state.Verdict.Reasons}, nil
 }

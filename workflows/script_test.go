@@ -54,6 +54,8 @@ type script struct {
 	opened   map[int]time.Time
 	calls    map[string]int
 	finished []verification.State
+	// published are the states that readers were answered from.
+	published []verification.State
 }
 
 // session is one session's fate.
@@ -258,6 +260,14 @@ func (s *script) CheckRecords(context.Context, activities.RecordsInput) (activit
 	return activities.RecordsResult{Check: s.records}, nil
 }
 
+func (s *script) Publish(_ context.Context, in activities.PublishInput) error {
+	s.call("Publish")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.published = append(s.published, in.State)
+	return nil
+}
+
 func (s *script) Finish(_ context.Context, in activities.FinishInput) error {
 	s.call("Finish")
 	s.mu.Lock()
@@ -274,7 +284,7 @@ func (s *script) Amend(ctx context.Context, in activities.FinishInput) error {
 func (s *script) steps() map[string]any {
 	return map[string]any{
 		"Begin": s.Begin, "ReadChip": s.ReadChip, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
-		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Finish": s.Finish, "Amend": s.Amend,
+		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Publish": s.Publish, "Finish": s.Finish, "Amend": s.Amend,
 	}
 }
 

@@ -43,9 +43,13 @@ const manyTries = -1
 var unlimited int32
 
 var (
-	// begin only touches the store: short, and tried until it works, since
-	// nothing was done yet that could be lost.
+	// begin only touches the store: a local activity first, and tried until it
+	// works, since nothing was done yet that could be lost.
 	stepBegin = step{id: "begin", summary: "Mark the row started, check document and dates locally", queue: QueueVerification,
+		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 10 * time.Second}
+
+	// publish is a local activity; this is how it is done where the store is away.
+	stepPublish = step{id: "publish", summary: "Write the state that readers are answered from", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 10 * time.Second}
 
 	// chip: a scan's data lives for minutes, which bounds all tries; 15 s is the

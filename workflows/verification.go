@@ -97,7 +97,7 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 			UpdatedAt: now,
 			Version:   1,
 		},
-		published: published{status: verification.Processing},
+		published: published{version: 1, accepted: task(ctx)}, // as it was inserted
 	}
 	for _, t := range verification.CheckTypes {
 		if in.Policy.Wants(t) {
@@ -110,6 +110,7 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 // run is the story of a verification, phase by phase. work ends when the run is
 // stopped; ctx does not.
 func (r *run) run(ctx, work workflow.Context) (VerificationResult, error) {
+	workflow.Go(work, r.publish)
 	r.begin(work)
 	r.readChip(work)
 	r.verify(work)
@@ -123,7 +124,7 @@ func (r *run) run(ctx, work workflow.Context) (VerificationResult, error) {
 func (r *run) begin(ctx workflow.Context) {
 	in := activities.BeginInput{ID: r.in.ID, Policy: r.in.Policy}
 	var out activities.BeginResult
-	err := workflow.ExecuteActivity(stepBegin.on(ctx, "", "", "", 0), acts.Begin, in).Get(ctx, &out)
+	err := local(ctx, stepBegin, acts.Begin, in, &out)
 	switch {
 	case err == nil:
 		r.put(ctx, out.Checks...)
@@ -215,6 +216,7 @@ func (r *run) finish(ctx workflow.Context) (VerificationResult, error) {
 			return VerificationResult{}, fmt.Errorf("write the end: %w", err)
 		}
 	}
+	r.published.end = true
 	// No blocking call may follow the draining: a message that came in after
 	// it would be lost.
 	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
@@ -294,7 +296,9 @@ func (r *run) show(ctx workflow.Context, s verification.Status, next *verificati
 	r.state.Status, r.state.NextAction, r.state.ExpiresAt = s, next, expires
 	r.state.Attempt.Number = r.attempt(s)
 	r.touch(ctx)
-	r.publish(ctx)
+	if s == verification.InReview || s.Ended() {
+		r.markOutcome(ctx)
+	}
 }
 
 // attempt is the number of the attempt that runs or may follow; once none can,

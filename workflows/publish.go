@@ -1,0 +1,91 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/yanzhen-id/yanzhen/activities"
+)
+
+// Every reader is answered from the store, so the run writes there whatever
+// changes of its public state: by a local activity, which costs a marker and no
+// round trip.
+//
+// A local activity acts before its workflow task is recorded, and the task may
+// be tried again with other messages. So only what is on record is published:
+// never what an update of the same task changed, and at most once a task. An
+// end is never published; Finish writes it.
+
+// localTime is how long a local activity may try the store. What takes longer
+// goes to a regular activity, so that an absent store holds up no task.
+const localTime = 2 * time.Second
+
+// published is what the store has of the run, and when.
+type published struct {
+	// version is the newest one that is written.
+	version int
+	// end: the end is written, or there is no row to write it to.
+	end bool
+	// last and accepted are the workflow tasks that last published, and that
+	// last accepted an update, by the history's length at their start.
+	last, accepted int
+}
+
+// task names the present workflow task.
+func task(ctx workflow.Context) int { return workflow.GetInfo(ctx).GetCurrentHistoryLength() }
+
+// publish writes each new version of the state, until the end.
+func (r *run) publish(ctx workflow.Context) {
+	for {
+		err := workflow.Await(ctx, func() bool {
+			now := task(ctx)
+			return r.closed || r.state.Version > r.published.version && now != r.published.last && now != r.published.accepted
+		})
+		if err != nil || r.closed {
+			return
+		}
+		r.published.last = task(ctx)
+		in := activities.PublishInput{ID: r.in.ID, State: r.state}
+		if local(ctx, stepPublish, acts.Publish, in, nil) != nil {
+			return // the run was cancelled
+		}
+		r.published.version = in.State.Version
+	}
+}
+
+// local runs a step that only touches the store as a local activity, and, where
+// the store gives no answer in time, as a regular one.
+func local(ctx workflow.Context, s step, activity, in, out any) error {
+	options := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: localTime, Summary: s.summary,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: s.first, BackoffCoefficient: 2, MaximumAttempts: 3},
+	})
+	err := workflow.ExecuteLocalActivity(options, activity, in).Get(options, out)
+	if err == nil || isCanceled(err) || isPermanent(err) {
+		return err
+	}
+	return workflow.ExecuteActivity(s.on(ctx, "", "", "", 0), activity, in).Get(ctx, out)
+}
+
+// isPermanent reports whether another try could not end otherwise.
+func isPermanent(err error) bool {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && e.NonRetryable()
+}
+
+// accepted notes that the present task accepts an update: what it changes is
+// on record only with the next one.
+func (r *run) accepted(ctx workflow.Context) { r.published.accepted = task(ctx) }
+
+// awaitTold waits for a condition, or the end, and until the store has what a
+// reader must then find there.
+func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
+	if err := workflow.Await(ctx, func() bool { return condition() || r.closed }); err != nil {
+		return err
+	}
+	version := r.state.Version
+	return workflow.Await(ctx, func() bool { return r.published.end || !r.closed && r.published.version >= version })
+}
