@@ -16,8 +16,8 @@ import (
 //
 // A local activity acts before its workflow task is recorded, and the task may
 // be tried again with other messages. So only what is on record is published:
-// never what an update of the same task changed, and at most once a task. An
-// end is never published; Finish writes it.
+// never what an update of the same task changed; that goes with the next
+// change. An end is never published; Finish writes it.
 
 // localTime is how long a local activity may try the store. What takes longer
 // goes to a regular activity, so that an absent store holds up no task.
@@ -29,25 +29,27 @@ type published struct {
 	version int
 	// end: the end is written, or there is no row to write it to.
 	end bool
-	// last and accepted are the workflow tasks that last published, and that
-	// last accepted an update, by the history's length at their start.
-	last, accepted int
+	// changed and accepted are the workflow tasks in which the state last
+	// changed, and an update was last accepted.
+	changed, accepted int
 }
 
-// task names the present workflow task.
+// task names the present workflow task, by the history's length at its start.
 func task(ctx workflow.Context) int { return workflow.GetInfo(ctx).GetCurrentHistoryLength() }
 
 // publish writes each new version of the state, until the end.
 func (r *run) publish(ctx workflow.Context) {
 	for {
 		err := workflow.Await(ctx, func() bool {
+			// A task begins before its events are handled. What an earlier one
+			// left waits until something changes in this one, so that the two
+			// cost one marker.
 			now := task(ctx)
-			return r.closed || r.state.Version > r.published.version && now != r.published.last && now != r.published.accepted
+			return r.closed || r.state.Version > r.published.version && now == r.published.changed && now != r.published.accepted
 		})
 		if err != nil || r.closed {
 			return
 		}
-		r.published.last = task(ctx)
 		in := activities.PublishInput{ID: r.in.ID, State: r.state}
 		if local(ctx, stepPublish, acts.Publish, in, nil) != nil {
 			return // the run was cancelled

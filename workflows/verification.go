@@ -314,6 +314,7 @@ func (r *run) attempt(s verification.Status) int {
 func (r *run) touch(ctx workflow.Context) {
 	r.state.UpdatedAt = workflow.Now(ctx)
 	r.state.Version++
+	r.published.changed = task(ctx)
 	workflow.SetCurrentDetails(ctx, r.details())
 }
 
