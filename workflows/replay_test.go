@@ -1,11 +1,13 @@
 package workflows_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -28,4 +30,28 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}
+}
+
+// On every recorded path a workflow task writes the public state at most once.
+func TestRecordedHistoriesPublishOnceATask(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.json")
+	require.NoError(t, err)
+	published := 0
+	for _, file := range files {
+		text, err := os.Open(file)
+		require.NoError(t, err)
+		history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
+		require.NoError(t, err)
+		byTask := map[int64]int{}
+		for _, e := range history.GetEvents() {
+			if m := e.GetMarkerRecordedEventAttributes(); m != nil && strings.Contains(string(m.GetDetails()["data"].GetPayloads()[0].GetData()), `"Publish"`) {
+				byTask[m.GetWorkflowTaskCompletedEventId()]++
+				published++
+			}
+		}
+		for task, n := range byTask {
+			require.Equal(t, 1, n, "%s: the task that ended with event %d", filepath.Base(file), task)
+		}
+	}
+	require.Greater(t, published, len(files))
 }
