@@ -289,8 +289,9 @@ func running() starter.View {
 			Attempt:    verification.Attempt{Number: 1, Max: 3, Session: 1},
 			LastError:  &verification.LastError{Code: verification.FaceNoMatch, Retryable: true},
 			Checks:     []verification.Check{verification.NewCheck(verification.FaceMatch, verification.Pending)},
-			CreatedAt:  created, UpdatedAt: created, ExpiresAt: &expires, Version: 3,
+			CreatedAt:  created, UpdatedAt: created, ExpiresAt: &expires, Version: 7,
 		},
+		Revision: 3,
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 	}
 	s.links.note(v)
 	noteVerification(ctx, v.ID)
-	at, tag, replayed := location(v.ID), etag(v.Version), "true"
+	at, tag, replayed := location(v.ID), etag(v.Revision), "true"
 	body := answerOf(v)
 	switch {
 	case started.Accepted && started.Replayed:
@@ -81,11 +81,8 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	}
 	v = shownTo(ctx, v)
 	s.links.note(v)
-	if v.Partial {
-		return contract.GetVerification200JSONResponse{Body: answerOf(v)}, nil
-	}
-	tag := etag(v.Version)
-	if r.Params.IfNoneMatch != nil && known == v.Version {
+	tag := etag(v.Revision)
+	if r.Params.IfNoneMatch != nil && known == v.Revision {
 		return contract.GetVerification304Response{Headers: contract.GetVerification304ResponseHeaders{ETag: &tag}}, nil
 	}
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
@@ -144,7 +141,7 @@ func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerifica
 		return nil, err
 	}
 	s.links.note(v)
-	tag := etag(v.Version)
+	tag := etag(v.Revision)
 	return contract.RetryVerification200JSONResponse{Body: answerOf(v), Headers: contract.RetryVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
@@ -159,7 +156,7 @@ func (s *server) CancelVerification(ctx context.Context, r contract.CancelVerifi
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(v.Version)
+	tag := etag(v.Revision)
 	return contract.CancelVerification200JSONResponse{Body: answerOf(v), Headers: contract.CancelVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 

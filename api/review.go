@@ -32,7 +32,7 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 		return nil, err
 	}
 	v = shownTo(ctx, v)
-	tag := etag(v.Version)
+	tag := etag(v.Revision)
 	return contract.DecideVerification200JSONResponse{Body: answerOf(v), Headers: contract.DecideVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 
@@ -75,7 +75,7 @@ func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerifi
 		return nil, err
 	}
 	v = shownTo(ctx, v)
-	tag := etag(v.Version)
+	tag := etag(v.Revision)
 	return contract.ReopenVerification200JSONResponse{Body: answerOf(v), Headers: contract.ReopenVerification200ResponseHeaders{ETag: &tag}}, nil
 }
 

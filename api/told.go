@@ -19,7 +19,7 @@ type toldLinks struct {
 const maxTold = 8192
 
 func (t *toldLinks) note(v starter.View) {
-	if v.Link == "" || v.Partial {
+	if v.Link == "" {
 		return
 	}
 	t.mu.Lock()
@@ -27,7 +27,7 @@ func (t *toldLinks) note(v starter.View) {
 	if t.now == nil || len(t.now) >= maxTold {
 		t.before, t.now = t.now, map[string]int{}
 	}
-	t.now[v.ID] = v.Version
+	t.now[v.ID] = v.Revision
 }
 
 // version returns the one that was answered last; starter.Unknown for none.

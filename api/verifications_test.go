@@ -194,19 +194,19 @@ func TestEveryAnswerOfAPOSTCarriesTheETag(t *testing.T) {
 		require.Equal(t, `"v3"`, w.Header().Get("ETag"), name)
 	}
 	// A start's are looked at in TestStartAnswersTheVerificationWithItsLink; one
-	// whose run has said nothing yet names the version that was written, 0.
+	// whose run has said nothing yet names the revision that was written, 1.
 	r := newRig(t)
 	r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
 		v := running()
-		v.Status, v.NextAction, v.Link, v.Version, v.Partial = verification.Processing, nil, "", 0, true
+		v.Status, v.NextAction, v.Link, v.Revision = verification.Processing, nil, "", 1
 		return v, starter.Started{Accepted: true}, nil
 	}
 	w := r.post(goodBody(""))
 	require.Equal(t, 202, w.Code)
 	tag := w.Header().Get("ETag")
-	require.Equal(t, `"v0"`, tag)
+	require.Equal(t, `"v1"`, tag)
 	r.fake.wait = func(client, id string, known int, _ time.Duration) (starter.View, error) {
-		require.Zero(t, known, "the link that comes is another version")
+		require.Equal(t, 1, known, "the link that comes is another revision")
 		return owned("shop", running())(client, id)
 	}
 	w = r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "?wait=1s", key: r.shop, header: map[string]string{"If-None-Match": tag}})

@@ -96,9 +96,9 @@ func (p *parts) close() error {
 	return p.store.Close()
 }
 
-// sweepEvery is how often rows without a run and runs without an end are
-// looked for.
-const sweepEvery = 10 * time.Minute
+// How often rows without a run, or past all their clocks, are looked for, and
+// runs that ended without a word.
+const sweepEvery, sweepLostEvery = time.Minute, 20 * time.Second
 
 // runWorker runs the workers and the sweeper until ctx ends.
 func (p *parts) runWorker(ctx context.Context) error {
@@ -117,18 +117,24 @@ func (p *parts) runWorker(ctx context.Context) error {
 
 // sweep sweeps until ctx ends; a sweep that fails is told and tried again.
 func (p *parts) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		done, err := p.starter.Sweep(ctx)
+	all, lost := time.NewTicker(sweepEvery), time.NewTicker(sweepLostEvery)
+	defer all.Stop()
+	defer lost.Stop()
+	report := func(done starter.Swept, err error) {
 		p.metrics.Swept(done.Deleted, done.Ended)
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("sweep", "error", err)
 		}
+	}
+	for {
+		ended, err := p.starter.SweepLost(ctx)
+		report(starter.Swept{Ended: ended}, err)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-all.C:
+			report(p.starter.Sweep(ctx))
+		case <-lost.C:
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -17,8 +18,16 @@ var open = []verification.Status{verification.RequiresInput, verification.Proces
 // Cancel ends a verification. One that is canceled already is answered as it
 // is; one that ended otherwise is InvalidState. version is that of the state
 // that the caller read; 0: whatever it is. Errors are *Error, as for Retry.
-func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verification.ReasonCode, version int) (View, error) {
-	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verification.ReasonCode, revision int) (View, error) {
+	row, err := s.row(ctx, clientID, id)
+	if err != nil {
+		return View{}, err
+	}
+	version, err := versionOf(row, revision)
+	if err != nil {
+		return View{}, err
+	}
+	v, err := s.update(ctx, row, client.UpdateWorkflowOptions{
 		UpdateID:   workflows.UpdateCancel,
 		UpdateName: workflows.UpdateCancel,
 		Args:       []any{workflows.CancelRequest{Reason: reason, Version: version}},
@@ -41,16 +50,12 @@ type ended struct{ view View }
 
 func (*ended) Error() string { return "starter: the verification has ended" }
 
-// update sends an update to the client's verification and reads it afterwards.
-// The engine is asked even about an ended one: it keeps the answers that it
-// gave, and a repeat must get the first one's.
-func (s *Starter) update(ctx context.Context, clientID, id string, o client.UpdateWorkflowOptions) (View, error) {
-	row, err := s.store.Get(ctx, clientID, id)
-	if err != nil {
-		return View{}, storeFault("read the row", err)
-	}
+// update sends an update to the verification and reads it afterwards. The
+// engine is asked even about an ended one: it keeps the answers that it gave,
+// and a repeat must get the first one's.
+func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWorkflowOptions) (View, error) {
 	if o.WorkflowID == "" {
-		o.WorkflowID = id
+		o.WorkflowID = row.ID
 	}
 	o.WaitForStage = client.WorkflowUpdateStageCompleted
 	wait, cancel := context.WithTimeout(ctx, s.patience)
@@ -60,7 +65,7 @@ func (s *Starter) update(ctx context.Context, clientID, id string, o client.Upda
 	}
 	cancel()
 	if err == nil {
-		return s.Read(ctx, clientID, id)
+		return s.Read(ctx, row.Client, row.ID)
 	}
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		if refusal := refusal(app, o.UpdateName); refusal != nil {
@@ -69,17 +74,35 @@ func (s *Starter) update(ctx context.Context, clientID, id string, o client.Upda
 	}
 	class := classify(err)
 	if class == engineFaulty {
-		s.log.ErrorContext(ctx, "the engine refuses an update", "id", id, "update", o.UpdateName, "error_type", typeOf(err))
+		s.log.ErrorContext(ctx, "the engine refuses an update", "id", row.ID, "update", o.UpdateName, "error_type", typeOf(err))
 		return View{}, internal(o.UpdateName, err)
 	}
 	if row.Ended || class != engineSilent {
-		v, readErr := s.Read(ctx, clientID, id)
+		v, readErr := s.settled(ctx, row.Client, row.ID)
 		if readErr != nil || v.Status.Ended() || row.Ended && class == engineGone {
 			return View{}, cmpErr(readErr, &ended{view: v})
 		}
 	}
 	// Silent, or a run that has not begun: a later call may find it.
 	return View{}, unavailable(o.UpdateName, err)
+}
+
+// settled reads a verification whose run is over or unknown, as the engine
+// says: it wrote its end before, or it never will.
+func (s *Starter) settled(ctx context.Context, clientID, id string) (View, error) {
+	row, err := s.row(ctx, clientID, id)
+	if err != nil {
+		return View{}, err
+	}
+	if !row.Ended && !row.StartedAt.IsZero() {
+		if fate := s.fate(ctx, id); fate == runClosed || fate == runAbsent {
+			if _, err := s.finish(ctx, id); err != nil {
+				return View{}, err
+			}
+			return s.Read(ctx, clientID, id)
+		}
+	}
+	return s.view(ctx, row)
 }
 
 func cmpErr(first, second error) error {
@@ -126,4 +149,16 @@ func stateRefused(now verification.Status, update string) error {
 		return invalidState(now, verification.InReview)
 	}
 	return invalidState(now, verification.RequiresInput)
+}
+
+// versionOf is the version of the state that a caller read, by its revision; 0
+// for whatever it is. VersionConflict: it has changed since.
+func versionOf(row store.Row, revision int) (int, error) {
+	switch revision {
+	case 0:
+		return 0, nil
+	case row.Revision:
+		return row.State.Version, nil
+	}
+	return 0, &Error{Code: VersionConflict, Status: row.State.Status}
 }

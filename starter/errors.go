@@ -110,7 +110,15 @@ func invalidState(now verification.Status, allowed ...verification.Status) *Erro
 	return &Error{Code: InvalidState, Status: now, Allowed: allowed}
 }
 
-// storeFault turns a store's error into ours.
+// storeFault turns a store's error into ours. A row that somebody changed past
+// us is an alarm, and never an answer.
+func (s *Starter) storeFault(ctx context.Context, op, id string, err error) *Error {
+	if errors.Is(err, store.ErrChanged) {
+		s.log.ErrorContext(ctx, "the store was changed by somebody else: restore it from a backup", "verification_id", id, "operation", op)
+	}
+	return storeFault(op, err)
+}
+
 func storeFault(op string, err error) *Error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -1,88 +1,79 @@
 package starter
 
 import (
-	"errors"
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
-	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-func TestAListAsksForTheClientsOwnAndNamesReopenedCasesByTheirID(t *testing.T) {
+// A list is the client's own, the newest first, in pages; a reopened case tells
+// since when it is.
+func TestList(t *testing.T) {
 	r := newRig(t)
-	policy, err := converter.GetDefaultDataConverter().ToPayload("cn-resident")
-	require.NoError(t, err)
-	shop, err := converter.GetDefaultDataConverter().ToPayload("shop")
-	require.NoError(t, err)
-	execution := func(id string) *workflowpb.WorkflowExecutionInfo {
-		return &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: id}, StartTime: timestamppb.New(r.now),
-			SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"YzPolicy": policy, "YzClient": shop}},
-		}
+	var ids []string
+	for _, key := range []string{"a", "b", "c"} {
+		id := r.keys.VerificationID("shop", key)
+		r.engine.launch = func(context.Context) error { r.state = verification.State{}; r.run(id, 1); return nil }
+		_, _, err := r.s.Start(t.Context(), "shop", key, request())
+		require.NoError(t, err)
+		ids = append(ids, id)
+		r.now = r.now.Add(time.Minute)
 	}
-	r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
-		return &workflowservice.ListWorkflowExecutionsResponse{
-			Executions: []*workflowpb.WorkflowExecutionInfo{execution("ver_a"), execution("ver_b:v2")}, NextPageToken: []byte{1, 2},
-		}, nil
+	r.engine.launch = func(context.Context) error {
+		r.state = verification.State{}
+		r.run(r.keys.VerificationID("other", "a"), 1)
+		return nil
 	}
-	page, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 2, "")
+	_, _, err := r.s.Start(t.Context(), "other", "a", request())
 	require.NoError(t, err)
-	require.Equal(t, []Item{
-		{ID: "ver_a", Client: "shop", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
-		{ID: "ver_b", Client: "shop", Status: verification.InReview, Policy: "cn-resident", Since: r.now},
-	}, page.Items)
-	require.Equal(t, "YzClient IN ('shop') AND YzStatus = 'in_review' AND WorkflowType IN ('Verification', 'Review') AND ExecutionStatus = 'Running'",
-		r.engine.lists[0].Query)
-	_, err = r.s.List(t.Context(), []string{"shop"}, verification.InReview, 2, page.Next)
-	require.NoError(t, err)
-	require.Equal(t, []byte{1, 2}, r.engine.lists[1].NextPageToken)
-	require.Equal(t, int32(2), r.engine.lists[1].PageSize)
+	r.engine.calls = nil
 
-	_, err = r.s.List(t.Context(), []string{"shop", "other"}, verification.InReview, 2, "")
+	page, err := r.s.List(t.Context(), []string{"shop"}, verification.RequiresInput, 2, "")
 	require.NoError(t, err)
-	require.Contains(t, r.engine.lists[2].Query, "YzClient IN ('shop', 'other') AND")
-	_, err = r.s.List(t.Context(), nil, verification.InReview, 2, "")
-	requireCode(t, err, Internal)
+	require.Equal(t, []string{ids[2], ids[1]}, []string{page.Items[0].ID, page.Items[1].ID})
+	require.Equal(t, Item{ID: ids[2], Client: "shop", Status: verification.RequiresInput, Policy: "cn-resident", Since: r.now.Add(-time.Minute)}, page.Items[0])
+	rest, err := r.s.List(t.Context(), []string{"shop"}, verification.RequiresInput, 2, page.Next)
+	require.NoError(t, err)
+	require.Len(t, rest.Items, 1)
+	require.Equal(t, ids[0], rest.Items[0].ID)
+	require.Empty(t, rest.Next)
+
+	all, err := r.s.List(t.Context(), []string{"other", "shop"}, verification.RequiresInput, 20, "")
+	require.NoError(t, err)
+	require.Len(t, all.Items, 4)
+	require.Equal(t, "other", all.Items[0].Client)
+	none, err := r.s.List(t.Context(), nil, verification.RequiresInput, 20, "")
+	require.NoError(t, err)
+	require.Empty(t, none.Items)
+
+	v := r.completed()
+	r.engine.review = r.reopens
+	_, err = r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	page, err = r.s.List(t.Context(), []string{"shop"}, verification.InReview, 2, "")
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	require.Equal(t, v.ID, page.Items[0].ID)
 }
 
-func TestAListIsRefusedOrToldAsItFails(t *testing.T) {
+// A cursor that is none, is cut, or answered another question, is refused.
+func TestListRefusesOtherCursors(t *testing.T) {
 	r := newRig(t)
-	// A cursor that is none, is cut, or answered another question, is refused
-	// before the engine is asked, which would not answer.
-	good := r.s.cursor([]string{"shop"}, verification.InReview, []byte{1, 2})
+	place := store.Place{CreatedAt: r.now, ID: "ver_a"}
+	good := r.s.cursor([]string{"shop"}, verification.InReview, place)
 	for _, cursor := range []string{"not base64!", "AQI", "x", good[:len(good)-1], good + "A", "A" + good[1:],
-		r.s.cursor([]string{"shop", "other"}, verification.InReview, []byte{1, 2}), r.s.cursor([]string{"shop"}, verification.Processing, []byte{1, 2})} {
+		r.s.cursor([]string{"shop", "other"}, verification.InReview, place), r.s.cursor([]string{"shop"}, verification.Processing, place)} {
 		_, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 20, cursor)
 		require.Equal(t, "cursor", requireCode(t, err, InvalidRequest).Fields[0].Field, cursor)
 	}
-	_, err := r.s.List(t.Context(), []string{"shop", "shop' OR YzClient != '"}, verification.InReview, 20, "")
-	requireCode(t, err, Internal)
-	_, err = r.s.List(t.Context(), []string{"shop"}, "in_review' OR '1'='1", 20, "")
-	requireCode(t, err, Internal)
-	require.Empty(t, r.engine.lists)
-
-	for _, tc := range []struct {
-		fault  error
-		cursor string
-		code   Code
-	}{
-		{serviceerror.NewInvalidArgument("token"), good, InvalidRequest},
-		{serviceerror.NewInvalidArgument("query"), "", Internal},
-		{serviceerror.NewUnavailable("x"), "", EngineUnavailable},
-		{errors.New("x"), good, EngineUnavailable},
-	} {
-		r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) { return nil, tc.fault }
-		_, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 20, tc.cursor)
-		requireCode(t, err, tc.code)
-	}
+	_, err := r.s.List(t.Context(), []string{"shop"}, verification.InReview, 20, good)
+	require.NoError(t, err)
+	require.Empty(t, r.engine.calls)
 }
 
 func TestOfTwoSwitchesTheStricterOneIsShown(t *testing.T) {

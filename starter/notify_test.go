@@ -68,7 +68,6 @@ func (r *rig) kept(n Notice) string {
 func TestANoticeIsSealedBeforeTheRunIsToldAndTheRunLearnsNothingOfIt(t *testing.T) {
 	r, vendor, n := noticeRig(t)
 	// No worker is up: a signal waits in the engine.
-	r.engine.queryErr = context.DeadlineExceeded
 	for range 2 {
 		result, err := r.s.Notify(t.Context(), n)
 		require.NoError(t, err)

@@ -2,6 +2,9 @@ package starter
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,92 +70,54 @@ func TestAnOwnerIsFoundAmongTheClientsNamed(t *testing.T) {
 	require.Empty(t, r.engine.calls, "the engine is not asked")
 }
 
-func TestARunningVerificationIsReadFromItsRun(t *testing.T) {
+// Reading asks the store and nobody else.
+func TestReadAsksTheStoreAlone(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
-	r.engine.state.LastError = &verification.LastError{Code: verification.SessionCancelled, Retryable: true}
+	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
+	r.engine.describeErr = serviceerror.NewUnavailable("x")
+	r.changed(v.ID, func(st *verification.State) {
+		st.LastError = &verification.LastError{Code: verification.SessionCancelled, Retryable: true}
+	})
 	got, err := r.s.Read(t.Context(), "shop", v.ID)
 	require.NoError(t, err)
 	require.Equal(t, verification.SessionCancelled, got.LastError.Code)
 	require.Equal(t, "https://vendor.example/page", got.Link)
-	require.False(t, got.Partial)
+	require.Equal(t, v.Revision+1, got.Revision)
+	require.Empty(t, r.engine.calls)
 }
 
 func TestTheLinkOfAnotherSessionIsNotShown(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
-	r.engine.state = r.asking(2)
+	r.publish(v.ID, r.asking(2))
 	got, err := r.s.Read(t.Context(), "shop", v.ID)
 	require.NoError(t, err)
 	require.Empty(t, got.Link)
 	require.Nil(t, got.NextAction)
 }
 
-func TestWithoutAWorkerTheRowAndTheAttributesSpeak(t *testing.T) {
-	r := newRig(t)
-	v := r.launched()
-	r.engine.queryErr = context.DeadlineExceeded
-	r.engine.attributes = map[string]string{"YzStatus": "in_review", "YzProvider": "toy"}
-	got, err := r.s.Read(t.Context(), "shop", v.ID)
-	require.NoError(t, err)
-	require.True(t, got.Partial)
-	require.Equal(t, verification.InReview, got.Status)
-	require.Equal(t, "toy", got.Provider)
-	require.Equal(t, v.Subject, got.Subject)
-
-	r.engine.attributes = map[string]string{"YzStatus": "completed"}
-	got, err = r.s.Read(t.Context(), "shop", v.ID)
-	require.NoError(t, err)
-	require.Equal(t, verification.Processing, got.Status, "an end is told by the store alone")
-}
-
-// The person would be told that there is no link yet.
-func TestAnAnswerThatTheServerLostIsAskedForAgain(t *testing.T) {
-	r := newRig(t)
-	v := r.launched()
-	r.engine.state, r.engine.lostQueries = r.asking(1), 1
-	got, err := r.s.Read(t.Context(), "shop", v.ID)
-	require.NoError(t, err)
-	require.False(t, got.Partial)
-	require.Equal(t, verification.RequiresInput, got.Status)
-
-	r.engine.calls, r.engine.lostQueries = nil, 5
-	got, err = r.s.Read(t.Context(), "shop", v.ID)
-	require.NoError(t, err)
-	require.True(t, got.Partial)
-	require.Equal(t, []string{"query", "query"}, r.engine.calls[:2])
-	require.NotEqual(t, "query", r.engine.calls[2], "once")
-}
-
-func TestWithoutTheEngineAReadSaysSo(t *testing.T) {
-	r := newRig(t)
-	v := r.launched()
-	r.engine.queryErr, r.engine.describeErr = serviceerror.NewUnavailable("x"), serviceerror.NewUnavailable("x")
-	_, err := r.s.Read(t.Context(), "shop", v.ID)
-	requireCode(t, err, EngineUnavailable)
-
-	r.end(v.ID, verification.Expired)
-	got, err := r.s.Read(t.Context(), "shop", v.ID)
-	require.NoError(t, err, "an ended one needs no engine")
-	require.Equal(t, verification.Expired, got.Status)
-}
-
-func TestARunThatEndedWithoutAWordReadsAsError(t *testing.T) {
+// Whoever wants to move a run that ended without a word is told so at once.
+func TestARunThatEndedWithoutAWordIsKnownWhenItIsAsked(t *testing.T) {
 	for _, status := range []enums.WorkflowExecutionStatus{
 		enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 		enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_CANCELED,
 		enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED, // its history is gone
 	} {
-		for _, queryErr := range []error{nil, context.DeadlineExceeded} {
-			r := newRig(t)
-			v := r.launched()
-			r.engine.status, r.engine.queryErr = status, queryErr
-			got, err := r.s.Read(t.Context(), "shop", v.ID)
-			require.NoError(t, err)
-			require.Equal(t, verification.Error, got.Status)
-			require.Equal(t, &verification.LastError{Code: verification.EngineEnded}, got.LastError)
-			require.Empty(t, got.Link)
+		r := newRig(t)
+		v := r.launched()
+		r.engine.status = status
+		r.engine.update = func(client.UpdateWorkflowOptions) error {
+			return serviceerror.NewNotFound("workflow execution already completed")
 		}
+		got, started, err := r.s.Start(t.Context(), "shop", "k", request())
+		require.NoError(t, err)
+		require.True(t, started.Replayed)
+		require.Equal(t, verification.Error, got.Status)
+		require.Equal(t, &verification.LastError{Code: verification.EngineEnded}, got.LastError)
+		require.Empty(t, got.Link)
+		_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
+		require.Equal(t, verification.Error, requireCode(t, err, InvalidState).Status)
 	}
 }
 
@@ -164,7 +129,6 @@ func TestARowWhoseRunHasNotBegunIsProcessing(t *testing.T) {
 	v, err := r.s.Read(t.Context(), "shop", r.keys.VerificationID("shop", "k"))
 	require.NoError(t, err)
 	require.Equal(t, verification.Processing, v.Status)
-	require.True(t, v.Partial)
 	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("workflow not found for ID") }
 	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 	requireCode(t, err, EngineUnavailable)
@@ -174,27 +138,25 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	began := time.Now()
-	got, err := r.s.Wait(t.Context(), "shop", v.ID, 3, 600*time.Millisecond)
+	got, err := r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 600*time.Millisecond)
 	require.NoError(t, err)
-	require.Equal(t, 3, got.Version)
+	require.Equal(t, v.Revision, got.Revision)
 	require.GreaterOrEqual(t, time.Since(began), 500*time.Millisecond, "nothing changed, so it waits")
 
 	began = time.Now()
-	_, err = r.s.Wait(t.Context(), "shop", v.ID, 2, time.Minute)
+	_, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision-1, time.Minute)
 	require.NoError(t, err)
-	require.Less(t, time.Since(began), 5*time.Second, "it is another version than the known one")
+	require.Less(t, time.Since(began), 5*time.Second, "it is another revision than the known one")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err = r.s.Wait(ctx, "shop", v.ID, 3, time.Minute)
+	_, err = r.s.Wait(ctx, "shop", v.ID, v.Revision, time.Minute)
 	require.NoError(t, err, "a caller that leaves gets what there was")
 
-	time.AfterFunc(300*time.Millisecond, func() {
-		st := r.engine.state
-		st.Status, st.NextAction, st.Version = verification.Completed, nil, 9
-		_ = r.store.Finish(context.Background(), v.ID, st)
-	})
-	got, err = r.s.Wait(t.Context(), "shop", v.ID, 3, time.Minute)
+	st := r.state
+	st.Status, st.NextAction, st.Version = verification.Completed, nil, 9
+	time.AfterFunc(300*time.Millisecond, func() { _ = r.store.Finish(context.Background(), v.ID, st) })
+	got, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
 }
@@ -212,17 +174,17 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 	} {
 		r := newRig(t)
 		v := r.launched()
-		change(&r.engine.state)
+		r.changed(v.ID, change)
 		began := time.Now()
 		got, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, time.Minute)
 		require.NoError(t, err)
 		require.Less(t, time.Since(began), 10*time.Second, name)
-		require.Equal(t, r.engine.state.Status, got.Status)
+		require.Equal(t, r.state.Status, got.Status)
 
 		// Who has seen it waits for what comes of it.
-		got, err = r.s.Wait(t.Context(), "shop", v.ID, 3, 300*time.Millisecond)
+		again, err := r.s.Wait(t.Context(), "shop", v.ID, got.Revision, 300*time.Millisecond)
 		require.NoError(t, err)
-		require.Equal(t, 3, got.Version, name)
+		require.Equal(t, got.Revision, again.Revision, name)
 		require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, name)
 	}
 	for name, change := range map[string]func(*verification.State){
@@ -231,29 +193,84 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 	} {
 		r := newRig(t)
 		v := r.launched()
-		change(&r.engine.state)
+		r.changed(v.ID, change)
 		began := time.Now()
 		_, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond, name)
 	}
 	// A link that comes after a 202 is answered when it comes.
-	r := newRig(t)
-	v := r.launched()
-	link := r.engine.state
-	r.engine.state.Status, r.engine.state.NextAction, r.engine.state.Version = verification.Processing, nil, 0
-	time.AfterFunc(300*time.Millisecond, func() { r.engine.next.Store(&link) })
-	for _, known := range []int{Unknown, 0} {
-		got, err := r.s.Wait(t.Context(), "shop", v.ID, known, time.Minute)
+	for _, known := range []bool{false, true} {
+		r := newRig(t)
+		v := r.launched()
+		link := r.state
+		r.changed(v.ID, func(st *verification.State) { st.Status, st.NextAction = verification.Processing, nil })
+		revision := Unknown
+		if known {
+			revision = v.Revision + 1
+		}
+		link.Version = r.state.Version + 1
+		time.AfterFunc(300*time.Millisecond, func() { _ = r.store.Publish(context.Background(), v.ID, link) })
+		got, err := r.s.Wait(t.Context(), "shop", v.ID, revision, time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, "https://vendor.example/page", got.Link)
 	}
 }
 
+// However many wait, the store is asked once a tick, and not at all once nobody
+// waits; a caller who leaves takes nobody's answer along.
+func TestWaitersShareOneStatement(t *testing.T) {
+	var asked atomic.Int32
+	var revision atomic.Int32
+	revision.Store(1)
+	w := waiters{revisions: func(_ context.Context, ids []string) (map[string]int, error) {
+		if asked.Add(1)%4 == 0 {
+			return nil, errors.New("away for a moment")
+		}
+		out := map[string]int{}
+		for _, id := range ids {
+			out[id] = 1
+		}
+		out["changed"] = int(revision.Load())
+		return out, nil
+	}}
+	var leaves []func()
+	var changed []<-chan struct{}
+	for i := range 1000 {
+		id := "changed"
+		if i%2 == 0 {
+			id = fmt.Sprint("still-", i)
+		}
+		c, leave := w.join(id, 1)
+		leaves, changed = append(leaves, leave), append(changed, c)
+	}
+	leaves[1]() // a caller who leaves
+	began := time.Now()
+	revision.Store(2)
+	for i := 3; i < 1000; i += 2 {
+		<-changed[i]
+	}
+	require.LessOrEqual(t, asked.Load(), int32(time.Since(began)/lookEvery)+2)
+	select {
+	case <-changed[0]:
+		t.Fatal("nothing changed there")
+	case <-changed[1]:
+		t.Fatal("that one left")
+	default:
+	}
+	for _, leave := range leaves {
+		leave()
+	}
+	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return !w.looking }, 5*time.Second, 10*time.Millisecond)
+	before := asked.Load()
+	time.Sleep(3 * lookEvery)
+	require.Equal(t, before, asked.Load())
+}
+
 func TestRetryNamesTheSessionItReplaces(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
-	r.engine.state.NextAction = &verification.NextAction{Type: verification.ActionRetry}
+	r.changed(v.ID, func(st *verification.State) { st.NextAction = &verification.NextAction{Type: verification.ActionRetry} })
 	r.engine.update = func(o client.UpdateWorkflowOptions) error {
 		require.Equal(t, "retry-1", o.UpdateID)
 		require.Equal(t, []any{workflows.RetryRequest{Session: 1}}, o.Args)
@@ -332,14 +349,17 @@ func TestCancelIsRepeatableAndLeavesOtherEndsAlone(t *testing.T) {
 		r.end(v.ID, verification.Canceled)
 		return nil
 	}
-	got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 3)
+	got, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, v.Revision)
 	require.NoError(t, err)
 	require.Equal(t, verification.Canceled, got.Status)
 
 	r = newRig(t)
 	v = r.launched()
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, v.Revision-1)
+	requireCode(t, err, VersionConflict)
+	require.Empty(t, r.engine.calls)
 	r.engine.update = refuse(workflows.RefusedVersion, r.asking(1))
-	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 2)
+	_, err = r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, v.Revision)
 	requireCode(t, err, VersionConflict)
 }
 
@@ -347,8 +367,9 @@ func TestARetryThatWaitsForASlowVendorIsAnswered(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
-		r.engine.state = initial(policy(), r.now)
-		r.engine.state.Attempt.Session = 2
+		st := verification.NewState(policy(), r.now)
+		st.Attempt.Session = 2
+		r.publish(v.ID, st)
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
 	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})

@@ -26,7 +26,7 @@ func TestReopeningStartsAReviewThatHoldsTheCase(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote, Version: 9})
+	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote, Version: completedRevision})
 	require.NoError(t, err)
 	require.Equal(t, verification.InReview, got.Status)
 	require.Equal(t, 1, got.Verdict.Version, "the old verdict stands")
@@ -67,16 +67,13 @@ func TestAReopenedCaseIsDecidedByItsReview(t *testing.T) {
 	r.engine.update = func(o client.UpdateWorkflowOptions) error {
 		require.Equal(t, v.ID+":v2", o.WorkflowID)
 		require.Equal(t, "decide-10", o.UpdateID)
-		// The answer comes before the run has written.
-		time.AfterFunc(100*time.Millisecond, func() {
-			st := got.State
-			st.PreviousVerdicts = []verification.Verdict{*st.Verdict}
-			st.Status, st.Decision, st.Verdict, st.Version = verification.Completed, verification.Approved, r.verdict(2, word(0)), 11
-			_ = r.store.Amend(context.Background(), v.ID, st)
-		})
+		st := got.State
+		st.PreviousVerdicts = []verification.Verdict{*st.Verdict}
+		st.Status, st.Decision, st.Verdict, st.Version = verification.Completed, verification.Approved, r.verdict(2, word(0)), 11
+		require.NoError(t, r.store.Amend(context.Background(), v.ID, st))
 		return nil
 	}
-	done, err := r.s.Decide(t.Context(), "shop", v.ID, word(10))
+	done, err := r.s.Decide(t.Context(), "shop", v.ID, word(completedRevision+1))
 	require.NoError(t, err)
 	require.Equal(t, 2, done.Verdict.Version)
 	require.Equal(t, verification.Approved, done.Decision)
@@ -114,7 +111,7 @@ func TestAReviewThatWasTerminatedLeavesTheOldVerdictStanding(t *testing.T) {
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	_, err = r.s.Decide(t.Context(), "shop", v.ID, word(10))
+	_, err = r.s.Decide(t.Context(), "shop", v.ID, word(completedRevision+1))
 	require.Equal(t, verification.Completed, requireCode(t, err, InvalidState).Status)
 	got, err := r.s.Read(t.Context(), "shop", v.ID)
 	require.NoError(t, err)
@@ -128,9 +125,10 @@ func TestOnlyCompletedCasesAreReopened(t *testing.T) {
 		verification.Expired, verification.Canceled, verification.Error} {
 		r := newRig(t)
 		v := r.launched()
-		r.engine.state.Status = status
 		if status.Ended() {
 			r.end(v.ID, status)
+		} else {
+			r.changed(v.ID, func(st *verification.State) { st.Status = status })
 		}
 		_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
 		e := requireCode(t, err, InvalidState)
@@ -167,7 +165,7 @@ func TestReopeningIsRefusedOrToldAsItFails(t *testing.T) {
 	}
 	r := newRig(t)
 	v := r.completed()
-	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Version: 8})
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Version: completedRevision - 1})
 	requireCode(t, err, VersionConflict)
 	require.Empty(t, r.engine.reviews)
 }

@@ -17,7 +17,7 @@ type Again struct {
 	Session int
 	// NFCReqID is a new chip scan, where one is asked for.
 	NFCReqID string
-	// Version of the state that the caller read; 0: whatever it is.
+	// Version is the revision that the caller read; 0: whatever it is.
 	Version int
 }
 
@@ -28,31 +28,30 @@ type Again struct {
 // for), ReqIDReused, SessionReplaced (also: another scan took the session's
 // place), VersionConflict, EngineUnavailable, Internal.
 func (s *Starter) Retry(ctx context.Context, clientID, id string, q Again) (View, error) {
-	row, err := s.store.Get(ctx, clientID, id)
+	row, err := s.row(ctx, clientID, id)
 	if err != nil {
-		return View{}, storeFault("read the row", err)
+		return View{}, err
 	}
-	st, over := row.State, row.Ended
-	if !over {
-		if st, over, err = s.query(ctx, id); err != nil && !over {
-			return View{}, unavailable("read the run", err)
-		}
+	version, err := versionOf(row, q.Version)
+	if err != nil {
+		return View{}, err
 	}
+	st := row.State
 	if q.NFCReqID != "" {
-		if err := s.takeScan(ctx, row, st, over, q); err != nil {
+		if err := s.takeScan(ctx, row, q); err != nil {
 			return View{}, err
 		}
 	}
 	updateID := workflows.RetryUpdateID(q.Session)
-	if next := st.NextAction; !over && st.Attempt.Session == q.Session && next != nil && next.Type == verification.ActionRedirect {
+	if next := st.NextAction; st.Attempt.Session == q.Session && next != nil && next.Type == verification.ActionRedirect {
 		// For a lost link, which may be lost again: were it known as the session's
 		// one retry, the session could never be replaced later.
 		updateID = workflows.RelinkUpdateID(q.Session, st.Version)
 	}
-	v, err := s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+	v, err := s.update(ctx, row, client.UpdateWorkflowOptions{
 		UpdateID:   updateID,
 		UpdateName: workflows.UpdateRetry,
-		Args:       []any{workflows.RetryRequest{Session: q.Session, Scanned: q.NFCReqID != "", Version: q.Version}},
+		Args:       []any{workflows.RetryRequest{Session: q.Session, Scanned: q.NFCReqID != "", Version: version}},
 	})
 	return s.retried(ctx, row, q, v, err)
 }
@@ -70,7 +69,7 @@ func (s *Starter) retried(ctx context.Context, row store.Row, q Again, v View, e
 		return v, nil
 	case EngineUnavailable:
 		// The run may have taken the retry and wait for a slow vendor.
-		if now, readErr := s.Read(ctx, row.Client, row.ID); readErr == nil && !now.Partial && now.Attempt.Session > q.Session {
+		if now, readErr := s.Read(ctx, row.Client, row.ID); readErr == nil && now.Attempt.Session > q.Session {
 			return now, nil
 		}
 	case Internal:
@@ -84,14 +83,13 @@ func (s *Starter) retried(ctx context.Context, row store.Row, q Again, v View, e
 
 // takeScan keeps the new scan of a retry that brings one. It is only kept where
 // one is asked for: what the run would not read must not be used up.
-func (s *Starter) takeScan(ctx context.Context, row store.Row, st verification.State, over bool, q Again) error {
+func (s *Starter) takeScan(ctx context.Context, row store.Row, q Again) error {
+	st := row.State
 	switch {
 	case st.Attempt.Session > q.Session:
 		return s.sameScan(ctx, row, st, q)
-	case over, st.Attempt.Session < q.Session:
+	case row.Ended, st.Attempt.Session < q.Session:
 		return nil // the run, or its absence, says what is wrong
-	case q.Version != 0 && q.Version != st.Version:
-		return &Error{Code: VersionConflict, Status: st.Status}
 	case st.NextAction == nil || st.NextAction.Type != verification.ActionScanChip:
 		return scanFault(false)
 	}

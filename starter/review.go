@@ -69,19 +69,18 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 	if err := w.check(); err != nil {
 		return View{}, err
 	}
-	v, reopened, err := s.reviewed(ctx, clientID, id)
+	row, v, reopened, err := s.reviewed(ctx, clientID, id)
 	switch {
 	case err != nil:
 		return View{}, err
 	case w.holdsIn(v):
 		return v, nil
-	case v.Partial:
-		// Without its version nothing is known to be what the reviewer read.
-		return View{}, unavailable("read the state that is decided on", nil)
 	case v.Status != verification.InReview:
 		return View{}, invalidState(v.Status, verification.InReview)
-	case w.Version != 0 && w.Version != v.Version:
-		return View{}, &Error{Code: VersionConflict, Status: v.Status}
+	}
+	version, err := versionOf(row, w.Version)
+	if err != nil {
+		return View{}, err
 	}
 	verdict, run := 1, id
 	if reopened {
@@ -91,16 +90,12 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 	if err := s.addDecision(ctx, clientID, id, verdict, string(w.Decision), w); err != nil {
 		return View{}, err
 	}
-	v, err = s.update(ctx, clientID, id, client.UpdateWorkflowOptions{
+	v, err = s.update(ctx, row, client.UpdateWorkflowOptions{
 		WorkflowID: run,
-		UpdateID:   workflows.DecideUpdateID(v.Version),
+		UpdateID:   workflows.DecideUpdateID(row.State.Version),
 		UpdateName: workflows.UpdateDecide,
-		Args:       []any{workflows.DecideRequest{Decision: w.Decision, Reason: w.Reason, Version: w.Version}},
+		Args:       []any{workflows.DecideRequest{Decision: w.Decision, Reason: w.Reason, Version: version}},
 	})
-	if err == nil && reopened {
-		// The run answers before it has written the verdict down.
-		v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.State.Status != verification.InReview })
-	}
 	if gone, ok := errors.AsType[*ended](err); ok {
 		v, err = gone.view, nil
 		if reopened && v.Status == verification.InReview {
@@ -123,15 +118,19 @@ func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View
 // a run that ends by itself writes before, so this one never will. The old
 // verdict stands.
 func (s *Starter) giveBack(ctx context.Context, clientID string, v View) (View, error) {
-	st := v.State
-	st.Status, st.ExpiresAt, st.ReviewReasons = verification.Completed, nil, nil
-	st.UpdatedAt = s.now()
-	st.Version++
-	if err := s.store.Amend(ctx, v.ID, st); err != nil {
-		return View{}, storeFault("end a review", err)
+	if err := s.closeReview(ctx, v.ID, v.State); err != nil {
+		return View{}, err
 	}
-	s.log.WarnContext(ctx, "a review ended without a word", "id", v.ID)
 	return s.Read(ctx, clientID, v.ID)
+}
+
+func (s *Starter) closeReview(ctx context.Context, id string, st verification.State) error {
+	st.EndedByEngine(s.now())
+	if err := s.store.Amend(ctx, id, st); err != nil {
+		return s.storeFault(ctx, "end a review", id, err)
+	}
+	s.log.WarnContext(ctx, "a review ended without a word", "id", id)
+	return nil
 }
 
 // holdsIn reports whether the word is what the verification ended with.
@@ -140,16 +139,13 @@ func (w Word) holdsIn(v View) bool {
 		v.Verdict.Decision == w.Decision && len(v.Verdict.Reasons) == 1 && v.Verdict.Reasons[0].Code == w.Reason
 }
 
-// reviewed reads a verification, and whether it had ended before.
-func (s *Starter) reviewed(ctx context.Context, clientID, id string) (v View, reopened bool, err error) {
-	if v, err = s.Read(ctx, clientID, id); err != nil {
-		return View{}, false, err
+// reviewed reads a verification, and whether it is reopened.
+func (s *Starter) reviewed(ctx context.Context, clientID, id string) (row store.Row, v View, reopened bool, err error) {
+	if row, err = s.row(ctx, clientID, id); err != nil {
+		return row, View{}, false, err
 	}
-	row, err := s.store.Get(ctx, clientID, id)
-	if err != nil {
-		return View{}, false, storeFault("read the row", err)
-	}
-	return v, row.Ended && v.Status == verification.InReview && v.Verdict != nil, nil
+	v, err = s.view(ctx, row)
+	return row, v, row.Ended && v.Status == verification.InReview && v.Verdict != nil, err
 }
 
 // addDecision keeps a human's act, with the note, before the run hears of it.
@@ -169,11 +165,7 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View
 	if err := w.check(); err != nil {
 		return View{}, err
 	}
-	v, reopened, err := s.reviewed(ctx, clientID, id)
-	if err == nil && v.Status == verification.Completed {
-		// A run shows its end a moment before it has written it.
-		v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.Ended })
-	}
+	row, v, reopened, err := s.reviewed(ctx, clientID, id)
 	switch {
 	case err != nil:
 		return View{}, err
@@ -181,19 +173,20 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View
 		return v, nil
 	case v.Status != verification.Completed || v.Verdict == nil:
 		return View{}, invalidState(v.Status, verification.Completed)
-	case w.Version != 0 && w.Version != v.Version:
-		return View{}, &Error{Code: VersionConflict, Status: v.Status}
+	}
+	if _, err := versionOf(row, w.Version); err != nil {
+		return View{}, err
 	}
 	if err := s.addDecision(ctx, clientID, id, v.Verdict.Version, actReopened, w); err != nil {
 		return View{}, err
 	}
-	found, err := s.startReview(ctx, clientID, v, w.Reason)
+	found, err := s.startReview(ctx, row, w.Reason)
 	if err != nil {
 		return View{}, err
 	}
 	over := false
 	v, err = s.awaitRow(ctx, clientID, id, func(r store.Row) bool {
-		if r.State.Version > v.Version {
+		if r.Revision > row.Revision {
 			return true
 		}
 		// A review that was found open may have been about to close: it writes
@@ -209,25 +202,21 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View
 
 // startReview starts the run that holds a reopened case in review. found: it
 // was started before and is open.
-func (s *Starter) startReview(ctx context.Context, clientID string, v View, reason verification.ReasonCode) (found bool, err error) {
-	row, err := s.store.Get(ctx, clientID, v.ID)
-	if err != nil {
-		return false, storeFault("read the row", err)
-	}
+func (s *Starter) startReview(ctx context.Context, row store.Row, reason verification.ReasonCode) (found bool, err error) {
 	policy, ok := s.policies[row.Policy.Name]
 	if !ok {
 		policy = verification.DefaultPolicy()
 		policy.Name, policy.Version = row.Policy.Name, row.Policy.Version
 	}
 	o := s.startOptions(row, policy, verification.InReview)
-	o.ID = workflows.ReviewID(v.ID, v.Verdict.Version+1)
+	o.ID = workflows.ReviewID(row.ID, row.State.Verdict.Version+1)
 	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	o.WorkflowExecutionErrorWhenAlreadyStarted = true
 	o.StaticSummary = "Reopened, " + o.StaticSummary
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	_, err = s.engine.ExecuteWorkflow(ctx, o, workflows.ReviewWorkflow, workflows.ReviewInput{
-		ID: v.ID, Client: clientID, State: v.State, Reason: reason, Deadline: policy.ReviewDeadline,
+		ID: row.ID, Client: row.Client, State: row.State, Reason: reason, Deadline: policy.ReviewDeadline,
 	})
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return true, s.startedBefore(ctx, o.ID)
@@ -236,7 +225,7 @@ func (s *Starter) startReview(ctx context.Context, clientID string, v View, reas
 	case err == nil:
 		return false, nil
 	case classify(err) == engineFaulty:
-		s.log.ErrorContext(ctx, "the engine refuses to start a review", "id", v.ID, "error_type", typeOf(err))
+		s.log.ErrorContext(ctx, "the engine refuses to start a review", "id", row.ID, "error_type", typeOf(err))
 		return false, internal("start the review", err)
 	}
 	return false, unavailable("start the review", err)
@@ -265,7 +254,7 @@ func (s *Starter) awaitRow(ctx context.Context, clientID, id string, is func(sto
 			return View{}, storeFault("read the row", err)
 		}
 		if is(row) {
-			return s.view(ctx, row, row.State)
+			return s.view(ctx, row)
 		}
 		select {
 		case <-time.After(rowPause):

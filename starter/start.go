@@ -69,7 +69,8 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		Policy:        verification.PolicyRef{Name: policy.Name, Version: policy.Version},
 		CreatedAt:     now,
 		StartCalledAt: now,
-		State:         initial(policy, now),
+		State:         verification.NewState(policy, now),
+		OverdueAt:     now.Add(policy.Longest(s.longestSession(policy)) + overdueSlack),
 		Request:       normalised(req, now),
 		ReqIDHash:     s.reqIDHash(policy, req.NFCReqID),
 	}
@@ -102,10 +103,23 @@ func (s *Starter) replayRefused(ctx context.Context, clientID, id string, finger
 	return v, Started{Replayed: true, Accepted: nothingToShow(v)}, err
 }
 
-// nothingToShow: the caller must read again. A partial view says that the
-// person must act, but not how.
-func nothingToShow(v View) bool {
-	return v.Status == verification.Processing || v.Partial && v.NextAction == nil && !v.Status.Ended()
+// nothingToShow: the caller must read again.
+func nothingToShow(v View) bool { return v.Status == verification.Processing }
+
+// overdueSlack is how long after all clocks of its policy a row without an end
+// is looked into.
+const overdueSlack = time.Hour
+
+// longestSession is the longest life of a session at the policy's vendors.
+func (s *Starter) longestSession(p verification.Policy) time.Duration {
+	const atLeast = time.Hour
+	longest := atLeast
+	for _, name := range p.FaceProviders {
+		if f, ok := s.registry.Face(name); ok {
+			longest = max(longest, atLeast+f.Grace)
+		}
+	}
+	return longest
 }
 
 // normalised returns the request with its subject in the one spelling that
@@ -122,7 +136,7 @@ func normalised(req verification.Request, now time.Time) verification.Request {
 // and reads it.
 func (s *Starter) launch(ctx context.Context, row store.Row, policy verification.Policy) (View, error) {
 	if row.Ended {
-		return s.view(ctx, row, row.State)
+		return s.view(ctx, row)
 	}
 	started := s.now()
 	wait, cancel := context.WithTimeout(ctx, s.patience-min(describeTime, s.patience/4))
@@ -133,9 +147,8 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 	}
 	switch classify(err) {
 	case engineGone, engineRefused:
-		// Closed already, or closing while we waited: the store, or the run's
-		// absence, tells how.
-		return s.Read(ctx, row.Client, row.ID)
+		// Closed already, or closing while we waited.
+		return s.settled(ctx, row.Client, row.ID)
 	case engineFaulty:
 		s.log.ErrorContext(ctx, "the engine refuses to start a verification", "id", row.ID, "error_type", typeOf(err))
 		return View{}, internal("start the run", err)
@@ -147,14 +160,7 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 		return View{}, unavailable("start the run", err)
 	}
 	// It runs; only its first word takes longer than the caller should wait.
-	return s.accepted(ctx, row)
-}
-
-// accepted is the view of a run that exists and has shown nothing yet.
-func (s *Starter) accepted(ctx context.Context, row store.Row) (View, error) {
-	v, err := s.view(ctx, row, row.State)
-	v.Partial = true
-	return v, err
+	return s.Read(ctx, row.Client, row.ID)
 }
 
 // callLaunch starts the run together with the update that waits for something

@@ -140,7 +140,7 @@ func TestAReplayAnswersTheVerificationAsItIsNow(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Started{Replayed: true}, started)
 	require.Equal(t, first, v)
-	require.Equal(t, []string{"update launch", "query"}, r.engine.calls, "a run that was marked is never started again")
+	require.Equal(t, []string{"update launch"}, r.engine.calls, "a run that was marked is never started again")
 
 	r.now = r.now.Add(11 * time.Minute)
 	v, _, err = r.s.Start(t.Context(), "shop", "k", request())
@@ -253,7 +253,6 @@ func TestManyStartsUnderOneKeyAreOne(t *testing.T) {
 		return nil
 	}
 	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-	r.engine.state = r.asking(1)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	fresh, failed := 0, []error{}

@@ -1,13 +1,11 @@
 // Package starter is the one way to start, read, retry, hint, review and
-// cancel a verification. It knows the store and the engine, decides which of the two
-// speaks for a verification, and tells its callers what happened in the
-// domain's words.
+// cancel a verification. Whatever moves one goes to the engine; whoever reads is
+// answered from the store alone. Its errors speak the domain's words.
 package starter
 
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -25,7 +23,6 @@ type Engine interface {
 	UpdateWithStartWorkflow(ctx context.Context, o client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error)
 	ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error)
-	QueryWorkflowWithOptions(ctx context.Context, r *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error)
 	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
 	ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
@@ -73,7 +70,9 @@ type Starter struct {
 	now      func() time.Time
 	log      *slog.Logger
 	patience time.Duration
-	queries  turns
+	waiting  waiters
+	// sweptAt is when SweepLost last ended; it runs in one goroutine.
+	sweptAt time.Time
 }
 
 // New makes a Starter.
@@ -88,6 +87,7 @@ func New(d Deps) *Starter {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.waiting.revisions = s.store.Revisions
 	if s.patience <= 0 {
 		s.patience = workflows.StatusTimeout
 	}
@@ -109,34 +109,34 @@ type View struct {
 	// Deciders names, by the verdict's version, the keys with which reviewers gave
 	// the verdicts. It comes from the store: the engine does not know them.
 	Deciders map[int]string
-	// Partial: the run lives but did not answer, so that the state is no more
-	// than the row and the search attributes tell; its Version says nothing.
-	Partial bool
+	// Revision rises with every change of the public state: the ETag.
+	Revision int
 }
 
 // MaskedSubject is what may be shown of a person.
 type MaskedSubject struct{ Name, IDNumber string }
 
-// view makes the view of a row in a state.
-func (s *Starter) view(ctx context.Context, r store.Row, st verification.State) (View, error) {
+// view makes the view of a row.
+func (s *Starter) view(ctx context.Context, r store.Row) (View, error) {
 	v := View{
-		State:             st,
+		State:             r.State,
 		ID:                r.ID,
 		ClientReferenceID: r.Request.ClientReferenceID,
 		Metadata:          r.Request.Metadata,
+		Revision:          r.Revision,
 	}
 	if subject := r.Subject(); subject != nil {
 		name, number := subject.Masked()
 		v.Subject = &MaskedSubject{Name: name, IDNumber: number}
 	}
 	var err error
-	if v.Deciders, err = s.deciders(ctx, r.ID, st); err != nil {
+	if v.Deciders, err = s.deciders(ctx, r.ID, r.State); err != nil {
 		return View{}, err
 	}
-	if st.NextAction == nil || st.NextAction.Type != verification.ActionRedirect {
+	if v.NextAction == nil || v.NextAction.Type != verification.ActionRedirect {
 		return v, nil
 	}
-	link, err := s.link(ctx, r.ID, st.Attempt.Session)
+	link, err := s.link(ctx, r.ID, v.Attempt.Session)
 	if err != nil {
 		return View{}, err
 	}
@@ -161,38 +161,4 @@ func (s *Starter) link(ctx context.Context, id string, session int) (string, err
 		return "", nil
 	}
 	return latest.Link, nil
-}
-
-// initial is the state of a verification that nothing has happened to yet.
-func initial(p verification.Policy, now time.Time) verification.State {
-	st := verification.State{
-		Status:    verification.Processing,
-		Policy:    verification.PolicyRef{Name: p.Name, Version: p.Version},
-		Attempt:   verification.Attempt{Number: 1, Max: p.Attempts},
-		Checks:    []verification.Check{},
-		CreatedAt: now,
-		UpdatedAt: now,
-	}
-	for _, t := range verification.CheckTypes {
-		if p.Wants(t) {
-			st.Checks = append(st.Checks, verification.NewCheck(t, verification.Pending))
-		}
-	}
-	return st
-}
-
-// engineEnded is the state of a verification whose run ended without a word.
-func engineEnded(st verification.State, now time.Time) verification.State {
-	r := verification.ReasonOf(verification.EngineEnded)
-	st.Status = verification.Error
-	st.Decision = ""
-	st.Verdict = nil
-	st.NextAction = nil
-	st.ExpiresAt = nil
-	st.ReviewReasons = nil
-	st.LastError = &verification.LastError{Code: r.Code, Retryable: r.Retryable}
-	st.Checks = slices.Clone(st.Checks)
-	st.UpdatedAt = now
-	st.Version++
-	return st
 }

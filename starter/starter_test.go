@@ -6,19 +6,15 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
-	querypb "go.temporal.io/api/query/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
@@ -41,16 +37,8 @@ type fakeEngine struct {
 	// launch is what becomes of a start, update of an update.
 	launch func(ctx context.Context) error
 	update func(o client.UpdateWorkflowOptions) error
-	// state is what the run answers, next what it answers once that is set;
-	// queryErr, that it does not.
-	state    verification.State
-	next     atomic.Pointer[verification.State]
-	queryErr error
-	// lostQueries is how many queries get no answer, whatever follows.
-	lostQueries int
 	// status is the run's; unspecified: there is none.
 	status      enums.WorkflowExecutionStatus
-	attributes  map[string]string
 	describeErr error
 	signalErr   error
 	// reviews are the reviews that were started; review, what becomes of one.
@@ -117,27 +105,6 @@ func (f *fakeEngine) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOp
 	return doneUpdate{err: f.update(o)}, nil
 }
 
-func (f *fakeEngine) QueryWorkflowWithOptions(context.Context, *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
-	f.note("query")
-	if f.lostQueries > 0 {
-		f.lostQueries--
-		return nil, context.DeadlineExceeded
-	}
-	switch {
-	case f.queryErr != nil:
-		return nil, f.queryErr
-	case f.status == enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
-		return nil, serviceerror.NewNotFound("workflow not found for ID")
-	case f.status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
-		return &client.QueryWorkflowWithOptionsResponse{QueryRejected: &querypb.QueryRejected{Status: f.status}}, nil
-	}
-	if next := f.next.Load(); next != nil {
-		f.state = *next
-	}
-	payloads, err := converter.GetDefaultDataConverter().ToPayloads(f.state)
-	return &client.QueryWorkflowWithOptionsResponse{QueryResult: client.NewValue(payloads)}, err
-}
-
 func (f *fakeEngine) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
 	f.note("signal")
 	f.mu.Lock()
@@ -154,17 +121,7 @@ func (f *fakeEngine) DescribeWorkflowExecution(context.Context, string, string) 
 	case f.status == enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
 		return nil, serviceerror.NewNotFound("workflow not found for ID")
 	}
-	fields := map[string]*commonpb.Payload{}
-	for name, value := range f.attributes {
-		p, err := converter.GetDefaultDataConverter().ToPayload(value)
-		if err != nil {
-			return nil, err
-		}
-		fields[name] = p
-	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Status: f.status, SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
-	}}, nil
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: f.status}}, nil
 }
 
 type doneUpdate struct{ err error }
@@ -183,6 +140,8 @@ type rig struct {
 	keys   *sealing.Keys
 	now    time.Time
 	logs   *bytes.Buffer
+	// state is what the run last published.
+	state verification.State
 }
 
 func newRig(t *testing.T) *rig {
@@ -233,7 +192,7 @@ func request() verification.Request {
 
 // asking is the state of a run that waits for its person.
 func (r *rig) asking(session int) verification.State {
-	st := initial(policy(), r.now)
+	st := verification.NewState(policy(), r.now)
 	expires := r.now.Add(10 * time.Minute)
 	st.Status, st.Version, st.Attempt.Session = verification.RequiresInput, 3, session
 	st.NextAction = &verification.NextAction{Type: verification.ActionRedirect, OpenIn: "wechat", ExpiresAt: &expires}
@@ -249,7 +208,26 @@ func (r *rig) run(id string, session int) {
 	require.NoError(r.t, r.store.OpenSession(r.t.Context(), store.Session{VerificationID: id, Number: session, Provider: "toy",
 		Link: "https://vendor.example/page", Handle: []byte("h"), OpenedAt: r.now, ExpiresAt: r.now.Add(10 * time.Minute)}))
 	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-	r.engine.state = r.asking(session)
+	r.publish(id, r.asking(session))
+}
+
+// publish lets the run write a state.
+func (r *rig) publish(id string, st verification.State) {
+	r.t.Helper()
+	if st.Version < r.state.Version {
+		st.Version = r.state.Version + 1
+	}
+	r.state = st
+	require.NoError(r.t, r.store.Publish(r.t.Context(), id, st))
+}
+
+// changed lets the run publish what a change makes of its state.
+func (r *rig) changed(id string, change func(*verification.State)) {
+	r.t.Helper()
+	st := r.state
+	st.Version++
+	change(&st)
+	r.publish(id, st)
 }
 
 // launched starts a verification whose run opens a session at once.
@@ -269,7 +247,7 @@ func (r *rig) launched() View {
 // end lets the run write its end and close.
 func (r *rig) end(id string, status verification.Status) verification.State {
 	r.t.Helper()
-	st := r.engine.state
+	st := r.state
 	st.Status, st.NextAction, st.Version = status, nil, 9
 	require.NoError(r.t, r.store.Finish(r.t.Context(), id, st))
 	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED

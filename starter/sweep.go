@@ -3,27 +3,34 @@ package starter
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 const (
 	// sweepAge is how long after its last start call a row may wait for its
 	// run: longer than any call that could still bring it.
 	sweepAge = time.Hour
-	// endAge keeps the sweeper away from runs that have only just begun.
-	endAge = time.Minute
-	// sweepPage is how many rows are read at a time.
+	// sweepPage is how many rows or runs are read at a time.
 	sweepPage = 200
 	// describeEach bounds one question to the engine.
 	describeEach = 5 * time.Second
 	// maxSilences in a row end a sweep: the engine is away, and asking it about
 	// every row would only take hours.
 	maxSilences = 3
+	// lookBack is how far the first sweep of a process looks for runs that ended
+	// without a word; what is older is found by its clocks. lookAgain is by how
+	// much a later one looks at the last one's time again: visibility lags.
+	lookBack, lookAgain = 24 * time.Hour, 5 * time.Minute
 )
 
 // Swept counts what a sweep did.
@@ -44,16 +51,50 @@ const (
 	runAbsent // the engine knows no such run
 )
 
-// Sweep deletes rows whose run never began and writes down the end of runs
-// that could not do it themselves. An engine that does not answer changes
-// nothing: the next sweep asks again.
+// Sweep deletes rows whose run never began, and looks into rows without an end
+// that are past all their clocks, 200 of each at most. An engine that does not
+// answer changes nothing: the next sweep asks again.
 func (s *Starter) Sweep(ctx context.Context) (Swept, error) {
 	var done Swept
 	deleted, err := s.sweepUnstarted(ctx)
 	done.Deleted = deleted
-	ended, endErr := s.sweepEnded(ctx)
+	ended, endErr := s.sweepOverdue(ctx)
 	done.Ended = ended
 	return done, errors.Join(err, endErr)
+}
+
+// SweepLost writes down the ends of runs that could not do it themselves, since
+// somebody terminated them or they failed. The engine is asked for such ends,
+// not for every open run.
+func (s *Starter) SweepLost(ctx context.Context) (ended int, err error) {
+	now := s.now()
+	since := s.sweptAt.Add(-lookAgain)
+	if s.sweptAt.IsZero() {
+		since = now.Add(-lookBack)
+	}
+	query := fmt.Sprintf(`WorkflowType IN ('%s', '%s') AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime > '%s'`,
+		workflows.VerificationWorkflow, workflows.ReviewWorkflow, since.UTC().Format(time.RFC3339))
+	for token := []byte(nil); ; {
+		call, cancel := context.WithTimeout(ctx, describeEach)
+		page, err := s.engine.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{PageSize: sweepPage, NextPageToken: token, Query: query})
+		cancel()
+		if err != nil {
+			return ended, unavailable("list runs that ended without a word", err)
+		}
+		for _, e := range page.GetExecutions() {
+			wrote, err := s.finish(ctx, e.GetExecution().GetWorkflowId())
+			if err != nil {
+				return ended, err
+			}
+			if wrote {
+				ended++
+			}
+		}
+		if token = page.GetNextPageToken(); len(token) == 0 {
+			s.sweptAt = now
+			return ended, nil
+		}
+	}
 }
 
 func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
@@ -83,51 +124,74 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 	return deleted, nil
 }
 
-func (s *Starter) sweepEnded(ctx context.Context) (int, error) {
-	ended, after := 0, ""
+func (s *Starter) sweepOverdue(ctx context.Context) (int, error) {
+	ended := 0
 	var silent silences
-	for {
-		ids, err := s.store.Running(ctx, after, s.now().Add(-endAge), sweepPage)
+	ids, err := s.store.Overdue(ctx, s.now(), sweepPage)
+	if err != nil {
+		return 0, storeFault("list overdue rows", err)
+	}
+	for _, id := range ids {
+		run, err := s.runOf(ctx, id)
 		if err != nil {
-			return ended, storeFault("list running rows", err)
+			return ended, err
 		}
-		for _, id := range ids {
-			after = id
-			fate := s.fate(ctx, id)
-			if err := silent.after(fate); err != nil {
-				return ended, err
-			}
-			if fate != runClosed && fate != runAbsent {
-				continue
-			}
-			wrote, err := s.finish(ctx, id)
-			if err != nil {
-				return ended, err
-			}
-			if wrote {
-				ended++
-			}
+		fate := s.fate(ctx, run)
+		if err := silent.after(fate); err != nil {
+			return ended, err
 		}
-		if len(ids) < sweepPage || ctx.Err() != nil {
-			return ended, ctx.Err()
+		if fate != runClosed && fate != runAbsent {
+			continue
+		}
+		wrote, err := s.finish(ctx, run)
+		if err != nil {
+			return ended, err
+		}
+		if wrote {
+			ended++
 		}
 	}
+	return ended, nil
 }
 
-// finish writes engine.ended for a run that is over, unless the run wrote its
-// end after the list was read.
-func (s *Starter) finish(ctx context.Context, id string) (bool, error) {
+// runOf is the id of the run that holds a row without an end: its review, where
+// it was reopened.
+func (s *Starter) runOf(ctx context.Context, id string) (string, error) {
 	row, err := s.store.Load(ctx, id)
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRedacted):
+	case isNotFound(err):
+		return id, nil
+	case err != nil:
+		return "", s.storeFault(ctx, "read a row", id, err)
+	case row.Ended && row.State.Verdict != nil:
+		return workflows.ReviewID(id, row.State.Verdict.Version+1), nil
+	}
+	return id, nil
+}
+
+// finish writes down the end of a run, or of a review, that is over, unless it
+// did so itself.
+func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
+	id, version, review := strings.Cut(run, ":v")
+	row, err := s.store.Load(ctx, id)
+	switch {
+	case isNotFound(err):
 		return false, nil
 	case err != nil:
-		return false, storeFault("read a row", err)
+		return false, s.storeFault(ctx, "read a row", id, err)
+	case review:
+		held := row.Ended && row.State.Status == verification.InReview && row.State.Verdict != nil
+		if !held || version != strconv.Itoa(row.State.Verdict.Version+1) {
+			return false, nil
+		}
+		return true, s.closeReview(ctx, id, row.State)
 	case row.Ended:
 		return false, nil
 	}
-	if err := s.store.Finish(ctx, id, engineEnded(row.State, s.now())); err != nil {
-		return false, storeFault("write an end", err)
+	st := row.State
+	st.EndedByEngine(s.now())
+	if err := s.store.Finish(ctx, id, st); err != nil {
+		return false, s.storeFault(ctx, "write an end", id, err)
 	}
 	s.log.WarnContext(ctx, "a run ended without a word", "id", id)
 	return true, nil

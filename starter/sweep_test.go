@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -88,24 +91,25 @@ func TestASweepGivesUpOnAnEngineThatIsAway(t *testing.T) {
 	require.Len(t, r.engine.calls, maxSilences)
 }
 
-func TestTheEndOfASilentRunIsWrittenDown(t *testing.T) {
+// The engine is asked for the runs that ended without a word, not for each open
+// one; a run that wrote its end meanwhile keeps it.
+func TestSweepLost(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
-	r.now = r.now.Add(2 * time.Minute)
-	done, err := r.s.Sweep(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, Swept{}, done, "it runs")
+	r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
+		return nil, serviceerror.NewUnavailable("x")
+	}
+	_, err := r.s.SweepLost(t.Context())
+	requireCode(t, err, EngineUnavailable)
 
-	r.engine.describeErr = serviceerror.NewUnavailable("x")
-	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
-	done, err = r.s.Sweep(t.Context())
+	r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
+		return &workflowservice.ListWorkflowExecutionsResponse{Executions: []*workflowpb.WorkflowExecutionInfo{
+			{Execution: &commonpb.WorkflowExecution{WorkflowId: "ver_unknown"}}, {Execution: &commonpb.WorkflowExecution{WorkflowId: v.ID}},
+		}}, nil
+	}
+	ended, err := r.s.SweepLost(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, Swept{}, done, "silence proves nothing")
-
-	r.engine.describeErr = nil
-	done, err = r.s.Sweep(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, Swept{Ended: 1}, done)
+	require.Equal(t, 1, ended)
 	row, err := r.store.Load(t.Context(), v.ID)
 	require.NoError(t, err)
 	require.True(t, row.Ended)
@@ -114,6 +118,59 @@ func TestTheEndOfASilentRunIsWrittenDown(t *testing.T) {
 	_, err = r.store.LatestSession(t.Context(), v.ID)
 	require.ErrorIs(t, err, store.ErrNotFound, "links do not outlive it")
 
+	ended, err = r.s.SweepLost(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, ended, "its end stands")
+	require.Contains(t, r.engine.lists[1].Query, "CloseTime > '2026-11-22T04:00:00Z'", "a day at first")
+	require.Contains(t, r.engine.lists[2].Query, "CloseTime > '2026-11-23T03:55:00Z'", "then what visibility may have lagged behind with")
+	require.NotContains(t, r.engine.calls, "describe")
+}
+
+// A review whose run was terminated leaves the verdict standing.
+func TestSweepLostReview(t *testing.T) {
+	r := newRig(t)
+	v := r.completed()
+	r.engine.review = r.reopens
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	require.NoError(t, err)
+	for _, run := range []string{v.ID + ":v3", v.ID + ":v2"} {
+		r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
+			return &workflowservice.ListWorkflowExecutionsResponse{Executions: []*workflowpb.WorkflowExecutionInfo{
+				{Execution: &commonpb.WorkflowExecution{WorkflowId: run}}}}, nil
+		}
+		_, err = r.s.SweepLost(t.Context())
+		require.NoError(t, err)
+		got, err := r.s.Read(t.Context(), "shop", v.ID)
+		require.NoError(t, err)
+		require.Equal(t, run == v.ID+":v3", got.Status == verification.InReview, "only the review that holds it")
+	}
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, verification.Declined, got.Decision)
+}
+
+// A row past all its clocks, whose end visibility did not tell of, is asked for.
+func TestSweepOverdue(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	done, err := r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done, "its clocks run")
+	require.Empty(t, r.engine.calls)
+
+	r.now = r.now.Add(policy().Longest(time.Hour) + 2*time.Hour)
+	r.engine.describeErr = serviceerror.NewUnavailable("x")
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{}, done, "silence proves nothing")
+	r.engine.describeErr = nil
+	done, err = r.s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Swept{Ended: 1}, done)
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, verification.Error, got.Status)
 	done, err = r.s.Sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, Swept{}, done)

@@ -95,7 +95,7 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 	if next == nil || r.retrying() {
 		return refused(RefusedState, "there is no session to retry", r.state)
 	}
-	if req.Version != 0 && req.Version != r.state.Version {
+	if r.changedSince(req.Version) {
 		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
 	if req.Scanned != (next.Type == verification.ActionScanChip) {
@@ -152,14 +152,14 @@ func (r *run) validateDecide(ctx workflow.Context, req DecideRequest) error {
 	if r.state.Status != verification.InReview || r.decided != nil {
 		return refused(RefusedState, "the verification is not in review", r.state)
 	}
+	if r.changedSince(req.Version) {
+		return refused(RefusedVersion, "the verification has changed", r.state)
+	}
 	return decidable(req, r.state)
 }
 
 // decidable holds a reviewer's word to what can be decided.
 func decidable(req DecideRequest, s verification.State) error {
-	if req.Version != 0 && req.Version != s.Version {
-		return refused(RefusedVersion, "the verification has changed", s)
-	}
 	if !req.Reason.Fits(req.Decision) {
 		return refused(RefusedReason, "a decision is approved or declined, with a reason of the catalogue that fits it", s)
 	}
@@ -177,10 +177,16 @@ func (r *run) validateCancel(ctx workflow.Context, req CancelRequest) error {
 	if r.state.Status.Ended() {
 		return refused(RefusedState, "the verification has ended", r.state)
 	}
-	if req.Version != 0 && req.Version != r.state.Version {
+	if r.changedSince(req.Version) {
 		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
 	return nil
+}
+
+// changedSince reports whether a reader of the version must read again; 0: it
+// is all the same to them. What was last published is what they could read.
+func (r *run) changedSince(version int) bool {
+	return version != 0 && version != r.state.Version && version != r.published.version
 }
 
 func (r *run) cancel(ctx workflow.Context, req CancelRequest) (Canceled, error) {

@@ -58,6 +58,9 @@ func (r *reopened) validateDecide(ctx workflow.Context, req DecideRequest) error
 	if r.state.Status != verification.InReview || r.decided != nil {
 		return refused(RefusedState, "the verification is not in review", r.state)
 	}
+	if req.Version != 0 && req.Version != r.state.Version {
+		return refused(RefusedVersion, "the verification has changed", r.state)
+	}
 	return decidable(req, r.state)
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Query asks for a page of a client's rows, the newest first.
+// Query asks for a page of clients' rows, the newest first.
 type Query struct {
-	Client string
-	Status verification.Status
+	Clients []string
+	Status  verification.Status
 	// After is the place behind which the page begins; zero: the first page.
 	After Place
 	Limit int
@@ -25,15 +25,19 @@ type Place struct {
 }
 
 func (s *sqlStore) List(ctx context.Context, q Query) ([]Row, error) {
+	clients, err := json.Marshal(q.Clients)
+	if err != nil {
+		return nil, fmt.Errorf("store: list: %w", err)
+	}
 	after := stamp(q.After.CreatedAt)
 	if !after.Valid {
 		after = stamp(time.UnixMicro(1<<62 - 1))
 	}
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT `+rowColumns+` FROM verifications
-		WHERE client = $1 AND status = $2 AND (created_at, id) < ($3, $4) AND redacted_at IS NULL
+		WHERE client IN (`+s.dialect.eachOf+`) AND status = $2 AND (created_at, id) < ($3, $4) AND redacted_at IS NULL
 		ORDER BY created_at DESC, id DESC LIMIT $5`,
-		q.Client, string(q.Status), after, q.After.ID, q.Limit)
+		string(clients), string(q.Status), after, q.After.ID, q.Limit)
 	if err != nil {
 		return nil, wrap("list", err)
 	}

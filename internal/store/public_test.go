@@ -204,7 +204,7 @@ func TestList(t *testing.T) {
 
 		var ids []string
 		for after := (store.Place{}); ; {
-			page, err := s.List(t.Context(), store.Query{Client: client, Status: verification.Processing, After: after, Limit: 2})
+			page, err := s.List(t.Context(), store.Query{Clients: []string{client, "nobody"}, Status: verification.Processing, After: after, Limit: 2})
 			require.NoError(t, err)
 			if len(page) == 0 {
 				break

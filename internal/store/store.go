@@ -319,14 +319,11 @@ type Store interface {
 	// is older than before; Sweep deletes one of them if that still holds.
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]string, error)
 	Sweep(ctx context.Context, id string, before time.Time) (deleted bool, err error)
-	// Running returns ids of started rows without an end, created before the
-	// time, in order of id, after the given one.
-	Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error)
 	// Overdue returns rows without an end, or reopened, whose clocks are over
 	// since before the time, the oldest first.
 	Overdue(ctx context.Context, before time.Time, limit int) ([]string, error)
 
-	// List returns a page of a client's rows.
+	// List returns a page of clients' rows.
 	List(ctx context.Context, q Query) ([]Row, error)
 	// Revisions returns the revisions of the rows that are there, in one query.
 	Revisions(ctx context.Context, ids []string) (map[string]int, error)

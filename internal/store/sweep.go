@@ -36,13 +36,6 @@ func (s *sqlStore) Overdue(ctx context.Context, before time.Time, limit int) ([]
 		ORDER BY overdue_at, id LIMIT $2`, stamp(before), limit)
 }
 
-func (s *sqlStore) Running(ctx context.Context, after string, before time.Time, limit int) ([]string, error) {
-	return s.ids(ctx, "running", `
-		SELECT id FROM verifications
-		WHERE started_at IS NOT NULL AND ended_at IS NULL AND id > $1 AND created_at < $2
-		ORDER BY id LIMIT $3`, after, stamp(before), limit)
-}
-
 func (s *sqlStore) ids(ctx context.Context, what, query string, args ...any) (ids []string, err error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {

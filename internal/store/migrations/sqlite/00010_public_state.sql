@@ -6,6 +6,7 @@ ALTER TABLE verifications ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE verifications ADD COLUMN overdue_at INTEGER; -- when all clocks of the policy are over
 ALTER TABLE verifications ADD COLUMN mac BLOB;
 
+DROP INDEX verifications_running;
 CREATE INDEX verifications_overdue ON verifications (overdue_at) WHERE ended_at IS NULL OR status = 'in_review';
 CREATE INDEX verifications_by_status ON verifications (client, status, created_at, id);
 
