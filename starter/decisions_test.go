@@ -17,8 +17,8 @@ func TestAReviewersVerdictNamesTheKey(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
 	require.Empty(t, v.Deciders)
-	r.engine.update = func(client.UpdateWorkflowOptions) error { r.decided(v.ID, word(5)); return nil }
-	got, err := r.s.Decide(t.Context(), "shop", v.ID, word(5))
+	r.engine.update = func(client.UpdateWorkflowOptions) error { r.decided(v.ID, word(inReviewRevision)); return nil }
+	got, err := r.s.Decide(t.Context(), "shop", v.ID, word(inReviewRevision))
 	require.NoError(t, err)
 	require.Equal(t, map[int]string{1: "wang"}, got.Deciders)
 	got, err = r.s.Read(t.Context(), "shop", v.ID)
@@ -45,7 +45,7 @@ func TestAReviewersVerdictNamesTheKey(t *testing.T) {
 func TestAVerdictNamesWhoseWordItIs(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
-	taken := Word{Decision: verification.Declined, Reason: verification.FaceSpoofSuspected, By: "li", Version: 5}
+	taken := Word{Decision: verification.Declined, Reason: verification.FaceSpoofSuspected, By: "li", Version: inReviewRevision}
 	say := func(w Word, code Code) {
 		t.Helper()
 		_, err := r.s.Decide(t.Context(), "shop", v.ID, w)
@@ -55,13 +55,13 @@ func TestAVerdictNamesWhoseWordItIs(t *testing.T) {
 		}
 		require.NoError(t, err)
 	}
-	// All read version 5; the engine takes li's, and gives the others its answer.
+	// All read the same revision; the engine takes li's, and gives the others its answer.
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(t.Context().Err())
 	}
-	say(Word{Decision: verification.Declined, Reason: verification.HolderMismatch, By: "wang", Version: 5}, EngineUnavailable)
+	say(Word{Decision: verification.Declined, Reason: verification.HolderMismatch, By: "wang", Version: inReviewRevision}, EngineUnavailable)
 	r.now = r.now.Add(time.Second)
-	say(word(5), EngineUnavailable)
+	say(word(inReviewRevision), EngineUnavailable)
 	r.now = r.now.Add(time.Second)
 	r.engine.update = func(client.UpdateWorkflowOptions) error { r.decided(v.ID, taken); return nil }
 	say(taken, "")
@@ -98,7 +98,7 @@ func TestEveryVersionNamesItsReviewer(t *testing.T) {
 		st.Status, st.Decision, st.Verdict, st.Version = verification.Completed, verification.Approved, r.verdict(2, word(0)), 11
 		return r.store.Amend(t.Context(), v.ID, st)
 	}
-	done, err := r.s.Decide(t.Context(), "shop", v.ID, word(10))
+	done, err := r.s.Decide(t.Context(), "shop", v.ID, word(completedRevision+1))
 	require.NoError(t, err)
 	require.Equal(t, map[int]string{2: "wang"}, done.Deciders)
 	acts, err = r.s.Decisions(t.Context(), "shop", v.ID)
