@@ -169,7 +169,7 @@ func decidable(req DecideRequest, s verification.State) error {
 func (r *run) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
 	r.accepted(ctx)
 	r.decided = &req
-	err := workflow.Await(ctx, func() bool { return r.published.end })
+	err := r.awaitEnd(ctx)
 	return Decided{Status: r.state.Status}, err
 }
 
@@ -197,7 +197,7 @@ func (r *run) cancel(ctx workflow.Context, req CancelRequest) (Canceled, error) 
 	r.endWith(verification.Canceled, r.canceled)
 	r.accepted(ctx)
 	r.stop()
-	err := workflow.Await(ctx, func() bool { return r.published.end })
+	err := r.awaitEnd(ctx)
 	return Canceled{Status: r.state.Status}, err
 }
 

@@ -92,11 +92,18 @@ func isPermanent(err error) bool {
 func (r *run) accepted(ctx workflow.Context) { r.published.accepted = task(ctx) }
 
 // awaitTold waits for a condition, or the end, and until the store has what a
-// reader must then find there.
+// reader must then find there. A run that is cancelled has an end to tell of, so
+// the waiting outlives it.
 func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(ctx, func() bool { return condition() || r.closed }); err != nil {
 		return err
 	}
 	version := r.state.Version
 	return workflow.Await(ctx, func() bool { return r.published.end || !r.closed && r.published.version >= version })
+}
+
+// awaitEnd waits until the end is in the store.
+func (r *run) awaitEnd(ctx workflow.Context) error {
+	return r.awaitTold(ctx, func() bool { return false })
 }
