@@ -39,23 +39,12 @@ func TestATerminatedRunReadsAsErrorAndTheSweeperWritesItDownAndDeletesTheLinks(t
 		require.Nil(t, v.NextAction)
 		require.Equal(t, verification.EngineEnded, v.LastError.Code)
 	}
-	ended(s.read(id))
-	row, err := st.Load(t.Context(), id)
-	require.NoError(t, err)
-	require.False(t, row.Ended, "reading writes nothing")
+	ended(s.until(id, time.Minute, "the end that the run did not write", func(v view) bool { return v.Status.Ended() }))
 	retry := s.call("shop", "POST", "/v1/verifications/"+id+"/retry", nil, map[string]any{"session": 1})
 	require.Equal(t, http.StatusConflict, retry.status, "%s", retry.body)
 	cancel := s.call("shop", "POST", "/v1/verifications/"+id+"/cancel", nil, nil)
 	require.Equal(t, http.StatusConflict, cancel.status, "%s", cancel.body)
-
-	young, err := s.starterAt(0).Sweep(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, young, "a row of a minute may belong to a run that only just began")
-	swept, err := s.starterAt(2 * time.Minute).Sweep(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 1, swept.Ended)
-	require.Zero(t, swept.Deleted)
-	row, err = st.Load(t.Context(), id)
+	row, err := st.Load(t.Context(), id)
 	require.NoError(t, err)
 	require.True(t, row.Ended)
 	require.Equal(t, verification.Error, row.State.Status)
@@ -64,9 +53,22 @@ func TestATerminatedRunReadsAsErrorAndTheSweeperWritesItDownAndDeletesTheLinks(t
 	require.Empty(t, session.Link)
 	require.Empty(t, session.Handle)
 	ended(s.read(id))
-	again, err := s.starterAt(2 * time.Minute).Sweep(t.Context())
+	again, err := s.starterAt(0).SweepLost(t.Context())
 	require.NoError(t, err)
-	require.Zero(t, again)
+	require.Zero(t, again, "its end stands")
+}
+
+// Who wants to move a run that ended without a word need not wait for the
+// sweeper.
+func TestATerminatedRunIsKnownToWhoeverAsksIt(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{})
+	a := s.begin(s.person())
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), a.view.ID, "", "a test pulls the plug"))
+	cancel := s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/cancel", nil, nil)
+	require.Equal(t, http.StatusConflict, cancel.status, "%s", cancel.body)
+	require.Equal(t, verification.Error, s.read(a.view.ID).Status)
 }
 
 func TestWithoutAWorkerReadsAnswerAndACallbackTakesEffectLater(t *testing.T) {
@@ -78,7 +80,8 @@ func TestWithoutAWorkerReadsAnswerAndACallbackTakesEffectLater(t *testing.T) {
 	s.worker.stop(t)
 
 	v := s.read(id)
-	require.Equal(t, verification.RequiresInput, v.Status, "from the search attributes")
+	require.Equal(t, verification.RequiresInput, v.Status)
+	require.Equal(t, a.view.NextAction.URL, v.NextAction.URL, "the link too")
 	require.Empty(t, v.Decision)
 	s.play(a.view, "0")
 	before := s.signals(id)
@@ -143,7 +146,6 @@ func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
 	// At the same time: each takes its whole patience.
 	refusals := map[string]func() answer{
 		"start": func() answer { return s.call("shop", "POST", "/v1/verifications", key, request) },
-		"read":  func() answer { return s.call("shop", "GET", "/v1/verifications/"+a.view.ID, nil, nil) },
 		"retry": func() answer {
 			return s.call("shop", "POST", "/v1/verifications/"+a.view.ID+"/retry", nil, map[string]any{"session": 1})
 		},
@@ -164,7 +166,8 @@ func TestAnUnreachableEngineIsToldAndLosesNothing(t *testing.T) {
 		require.NotEmpty(t, refused.header.Get("Retry-After"), what)
 		require.Contains(t, string(refused.body), "may still take effect", what)
 	}
-	require.Equal(t, verification.OutcomeApproved, s.read(done.view.ID).Outcome, "an ended one needs no engine")
+	require.Equal(t, verification.OutcomeApproved, s.read(done.view.ID).Outcome, "reading needs no engine")
+	require.Equal(t, a.view.NextAction.URL, s.read(a.view.ID).NextAction.URL)
 	res, err := direct.Get(callback)
 	require.NoError(t, err)
 	res.Body.Close()
