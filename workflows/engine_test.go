@@ -112,7 +112,7 @@ func (o *outbound) ExecuteLocalActivity(ctx workflow.Context, name string, args 
 	}
 	c := &call{engine: o.engine, name: name, input: input, settable: settable}
 	o.engine.world.begins(name)
-	value, err := c.run()
+	value, err := c.run() //workflowcheck:ignore
 	o.engine.world.ends(name)
 	if err != nil {
 		settable.SetError(err)
@@ -230,7 +230,7 @@ func (c *call) try(ctx workflow.Context) {
 	c.trying = true
 	c.engine.world.begins(c.name)
 	c.engine.after(ctx, c.engine.world.takes(c.name), func(ctx workflow.Context) {
-		value, err := c.run()
+		value, err := c.run() //workflowcheck:ignore
 		if c.engine.dies != nil && c.engine.dies(c.name) {
 			known := c.opts.StartToCloseTimeout
 			if hb := c.opts.HeartbeatTimeout; hb > 0 {
