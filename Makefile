@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev test test-short race fuzz record lint build generate test-needs temporal
+.PHONY: help dev test test-short race fuzz outdated record lint build generate test-needs temporal
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -26,6 +26,9 @@ race: test-needs temporal ## Run the tests with the race detector, but those of 
 
 fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tries a second
 	@bash tools/fuzz.sh
+
+outdated: ## Compare direct dependencies with the newest versions; once a week
+	@bash tools/outdated.sh
 
 record: temporal ## Record the workflows' histories anew, after a change of their order
 	go test -tags record -count=1 -timeout 20m -run '^TestRecord$$' ./workflows
