@@ -27,11 +27,12 @@ type engine struct {
 	interceptor.WorkerInterceptorBase
 	world world
 	steps map[string]any
-	// held is how long after its start the workflow gets its first task: what is
-	// sent meanwhile stands in that task.
-	held time.Duration
+	// entered: the workflow has had its first task.
+	entered bool
 	// comparing is how long a look that finds a result goes on with it.
 	comparing time.Duration
+	// captures says which looks do; nil: all.
+	captures func(in any) bool
 	// dies: the worker dies in the middle of a try of the activity, after its
 	// vendor answered.
 	dies func(name string) bool
@@ -64,7 +65,20 @@ type world interface {
 	takes(name string) time.Duration
 	// begins and ends bracket each try.
 	begins(name string)
-	ends(name string)
+	ends(endedTry)
+	// moved is called after each batch of what happened.
+	moved()
+}
+
+// endedTry is one try of an activity that ended.
+type endedTry struct {
+	name      string
+	in, value any
+	err       error
+	// died: its worker died with it, after its vendor answered value.
+	died bool
+	// heard: the workflow still waits for the answer.
+	heard bool
 }
 
 func newEngine(w world) *engine {
@@ -86,9 +100,7 @@ func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
 
 func (i *inbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
 	clock, _ := workflow.NewDisconnectedContext(ctx)
-	if i.engine.held > 0 {
-		_ = workflow.Sleep(clock, i.engine.held)
-	}
+	i.engine.entered = true
 	workflow.Go(clock, i.engine.run)
 	return i.Next.ExecuteWorkflow(ctx, in)
 }
@@ -113,7 +125,7 @@ func (o *outbound) ExecuteLocalActivity(ctx workflow.Context, name string, args 
 	c := &call{engine: o.engine, name: name, input: input, settable: settable}
 	o.engine.world.begins(name)
 	value, err := c.run() //workflowcheck:ignore
-	o.engine.world.ends(name)
+	o.engine.world.ends(endedTry{name: name, in: c.in, value: value, err: err, heard: true})
 	if err != nil {
 		settable.SetError(err)
 		return future
@@ -152,6 +164,7 @@ func (e *engine) run(ctx workflow.Context) {
 				d.do(ctx)
 			}
 		}
+		e.world.moved()
 	}
 }
 
@@ -166,6 +179,7 @@ type call struct {
 	name     string
 	opts     workflow.ActivityOptions
 	input    *commonpb.Payloads
+	in       any // its input, decoded
 	deadline time.Time
 	attempt  int32
 	settable workflow.Settable
@@ -237,15 +251,15 @@ func (c *call) try(ctx workflow.Context) {
 				known = min(known, hb)
 			}
 			c.engine.after(ctx, known, func(ctx workflow.Context) {
-				c.ends(ctx, nil, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil))
+				c.ends(ctx, endedTry{value: value, died: true, err: temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil)})
 			})
 			return
 		}
-		if err == nil && c.engine.comparing > 0 && hasResult(value) {
-			c.engine.after(ctx, c.engine.comparing, func(ctx workflow.Context) { c.ends(ctx, value, nil) })
+		if err == nil && c.engine.comparing > 0 && hasResult(value) && (c.engine.captures == nil || c.engine.captures(c.in)) {
+			c.engine.after(ctx, c.engine.comparing, func(ctx workflow.Context) { c.ends(ctx, endedTry{value: value}) })
 			return
 		}
-		c.ends(ctx, value, err)
+		c.ends(ctx, endedTry{value: value, err: err})
 	})
 }
 
@@ -260,6 +274,7 @@ func (c *call) run() (any, error) {
 	if err := converter.GetDefaultDataConverter().FromPayloads(c.input, in.Interface()); err != nil {
 		return nil, err
 	}
+	c.in = in.Elem().Interface()
 	out := step.Call([]reflect.Value{reflect.ValueOf(context.Background()), in.Elem()})
 	if err, _ := out[len(out)-1].Interface().(error); err != nil {
 		return nil, err
@@ -270,21 +285,21 @@ func (c *call) run() (any, error) {
 	return out[0].Interface(), nil
 }
 
-func (c *call) ends(ctx workflow.Context, value any, err error) {
+func (c *call) ends(ctx workflow.Context, t endedTry) {
 	c.trying = false
-	c.engine.world.ends(c.name)
-	next, again := c.next(ctx, err)
+	t.name, t.in, t.heard = c.name, c.in, !c.settled
+	c.engine.world.ends(t)
+	next, again := c.next(ctx, t.err)
 	switch {
-	case err == nil:
-		payloads, err := converter.GetDefaultDataConverter().ToPayloads(value)
-		if value == nil {
-			payloads = nil
-		}
+	case t.err == nil && t.value == nil:
+		c.done(nil, nil)
+	case t.err == nil:
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(t.value)
 		c.done(payloads, err)
 	case c.canceled:
 		c.done(nil, temporal.NewCanceledError())
 	case !again:
-		c.done(nil, err)
+		c.done(nil, t.err)
 	default:
 		c.engine.after(ctx, next, c.try)
 	}

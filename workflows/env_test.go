@@ -31,14 +31,22 @@ type env struct {
 
 func newEnv(t *testing.T, s *script) *env {
 	t.Helper()
+	e := newEnvIn(t, s)
+	e.script, s.now = s, e.Now
+	return e
+}
+
+// newEnvIn is an environment in a world of the caller's.
+func newEnvIn(t *testing.T, w world) *env {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(temporallog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, script: s, engine: newEngine(s), in: input()}
+	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, engine: newEngine(w), in: input()}
 	e.SetTestTimeout(time.Minute)
 	// A busy machine is no deadlock.
 	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{e.engine}})
 	e.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
-	s.now = e.Now
+	e.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	e.engine.longer = e.SetCurrentHistoryLength
 	e.SetOnTimerFiredListener(func(string) { e.engine.task() })
 	return e

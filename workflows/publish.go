@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Every reader is answered from the store, so the run writes there whatever
@@ -18,6 +19,9 @@ import (
 // be tried again with other messages. So only what is on record is published:
 // never what an update of the same task changed; that goes with the next
 // change. An end is never published; Finish writes it.
+
+// Where an update leads to a state in which nothing follows by itself, a
+// regular activity writes it: it runs only once the task is recorded.
 
 // localTime is how long a local activity may try the store. What takes longer
 // goes to a regular activity, so that an absent store holds up no task.
@@ -45,7 +49,7 @@ func (r *run) publish(ctx workflow.Context) {
 			// left waits until something changes in this one, so that the two
 			// cost one marker.
 			now := task(ctx)
-			return r.closed || r.state.Version > r.published.version && now == r.published.changed && now != r.published.accepted
+			return r.closed || r.state.Version > r.published.version && now == r.published.changed && (now != r.published.accepted || r.waits())
 		})
 		if err != nil || r.closed {
 			return
@@ -59,12 +63,25 @@ func (r *run) publish(ctx workflow.Context) {
 				return
 			}
 			in := activities.PublishInput{ID: r.in.ID, State: r.state}
-			settable.Set(in.State.Version, local(ctx, stepPublish, acts.Publish, in, nil))
+			switch {
+			case task(ctx) != r.published.accepted:
+				settable.Set(in.State.Version, local(ctx, stepPublish, acts.Publish, in, nil))
+			case r.waits():
+				err := workflow.ExecuteActivity(stepPublish.on(ctx, "", "", "", 0), acts.Publish, in).Get(ctx, nil)
+				settable.Set(in.State.Version, err)
+			default:
+				settable.Set(r.published.version, nil) // something follows, which tells it
+			}
 		})
 		if written.Get(ctx, &r.published.version) != nil {
 			return // the run was cancelled, or its row is gone
 		}
 	}
+}
+
+// waits: nothing follows by itself, but by the caller, the person or a reviewer.
+func (r *run) waits() bool {
+	return r.state.Status == verification.RequiresInput || r.state.Status == verification.InReview
 }
 
 // local runs a step that only touches the store as a local activity, and, where

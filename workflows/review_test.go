@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/workflow"
 
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -74,7 +73,6 @@ func TestDecisionIsRefusedOutsideAReview(t *testing.T) {
 // reopen runs a Review of a declined case.
 func reopen(t *testing.T, meddle func(e *env)) (*env, []verification.State) {
 	e := newEnv(t, newScript())
-	e.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	if meddle != nil {
 		meddle(e)
 	}

@@ -126,13 +126,15 @@ func (s *script) begins(name string) {
 	}
 }
 
-func (s *script) ends(name string) {
+func (s *script) ends(t endedTry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name == "PollSession" || name == "LookAtSession" {
+	if t.name == "PollSession" || t.name == "LookAtSession" {
 		s.looking--
 	}
 }
+
+func (s *script) moved() {}
 
 func (s *script) count(name string) int {
 	s.mu.Lock()

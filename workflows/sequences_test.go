@@ -1,3 +1,5 @@
+//go:build !explore
+
 package workflows_test
 
 import (

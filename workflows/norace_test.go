@@ -1,0 +1,5 @@
+//go:build !race && explore
+
+package workflows_test
+
+const raceDetector = false
