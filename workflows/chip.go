@@ -32,7 +32,7 @@ func (r *run) readChip(ctx workflow.Context) {
 		}
 		r.fail(reason)
 		r.state.LastError.Retryable = true
-		if r.state.Attempt.Session >= r.in.Policy.Sessions {
+		if r.state.Attempt.Session >= r.scans() {
 			r.endWith(verification.Expired, reason)
 			return
 		}
@@ -42,6 +42,15 @@ func (r *run) readChip(ctx workflow.Context) {
 		r.state.Attempt.Session++
 		r.state.LastError = nil
 	}
+}
+
+// scans is how many further scans the person has. One that left no session for
+// their face would be in vain.
+func (r *run) scans() int {
+	if r.in.Policy.WantsFace() {
+		return r.in.Policy.Sessions - 1
+	}
+	return r.in.Policy.Sessions
 }
 
 // readScan reads the newest scan.

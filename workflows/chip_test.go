@@ -99,8 +99,24 @@ func TestUnreadableChipsEndExpiredNeverDeclined(t *testing.T) {
 	s := e.run()
 	require.Equal(t, verification.OutcomeExpired, s.Outcome())
 	require.Equal(t, verification.DocumentUnreadable, s.LastError.Code)
-	require.Equal(t, 7, sc.count("ReadChip"), "the first and six more")
+	require.Equal(t, 6, sc.count("ReadChip"), "the first and five more: one of six sessions is the face's")
 	require.Zero(t, sc.count("CheckRecords")+sc.count("OpenSession"))
+}
+
+// Scans count with the sessions, of which the policy has so many and no more.
+func TestScansLeaveASessionForTheFace(t *testing.T) {
+	for sessions, opened := range map[int]int{3: 1, 2: 0} {
+		sc := newScript()
+		sc.scans = map[int]activities.ChipResult{0: {Unreadable: true}, 1: {Unreadable: true}}
+		sc.sessions = map[int]session{3: {over: time.Minute, result: passed()}}
+		e := chipEnv(t, sc)
+		e.in.Policy.Attempts, e.in.Policy.Sessions = 1, sessions
+		e.at(time.Minute, func() { e.rescan(0) })
+		e.at(2*time.Minute, func() { e.rescan(1) })
+		s := e.run()
+		require.Equal(t, opened, sc.count("OpenSession"))
+		require.LessOrEqual(t, s.Attempt.Session, sessions)
+	}
 }
 
 func TestChipVendorDownForTheScansLifeAsksForAnotherScan(t *testing.T) {
@@ -206,16 +222,22 @@ func capturing(t *testing.T) (*script, *env) {
 // The pictures are handed out once, and the portrait is gone with the
 // comparison: a retry that threw it away could never end approved.
 func TestRetryWhileACapturedFaceIsComparedThrowsNothingAway(t *testing.T) {
-	sc, e := capturing(t)
-	var a, again *answer
-	e.at(30*time.Second, func() { a = e.update(workflows.UpdateRetry, "lost", workflows.RetryRequest{Session: 1}) })
-	e.at(40*time.Second, func() { again = e.update(workflows.UpdateRetry, "once-more", workflows.RetryRequest{Session: 1}) })
-	s := e.run()
-	require.Equal(t, verification.OutcomeApproved, s.Outcome())
-	require.Equal(t, 1, sc.count("OpenSession"))
-	require.Equal(t, workflows.Retried{Session: 1}, a.value)
-	require.Equal(t, a.value, again.value)
-	require.LessOrEqual(t, sc.overlap, 1)
+	for _, hinted := range []bool{false, true} { // the poll has the pictures, or the look
+		sc, e := capturing(t)
+		if hinted {
+			sc.sessions[1] = session{over: 12 * time.Second, result: passed()} // the next poll is at 20 s
+			e.at(13*time.Second, func() { e.hint(1) })
+		}
+		var a, again *answer
+		e.at(30*time.Second, func() { a = e.update(workflows.UpdateRetry, "lost", workflows.RetryRequest{Session: 1}) })
+		e.at(40*time.Second, func() { again = e.update(workflows.UpdateRetry, "once-more", workflows.RetryRequest{Session: 1}) })
+		s := e.run()
+		require.Equal(t, verification.OutcomeApproved, s.Outcome())
+		require.Equal(t, 1, sc.count("OpenSession"))
+		require.Equal(t, workflows.Retried{Session: 1}, a.value)
+		require.Equal(t, a.value, again.value)
+		require.LessOrEqual(t, sc.overlap, 1)
+	}
 }
 
 // The link is used up while its picture is compared, by a poll or by a look.
@@ -255,4 +277,26 @@ func TestComparisonThatOutlastsTheSessionCounts(t *testing.T) {
 		require.LessOrEqual(t, sc.overlap, 1)
 		require.Equal(t, verification.Passed, check(t, s, verification.FaceMatch).Status)
 	}
+}
+
+// The browser may come back when no look follows any more but the last one, which
+// waits: the person had begun all the same.
+func TestBrowserThatComesBackAfterTheSessionsTimeBegan(t *testing.T) {
+	sc := newScript()
+	sc.sessions[1] = session{}
+	sc.lookError = func(at time.Duration) error {
+		if at > sessionLife-time.Minute && at < sessionLife+time.Minute {
+			return vendorFault(provider.Unavailable)
+		}
+		return nil
+	}
+	e := newEnv(t, sc)
+	e.in.Face[0].Captures = true
+	e.at(sessionLife+10*time.Second, func() { e.hint(1) })
+	e.at(sessionLife+10*time.Minute, func() {
+		s := e.state()
+		require.Equal(t, verification.RequiresInput, s.Status)
+		require.Equal(t, verification.ActionRetry, s.NextAction.Type)
+	})
+	require.Equal(t, verification.OutcomeExpired, e.run().Outcome())
 }

@@ -68,8 +68,11 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	if result.Reason != "" {
 		r.fail(result.Reason)
 	}
-	if ending == verification.EndedPassed && !r.passCounts(ctx) {
+	switch {
+	case ending == verification.EndedPassed && !r.passCounts(ctx):
 		return faceSettled
+	case ending == verification.EndedRetryable && r.judged+1 >= r.in.Policy.Attempts && r.lookBack(ctx):
+		return faceSettled // in an earlier session the person has passed, or failed finally
 	}
 	if ending != verification.EndedUnjudged {
 		r.judged++
@@ -81,9 +84,6 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		return faceSettled
 	case verification.EndedRetryable:
 		if r.judged >= r.in.Policy.Attempts {
-			if r.lookBack(ctx) {
-				return faceSettled
-			}
 			r.putFace(ctx, verification.Exhausted(result.Checks))
 			r.state.LastError.Retryable = false
 			r.waiting(ctx)

@@ -32,23 +32,26 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 			return fmt.Errorf("register update %s: %w", u.name, err)
 		}
 	}
-	r.listen(ctx, SignalHint, r.hint)
-	r.listen(ctx, SignalComparing, func(h Hint) { r.comparing = h.Session })
+	workflow.Go(ctx, r.listen)
 	return nil
 }
 
-// listen takes every signal of a name.
-func (r *run) listen(ctx workflow.Context, name string, take func(Hint)) {
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		signals := workflow.GetSignalChannel(ctx, name)
-		for {
-			var h Hint
-			if !signals.Receive(ctx, &h) {
-				return
-			}
-			take(h)
-		}
+// listen takes every signal.
+func (r *run) listen(ctx workflow.Context) {
+	signals := workflow.NewSelector(ctx)
+	signals.AddReceive(workflow.GetSignalChannel(ctx, SignalHint), func(c workflow.ReceiveChannel, _ bool) {
+		var h Hint
+		c.Receive(ctx, &h)
+		r.hint(h)
 	})
+	signals.AddReceive(workflow.GetSignalChannel(ctx, SignalComparing), func(c workflow.ReceiveChannel, _ bool) {
+		var h Hint
+		c.Receive(ctx, &h)
+		r.comparing = h.Session
+	})
+	for {
+		signals.Select(ctx)
+	}
 }
 
 // hint notes that a session should be looked at: the newest, or one that was

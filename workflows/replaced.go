@@ -36,6 +36,9 @@ type former struct {
 
 // leave keeps the session in sight: its vendor has not said how it ended.
 func (w *watcher) leave(asked time.Time) {
+	if len(w.formers) == 0 {
+		w.follow()
+	}
 	w.formers = append(w.formers, &former{route: w.route, session: w.session, asked: asked})
 }
 
@@ -74,7 +77,7 @@ func (r *run) lookAt(ctx workflow.Context, f *former) {
 	f.looks++
 	result := r.ask(ctx, f)
 	f.looked, f.looking, f.wanted, f.over = workflow.Now(ctx), false, false, result != nil
-	if result != nil {
+	if result != nil && ctx.Err() == nil { // after the end nothing changes
 		r.weigh(ctx, *result)
 	}
 }
@@ -140,6 +143,7 @@ func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
 		r.show(ctx, r.state.Status, r.state.NextAction, r.state.ExpiresAt) // one attempt less is left
 		return
 	}
+	r.state.LastError = nil // this is how the last session that counts ended
 	if result.Reason != "" {
 		r.fail(result.Reason)
 		r.state.LastError.Retryable = r.state.LastError.Retryable && ending != verification.EndedRetryable
@@ -166,7 +170,11 @@ func (r *run) passCounts(ctx workflow.Context) bool {
 // longer than one try takes, and reports whether that settled the face side. It
 // is called before a pass counts, and before the face side ends for want of one.
 func (r *run) lookBack(ctx workflow.Context) (settled bool) {
-	wanted := func() bool { return slices.ContainsFunc(r.formers, func(f *former) bool { return f.wanted }) }
+	// A pass that was found meanwhile counts, or not, before the caller goes on.
+	passing := r.passing
+	wanted := func() bool {
+		return r.passing > passing || slices.ContainsFunc(r.formers, func(f *former) bool { return f.wanted })
+	}
 	for _, f := range r.formers {
 		f.wanted = !f.over && workflow.Now(ctx).Sub(f.asked) > justNow
 	}

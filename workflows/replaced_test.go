@@ -229,6 +229,7 @@ func TestReplacedSessionIsHeardOfWhateverTheRunWaitsFor(t *testing.T) {
 			s := e.run()
 			require.Equal(t, verification.OutcomeApproved, s.Outcome())
 			require.Less(t, s.UpdatedAt.Sub(s.CreatedAt), at+time.Minute)
+			require.Nil(t, s.LastError)
 			require.Equal(t, verification.Passed, check(t, s, verification.FaceMatch).Status)
 		})
 	}

@@ -56,9 +56,10 @@ type run struct {
 	// tried are the providers that could not open the present session.
 	tried []verification.Tried
 	// formers are the sessions that were left before their vendor said how they
-	// ended. passing counts the passes that are about to count, and stopFace ends
-	// the newest session.
+	// ended, and follow begins to follow them. passing counts the passes that are
+	// about to count, and stopFace ends the newest session.
 	formers  []*former
+	follow   func()
 	passing  int
 	stopFace workflow.CancelFunc
 	// excluded are face providers that cannot serve this person or us.
@@ -144,7 +145,7 @@ func (r *run) verify(ctx workflow.Context) {
 	}
 	sides, stop := workflow.WithCancel(ctx)
 	defer stop()
-	workflow.Go(ctx, r.followFormers) // to the run's end
+	r.follow = func() { workflow.Go(ctx, r.followFormers) } // to the run's end
 	workflow.Go(sides, r.records)
 	workflow.Go(sides, r.face)
 	_ = workflow.Await(ctx, func() bool {

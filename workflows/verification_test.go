@@ -310,3 +310,32 @@ func TestSessionOpenedInTheTaskThatDeclinesChangesNothing(t *testing.T) {
 	require.Equal(t, verification.OutcomeDeclined, s.Outcome())
 	require.Empty(t, sc.count("PollSession"))
 }
+
+// Who waits for an answer when somebody cancels the run in the engine's UI is
+// told how it ended, and not that their wait was cancelled.
+func TestUpdatesAreAnsweredWhenTheRunIsCanceledInTheUI(t *testing.T) {
+	sc := newScript()
+	sc.openError = until(time.Hour, provider.Unavailable)
+	sc.delay["Finish"] = time.Minute
+	e := newEnv(t, sc)
+	var launch, cancel *answer
+	e.at(0, func() { launch = e.update(workflows.UpdateLaunch, workflows.UpdateLaunch, nil) })
+	e.at(10*time.Second, func() { cancel = e.cancel(); e.CancelWorkflow() })
+	require.Equal(t, verification.OutcomeCanceled, e.run().Outcome())
+	require.NoError(t, launch.failed)
+	require.Equal(t, workflows.Launched{Status: verification.Canceled}, launch.value)
+	require.NoError(t, cancel.failed)
+	require.Equal(t, workflows.Canceled{Status: verification.Canceled}, cancel.value)
+
+	sc = newScript()
+	sc.sessions = fates(notAlike())
+	e = newEnv(t, sc)
+	var retry *answer
+	e.at(2*time.Minute, func() {
+		sc.openError = until(time.Hour, provider.Unavailable)
+		retry = e.retry(1)
+	})
+	e.at(3*time.Minute, e.CancelWorkflow)
+	require.Equal(t, verification.OutcomeCanceled, e.run().Outcome())
+	require.NoError(t, retry.failed)
+}
