@@ -50,6 +50,9 @@ func Run(ctx context.Context, d Deps) error {
 		},
 		// The SDK would hold most heartbeats back, for four fifths of their time-out.
 		MaxHeartbeatThrottleInterval: beatEvery,
+		// Half of them ask for tasks of runs that this worker has in memory. With the
+		// SDK's two, one run's task waits while another one is fetched.
+		MaxConcurrentWorkflowTaskPollers: 8,
 	}
 	workers := []worker.Worker{verificationWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -44,11 +46,25 @@ func Dial(ctx context.Context, o client.Options) (client.Client, error) {
 	// before that question is answered: where names of this network alone are
 	// resolved, as on Docker's internal networks, it never is.
 	o.ConnectionOptions.DialOptions = append(slices.Clip(o.ConnectionOptions.DialOptions), grpc.WithDisableServiceConfig())
+	if o.ConnectionOptions.GrpcCompression == nil && loopback(o.HostPort) {
+		// Within a machine it only costs: both ends pack and unpack what no wire carries.
+		o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
+	}
 	c, err := client.DialContext(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("no Temporal server at %s (set TEMPORAL_ADDRESS, or start everything with `yanzhen dev`): %w", o.HostPort, err)
 	}
 	return c, nil
+}
+
+// loopback reports whether an address is this machine's own.
+func loopback(hostPort string) bool {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // oldest is the first server version whose Update-with-Start, by which every
