@@ -156,7 +156,6 @@ func (e *engine) run(ctx workflow.Context) {
 		stop()
 		now, todo := workflow.Now(ctx), e.due
 		e.due = nil
-		e.task()
 		for _, d := range todo {
 			if d.at.After(now) {
 				e.due = append(e.due, d)

@@ -76,6 +76,7 @@ func (e *env) run() verification.State {
 func (e *env) at(d time.Duration, f func()) { e.RegisterDelayedCallback(f, d) }
 
 func (e *env) hint(session int) {
+	e.engine.task()
 	e.SignalWorkflow(workflows.SignalHint, workflows.Hint{Session: session})
 }
 
@@ -105,6 +106,7 @@ func (a *answer) refused(t *testing.T, kind string) {
 
 func (e *env) update(name, id string, arg any) *answer {
 	a := &answer{}
+	e.engine.task()
 	e.UpdateWorkflow(name, id, &testsuite.TestUpdateCallback{
 		OnReject: func(err error) { a.rejected = err },
 		OnAccept: func() {},

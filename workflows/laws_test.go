@@ -237,7 +237,7 @@ func (o *outside) reopen() {
 		return
 	}
 	again := newOutside(o.t, o.dice)
-	again.start = again.Now()
+	again.start, again.reopened = again.Now(), true
 	for range o.IntN(3) {
 		version := pick(o.dice, 0, s.Version, s.Version+1, s.Version+2)
 		again.at(time.Duration(1+o.IntN(30*60))*time.Minute, func() { again.askDecide(version) })

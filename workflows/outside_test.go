@@ -76,6 +76,8 @@ type outside struct {
 	canceled time.Time
 	faults   []string
 	answered map[string]int
+	// reopened: it is a Review, which writes its states by Amend.
+	reopened bool
 }
 
 // telling is a session's result that reached the workflow.
@@ -328,23 +330,25 @@ func (o *outside) ask(name, id string, arg any) {
 	a := &request{id: id, name: fmt.Sprintf("%s %s %+v", name, id, arg), sent: o.Now()}
 	refused := 0
 	for _, earlier := range o.asks {
-		if earlier.id == id && earlier.rejected != nil {
+		switch {
+		case earlier.id != id:
+		case earlier.rejected != nil:
 			refused++
+		default: // a server gives it the answer of the first one, which this environment drops at the end
+			o.note("asks again %s", a.name)
+			return
 		}
 	}
-	if refused > 0 { // the server forgets what was refused; this environment does not
+	if refused > 0 { // a server forgets what was refused; this environment does not
 		id = fmt.Sprintf("%s~%d", id, refused)
 	}
 	o.asks = append(o.asks, a)
 	o.note("asks %s", a.name)
+	o.engine.task()
 	o.UpdateWorkflow(name, id, &callbacks{
 		reject: func(err error) {
 			o.note("refused %s: %v", a.name, err)
-			for _, r := range o.asks { // whoever asked with the same id meanwhile
-				if r == a || r.id == a.id && !r.accepted && !r.completed && !r.sent.Before(a.sent) {
-					r.rejected = err
-				}
-			}
+			a.rejected = err
 		},
 		accept: func() {
 			a.accepted = true
@@ -397,6 +401,7 @@ func (o *outside) askDecide(version int) {
 func (o *outside) cancelInUI() {
 	if !o.IsWorkflowCompleted() {
 		o.note("canceled in the UI")
+		o.engine.task()
 		o.CancelWorkflow()
 	}
 }
@@ -432,7 +437,32 @@ func (o *outside) observe() {
 	if s.Attempt.Number < 1 || s.Attempt.Number > s.Attempt.Max {
 		o.fault("attempt %d of %d", s.Attempt.Number, s.Attempt.Max)
 	}
+	o.expectTold(s)
 	o.react(s)
+}
+
+// expectTold holds the run to telling the store of a state that stays: at once
+// where nothing follows by itself, else when it follows.
+func (o *outside) expectTold(s verification.State) {
+	if s.Status.Ended() {
+		return
+	}
+	soon := time.Second
+	if s.Status == verification.Processing {
+		soon = 5 * time.Minute
+	}
+	o.at(soon, func() {
+		if o.IsWorkflowCompleted() || o.seen.Version != s.Version || o.reopened {
+			return
+		}
+		told := verification.State{Status: verification.Processing, Version: 1} // as the row is inserted
+		if p := o.script.published; len(p) > 0 {
+			told = p[len(p)-1]
+		}
+		if told.Version != s.Version && (s.Status != verification.Processing || told.Status != s.Status) {
+			o.fault("%s at version %d, and after %s the store still says %s", s.Status, s.Version, soon, told.Status)
+		}
+	})
 }
 
 func actionOf(s verification.State) string {
