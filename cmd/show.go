@@ -94,7 +94,7 @@ func statusLine(v *client.Verification) string {
 		s += fmt.Sprintf(", attempt %d of %d, session %d", v.Attempt.Number, v.Attempt.Max, v.Attempt.Session)
 	}
 	if v.ExpiresAt != nil {
-		s += ", until " + v.ExpiresAt.Local().Format(time.TimeOnly)
+		s += ", until " + v.ExpiresAt.Local().Format(time.DateTime)
 	}
 	return s
 }
