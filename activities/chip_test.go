@@ -332,7 +332,7 @@ func TestAnUnreachableComparerIsNotWaitedForByAWorkerThatStops(t *testing.T) {
 	require.Empty(t, portraitOf(b))
 }
 
-// A step that was cancelled is no comparer that is away.
+// A step that was canceled is no comparer that is away.
 func TestAStepThatEndsWhileItComparesSettlesNothing(t *testing.T) {
 	b, _, comparer := chipBench(t, nil)
 	_, err := readChip(b)

@@ -72,7 +72,7 @@ func TestPortraitStaysForWhoeverWasNotJudged(t *testing.T) {
 	b, _, _ := chipBench(t, nil)
 	_, err := readChip(b)
 	require.NoError(t, err)
-	left := verification.FaceResult{Reason: verification.SessionCancelled, Begun: true}
+	left := verification.FaceResult{Reason: verification.SessionCanceled, Begun: true}
 	b.face.look = func(provider.FaceSession) (provider.Look, error) {
 		return provider.Look{Phase: provider.Finished, Result: &left}, nil
 	}

@@ -135,7 +135,7 @@ func (a *Activities) recordsFailed(ctx context.Context, q question, call store.C
 	a.logVendor(ctx, in.ID, in.Provider, err)
 	e, ok := errors.AsType[*provider.Error](err)
 	if !ok {
-		// No vendor package made it: a panic's edge, or a cancelled context.
+		// No vendor package made it: a panic's edge, or a canceled context.
 		// The intent stays without an answer, which counts as unknown.
 		return RecordsResult{}, vendorError(err, true, 0)
 	}

@@ -30,34 +30,34 @@ func TestBadBodiesAreNamedAndStartNothing(t *testing.T) {
 		{"lone surrogate", `{"policy":"\ud800"}`, 400, "malformed_json", "", ""},
 		{"comments", `{"policy":"cn-resident" /* */}`, 400, "malformed_json", "", ""},
 		{"too deep", deep, 400, "malformed_json", "", ""},
-		{"null", `null`, 422, "invalid_request", "", "type"},
-		{"an array", `["` + plantedNumber + `"]`, 422, "invalid_request", "", "type"},
-		{"empty object", `{}`, 422, "invalid_request", "policy", "required"},
-		{"unknown property", goodBody(`,"` + plantedNumber + `":1`), 422, "invalid_request", "", "unknown_property"},
-		{"unknown property, other case", goodBody(`,"Policy":"other"`), 422, "invalid_request", "Policy", "unknown_property"},
+		{"null", `null`, 422, "invalid_request", "", "value.type"},
+		{"an array", `["` + plantedNumber + `"]`, 422, "invalid_request", "", "value.type"},
+		{"empty object", `{}`, 422, "invalid_request", "policy", "value.required"},
+		{"unknown property", goodBody(`,"` + plantedNumber + `":1`), 422, "invalid_request", "", "property.unknown"},
+		{"unknown property, other case", goodBody(`,"Policy":"other"`), 422, "invalid_request", "Policy", "property.unknown"},
 		{"unknown property deeper", `{"policy":"p","subject":{"name":"` + plantedName + `","id_number":"1","id_validity":{"from":"a","to":"b"},"` + plantedName + `":""}}`,
-			422, "invalid_request", "subject", "unknown_property"},
-		{"wrong type", `{"policy":17}`, 422, "invalid_request", "policy", "type"},
+			422, "invalid_request", "subject", "property.unknown"},
+		{"wrong type", `{"policy":17}`, 422, "invalid_request", "policy", "value.type"},
 		{"number for a number", `{"policy":"p","subject":{"name":"` + plantedName + `","id_number":` + plantedNumber + `,"id_validity":{"from":"a","to":"b"}}}`,
-			422, "invalid_request", "subject.id_number", "type"},
-		{"null subject", `{"policy":"p","subject":null}`, 422, "invalid_request", "subject", "type"},
+			422, "invalid_request", "subject.id_number", "value.type"},
+		{"null subject", `{"policy":"p","subject":null}`, 422, "invalid_request", "subject", "value.type"},
 		{"missing dates", `{"policy":"p","subject":{"name":"` + plantedName + `","id_number":"` + plantedNumber + `"}}`,
-			422, "invalid_request", "subject.id_validity", "required"},
+			422, "invalid_request", "subject.id_validity", "value.required"},
 		{"missing end", `{"policy":"p","subject":{"name":"` + plantedName + `","id_number":"1","id_validity":{"from":"` + plantedNumber[:16] + `"}}}`,
-			422, "invalid_request", "subject.id_validity.to", "required"},
-		{"policy that is no name", `{"policy":"` + plantedName + `"}`, 422, "invalid_request", "policy", "pattern"},
+			422, "invalid_request", "subject.id_validity.to", "value.required"},
+		{"policy that is no name", `{"policy":"` + plantedName + `"}`, 422, "invalid_request", "policy", "value.pattern"},
 		{"long name", `{"policy":"p","subject":{"name":"` + strings.Repeat(plantedName, 30) + `","id_number":"1","id_validity":{"from":"a","to":"b"}}}`,
-			422, "invalid_request", "subject.name", "too_long"},
-		{"long reference", goodBody(`,"client_reference_id":"` + strings.Repeat("r", 101) + `"`), 422, "invalid_request", "client_reference_id", "too_long"},
-		{"metadata of 21", goodBody(`,"metadata":{` + manyMembers(21) + `}`), 422, "invalid_request", "metadata", "too_many"},
-		{"metadata, long key", goodBody(`,"metadata":{"` + strings.Repeat(plantedName, 9) + `":""}`), 422, "invalid_request", "metadata", "property_name"},
-		{"metadata, long value", goodBody(`,"metadata":{"` + plantedNumber + `":"` + strings.Repeat(plantedName, 101) + `"}`), 422, "invalid_request", "metadata", "too_long"},
-		{"metadata, nested", goodBody(`,"metadata":{"` + plantedName + `":{"a":1}}`), 422, "invalid_request", "metadata", "type"},
-		{"consent without a time", goodBody(`,"consents":[{"purpose":"face"}]`), 422, "invalid_request", "consents.0.given_at", "required"},
-		{"consent, no time", goodBody(`,"consents":[{"purpose":"face","given_at":"` + plantedNumber + `"}]`), 422, "invalid_request", "consents.0.given_at", "format"},
+			422, "invalid_request", "subject.name", "value.too_long"},
+		{"long reference", goodBody(`,"client_reference_id":"` + strings.Repeat("r", 101) + `"`), 422, "invalid_request", "client_reference_id", "value.too_long"},
+		{"metadata of 21", goodBody(`,"metadata":{` + manyMembers(21) + `}`), 422, "invalid_request", "metadata", "value.too_many"},
+		{"metadata, long key", goodBody(`,"metadata":{"` + strings.Repeat(plantedName, 9) + `":""}`), 422, "invalid_request", "metadata", "property.name"},
+		{"metadata, long value", goodBody(`,"metadata":{"` + plantedNumber + `":"` + strings.Repeat(plantedName, 101) + `"}`), 422, "invalid_request", "metadata", "value.too_long"},
+		{"metadata, nested", goodBody(`,"metadata":{"` + plantedName + `":{"a":1}}`), 422, "invalid_request", "metadata", "value.type"},
+		{"consent without a time", goodBody(`,"consents":[{"purpose":"face"}]`), 422, "invalid_request", "consents.0.given_at", "value.required"},
+		{"consent, no time", goodBody(`,"consents":[{"purpose":"face","given_at":"` + plantedNumber + `"}]`), 422, "invalid_request", "consents.0.given_at", "value.format"},
 		{"foreign return URL", goodBody(`,"return_url":"https://shop.example.evil/back"`), 422, "invalid_request", "return_url", "return_url.not_allowed"},
 		{"return URL with a user", goodBody(`,"return_url":"https://shop.example@evil/back"`), 422, "invalid_request", "return_url", "return_url.user_info"},
-		{"return URL of 1001 bytes", goodBody(`,"return_url":"https://shop.example/back/` + strings.Repeat("a", 976) + `"`), 422, "invalid_request", "return_url", "too_long"},
+		{"return URL of 1001 bytes", goodBody(`,"return_url":"https://shop.example/back/` + strings.Repeat("a", 976) + `"`), 422, "invalid_request", "return_url", "value.too_long"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
@@ -86,7 +86,7 @@ func manyMembers(n int) string {
 func TestEveryBrokenRuleIsToldAtOnce(t *testing.T) {
 	r := newRig(t)
 	r.fake.validate = func(verification.Request) []starter.FieldError {
-		return []starter.FieldError{{Field: "subject.id_number", Code: "id_checksum", Message: "m"}}
+		return []starter.FieldError{{Field: "subject.id_number", Code: "id_number.check_digit", Message: "m"}}
 	}
 	p := problemIn(t, r.post(goodBody(`,"return_url":"https://evil.example"`)), 422, "invalid_request")
 	require.Len(t, p.Errors, 2)
@@ -102,11 +102,11 @@ func TestTheStartersFindingsAreTold(t *testing.T) {
 	r := newRig(t)
 	r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
 		return starter.View{}, starter.Started{}, &starter.Error{Code: starter.InvalidRequest,
-			Fields: []starter.FieldError{{Field: "metadata", Code: "personal_data", Message: "m"}}}
+			Fields: []starter.FieldError{{Field: "metadata", Code: "value.personal_data", Message: "m"}}}
 	}
 	p := problemIn(t, r.post(goodBody(`,"metadata":{"note":"`+plantedNumber+`"}`)), 422, "invalid_request")
 	require.Equal(t, "metadata", p.Errors[0].Field)
-	require.Equal(t, "personal_data", p.Errors[0].Code)
+	require.Equal(t, "value.personal_data", p.Errors[0].Code)
 }
 
 func TestOversizedBodiesAreCutOff(t *testing.T) {
@@ -258,6 +258,6 @@ func TestRetryBodiesAreHeldToTheContract(t *testing.T) {
 	w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop})
 	problemIn(t, w, 400, "malformed_json")
 	w = r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/cancel", key: r.shop, body: `{"reason":"` + plantedName + `"}`})
-	require.Equal(t, "enum", problemIn(t, w, 422, "invalid_request").Errors[0].Code)
+	require.Equal(t, "value.enum", problemIn(t, w, 422, "invalid_request").Errors[0].Code)
 	require.Empty(t, r.fake.calls)
 }

@@ -74,7 +74,7 @@ func jsonInUTF8(contentType string) bool {
 func (op operation) schemaFaults(err error) []starter.FieldError {
 	verr, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
-		return []starter.FieldError{{Code: "schema", Message: "Not what the contract says."}}
+		return []starter.FieldError{{Code: "value.invalid", Message: "Not what the contract says."}}
 	}
 	var out []starter.FieldError
 	op.collectFaults(verr, &out)
@@ -96,36 +96,36 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
-			add(join(at, name), "required", "Must be given.")
+			add(join(at, name), "value.required", "Must be given.")
 		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
 			if nameable(name) {
-				add(join(at, name), "unknown_property", "The contract knows no such property here.")
+				add(join(at, name), "property.unknown", "The contract knows no such property here.")
 			} else {
-				add(at, "unknown_property", "Holds a property that the contract does not know here; its name is not repeated, for it may be personal.")
+				add(at, "property.unknown", "Holds a property that the contract does not know here; its name is not repeated, for it may be personal.")
 			}
 		}
 	case *kind.Type:
-		add(at, "type", "Must be of the JSON type "+strings.Join(k.Want, " or ")+".")
+		add(at, "value.type", "Must be of the JSON type "+strings.Join(k.Want, " or ")+".")
 	case *kind.MinLength:
-		add(at, "too_short", "Is too short.")
+		add(at, "value.too_short", "Is too short.")
 	case *kind.MaxLength:
-		add(at, "too_long", "Is too long.")
+		add(at, "value.too_long", "Is too long.")
 	case *kind.PropertyNames:
-		add(namedBy(e.SchemaURL), "property_name", "Holds a property whose name is empty or too long.")
+		add(namedBy(e.SchemaURL), "property.name", "Holds a property whose name is empty or too long.")
 	case *kind.MaxProperties, *kind.MaxItems:
-		add(at, "too_many", "Holds too many of them.")
+		add(at, "value.too_many", "Holds too many of them.")
 	case *kind.Pattern:
-		add(at, "pattern", "Does not have the form that the contract says.")
+		add(at, "value.pattern", "Does not have the form that the contract says.")
 	case *kind.Format:
-		add(at, "format", "Is no "+k.Want+".")
+		add(at, "value.format", "Is no "+k.Want+".")
 	case *kind.Enum:
-		add(at, "enum", "Is none of the values that the contract names.")
+		add(at, "value.enum", "Is none of the values that the contract names.")
 	case *kind.Minimum, *kind.Maximum:
-		add(at, "range", "Is out of range.")
+		add(at, "value.range", "Is out of range.")
 	default:
-		add(at, "schema", "Is not what the contract says.")
+		add(at, "value.invalid", "Is not what the contract says.")
 	}
 }
 
@@ -149,7 +149,7 @@ var propertyName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 // unbindable is for what the schema let pass and Go's types do not hold, e.g. an
 // integer written as 1.0.
 func unbindable(err error) *fault {
-	f := starter.FieldError{Code: "format", Message: "A number or a time is written in an unusual form."}
+	f := starter.FieldError{Code: "value.format", Message: "A number or a time is written in an unusual form."}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		f.Field = wrong.Field // of our own types
 	}

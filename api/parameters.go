@@ -73,12 +73,12 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 		}
 		switch {
 		case p.in == "query" && slices.Contains(unreadable, p.name):
-			add("malformed", "Is not readable in a query.")
+			add("value.malformed", "Is not readable in a query.")
 		case len(values) > 1:
-			add("repeated", "Is given more than once.")
+			add("value.repeated", "Is given more than once.")
 		case p.in == "header":
 		case len(values) == 0 && p.required:
-			add("required", "Must be given.")
+			add("value.required", "Must be given.")
 		case len(values) == 1:
 			if code, message := p.check(values[0]); code != "" {
 				add(code, message)
@@ -94,7 +94,7 @@ func (p parameter) check(value string) (code, message string) {
 	if p.integer {
 		n, err := strconv.Atoi(value)
 		if err != nil {
-			return "type", "Must be a whole number."
+			return "value.type", "Must be a whole number."
 		}
 		v = n
 	}

@@ -40,7 +40,7 @@ func TestUnknownPropertiesAreNamed(t *testing.T) {
 		p := problemIn(t, r.post(body), 422, "invalid_request")
 		var fields []string
 		for _, e := range p.Errors {
-			require.Equal(t, "unknown_property", e.Code)
+			require.Equal(t, "property.unknown", e.Code)
 			require.NotEmpty(t, e.Message)
 			fields = append(fields, e.Field)
 		}
@@ -55,7 +55,7 @@ func TestANumberInAnUnusualFormIsNamed(t *testing.T) {
 	w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: `{"session":1.0}`})
 	p := problemIn(t, w, 422, "invalid_request")
 	require.Equal(t, "session", p.Errors[0].Field)
-	require.Equal(t, "format", p.Errors[0].Code)
+	require.Equal(t, "value.format", p.Errors[0].Code)
 }
 
 // A header of the contract that is given twice means two things.
@@ -70,7 +70,7 @@ func TestAHeaderThatIsGivenTwiceIsNamed(t *testing.T) {
 		req.Header[name] = []string{`"v1"`, `"v2"`}
 		p := problemIn(t, r.serve(req), 422, "invalid_request")
 		require.Equal(t, name, p.Errors[0].Field)
-		require.Equal(t, "repeated", p.Errors[0].Code)
+		require.Equal(t, "value.repeated", p.Errors[0].Code)
 		require.Empty(t, r.fake.calls)
 	}
 }

@@ -140,15 +140,15 @@ func TestAListShowsIDsAndNobody(t *testing.T) {
 
 func TestListsAreHeldToTheContract(t *testing.T) {
 	for query, want := range map[string][2]string{
-		"": {"status", "required"}, "?status=completed": {"status", "pattern"}, "?status=" + plantedNumber: {"status", "pattern"},
-		"?status=in_review&limit=0": {"limit", "range"}, "?status=in_review&limit=101": {"limit", "range"},
-		"?status=in_review&limit=x": {"limit", "type"}, "?status=in_review&limit=1e9": {"limit", "type"}, "?status=in_review&limit=": {"limit", "type"},
-		"?status=in_review&limit=99999999999999999999":          {"limit", "type"},
-		"?status=in_review&cursor=" + strings.Repeat("c", 2001): {"cursor", "too_long"},
-		"?status=in_review%27%20OR%20%271%27=%271":              {"status", "pattern"},
-		"?status=in_review&status=processing":                   {"status", "repeated"},
-		"?status=in_review&limit=%zz":                           {"limit", "malformed"},
-		"?status=in_review;limit=5":                             {"status", "malformed"},
+		"": {"status", "value.required"}, "?status=completed": {"status", "value.pattern"}, "?status=" + plantedNumber: {"status", "value.pattern"},
+		"?status=in_review&limit=0": {"limit", "value.range"}, "?status=in_review&limit=101": {"limit", "value.range"},
+		"?status=in_review&limit=x": {"limit", "value.type"}, "?status=in_review&limit=1e9": {"limit", "value.type"}, "?status=in_review&limit=": {"limit", "value.type"},
+		"?status=in_review&limit=99999999999999999999":          {"limit", "value.type"},
+		"?status=in_review&cursor=" + strings.Repeat("c", 2001): {"cursor", "value.too_long"},
+		"?status=in_review%27%20OR%20%271%27=%271":              {"status", "value.pattern"},
+		"?status=in_review&status=processing":                   {"status", "value.repeated"},
+		"?status=in_review&limit=%zz":                           {"limit", "value.malformed"},
+		"?status=in_review;limit=5":                             {"status", "value.malformed"},
 	} {
 		r := newRig(t)
 		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications" + query, key: r.shop}), 422, "invalid_request")

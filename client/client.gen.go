@@ -368,7 +368,36 @@ type Decision struct {
 	// Note Examples: Compared with the card on the phone.
 	Note *string `json:"note"`
 
-	// Reason Stable, `domain.code`. New ones may come.
+	// Reason Why a check, a session or a verification ended as it did. Codes are
+	// stable; new ones may be added.
+	//
+	// - `identity.mismatch`, `identity.number_malformed`,
+	//   `identity.name_malformed`, `identity.number_attacked`,
+	//   `identity.name_rare`
+	// - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+	//   `records.charge_unknown`
+	// - `document.expired`, `document.unreadable`, `document.implausible`,
+	//   `document.type_unsupported`, `document.validity_malformed`,
+	//   `document.validity_unclear`, `document.validity_age_mismatch`,
+	//   `document.before_chip_cards`, `document.birth_date_mismatch`,
+	//   `document.sex_mismatch`, `document.expiring`,
+	//   `document.sequence_zero`, `document.name_private_use`
+	// - `holder.mismatch`
+	// - `face.no_match`, `face.not_live`, `face.poor_capture`,
+	//   `face.spoof_suspected`, `face.injection_suspected`,
+	//   `face.no_reference_photo`, `face.not_compared`
+	// - `session.canceled`, `session.expired`, `session.interrupted`,
+	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+	//   `session.attempts_exhausted`, `session.verification_ended`,
+	//   `session.daily_cap`
+	// - `device.unsupported`, `device.camera_denied`
+	// - `provider.unavailable`, `provider.misconfigured`,
+	//   `provider.contract_violation`, `provider.holder_unregistered`
+	// - `review.always`, `review.deadline`, `review.approved`,
+	//   `review.rejected`
+	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `engine.ended`
+	//
 	//
 	// Examples: face.no_match
 	Reason ReasonCode `json:"reason"`
@@ -412,15 +441,67 @@ type DecisionRequest struct {
 
 // FieldError defines model for FieldError.
 type FieldError struct {
-	// Code The broken rule.
+	// Code The rule that is broken, `subject.rule`. Codes are stable; new ones may
+	// be added.
 	//
-	// Examples: id_checksum
-	Code string `json:"code"`
+	// - `value.required`, `value.type`, `value.pattern`, `value.format`,
+	//   `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
+	//   `value.too_many`, `value.malformed`, `value.repeated`,
+	//   `value.invalid`, `value.personal_data`
+	// - `property.unknown`, `property.name`
+	// - `policy.unknown`, `policy.no_chip`
+	// - `name.empty`, `name.charset`, `name.separator`, `name.length`
+	// - `id_number.length`, `id_number.charset`, `id_number.check_digit`,
+	//   `id_number.legacy_15_digits`, `id_number.province_unknown`,
+	//   `id_number.birth_date_invalid`, `id_number.birth_date_future`,
+	//   `id_number.document_unsupported`
+	// - `id_validity.malformed`, `id_validity.impossible`,
+	//   `id_validity.term_unknown`
+	// - `nfc_reqid.not_expected`
+	// - `given_at.future`
+	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
+	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
+	//   `return_url.not_allowed`
+	// - `reason.unknown`, `reason.not_for_decision`,
+	//   `reason.not_for_reopening`
+	// - `cursor.unknown`
+	//
+	//
+	// Examples: id_number.check_digit
+	Code FieldErrorCode `json:"code"`
 
 	// Field The property, e.g. subject.id_number, or the parameter; empty for the whole body.
 	Field   string `json:"field"`
 	Message string `json:"message"`
 }
+
+// FieldErrorCode The rule that is broken, `subject.rule`. Codes are stable; new ones may
+// be added.
+//
+//   - `value.required`, `value.type`, `value.pattern`, `value.format`,
+//     `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
+//     `value.too_many`, `value.malformed`, `value.repeated`,
+//     `value.invalid`, `value.personal_data`
+//   - `property.unknown`, `property.name`
+//   - `policy.unknown`, `policy.no_chip`
+//   - `name.empty`, `name.charset`, `name.separator`, `name.length`
+//   - `id_number.length`, `id_number.charset`, `id_number.check_digit`,
+//     `id_number.legacy_15_digits`, `id_number.province_unknown`,
+//     `id_number.birth_date_invalid`, `id_number.birth_date_future`,
+//     `id_number.document_unsupported`
+//   - `id_validity.malformed`, `id_validity.impossible`,
+//     `id_validity.term_unknown`
+//   - `nfc_reqid.not_expected`
+//   - `given_at.future`
+//   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
+//     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
+//     `return_url.not_allowed`
+//   - `reason.unknown`, `reason.not_for_decision`,
+//     `reason.not_for_reopening`
+//   - `cursor.unknown`
+//
+// Examples: id_number.check_digit
+type FieldErrorCode = string
 
 // IDValidity The card's validity, both days included.
 type IDValidity struct {
@@ -437,7 +518,36 @@ type IDValidity struct {
 
 // LastError How the last session, or the verification, ended.
 type LastError struct {
-	// Code Stable, `domain.code`. New ones may come.
+	// Code Why a check, a session or a verification ended as it did. Codes are
+	// stable; new ones may be added.
+	//
+	// - `identity.mismatch`, `identity.number_malformed`,
+	//   `identity.name_malformed`, `identity.number_attacked`,
+	//   `identity.name_rare`
+	// - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+	//   `records.charge_unknown`
+	// - `document.expired`, `document.unreadable`, `document.implausible`,
+	//   `document.type_unsupported`, `document.validity_malformed`,
+	//   `document.validity_unclear`, `document.validity_age_mismatch`,
+	//   `document.before_chip_cards`, `document.birth_date_mismatch`,
+	//   `document.sex_mismatch`, `document.expiring`,
+	//   `document.sequence_zero`, `document.name_private_use`
+	// - `holder.mismatch`
+	// - `face.no_match`, `face.not_live`, `face.poor_capture`,
+	//   `face.spoof_suspected`, `face.injection_suspected`,
+	//   `face.no_reference_photo`, `face.not_compared`
+	// - `session.canceled`, `session.expired`, `session.interrupted`,
+	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+	//   `session.attempts_exhausted`, `session.verification_ended`,
+	//   `session.daily_cap`
+	// - `device.unsupported`, `device.camera_denied`
+	// - `provider.unavailable`, `provider.misconfigured`,
+	//   `provider.contract_violation`, `provider.holder_unregistered`
+	// - `review.always`, `review.deadline`, `review.approved`,
+	//   `review.rejected`
+	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `engine.ended`
+	//
 	//
 	// Examples: face.no_match
 	Code ReasonCode `json:"code"`
@@ -561,7 +671,36 @@ type ProviderList struct {
 
 // Reason defines model for Reason.
 type Reason struct {
-	// Code Stable, `domain.code`. New ones may come.
+	// Code Why a check, a session or a verification ended as it did. Codes are
+	// stable; new ones may be added.
+	//
+	// - `identity.mismatch`, `identity.number_malformed`,
+	//   `identity.name_malformed`, `identity.number_attacked`,
+	//   `identity.name_rare`
+	// - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+	//   `records.charge_unknown`
+	// - `document.expired`, `document.unreadable`, `document.implausible`,
+	//   `document.type_unsupported`, `document.validity_malformed`,
+	//   `document.validity_unclear`, `document.validity_age_mismatch`,
+	//   `document.before_chip_cards`, `document.birth_date_mismatch`,
+	//   `document.sex_mismatch`, `document.expiring`,
+	//   `document.sequence_zero`, `document.name_private_use`
+	// - `holder.mismatch`
+	// - `face.no_match`, `face.not_live`, `face.poor_capture`,
+	//   `face.spoof_suspected`, `face.injection_suspected`,
+	//   `face.no_reference_photo`, `face.not_compared`
+	// - `session.canceled`, `session.expired`, `session.interrupted`,
+	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+	//   `session.attempts_exhausted`, `session.verification_ended`,
+	//   `session.daily_cap`
+	// - `device.unsupported`, `device.camera_denied`
+	// - `provider.unavailable`, `provider.misconfigured`,
+	//   `provider.contract_violation`, `provider.holder_unregistered`
+	// - `review.always`, `review.deadline`, `review.approved`,
+	//   `review.rejected`
+	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `engine.ended`
+	//
 	//
 	// Examples: face.no_match
 	Code ReasonCode `json:"code"`
@@ -570,7 +709,35 @@ type Reason struct {
 	Retryable bool `json:"retryable"`
 }
 
-// ReasonCode Stable, `domain.code`. New ones may come.
+// ReasonCode Why a check, a session or a verification ended as it did. Codes are
+// stable; new ones may be added.
+//
+//   - `identity.mismatch`, `identity.number_malformed`,
+//     `identity.name_malformed`, `identity.number_attacked`,
+//     `identity.name_rare`
+//   - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+//     `records.charge_unknown`
+//   - `document.expired`, `document.unreadable`, `document.implausible`,
+//     `document.type_unsupported`, `document.validity_malformed`,
+//     `document.validity_unclear`, `document.validity_age_mismatch`,
+//     `document.before_chip_cards`, `document.birth_date_mismatch`,
+//     `document.sex_mismatch`, `document.expiring`,
+//     `document.sequence_zero`, `document.name_private_use`
+//   - `holder.mismatch`
+//   - `face.no_match`, `face.not_live`, `face.poor_capture`,
+//     `face.spoof_suspected`, `face.injection_suspected`,
+//     `face.no_reference_photo`, `face.not_compared`
+//   - `session.canceled`, `session.expired`, `session.interrupted`,
+//     `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+//     `session.attempts_exhausted`, `session.verification_ended`,
+//     `session.daily_cap`
+//   - `device.unsupported`, `device.camera_denied`
+//   - `provider.unavailable`, `provider.misconfigured`,
+//     `provider.contract_violation`, `provider.holder_unregistered`
+//   - `review.always`, `review.deadline`, `review.approved`,
+//     `review.rejected`
+//   - `canceled.by_caller`, `canceled.by_operator`
+//   - `engine.ended`
 //
 // Examples: face.no_match
 type ReasonCode = string
@@ -1008,7 +1175,7 @@ type ClientInterface interface {
 
 	// CancelVerificationWithBody End a verification
 	//
-	// A repeat answers the cancelled verification; one that ended otherwise
+	// A repeat answers the canceled verification; one that ended otherwise
 	// is 409 `invalid_state`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1018,7 +1185,7 @@ type ClientInterface interface {
 
 	// CancelVerification End a verification
 	//
-	// A repeat answers the cancelled verification; one that ended otherwise
+	// A repeat answers the canceled verification; one that ended otherwise
 	// is 409 `invalid_state`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1262,7 +1429,7 @@ func (c *Client) GetVerification(ctx context.Context, id VerificationID, params 
 
 // CancelVerificationWithBody End a verification
 //
-// A repeat answers the cancelled verification; one that ended otherwise
+// A repeat answers the canceled verification; one that ended otherwise
 // is 409 `invalid_state`.
 //
 // Takes any type of body and a specified content type.
@@ -1282,7 +1449,7 @@ func (c *Client) CancelVerificationWithBody(ctx context.Context, id Verification
 
 // CancelVerification End a verification
 //
-// A repeat answers the cancelled verification; one that ended otherwise
+// A repeat answers the canceled verification; one that ended otherwise
 // is 409 `invalid_state`.
 //
 // Takes a body of the `application/json` content type.
@@ -2197,7 +2364,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelVerificationWithBodyWithResponse End a verification
 	//
-	// A repeat answers the cancelled verification; one that ended otherwise
+	// A repeat answers the canceled verification; one that ended otherwise
 	// is 409 `invalid_state`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2207,7 +2374,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelVerificationWithResponse End a verification
 	//
-	// A repeat answers the cancelled verification; one that ended otherwise
+	// A repeat answers the canceled verification; one that ended otherwise
 	// is 409 `invalid_state`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -3081,7 +3248,7 @@ func (c *ClientWithResponses) GetVerificationWithResponse(ctx context.Context, i
 
 // CancelVerificationWithBodyWithResponse End a verification
 //
-// A repeat answers the cancelled verification; one that ended otherwise
+// A repeat answers the canceled verification; one that ended otherwise
 // is 409 `invalid_state`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3097,7 +3264,7 @@ func (c *ClientWithResponses) CancelVerificationWithBodyWithResponse(ctx context
 
 // CancelVerificationWithResponse End a verification
 //
-// A repeat answers the cancelled verification; one that ended otherwise
+// A repeat answers the canceled verification; one that ended otherwise
 // is 409 `invalid_state`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -12,7 +12,7 @@ var megviiDemonstrations = []demonstration{
 	{"attack suspected", []string{"--provider", "megvii_faceid", "--outcome", "attack"}, "review", []string{"face.injection_suspected"}, nil},
 	{"name and number differ", []string{"--provider", "megvii_faceid", "--outcome", "name-mismatch"}, "declined", []string{"identity.mismatch"}, nil},
 	{"no such number", []string{"--provider", "megvii_faceid", "--outcome", "no-such-number"}, "review", []string{"records.not_found"}, nil},
-	{"cancelled, then approved", []string{"--provider", "megvii_faceid", "--outcome", "cancel,approved"}, "approved", nil, map[string]int{"get_token": 2}},
+	{"canceled, then approved", []string{"--provider", "megvii_faceid", "--outcome", "cancel,approved"}, "approved", nil, map[string]int{"get_token": 2}},
 	{"unsupported browser, then approved", []string{"--provider", "megvii_faceid", "--outcome", "unsupported,approved"}, "approved", nil, map[string]int{"get_token": 2}},
 	{"abandoned", []string{"--provider", "megvii_faceid", "--outcome", "abandon"}, "expired", []string{"session.expired"}, map[string]int{"get_result": 1}},
 	{"told by its call alone", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "notify-only"}, "approved", nil, map[string]int{"get_result": 0}},

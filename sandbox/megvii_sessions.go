@@ -15,7 +15,7 @@ const (
 	MegviiProcessing  = "PROCESSING"
 	MegviiOK          = "OK"
 	MegviiFailed      = "FAILED"
-	MegviiCancelled   = "CANCELLED"
+	MegviiCanceled    = "CANCELLED"
 	MegviiTimeout     = "TIMEOUT"
 	MegviiUnsupported = "WEBRTC_UNSUPPORTED"
 )
@@ -130,7 +130,7 @@ func verdictOf(outcome string, fields url.Values) (status string, v megviiVerdic
 	case MegviiTechnical:
 		return MegviiFailed, megviiVerdict{}, true
 	case OutcomeCancel:
-		return MegviiCancelled, megviiVerdict{}, true
+		return MegviiCanceled, megviiVerdict{}, true
 	case MegviiNoWebRTC:
 		return MegviiUnsupported, megviiVerdict{FailReason: "SUPPORT_ERROR"}, true
 	case MegviiNoCamera:

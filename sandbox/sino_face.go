@@ -13,9 +13,9 @@ import (
 // States of a face session at Sino Connect, beside StatusInit, StatusDoing and
 // StatusTimeout. The vendor tells none of them apart in words that are published.
 const (
-	StatusCaptured  = "captured"
-	StatusCancelled = "cancelled"
-	StatusFailed    = "failed"
+	StatusCaptured = "captured"
+	StatusCanceled = "canceled"
+	StatusFailed   = "failed"
 )
 
 // Outcomes with which SinoEnd ends a face session, beside OutcomeCancel,
@@ -128,8 +128,8 @@ func (s *Sandbox) pollFace(c *call, token string) answer {
 	switch one.Status {
 	case StatusTimeout:
 		return sinoError(http.StatusBadRequest, "session expired")
-	case StatusCancelled:
-		return jsonAnswer(http.StatusOK, map[string]string{"message": "Cancelled"}, StatusCancelled)
+	case StatusCanceled:
+		return jsonAnswer(http.StatusOK, map[string]string{"message": "Cancelled"}, StatusCanceled)
 	case StatusFailed:
 		return jsonAnswer(http.StatusOK, map[string]string{"message": "Failed"}, StatusFailed)
 	case StatusCaptured:
@@ -216,7 +216,7 @@ func (s *Sandbox) sinoChange(session string, act func(*faceSession) error) (face
 func (s *Sandbox) sinoEnd(session, outcome, idNumber string) (faceSession, error) {
 	return s.sinoChange(session, func(one *faceSession) error {
 		orElse(&idNumber, s.sino.lastScan.IDNumber) // under the lock that sinoChange holds
-		next := map[string]string{OutcomeTimeout: StatusTimeout, OutcomeTimeoutBack: StatusTimeout, OutcomeCancel: StatusCancelled,
+		next := map[string]string{OutcomeTimeout: StatusTimeout, OutcomeTimeoutBack: StatusTimeout, OutcomeCancel: StatusCanceled,
 			OutcomeFail: StatusFailed, CaptureSame: StatusCaptured, CaptureOther: StatusCaptured, CaptureNoFace: StatusCaptured,
 			CaptureBroken: StatusCaptured}[outcome]
 		switch {

@@ -278,7 +278,7 @@ func TestTheFacePageGoesBackOnCancelAndStaysOnFailureAndTimeout(t *testing.T) {
 		status int
 		state  string
 	}{
-		OutcomeCancel: {303, StatusCancelled}, OutcomeFail: {200, StatusFailed}, OutcomeTimeout: {200, StatusTimeout}, OutcomeTimeoutBack: {303, StatusTimeout},
+		OutcomeCancel: {303, StatusCanceled}, OutcomeFail: {200, StatusFailed}, OutcomeTimeout: {200, StatusTimeout}, OutcomeTimeoutBack: {303, StatusTimeout},
 	} {
 		_, session := w.face()
 		require.NoError(t, w.SinoBegin(session))

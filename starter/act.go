@@ -12,7 +12,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
-// Statuses in which a verification can be cancelled.
+// Statuses in which a verification can be canceled.
 var open = []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview}
 
 // Cancel ends a verification. One that is canceled already is answered as it

@@ -92,5 +92,5 @@ func (s *Starter) cursorMAC(clients []string, status verification.Status, place 
 }
 
 func cursorFault() error {
-	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor", Message: "Not one that an answer held."}}}
+	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor.unknown", Message: "Not one that an answer held."}}}
 }

@@ -77,11 +77,11 @@ func TestReadAsksTheStoreAlone(t *testing.T) {
 	r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
 	r.engine.describeErr = serviceerror.NewUnavailable("x")
 	r.changed(v.ID, func(st *verification.State) {
-		st.LastError = &verification.LastError{Code: verification.SessionCancelled, Retryable: true}
+		st.LastError = &verification.LastError{Code: verification.SessionCanceled, Retryable: true}
 	})
 	got, err := r.s.Read(t.Context(), "shop", v.ID)
 	require.NoError(t, err)
-	require.Equal(t, verification.SessionCancelled, got.LastError.Code)
+	require.Equal(t, verification.SessionCanceled, got.LastError.Code)
 	require.Equal(t, "https://vendor.example/page", got.Link)
 	require.Equal(t, v.Revision+1, got.Revision)
 	require.Empty(t, r.engine.calls)

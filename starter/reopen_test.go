@@ -85,7 +85,7 @@ func TestAReopenedCaseIsDecidedByItsReview(t *testing.T) {
 	r.nothingTold()
 }
 
-func TestAReopenedCaseIsNeitherCancelledNorRetried(t *testing.T) {
+func TestAReopenedCaseIsNeitherCanceledNorRetried(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens

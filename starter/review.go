@@ -53,7 +53,7 @@ func (w Word) check() error {
 		faults = append(faults, reasonFault)
 	}
 	if residentid.ShapedLikeIDNumber(w.Note) {
-		faults = append(faults, FieldError{Field: "note", Code: "personal_data",
+		faults = append(faults, FieldError{Field: "note", Code: "value.personal_data",
 			Message: "Holds something shaped like an ID number; personal data belongs in subject only."})
 	}
 	if len(faults) > 0 {

@@ -67,21 +67,21 @@ func TestBadInputWritesNothingAndCallsNobody(t *testing.T) {
 		field, code string
 	}{
 		"unknown policy":      {func(q *verification.Request) { q.Policy = "none" }, "policy", "policy.unknown"},
-		"no subject":          {func(q *verification.Request) { q.Subject = nil }, "subject", "required"},
+		"no subject":          {func(q *verification.Request) { q.Subject = nil }, "subject", "value.required"},
 		"a chip nobody reads": {func(q *verification.Request) { q.NFCReqID = "x" }, "nfc_reqid", "policy.no_chip"},
-		"bad check digit":     {func(q *verification.Request) { q.Subject.IDNumber = "110199199003070018" }, "subject.id_number", "id_checksum"},
-		"short number":        {func(q *verification.Request) { q.Subject.IDNumber = "1101991990" }, "subject.id_number", "id_length"},
-		"bad date":            {func(q *verification.Request) { q.Subject.IDValidity.From = "20200230" }, "subject.id_validity.from", "validity_malformed"},
-		"bad name":            {func(q *verification.Request) { q.Subject.Name = "测试1" }, "subject.name", "name_charset"},
-		"number in reference": {func(q *verification.Request) { q.ClientReferenceID = "no 110199199003070017" }, "client_reference_id", "personal_data"},
-		"number in metadata":  {func(q *verification.Request) { q.Metadata["n"] = "110199199003070017" }, "metadata", "personal_data"},
+		"bad check digit":     {func(q *verification.Request) { q.Subject.IDNumber = "110199199003070018" }, "subject.id_number", "id_number.check_digit"},
+		"short number":        {func(q *verification.Request) { q.Subject.IDNumber = "1101991990" }, "subject.id_number", "id_number.length"},
+		"bad date":            {func(q *verification.Request) { q.Subject.IDValidity.From = "20200230" }, "subject.id_validity.from", "id_validity.malformed"},
+		"bad name":            {func(q *verification.Request) { q.Subject.Name = "测试1" }, "subject.name", "name.charset"},
+		"number in reference": {func(q *verification.Request) { q.ClientReferenceID = "no 110199199003070017" }, "client_reference_id", "value.personal_data"},
+		"number in metadata":  {func(q *verification.Request) { q.Metadata["n"] = "110199199003070017" }, "metadata", "value.personal_data"},
 		"agreed tomorrow": {func(q *verification.Request) {
 			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(30 * time.Second)}, {Purpose: "records", GivenAt: at.AddDate(0, 0, 1)}}
 		}, "consents.1.given_at", "given_at.future"},
 		"agreed in 61 seconds": {func(q *verification.Request) {
 			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(61 * time.Second)}}
 		}, "consents.0.given_at", "given_at.future"},
-		"number as a key": {func(q *verification.Request) { q.Metadata["110199199003070017"] = "" }, "metadata", "personal_data"},
+		"number as a key": {func(q *verification.Request) { q.Metadata["110199199003070017"] = "" }, "metadata", "value.personal_data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

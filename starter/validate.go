@@ -27,9 +27,9 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	switch {
 	case !ok:
 	case chip && req.NFCReqID == "" && req.Subject == nil:
-		add("subject", "required", "The policy needs a subject, or an nfc_reqid to read one from.")
+		add("subject", "value.required", "The policy needs a subject, or an nfc_reqid to read one from.")
 	case !chip && req.Subject == nil:
-		add("subject", "required", "The policy reads no chip, so the subject must be given.")
+		add("subject", "value.required", "The policy reads no chip, so the subject must be given.")
 	}
 	if ok && !chip && req.NFCReqID != "" {
 		add("nfc_reqid", "policy.no_chip", "The policy reads no chip.")
@@ -44,12 +44,12 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	}
 	const shaped = "Holds something shaped like an ID number; personal data belongs in subject only."
 	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {
-		add("client_reference_id", "personal_data", shaped)
+		add("client_reference_id", "value.personal_data", shaped)
 	}
 	for key, value := range req.Metadata {
 		if residentid.ShapedLikeIDNumber(key) || residentid.ShapedLikeIDNumber(value) {
 			// The key is not named: it may be the number.
-			add("metadata", "personal_data", shaped)
+			add("metadata", "value.personal_data", shaped)
 			break
 		}
 	}

@@ -84,7 +84,7 @@ func TestTheGravestCheckDecidesHowASessionEnded(t *testing.T) {
 			if got := (FaceResult{Judged: true, Checks: order}).Ending(); got != c.want {
 				t.Fatalf("%s instead of %s", got, c.want)
 			}
-			if got := (FaceResult{Checks: order, Reason: SessionCancelled}).Ending(); got != EndedUnjudged {
+			if got := (FaceResult{Checks: order, Reason: SessionCanceled}).Ending(); got != EndedUnjudged {
 				t.Fatalf("unjudged, but %s", got)
 			}
 		})

@@ -58,7 +58,7 @@ const (
 	FaceNoReferencePhoto   ReasonCode = "face.no_reference_photo"
 	FaceNotCompared        ReasonCode = "face.not_compared"
 
-	SessionCancelled         ReasonCode = "session.cancelled"
+	SessionCanceled          ReasonCode = "session.canceled"
 	SessionExpired           ReasonCode = "session.expired"
 	SessionInterrupted       ReasonCode = "session.interrupted"
 	SessionVendorLimit       ReasonCode = "session.vendor_limit"
@@ -87,7 +87,7 @@ const (
 	EngineEnded ReasonCode = "engine.ended"
 )
 
-// Reason is a reason as it is told, with what it means for another try.
+// Reason is a reason as callers see it, with what it means for another try.
 type Reason struct {
 	Code      ReasonCode `json:"code"`
 	Retryable bool       `json:"retryable"`
@@ -97,6 +97,8 @@ type Reason struct {
 type CatalogueEntry struct {
 	Code  ReasonCode  `json:"code"`
 	Class ReasonClass `json:"class"`
+	// Retryable: the same person may pass, or finish, next time.
+	Retryable bool `json:"retryable"`
 	// User may be shown to the person; Ops is for those who run the service.
 	User string `json:"user"`
 	Ops  string `json:"ops"`
@@ -104,58 +106,58 @@ type CatalogueEntry struct {
 
 // Catalogue lists every reason once.
 var Catalogue = []CatalogueEntry{
-	{IdentityMismatch, Final, "The name and ID number do not belong together.", "The authority's records or the face vendor say that name, number or dates differ; which of them is not told."},
-	{IdentityNumberMalformed, Neutral, "We could not check this ID number automatically.", "A vendor refused a number that passed our own rules: compare the rules."},
-	{IdentityNameMalformed, Neutral, "We could not check this name automatically.", "A vendor refused a name that passed our own rules: often a rare character."},
-	{IdentityNumberAttacked, Neutral, "The verification is looked at by a person.", "The vendor saw this ID number in earlier attacks, which says nothing about who made them: a human looks."},
-	{IdentityNameRare, Neutral, "We could not check this name automatically.", "Something differs, and the name holds a rare character (private-use, a compatibility ideograph, or beyond U+9FA5) that another system may write in other code points: a human looks."},
-	{RecordsNotFound, Neutral, "No record could be found automatically.", "The vendor's source has no record. Sources have gaps; a human looks."},
-	{RecordsNotVerifiable, Neutral, "The details could not be verified automatically.", "The vendor holds the identity information invalid or not verifiable; it is no mismatch."},
-	{RecordsDailyCap, Neutral, "The details were checked too often today.", "Our own cap of charged record checks for one number and day is used up."},
-	{RecordsChargeUnknown, Neutral, "The records check gave no clear answer.", "An answer was lost after the question had been sent; asking again may be charged again."},
-	{DocumentExpired, Final, "The document has expired. Please use the new one.", "The document's last day is before today in Asia/Shanghai."},
-	{DocumentUnreadable, Retryable, "The chip could not be read. Please scan the card again.", "The chip token could not be fetched, decrypted or understood."},
-	{DocumentImplausible, Neutral, "The document's data needs a closer look.", "Data from the chip breaks a hard rule for numbers or dates."},
-	{DocumentTypeUnsupported, Neutral, "This kind of document is not supported.", "The number belongs to a kind of card that the policy does not take."},
-	{DocumentValidityMalformed, Neutral, "The validity dates could not be checked automatically.", "The vendor refused dates that passed our own rules."},
-	{DocumentValidityUnclear, Neutral, "The validity dates need a closer look.", "The chip writes its dates in a form that is not understood, or not at all; the log tells the form."},
-	{DocumentValidityAge, Neutral, "The validity dates need a closer look.", "The term does not fit the holder's age on the day of issue (Law on Resident Identity Cards, art. 5)."},
-	{DocumentBeforeChipCards, Neutral, "The validity dates need a closer look.", "A chip names a begin before 2004, when no chip cards existed."},
-	{DocumentBirthMismatch, Neutral, "The document's data needs a closer look.", "The chip's birth date differs from the number's."},
-	{DocumentSexMismatch, Neutral, "The document's data needs a closer look.", "The chip's sex differs from the number's."},
-	{DocumentExpiring, Note, "The document expires soon.", "The document expires within 30 days."},
-	{DocumentSequenceZero, Note, "", "The number's sequence is 000: unusual, not forbidden."},
-	{DocumentNamePrivateUse, Note, "", "The name holds a private-use character; the authority may hold the other form."},
-	{HolderMismatch, Final, "The document belongs to somebody else.", "Chip, claim or the identity that the face vendor saw differ."},
-	{FaceNoMatch, Retryable, "Your face did not match. Please try again in good light.", "Similarity below the vendor's threshold."},
-	{FaceNotLive, Retryable, "The camera check did not succeed. Please try again.", "Liveness was not passed."},
-	{FacePoorCapture, Retryable, "The picture was not good enough. Please try again in good light.", "No usable picture, face incomplete, or several faces."},
-	{FaceSpoofSuspected, Suspicion, "The check needs a closer look.", "The vendor suspects a presentation attack."},
-	{FaceInjectionSuspected, Suspicion, "The check needs a closer look.", "The vendor suspects a replayed, synthetic or swapped face."},
-	{FaceNoReferencePhoto, Neutral, "Your face could not be compared automatically.", "The vendor's source has no usable reference photo."},
-	{FaceNotCompared, Neutral, "Your face could not be compared automatically.", "A face was captured and compared with nothing."},
-	{SessionCancelled, Session, "You left the check. You can start it again.", "The person cancelled the vendor's page."},
-	{SessionExpired, Session, "The link has expired.", "The session ran out before the person finished."},
-	{SessionInterrupted, Session, "The check was interrupted. Please try again.", "A technical fault at the vendor or in the person's network; no judgement."},
-	{SessionVendorLimit, Session, "The check was tried too often in one session. You can start a new one.", "The vendor's own retry limit for the session is used up; no judgement."},
-	{SessionRetryWindow, Session, "The time to try again is over.", "No retry came within the policy's retry_window."},
-	{SessionUsedUp, Session, "No more tries are left.", "The policy's cap of sessions is used up."},
-	{SessionAttemptsExhausted, Final, "No more tries are left.", "The last of the policy's attempts was judged and not passed."},
-	{SessionDailyCap, Neutral, "The check was started too often today.", "Our own cap of face sessions for one number and day is used up."},
-	{SessionVerificationEnded, Session, "The verification has ended.", "The session was ended together with the verification."},
-	{DeviceUnsupported, Session, "This browser cannot run the check. Please use another one.", "The vendor's page does not run in this browser."},
-	{DeviceCameraDenied, Session, "Please allow the camera and try again.", "The person or the browser refused the camera."},
-	{ProviderUnavailable, Neutral, "A service we depend on is not reachable.", "The vendor was unreachable, over its limits or faulty until our patience ended."},
-	{ProviderMisconfigured, Neutral, "The service is not available right now.", "The vendor refuses our credentials, permissions, balance or parameters: ours to mend."},
-	{ProviderContractViolation, Neutral, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
-	{ProviderHolderUnregistered, Neutral, "This check is not available for you.", "The vendor cannot serve this person."},
-	{ReviewAlways, Neutral, "The verification is looked at by a person.", "The policy sends every verification to review."},
-	{ReviewDeadline, Session, "The review was not finished in time.", "Nobody decided before the review deadline."},
-	{ReviewApproved, Note, "", "A reviewer approved."},
-	{ReviewRejected, Final, "The verification was not approved.", "A reviewer declined."},
-	{CanceledByCaller, Session, "The verification was cancelled.", "The caller cancelled over the API."},
-	{CanceledByOperator, Session, "The verification was cancelled.", "The run was cancelled in the engine."},
-	{EngineEnded, Session, "The verification could not be finished.", "The run was terminated, timed out or failed before it wrote its end."},
+	{IdentityMismatch, Final, false, "The name and ID number do not belong together.", "The authority's records or the face vendor say that name, number or dates differ; which of them is not told."},
+	{IdentityNumberMalformed, Neutral, false, "We could not check this ID number automatically.", "A vendor refused a number that passed our own rules: compare the rules."},
+	{IdentityNameMalformed, Neutral, false, "We could not check this name automatically.", "A vendor refused a name that passed our own rules: often a rare character."},
+	{IdentityNumberAttacked, Neutral, false, "The verification is looked at by a person.", "The vendor saw this ID number in earlier attacks, which says nothing about who made them: a human looks."},
+	{IdentityNameRare, Neutral, false, "We could not check this name automatically.", "Something differs, and the name holds a rare character (private-use, a compatibility ideograph, or beyond U+9FA5) that another system may write in other code points: a human looks."},
+	{RecordsNotFound, Neutral, false, "No record could be found automatically.", "The vendor's source has no record. Sources have gaps; a human looks."},
+	{RecordsNotVerifiable, Neutral, false, "The details could not be verified automatically.", "The vendor holds the identity information invalid or not verifiable; it is no mismatch."},
+	{RecordsDailyCap, Neutral, false, "The details were checked too often today.", "Our own cap of charged record checks for one number and day is used up."},
+	{RecordsChargeUnknown, Neutral, false, "The records check gave no clear answer.", "An answer was lost after the question had been sent; asking again may be charged again."},
+	{DocumentExpired, Final, false, "The document has expired. Please use the new one.", "The document's last day is before today in Asia/Shanghai."},
+	{DocumentUnreadable, Retryable, true, "The chip could not be read. Please scan the card again.", "The chip token could not be fetched, decrypted or understood."},
+	{DocumentImplausible, Neutral, false, "The document's data needs a closer look.", "Data from the chip breaks a hard rule for numbers or dates."},
+	{DocumentTypeUnsupported, Neutral, false, "This kind of document is not supported.", "The number belongs to a kind of card that the policy does not take."},
+	{DocumentValidityMalformed, Neutral, false, "The validity dates could not be checked automatically.", "The vendor refused dates that passed our own rules."},
+	{DocumentValidityUnclear, Neutral, false, "The validity dates need a closer look.", "The chip writes its dates in a form that is not understood, or not at all; the log tells the form."},
+	{DocumentValidityAge, Neutral, false, "The validity dates need a closer look.", "The term does not fit the holder's age on the day of issue (Law on Resident Identity Cards, art. 5)."},
+	{DocumentBeforeChipCards, Neutral, false, "The validity dates need a closer look.", "A chip names a begin before 2004, when no chip cards existed."},
+	{DocumentBirthMismatch, Neutral, false, "The document's data needs a closer look.", "The chip's birth date differs from the number's."},
+	{DocumentSexMismatch, Neutral, false, "The document's data needs a closer look.", "The chip's sex differs from the number's."},
+	{DocumentExpiring, Note, false, "The document expires soon.", "The document expires within 30 days."},
+	{DocumentSequenceZero, Note, false, "", "The number's sequence is 000: unusual, not forbidden."},
+	{DocumentNamePrivateUse, Note, false, "", "The name holds a private-use character; the authority may hold the other form."},
+	{HolderMismatch, Final, false, "The document belongs to somebody else.", "Chip, claim or the identity that the face vendor saw differ."},
+	{FaceNoMatch, Retryable, true, "Your face did not match. Please try again in good light.", "Similarity below the vendor's threshold."},
+	{FaceNotLive, Retryable, true, "The camera check did not succeed. Please try again.", "Liveness was not passed."},
+	{FacePoorCapture, Retryable, true, "The picture was not good enough. Please try again in good light.", "No usable picture, face incomplete, or several faces."},
+	{FaceSpoofSuspected, Suspicion, false, "The check needs a closer look.", "The vendor suspects a presentation attack."},
+	{FaceInjectionSuspected, Suspicion, false, "The check needs a closer look.", "The vendor suspects a replayed, synthetic or swapped face."},
+	{FaceNoReferencePhoto, Neutral, false, "Your face could not be compared automatically.", "The vendor's source has no usable reference photo."},
+	{FaceNotCompared, Neutral, false, "Your face could not be compared automatically.", "A face was captured and compared with nothing."},
+	{SessionCanceled, Session, true, "You left the check. You can start it again.", "The person canceled the vendor's page."},
+	{SessionExpired, Session, true, "The link has expired.", "The session ran out before the person finished."},
+	{SessionInterrupted, Session, true, "The check was interrupted. Please try again.", "A technical fault at the vendor or in the person's network; no judgement."},
+	{SessionVendorLimit, Session, true, "The check was tried too often in one session. You can start a new one.", "The vendor's own retry limit for the session is used up; no judgement."},
+	{SessionRetryWindow, Session, false, "The time to try again is over.", "No retry came within the policy's retry_window."},
+	{SessionUsedUp, Session, false, "No more tries are left.", "The policy's cap of sessions is used up."},
+	{SessionAttemptsExhausted, Final, false, "No more tries are left.", "The last of the policy's attempts was judged and not passed."},
+	{SessionDailyCap, Neutral, false, "The check was started too often today.", "Our own cap of face sessions for one number and day is used up."},
+	{SessionVerificationEnded, Session, false, "The verification has ended.", "The session was ended together with the verification."},
+	{DeviceUnsupported, Session, true, "This browser cannot run the check. Please use another one.", "The vendor's page does not run in this browser."},
+	{DeviceCameraDenied, Session, true, "Please allow the camera and try again.", "The person or the browser refused the camera."},
+	{ProviderUnavailable, Neutral, false, "A service we depend on is not reachable.", "The vendor was unreachable, over its limits or faulty until our patience ended."},
+	{ProviderMisconfigured, Neutral, false, "The service is not available right now.", "The vendor refuses our credentials, permissions, balance or parameters: ours to mend."},
+	{ProviderContractViolation, Neutral, false, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
+	{ProviderHolderUnregistered, Neutral, false, "This check is not available for you.", "The vendor cannot serve this person."},
+	{ReviewAlways, Neutral, false, "The verification is looked at by a person.", "The policy sends every verification to review."},
+	{ReviewDeadline, Session, false, "The review was not finished in time.", "Nobody decided before the review deadline."},
+	{ReviewApproved, Note, false, "", "A reviewer approved."},
+	{ReviewRejected, Final, false, "The verification was not approved.", "A reviewer declined."},
+	{CanceledByCaller, Session, false, "The verification was canceled.", "The caller canceled over the API."},
+	{CanceledByOperator, Session, false, "The verification was canceled.", "The run was canceled in the engine."},
+	{EngineEnded, Session, false, "The verification could not be finished.", "The run was terminated, timed out or failed before it wrote its end."},
 }
 
 var catalogueByCode = func() map[ReasonCode]CatalogueEntry {
@@ -182,13 +184,8 @@ func (c ReasonCode) Class() ReasonClass {
 	return Neutral
 }
 
-// ReasonOf makes the reason as it is told: retryable when the same person may
-// pass, or finish, next time.
+// ReasonOf returns the code with what its row says of another try. An unknown
+// code is not retryable.
 func ReasonOf(c ReasonCode) Reason {
-	r := c.Class() == Retryable
-	switch c {
-	case SessionCancelled, SessionInterrupted, SessionVendorLimit, SessionExpired, DeviceUnsupported, DeviceCameraDenied:
-		r = true
-	}
-	return Reason{Code: c, Retryable: r}
+	return Reason{Code: c, Retryable: catalogueByCode[c].Retryable}
 }

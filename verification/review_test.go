@@ -37,7 +37,7 @@ func TestReasonsFitDecisions(t *testing.T) {
 		{ProviderContractViolation, false, false, true},
 		{ReviewAlways, false, false, true},
 		{ReviewDeadline, false, false, false},
-		{SessionCancelled, false, false, false},
+		{SessionCanceled, false, false, false},
 		{SessionExpired, false, false, false},
 		{CanceledByCaller, false, false, false},
 		{EngineEnded, false, false, false},

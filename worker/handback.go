@@ -60,7 +60,7 @@ func (h *handingBack) ExecuteActivity(ctx context.Context, in *interceptor.Execu
 	}()
 	out, err := h.Next.ExecuteActivity(ctx, in)
 	if err != nil && errors.Is(context.Cause(ctx), errHandedBack) {
-		// An error of our own kind: the server takes "cancelled" from nobody whom it
+		// An error of our own kind: the server takes "canceled" from nobody whom it
 		// did not ask to.
 		return nil, temporal.NewApplicationErrorWithOptions("the worker stopped; another one takes the step", "handed_back",
 			temporal.ApplicationErrorOptions{NextRetryDelay: 100 * time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})

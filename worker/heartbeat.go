@@ -17,7 +17,7 @@ const beatEvery = 3 * time.Second
 // When its worker is lost, or the step never came to one, the engine knows so
 // within seconds, and not only once the whole time of a try is over.
 //
-// The engine answers a heartbeat with "cancelled", or that nobody waits for the
+// The engine answers a heartbeat with "canceled", or that nobody waits for the
 // step any more. That ends no step: what was asked of a vendor is heard to its
 // end, since it may have been charged, or told only once. A step has its own
 // bounds.

@@ -60,17 +60,17 @@ func TestLowSimilarityThreeTimesDeclines(t *testing.T) {
 
 func TestOneLowSimilarityAndTwoCancelsDoNotDecline(t *testing.T) {
 	sc := newScript()
-	sc.sessions = fates(notAlike(), unjudged(verification.SessionCancelled), unjudged(verification.SessionCancelled))
+	sc.sessions = fates(notAlike(), unjudged(verification.SessionCanceled), unjudged(verification.SessionCanceled))
 	e := newEnv(t, sc)
 	e.retryEvery(150*time.Second, 6*time.Minute)
 	e.at(10*time.Minute, func() {
 		s := e.state()
 		require.Equal(t, verification.RequiresInput, s.Status)
-		require.Equal(t, verification.SessionCancelled, s.LastError.Code)
+		require.Equal(t, verification.SessionCanceled, s.LastError.Code)
 	})
 	s := e.run()
 	require.Equal(t, verification.OutcomeExpired, s.Outcome())
-	require.Equal(t, verification.SessionCancelled, s.LastError.Code, "the last reason stays")
+	require.Equal(t, verification.SessionCanceled, s.LastError.Code, "the last reason stays")
 	require.Nil(t, s.Verdict)
 }
 

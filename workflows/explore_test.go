@@ -67,7 +67,7 @@ func (d dice) result() verification.FaceResult {
 		match(verification.Inconclusive, verification.RecordsNotFound),
 		match(verification.Inconclusive, verification.FaceNoReferencePhoto),
 		match(verification.Inconclusive, verification.ProviderContractViolation),
-		unjudged(verification.SessionCancelled), unjudged(verification.SessionInterrupted),
+		unjudged(verification.SessionCanceled), unjudged(verification.SessionInterrupted),
 		unjudged(verification.SessionVendorLimit), unjudged(verification.DeviceUnsupported),
 		unjudged(verification.ProviderUnavailable), verification.FaceResult{Reason: verification.SessionExpired}, next)
 }
@@ -300,7 +300,7 @@ func TestCaptureWithoutComparisonApprovesNobody(t *testing.T) {
 			o.chip()
 		}
 		o.drawResult = func() verification.FaceResult {
-			return pick(o.dice, captured, captured, unjudged(verification.SessionCancelled), unjudged(verification.SessionInterrupted), unjudged(verification.SessionExpired))
+			return pick(o.dice, captured, captured, unjudged(verification.SessionCanceled), unjudged(verification.SessionInterrupted), unjudged(verification.SessionExpired))
 		}
 	}, func(o *outside) {
 		o.lawsOfMessages()

@@ -74,7 +74,7 @@ func (r *run) publish(ctx workflow.Context) {
 			}
 		})
 		if written.Get(ctx, &r.published.version) != nil {
-			return // the run was cancelled, or its row is gone
+			return // the run was canceled, or its row is gone
 		}
 	}
 }
@@ -109,7 +109,7 @@ func isPermanent(err error) bool {
 func (r *run) accepted(ctx workflow.Context) { r.published.accepted = task(ctx) }
 
 // awaitTold waits for a condition, or the end, and until the store has what a
-// reader must then find there. A run that is cancelled has an end to tell of, so
+// reader must then find there. A run that is canceled has an end to tell of, so
 // the waiting outlives it.
 func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)

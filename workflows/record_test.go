@@ -131,7 +131,7 @@ var recordings = []recording{
 	{name: "many-hints", script: func(s *script) { s.sessions[1] = session{over: 2 * time.Second, result: passed()} }, meddle: hintAt(200*time.Millisecond, 1, 200), outcome: verification.OutcomeApproved},
 	{name: "not-alike-then-approved", script: quick(notAlike(), passed()), meddle: retryUntilEnd, outcome: verification.OutcomeApproved},
 	{name: "not-alike-three-times", script: quick(notAlike(), notAlike(), notAlike()), meddle: retryUntilEnd, outcome: verification.OutcomeDeclined},
-	{name: "cancelled-sessions-until-the-cap", script: quick(unjudged(verification.SessionCancelled), unjudged(verification.SessionCancelled), unjudged(verification.SessionCancelled)), policy: func(p *verification.Policy) { p.Sessions = 3 }, meddle: retryUntilEnd, outcome: verification.OutcomeExpired},
+	{name: "canceled-sessions-until-the-cap", script: quick(unjudged(verification.SessionCanceled), unjudged(verification.SessionCanceled), unjudged(verification.SessionCanceled)), policy: func(p *verification.Policy) { p.Sessions = 3 }, meddle: retryUntilEnd, outcome: verification.OutcomeExpired},
 	{name: "retry-window-over", script: quick(notAlike()), outcome: verification.OutcomeExpired},
 	{name: "suspicion-review-deadline", script: quick(spoof()), outcome: verification.OutcomeExpired},
 	{name: "suspicion-declined", script: quick(spoof()), policy: func(p *verification.Policy) { p.Suspicion = verification.SuspicionDecline }, outcome: verification.OutcomeDeclined},
@@ -164,8 +164,8 @@ var recordings = []recording{
 		s.document = verification.NewCheck(verification.DocumentValidity, verification.Failed, verification.DocumentExpired)
 	}, outcome: verification.OutcomeDeclined},
 	{name: "row-missing", script: func(s *script) { s.beginError = rowMissing() }, outcome: verification.OutcomeError},
-	{name: "cancelled-by-the-caller", script: func(s *script) { s.sessions = nil }, meddle: cancelAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
-	{name: "cancelled-in-the-ui", script: func(s *script) { s.sessions = nil }, meddle: cancelInUIAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "canceled-by-the-caller", script: func(s *script) { s.sessions = nil }, meddle: cancelAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "canceled-in-the-ui", script: func(s *script) { s.sessions = nil }, meddle: cancelInUIAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 	{name: "chip-first", input: withChip, outcome: verification.OutcomeApproved},
 	{name: "chip-scanned-again", input: withChip, script: func(s *script) {
 		s.scans = map[int]activities.ChipResult{0: {Unreadable: true}}
@@ -194,7 +194,7 @@ var recordings = []recording{
 		time.Sleep(1500 * time.Millisecond)
 		updated(t, c, id, workflows.UpdateDecide, workflows.DecideUpdateID(1), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
 	}, outcome: verification.OutcomeApproved},
-	{name: "cancelled-in-review", script: quick(spoof()), meddle: cancelAt(1500 * time.Millisecond), outcome: verification.OutcomeCanceled},
+	{name: "canceled-in-review", script: quick(spoof()), meddle: cancelAt(1500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 }
 
 // TestRecord runs each path on a real server and writes its history.

@@ -58,7 +58,7 @@ func TestJudgementOfAReplacedSessionCountsWhenItIsHintedAt(t *testing.T) {
 		"a final failure":          {nameDiffers(), verification.OutcomeDeclined, verification.IdentityMismatch},
 		"a suspicion":              {spoof(), verification.OutcomeReview, verification.FaceSpoofSuspected},
 		"an inconclusive face":     {judged(verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.RecordsNotFound)), verification.OutcomeReview, verification.RecordsNotFound},
-		"an end without judgement": {unjudged(verification.SessionCancelled), "", ""},
+		"an end without judgement": {unjudged(verification.SessionCanceled), "", ""},
 		"a provider that may not": {func() verification.FaceResult {
 			r := unjudged(verification.ProviderMisconfigured)
 			r.NextProvider = true
@@ -104,7 +104,7 @@ func TestReplacedSessionIsLookedAtOnceBeforeALaterPassCounts(t *testing.T) {
 		"a final failure":           {nameDiffers(), verification.OutcomeDeclined},
 		"a suspicion":               {spoof(), verification.OutcomeReview},
 		"an inconclusive face":      {judged(verification.NewCheck(verification.FaceMatch, verification.Inconclusive, verification.RecordsNotFound)), verification.OutcomeApproved},
-		"an end without judgement":  {unjudged(verification.SessionCancelled), verification.OutcomeApproved},
+		"an end without judgement":  {unjudged(verification.SessionCanceled), verification.OutcomeApproved},
 		"a face that is not enough": {notAlike(), verification.OutcomeApproved},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestReplacedSessionIsHeardOfWhateverTheRunWaitsFor(t *testing.T) {
 		state func(*testing.T, verification.State)
 	}{
 		"for a retry": {func(sc *script, _ *env) {
-			sc.sessions[2] = session{over: 30 * time.Second, result: unjudged(verification.SessionCancelled)}
+			sc.sessions[2] = session{over: 30 * time.Second, result: unjudged(verification.SessionCanceled)}
 		},
 			func(t *testing.T, s verification.State) {
 				require.Equal(t, verification.ActionRetry, s.NextAction.Type)
@@ -240,7 +240,7 @@ func TestReplacedSessionIsHeardOfWhateverTheRunWaitsFor(t *testing.T) {
 func TestReplacedSessionIsLookedAtBeforeTheFaceEndsForWantOfAPass(t *testing.T) {
 	for name, newest := range map[string]session{
 		"the newest runs out":           {},
-		"nobody retries the newest":     {over: 5 * time.Minute, result: unjudged(verification.SessionCancelled)},
+		"nobody retries the newest":     {over: 5 * time.Minute, result: unjudged(verification.SessionCanceled)},
 		"the newest is no match either": {over: 5 * time.Minute, result: notAlike()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestOldTabOfACapturingVendorIsCompared(t *testing.T) {
 // A run that left no session has no step more.
 func TestNoSessionLeftNoLook(t *testing.T) {
 	sc := newScript()
-	sc.sessions = fates(notAlike(), unjudged(verification.SessionCancelled), passed())
+	sc.sessions = fates(notAlike(), unjudged(verification.SessionCanceled), passed())
 	e := newEnv(t, sc)
 	e.retryEvery(100*time.Second, time.Hour)
 	e.at(30*time.Second, func() { e.hint(7) })

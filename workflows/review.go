@@ -66,7 +66,7 @@ func (r *reopened) validateDecide(ctx workflow.Context, req DecideRequest) error
 
 func (r *reopened) decide(ctx workflow.Context, req DecideRequest) (Decided, error) {
 	r.decided = &req
-	ctx, _ = workflow.NewDisconnectedContext(ctx) // the review's end is told also where it was cancelled
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // the review's end is told also where it was canceled
 	err := workflow.Await(ctx, func() bool { return r.written })
 	return Decided{Status: r.state.Status}, err
 }

@@ -111,8 +111,8 @@ func TestReopenedCaseEndsApprovedAsVersionTwo(t *testing.T) {
 
 func TestSilenceOnAReopenedCaseLeavesTheVerdictStanding(t *testing.T) {
 	for name, meddle := range map[string]func(*env){
-		"silence":       nil,
-		"cancelled run": func(e *env) { e.at(time.Hour, e.CancelWorkflow) },
+		"silence":      nil,
+		"canceled run": func(e *env) { e.at(time.Hour, e.CancelWorkflow) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, states := reopen(t, meddle)

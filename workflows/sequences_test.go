@@ -57,7 +57,7 @@ func (d dice) result() verification.FaceResult {
 		match(verification.Inconclusive, verification.RecordsNotFound),
 		match(verification.Inconclusive, verification.FaceNoReferencePhoto),
 		match(verification.Inconclusive, verification.ProviderContractViolation),
-		unjudged(verification.SessionCancelled), unjudged(verification.SessionInterrupted),
+		unjudged(verification.SessionCanceled), unjudged(verification.SessionInterrupted),
 		unjudged(verification.SessionVendorLimit), unjudged(verification.DeviceUnsupported),
 		unjudged(verification.ProviderUnavailable), verification.FaceResult{Reason: verification.SessionExpired}, next)
 }
@@ -219,7 +219,7 @@ func TestCaptureWithoutComparisonApprovesNobody(t *testing.T) {
 		d.draw(e)
 		sc.document = verification.NewCheck(verification.DocumentValidity, verification.Passed)
 		for n, s := range sc.sessions {
-			s.result = pick(d, captured, captured, unjudged(verification.SessionCancelled), unjudged(verification.SessionInterrupted), unjudged(verification.SessionExpired))
+			s.result = pick(d, captured, captured, unjudged(verification.SessionCanceled), unjudged(verification.SessionInterrupted), unjudged(verification.SessionExpired))
 			sc.sessions[n] = s
 		}
 		if d.one(5) {

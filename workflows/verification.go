@@ -206,7 +206,7 @@ func reviewed(version int, p verification.PolicyRef, d DecideRequest, at time.Ti
 	}
 }
 
-// finish writes the end. It runs on a context of its own: a cancelled run has
+// finish writes the end. It runs on a context of its own: a canceled run has
 // an end to write too.
 func (r *run) finish(ctx workflow.Context) (VerificationResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)

@@ -312,7 +312,7 @@ func TestSessionOpenedInTheTaskThatDeclinesChangesNothing(t *testing.T) {
 }
 
 // Who waits for an answer when somebody cancels the run in the engine's UI is
-// told how it ended, and not that their wait was cancelled.
+// told how it ended, and not that their wait was canceled.
 func TestUpdatesAreAnsweredWhenTheRunIsCanceledInTheUI(t *testing.T) {
 	sc := newScript()
 	sc.openError = until(time.Hour, provider.Unavailable)

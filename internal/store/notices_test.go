@@ -61,7 +61,7 @@ func TestLookupsAreCountedBeforeTheyAreMadeAndNeverOverTheBudget(t *testing.T) {
 	})
 }
 
-// A session that was cancelled on one device may be judged on another.
+// A session that was canceled on one device may be judged on another.
 func TestAJudgementTakesThePlaceOfANoticeWithoutOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
@@ -71,7 +71,7 @@ func TestAJudgementTakesThePlaceOfANoticeWithoutOne(t *testing.T) {
 			data   string
 			judged bool
 			stands string
-		}{{"cancelled", false, "cancelled"}, {"again", false, "cancelled"}, {"judged", true, "judged"}, {"twice", true, "judged"}, {"late", false, "judged"}} {
+		}{{"canceled", false, "canceled"}, {"again", false, "canceled"}, {"judged", true, "judged"}, {"twice", true, "judged"}, {"late", false, "judged"}} {
 			untold, err := s.SaveNotice(t.Context(), store.Notice{VerificationID: id, Number: 1, Data: []byte(v.data), Judged: v.judged, At: noon})
 			require.NoError(t, err)
 			got, err := s.Notice(t.Context(), id, 1)

@@ -271,7 +271,7 @@ func TestASlowAnswerMayHaveBeenCharged(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-func TestACancelledCallSaysSo(t *testing.T) {
+func TestACanceledCallSaysSo(t *testing.T) {
 	v := newVendor(t, says200(`{"result":"0"}`))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -97,9 +97,9 @@ func extend(t testing.TB, secretLen int, data, sign, more string) (extended, ext
 
 func TestAnExtendedCallbackIsRefusedThoughItsSignIsRight(t *testing.T) {
 	c := newClient(t)
-	cancelled := answerOf("CANCELLED", "")
+	canceled := answerOf("CANCELLED", "")
 	for _, more := range []string{passed, "," + passed[1:], " ", "\n" + passed, "x"} {
-		data, sign := extend(t, len(secret), cancelled, sign(secret, cancelled), more)
+		data, sign := extend(t, len(secret), canceled, sign(secret, canceled), more)
 		require.True(t, c.signed(data, sign), "the extension must be a real one, or nothing is tested")
 		got, err := c.Verify(session(), url.Values{"data": {data}, "sign": {sign}})
 		require.ErrorIs(t, err, errMalformed)
@@ -269,10 +269,10 @@ func TestEveryEndingOfTheOwnSessionCounts(t *testing.T) {
 // and is of the session comes through. resign signs it first, or nothing new
 // would ever get past the sign.
 func FuzzVerify(f *testing.F) {
-	cancelled := answerOf("CANCELLED", "")
-	extended, extendedSign := extend(f, len(secret), cancelled, sign(secret, cancelled), passed)
+	canceled := answerOf("CANCELLED", "")
+	extended, extendedSign := extend(f, len(secret), canceled, sign(secret, canceled), passed)
 	for _, form := range []url.Values{
-		signed(passed), signed(cancelled), signed(answerOf("PROCESSING", "")), {"biz_id": {bizID}}, {"data": {passed}, "sign": {"x"}},
+		signed(passed), signed(canceled), signed(answerOf("PROCESSING", "")), {"biz_id": {bizID}}, {"data": {passed}, "sign": {"x"}},
 		{"data": {extended}, "sign": {extendedSign}}, {"data": {passed}, "sign": {sign("previous-secret", passed)}},
 		signed(answerFor(lostNo, "1751328000,unseen", "OK", passedRest)), signed(passed + "x"), {},
 	} {

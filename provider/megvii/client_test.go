@@ -282,7 +282,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	require.Empty(t, elsewhere.calls())
 }
 
-func TestASlowOrCancelledCallSaysSo(t *testing.T) {
+func TestASlowOrCanceledCallSaysSo(t *testing.T) {
 	release := make(chan struct{})
 	v := newVendor(t, func(http.ResponseWriter, *http.Request) { <-release })
 	t.Cleanup(func() { close(release) })

@@ -22,7 +22,7 @@ const (
 // unjudged maps every status that ends a session without a judgement.
 var unjudged = map[string]verification.FaceResult{
 	"FAILED":    {Reason: verification.SessionInterrupted, Begun: true},
-	"CANCELLED": {Reason: verification.SessionCancelled, Begun: true},
+	"CANCELLED": {Reason: verification.SessionCanceled, Begun: true},
 	// It cannot tell whether the person had begun.
 	timedOut: {Reason: verification.SessionExpired},
 	noWebRTC: {Reason: verification.DeviceUnsupported, Begun: true},

@@ -42,7 +42,7 @@ func TestAPassIsBothChecksPassedAndCharged(t *testing.T) {
 func TestEndingsWithoutAJudgementSayWhy(t *testing.T) {
 	for rest, want := range map[string]verification.FaceResult{
 		"FAILED":             {Reason: verification.SessionInterrupted, Begun: true},
-		"CANCELLED":          {Reason: verification.SessionCancelled, Begun: true},
+		"CANCELLED":          {Reason: verification.SessionCanceled, Begun: true},
 		"TIMEOUT":            {Reason: verification.SessionExpired},
 		"WEBRTC_UNSUPPORTED": {Reason: verification.DeviceUnsupported, Begun: true},
 	} {

@@ -341,7 +341,7 @@ func TestNoRedirectIsFollowedAndNothingIsSentTwice(t *testing.T) {
 	}
 }
 
-func TestACancelledCallSaysSo(t *testing.T) {
+func TestACanceledCallSaysSo(t *testing.T) {
 	v := newVendor(t)
 	c := v.client(t)
 	ctx, cancel := context.WithCancel(t.Context())

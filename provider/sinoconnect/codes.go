@@ -89,13 +89,13 @@ type says int
 const (
 	nothing says = iota
 	pending
-	cancelled
+	canceled
 	failed
 	gone
 )
 
 // words reads messages, with compiled patterns.
-type words struct{ pending, cancelled, failed, gone *regexp.Regexp }
+type words struct{ pending, canceled, failed, gone *regexp.Regexp }
 
 func (p *Patterns) compile(check *settings.Check) words {
 	var w words
@@ -103,7 +103,7 @@ func (p *Patterns) compile(check *settings.Check) words {
 		pattern *string
 		into    **regexp.Regexp
 	}{
-		{&p.Pending, &w.pending}, {&p.Cancelled, &w.cancelled}, {&p.Failed, &w.failed}, {&p.Gone, &w.gone},
+		{&p.Pending, &w.pending}, {&p.Canceled, &w.canceled}, {&p.Failed, &w.failed}, {&p.Gone, &w.gone},
 	} {
 		re, err := regexp.Compile("(?i)" + *one.pattern)
 		switch {
@@ -128,8 +128,8 @@ func (w words) read(message text) says {
 	switch {
 	case w.pending.MatchString(m):
 		return pending
-	case w.cancelled.MatchString(m):
-		return cancelled
+	case w.canceled.MatchString(m):
+		return canceled
 	case w.failed.MatchString(m):
 		return failed
 	case w.gone.MatchString(m):
@@ -144,8 +144,8 @@ var ended = map[says]struct {
 	reason verification.ReasonCode
 	code   string
 }{
-	cancelled: {verification.SessionCancelled, "face_cancelled"},
-	failed:    {verification.SessionInterrupted, "face_failed"},
+	canceled: {verification.SessionCanceled, "face_canceled"},
+	failed:   {verification.SessionInterrupted, "face_failed"},
 }
 
 // notComparable is the result of a session whose pictures nobody can compare.

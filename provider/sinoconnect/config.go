@@ -65,10 +65,10 @@ type Config struct {
 // Patterns are regular expressions over the vendor's messages; letters' case
 // does not matter.
 type Patterns struct {
-	Pending   string `env:"PENDING" envDefault:"pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting" help:"A regular expression for messages that say \"not yet\"."`
-	Cancelled string `env:"CANCELLED" envDefault:"cancel|abort" help:"Likewise for \"cancelled by the person\","`
-	Failed    string `env:"FAILED" envDefault:"fail|not match|mismatch|reject" help:"for \"failed\","`
-	Gone      string `env:"GONE" envDefault:"expired|not found|invalid token|invalid reqid" help:"and for \"expired\" or \"unknown\"."`
+	Pending  string `env:"PENDING" envDefault:"pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting" help:"A regular expression for messages that say \"not yet\"."`
+	Canceled string `env:"CANCELED" envDefault:"cancel|abort" help:"Likewise for \"canceled by the person\","`
+	Failed   string `env:"FAILED" envDefault:"fail|not match|mismatch|reject" help:"for \"failed\","`
+	Gone     string `env:"GONE" envDefault:"expired|not found|invalid token|invalid reqid" help:"and for \"expired\" or \"unknown\"."`
 }
 
 // Aliases are names of a chip's properties by ours. A name given here replaces

@@ -167,8 +167,8 @@ func TestWordsOfFailureEndASessionWithoutAJudgement(t *testing.T) {
 	v := newVendor(t)
 	c := v.client(t)
 	for message, want := range map[string]verification.FaceResult{
-		"Cancelled by user":  {Reason: verification.SessionCancelled, Begun: true, ProviderCode: "face_cancelled"},
-		"ABORTED":            {Reason: verification.SessionCancelled, Begun: true, ProviderCode: "face_cancelled"},
+		"Cancelled by user":  {Reason: verification.SessionCanceled, Begun: true, ProviderCode: "face_canceled"},
+		"ABORTED":            {Reason: verification.SessionCanceled, Begun: true, ProviderCode: "face_canceled"},
 		"Face match failed":  {Reason: verification.SessionInterrupted, Begun: true, ProviderCode: "face_failed"},
 		"does not match":     {Reason: verification.SessionInterrupted, Begun: true, ProviderCode: "face_failed"},
 		"mismatch, rejected": {Reason: verification.SessionInterrupted, Begun: true, ProviderCode: "face_failed"},
@@ -179,11 +179,11 @@ func TestWordsOfFailureEndASessionWithoutAJudgement(t *testing.T) {
 		require.Equal(t, provider.Look{Phase: provider.Finished, Result: &want}, look, message)
 		require.Equal(t, verification.EndedUnjudged, look.Result.Ending())
 	}
-	c = v.client(t, func(c *Config) { c.Patterns.Cancelled = "^用户取消$" })
+	c = v.client(t, func(c *Config) { c.Patterns.Canceled = "^用户取消$" })
 	v.on(pathFaceLook, answer(map[string]any{"message": "用户取消"}))
 	look, err := c.Look(t.Context(), session)
 	require.NoError(t, err)
-	require.Equal(t, verification.SessionCancelled, look.Result.Reason)
+	require.Equal(t, verification.SessionCanceled, look.Result.Reason)
 }
 
 func TestAFailedLookIsClassifiedAndTellsWhetherAnAnswerWasLost(t *testing.T) {

@@ -41,7 +41,7 @@ var (
 	interrupted   = meaning{reason: verification.SessionInterrupted}
 	vendorLimit   = meaning{reason: verification.SessionVendorLimit}
 	tokenExpired  = meaning{reason: verification.SessionExpired}
-	userLeft      = meaning{reason: verification.SessionCancelled}
+	userLeft      = meaning{reason: verification.SessionCanceled}
 	wrongBrowser  = meaning{reason: verification.DeviceUnsupported}
 	noCamera      = meaning{reason: verification.DeviceCameraDenied}
 

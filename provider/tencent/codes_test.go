@@ -42,7 +42,7 @@ func TestTheIntentionCheckIsHalfOfTheVerdict(t *testing.T) {
 		{asked(-1), unjudged, verification.ProviderMisconfigured}, {asked(-2), unjudged, verification.SessionInterrupted}, {nodded(-998), unjudged, verification.SessionInterrupted},
 		{asked(-101), retry, verification.FacePoorCapture}, {nodded(-107), retry, verification.FacePoorCapture},
 		{asked(-201), retry, verification.FaceNoMatch}, {asked(-301), retry, verification.FaceNotLive}, {asked(-302), retry, verification.FaceNotLive},
-		{asked(-800), unjudged, verification.DeviceUnsupported}, {asked(-803), unjudged, verification.SessionCancelled}, {asked(-804), unjudged, verification.SessionInterrupted},
+		{asked(-800), unjudged, verification.DeviceUnsupported}, {asked(-803), unjudged, verification.SessionCanceled}, {asked(-804), unjudged, verification.SessionInterrupted},
 		{final("-1"), retry, verification.FaceNotLive}, {final("-2"), unjudged, verification.DeviceUnsupported},
 	} {
 		r := resultOf(t, pass(row.answer))

@@ -103,7 +103,7 @@ func TestWithoutAWorkerReadsAnswerAndACallbackTakesEffectLater(t *testing.T) {
 	s.untilLink(start.view.ID, 20*time.Second)
 }
 
-func TestCancellingInTheUIReadsAsCanceled(t *testing.T) {
+func TestCancelingInTheUIReadsAsCanceled(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, options{})
 	a := s.begin(s.person())

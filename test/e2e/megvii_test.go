@@ -71,7 +71,7 @@ func TestEveryEndingOfMegviiLeadsWhereItShould(t *testing.T) {
 		{sandbox.MegviiSpoof, verification.InReview, verification.OutcomeReview, verification.FaceInjectionSuspected},
 		{sandbox.MegviiNameDiffers, verification.Completed, verification.OutcomeDeclined, verification.IdentityMismatch},
 		{sandbox.MegviiNoNumber, verification.InReview, verification.OutcomeReview, verification.RecordsNotFound},
-		{sandbox.OutcomeCancel, verification.RequiresInput, "", verification.SessionCancelled},
+		{sandbox.OutcomeCancel, verification.RequiresInput, "", verification.SessionCanceled},
 		{sandbox.MegviiNoWebRTC, verification.RequiresInput, "", ""},
 		{sandbox.MegviiAbandon, verification.Expired, verification.OutcomeExpired, verification.SessionExpired},
 		{"score-71.5", verification.Completed, verification.OutcomeApproved, ""},

@@ -7,37 +7,37 @@ type Code string
 // valid. None of them may reach a charged vendor.
 const (
 	OK                  Code = "ok"
-	IDLength            Code = "id_length"
-	IDCharset           Code = "id_charset"
-	Legacy15Digit       Code = "legacy_15_digit"
-	IDProvinceUnknown   Code = "id_province_unknown"
-	IDBirthInvalid      Code = "id_birth_invalid"
-	IDBirthFuture       Code = "id_birth_future"
-	IDChecksum          Code = "id_checksum"
-	UnsupportedDocument Code = "unsupported_document"
-	NameEmpty           Code = "name_empty"
-	NameCharset         Code = "name_charset"
-	NameSeparator       Code = "name_separator"
-	NameLength          Code = "name_length"
-	ValidityMalformed   Code = "validity_malformed"
-	ValidityImpossible  Code = "validity_impossible"
-	ValidityTermUnknown Code = "validity_term_unknown"
-	CardExpired         Code = "card_expired"
+	IDLength            Code = "id_number.length"
+	IDCharset           Code = "id_number.charset"
+	Legacy15Digit       Code = "id_number.legacy_15_digits"
+	IDProvinceUnknown   Code = "id_number.province_unknown"
+	IDBirthInvalid      Code = "id_number.birth_date_invalid"
+	IDBirthFuture       Code = "id_number.birth_date_future"
+	IDChecksum          Code = "id_number.check_digit"
+	UnsupportedDocument Code = "id_number.document_unsupported"
+	NameEmpty           Code = "name.empty"
+	NameCharset         Code = "name.charset"
+	NameSeparator       Code = "name.separator"
+	NameLength          Code = "name.length"
+	ValidityMalformed   Code = "id_validity.malformed"
+	ValidityImpossible  Code = "id_validity.impossible"
+	ValidityTermUnknown Code = "id_validity.term_unknown"
+	CardExpired         Code = "id_validity.expired"
 )
 
 // Soft codes. The first four cost the automatic approval, the others are only
 // reported.
 const (
-	ValidityAgeMismatch Code = "validity_age_mismatch"
-	ChipBirthMismatch   Code = "chip_birth_mismatch"
-	ChipSexMismatch     Code = "chip_sex_mismatch"
-	ChipBefore2004      Code = "chip_before_2004"
+	ValidityAgeMismatch Code = "id_validity.age_mismatch"
+	ChipBirthMismatch   Code = "chip.birth_date_mismatch"
+	ChipSexMismatch     Code = "chip.sex_mismatch"
+	ChipBefore2004      Code = "chip.before_2004"
 
-	CardExpiring   Code = "card_expiring"
-	SequenceZero   Code = "sequence_zero"
-	NamePrivateUse Code = "name_private_use"
+	CardExpiring   Code = "id_validity.expiring"
+	SequenceZero   Code = "id_number.sequence_zero"
+	NamePrivateUse Code = "name.private_use"
 	// NameShort: one character. Rare, not impossible.
-	NameShort Code = "name_short"
+	NameShort Code = "name.short"
 )
 
 // Field is where a fault lies, in the words of the HTTP request.
