@@ -12,7 +12,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
-var scopes = []string{ScopeWrite, ScopeRead, ScopeReview}
+var scopes = []string{ScopeWrite, ScopeRead, ScopeReview, ScopeEvents}
 
 // keyName is what a key may be called: it stands beside decisions.
 var keyName = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,59}$`)

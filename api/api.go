@@ -50,6 +50,14 @@ type Verifications interface {
 
 var _ Verifications = (*starter.Starter)(nil)
 
+// Outbox is what the handlers ask of the starter about what goes out to clients.
+// Its errors are *starter.Error.
+type Outbox interface {
+	Events(ctx context.Context, client, after string, limit int) (starter.EventPage, error)
+}
+
+var _ Outbox = (*starter.Starter)(nil)
+
 // Tickets opens what a callback's path carries.
 type Tickets interface {
 	OpenTicket(ticket string) (sealing.Ticket, error)
@@ -58,6 +66,7 @@ type Tickets interface {
 // Deps is what the API works with.
 type Deps struct {
 	Verifications Verifications
+	Outbox        Outbox
 	Tickets       Tickets
 	// Clients and Reviewers must have passed CheckAccess.
 	Clients   []Client

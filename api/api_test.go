@@ -155,6 +155,7 @@ type rig struct {
 	t       *testing.T
 	handler http.Handler
 	fake    *fakeVerifications
+	outbox  *fakeOutbox
 	keys    *sealing.Keys
 	logs    *bytes.Buffer
 	metrics *telemetry.Metrics
@@ -170,7 +171,7 @@ func newRig(t *testing.T) *rig {
 	require.NoError(t, err)
 	keys, err := sealing.Parse(set)
 	require.NoError(t, err)
-	r := &rig{t: t, fake: &fakeVerifications{}, keys: keys, logs: &bytes.Buffer{}, metrics: telemetry.NewMetrics(),
+	r := &rig{t: t, fake: &fakeVerifications{}, outbox: &fakeOutbox{}, keys: keys, logs: &bytes.Buffer{}, metrics: telemetry.NewMetrics(),
 		now: time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)}
 	var clients []Client
 	add := func(id string, returns []string, scopes ...string) string {
@@ -179,14 +180,14 @@ func newRig(t *testing.T) *rig {
 			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReview)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReview, ScopeEvents)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReview)
 	var reviewerHash string
 	r.reviewer, reviewerHash = NewKey()
 	r.handler, err = New(Deps{
 		Reviewers:     []Reviewer{{Name: "wang", Hash: reviewerHash, Clients: []string{"shop", "reader"}}},
-		Verifications: r.fake, Tickets: keys, Clients: clients, Metrics: r.metrics,
+		Verifications: r.fake, Outbox: r.outbox, Tickets: keys, Clients: clients, Metrics: r.metrics,
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return r.now },
 	})

@@ -18,6 +18,8 @@ const (
 	ScopeRead  = "verifications:read"
 	// ScopeReview decides and reopens.
 	ScopeReview = "review:write"
+	// ScopeEvents reads the feed.
+	ScopeEvents = "events:read"
 )
 
 // Client is an onboarding service, as the configuration names it.

@@ -86,6 +86,9 @@ func faultOf(err error) *fault {
 		return errNotFound
 	case starter.Redacted:
 		return &fault{status: 410, code: string(e.Code), title: "The person's data was erased."}
+	case starter.CursorExpired:
+		return &fault{status: 410, code: string(e.Code), title: "Events after the cursor are no longer served.",
+			detail: "Read the verifications themselves, and begin without a cursor."}
 	case starter.InvalidState:
 		return &fault{status: 409, code: string(e.Code), title: "The verification's present status does not allow this.",
 			now: e.Status, allowed: e.Allowed}

@@ -439,6 +439,76 @@ type DecisionRequest struct {
 	Reason string `json:"reason"`
 }
 
+// Event What happened, as the feed and the webhooks tell it. It names nobody:
+// read the verification for more.
+type Event struct {
+	Data EventData `json:"data"`
+
+	// Id The same for every delivery of the event, as `webhook-id`.
+	//
+	// Examples: evt_5xq2m7kd3fhtbyc4w6nzr2pjea
+	Id string `json:"id"`
+
+	// Timestamp When it happened.
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type `verification.created`, `verification.requires_input`,
+	// `verification.in_review`, `verification.completed`,
+	// `verification.expired`, `verification.canceled`,
+	// `verification.error`, `verification.reopened`. New ones may come:
+	// ignore what you do not know.
+	//
+	//
+	// Examples: verification.completed
+	Type string `json:"type"`
+}
+
+// EventData defines model for EventData.
+type EventData struct {
+	// ClientReferenceId The caller's own name for it; null once it is erased.
+	//
+	// Examples: order-17
+	ClientReferenceId *string `json:"client_reference_id"`
+
+	// Decision `approved` or `declined`; null without a verdict.
+	//
+	// Examples: approved
+	Decision *string      `json:"decision"`
+	Reasons  []ReasonCode `json:"reasons"`
+
+	// Sequence 1, 2, 3 … of the verification, without gaps. Deliveries may come in
+	// any order: what has a lower sequence than the last one is older.
+	//
+	//
+	// Examples: 3
+	Sequence int `json:"sequence"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+
+	// Version Of the verification that it tells of: its `ETag` was `"v5"`.
+	//
+	// Examples: 5
+	Version int `json:"version"`
+}
+
+// EventList defines model for EventList.
+type EventList struct {
+	Events []Event `json:"events"`
+
+	// More There are more events at this moment.
+	More bool `json:"more"`
+
+	// NextCursor What to read on from; null while the client has no event.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Code The rule that is broken, `subject.rule`. Codes are stable; new ones may
@@ -962,6 +1032,15 @@ type VerificationID = string
 // unknown property, and no value.
 type BadLink = Problem
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `next_cursor` of an earlier answer; any other text is 422.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many at most, 1 to 100; 20 without it.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	Status string `form:"status" json:"status"`
@@ -1117,6 +1196,18 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEvents Read what happened, on from a cursor
+	//
+	// The client's events of the last 30 days, in an order in which no event
+	// that comes later stands before one that was read. Without `after` from
+	// the oldest on; then with `next_cursor` of each answer, also of an empty
+	// one, for as long as the reader lives. A cursor that would leave out
+	// events of more than 30 days ago is 410 `cursor_expired`: read the
+	// verifications themselves, and begin without it.
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProviders The providers and their switches
 	//
@@ -1312,6 +1403,28 @@ func (c *Client) Callback(ctx context.Context, provider string, kind string, tic
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 func (c *Client) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCallbackPostRequest(c.Server, provider, kind, ticket)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEvents Read what happened, on from a cursor
+//
+// The client's events of the last 30 days, in an order in which no event
+// that comes later stands before one that was read. Without `after` from
+// the oldest on; then with `next_cursor` of each answer, also of an empty
+// one, for as long as the reader lives. A cursor that would leave out
+// events of more than 30 days ago is 410 `cursor_expired`: read the
+// verifications themselves, and begin without it.
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1719,6 +1832,72 @@ func NewCallbackPostRequest(server string, provider string, kind string, ticket 
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -2301,6 +2480,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPostWithResponse(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*CallbackPostResponse, error)
 
+	// ListEventsWithResponse Read what happened, on from a cursor
+	//
+	// The client's events of the last 30 days, in an order in which no event
+	// that comes later stands before one that was read. Without `after` from
+	// the oldest on; then with `next_cursor` of each answer, also of an empty
+	// one, for as long as the reader lives. A cursor that would leave out
+	// events of more than 30 days ago is 410 `cursor_expired`: read the
+	// verifications themselves, and begin without it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
+
 	// ListProvidersWithResponse The providers and their switches
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2604,6 +2797,54 @@ func (r CallbackPostResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CallbackPostResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResponse) GetJSON200() *EventList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListEventsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3155,6 +3396,26 @@ func (c *ClientWithResponses) CallbackPostWithResponse(ctx context.Context, prov
 	return ParseCallbackPostResponse(rsp)
 }
 
+// ListEventsWithResponse Read what happened, on from a cursor
+//
+// The client's events of the last 30 days, in an order in which no event
+// that comes later stands before one that was read. Without `after` from
+// the oldest on; then with `next_cursor` of each answer, also of an empty
+// one, for as long as the reader lives. A cursor that would leave out
+// events of more than 30 days ago is 410 `cursor_expired`: read the
+// verifications themselves, and begin without it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error) {
+	rsp, err := c.ListEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResponse(rsp)
+}
+
 // ListProvidersWithResponse The providers and their switches
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3590,6 +3851,39 @@ func ParseCallbackPostResponse(rsp *http.Response) (*CallbackPostResponse, error
 			headers.ReferrerPolicy = &value
 		}
 		response.Headers303 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -119,7 +119,7 @@ clients:
     keys:
       - name: dev
         hash: "{{.KeyHash}}"
-        scopes: ["verifications:read", "verifications:write", "review:write"]
+        scopes: ["verifications:read", "verifications:write", "review:write", "events:read"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
 {{- range .Policies}}

@@ -168,7 +168,7 @@ func (p *parts) tellNotices(ctx context.Context) {
 // wait for a change are answered as they stand.
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
 	return api.New(api.Deps{
-		Verifications: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
+		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
 		Stopping: stopping,
 	})
 }

@@ -25,6 +25,8 @@ const (
 	NotFound Code = "not_found"
 	// Redacted: the person was erased.
 	Redacted Code = "redacted"
+	// CursorExpired: events after the cursor are older than the feed serves.
+	CursorExpired Code = "cursor_expired"
 	// InvalidState: not possible in the present status; Allowed says in which.
 	InvalidState Code = "invalid_state"
 	// SessionReplaced: Session is the newest one.
@@ -125,6 +127,8 @@ func storeFault(op string, err error) *Error {
 		return &Error{Code: NotFound}
 	case errors.Is(err, store.ErrRedacted):
 		return &Error{Code: Redacted}
+	case errors.Is(err, store.ErrCursorExpired):
+		return &Error{Code: CursorExpired}
 	case store.Unavailable(err):
 		return unavailable(op, err)
 	}

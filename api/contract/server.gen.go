@@ -440,6 +440,76 @@ type DecisionRequest struct {
 	Reason string `json:"reason"`
 }
 
+// Event What happened, as the feed and the webhooks tell it. It names nobody:
+// read the verification for more.
+type Event struct {
+	Data EventData `json:"data"`
+
+	// Id The same for every delivery of the event, as `webhook-id`.
+	//
+	// Examples: evt_5xq2m7kd3fhtbyc4w6nzr2pjea
+	Id string `json:"id"`
+
+	// Timestamp When it happened.
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type `verification.created`, `verification.requires_input`,
+	// `verification.in_review`, `verification.completed`,
+	// `verification.expired`, `verification.canceled`,
+	// `verification.error`, `verification.reopened`. New ones may come:
+	// ignore what you do not know.
+	//
+	//
+	// Examples: verification.completed
+	Type string `json:"type"`
+}
+
+// EventData defines model for EventData.
+type EventData struct {
+	// ClientReferenceId The caller's own name for it; null once it is erased.
+	//
+	// Examples: order-17
+	ClientReferenceId *string `json:"client_reference_id"`
+
+	// Decision `approved` or `declined`; null without a verdict.
+	//
+	// Examples: approved
+	Decision *string      `json:"decision"`
+	Reasons  []ReasonCode `json:"reasons"`
+
+	// Sequence 1, 2, 3 … of the verification, without gaps. Deliveries may come in
+	// any order: what has a lower sequence than the last one is older.
+	//
+	//
+	// Examples: 3
+	Sequence int `json:"sequence"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+
+	// Version Of the verification that it tells of: its `ETag` was `"v5"`.
+	//
+	// Examples: 5
+	Version int `json:"version"`
+}
+
+// EventList defines model for EventList.
+type EventList struct {
+	Events []Event `json:"events"`
+
+	// More There are more events at this moment.
+	More bool `json:"more"`
+
+	// NextCursor What to read on from; null while the client has no event.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Code The rule that is broken, `subject.rule`. Codes are stable; new ones may
@@ -963,6 +1033,15 @@ type VerificationID = string
 // unknown property, and no value.
 type BadLink = Problem
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `next_cursor` of an earlier answer; any other text is 422.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many at most, 1 to 100; 20 without it.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	Status string `form:"status" json:"status"`
@@ -1041,6 +1120,9 @@ type ServerInterface interface {
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// ListEvents Read what happened, on from a cursor
+	// (GET /v1/events)
+	ListEvents(c *gin.Context, params ListEventsParams)
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(c *gin.Context)
@@ -1176,6 +1258,41 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// ListEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEvents(c, params)
 }
 
 // ListProviders operation middleware
@@ -1591,6 +1708,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
@@ -1854,6 +1972,45 @@ func (response GetContract200ApplicationyamlResponse) VisitGetContractResponse(w
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListEventsRequestObject struct {
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200JSONResponse EventList
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -2372,6 +2529,9 @@ type StrictServerInterface interface {
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// ListEvents Read what happened, on from a cursor
+	// (GET /v1/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
@@ -2531,6 +2691,32 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx *gin.Context, params ListEventsParams) {
+	var request ListEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx, request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

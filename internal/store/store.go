@@ -329,6 +329,7 @@ type Store interface {
 	Revisions(ctx context.Context, ids []string) (map[string]int, error)
 	// Events returns a verification's events in their order.
 	Events(ctx context.Context, id string) ([]Event, error)
+	Outbox
 
 	Ping(ctx context.Context) error
 	Close() error

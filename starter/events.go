@@ -1,0 +1,66 @@
+package starter
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/webhook"
+)
+
+// feedLife is how long the feed serves an event.
+const feedLife = 30 * 24 * time.Hour
+
+// EventPage is a part of the feed.
+type EventPage struct {
+	Events []webhook.Event
+	// Next is what to read on from; empty while there was no event.
+	Next string
+	// More: there are more events at this moment.
+	More bool
+}
+
+// Events reads the client's feed on from a cursor. Errors are *Error:
+// InvalidRequest (the cursor), CursorExpired, EngineUnavailable (the store),
+// Internal.
+func (s *Starter) Events(ctx context.Context, client, after string, limit int) (EventPage, error) {
+	position, ok := s.openFeedCursor(client, after)
+	if !ok {
+		return EventPage{}, &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "after", Code: "cursor", Message: "Not one that an answer held."}}}
+	}
+	events, err := s.store.Feed(ctx, client, position, s.now().Add(-feedLife), limit+1)
+	if err != nil {
+		return EventPage{}, s.storeFault(ctx, "read the feed", "", err)
+	}
+	page := EventPage{Next: after, More: len(events) > limit}
+	for _, e := range events[:min(limit, len(events))] {
+		page.Events = append(page.Events, e.Told())
+		page.Next = s.feedCursor(client, e.Position)
+	}
+	return page, nil
+}
+
+const purposeFeed = "feed-cursor"
+
+// feedCursor stands for a position in the client's feed.
+func (s *Starter) feedCursor(client string, position int64) string {
+	place := binary.AppendVarint(nil, position)
+	return base64.RawURLEncoding.EncodeToString(append(s.feedMAC(client, place), place...))
+}
+
+func (s *Starter) openFeedCursor(client, cursor string) (position int64, ok bool) {
+	if cursor == "" {
+		return 0, true
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) <= cursorMAC || !equal(raw[:cursorMAC], s.feedMAC(client, raw[cursorMAC:])) {
+		return 0, false
+	}
+	position, n := binary.Varint(raw[cursorMAC:])
+	return position, n == len(raw)-cursorMAC && position > 0
+}
+
+func (s *Starter) feedMAC(client string, place []byte) []byte {
+	return s.keys.Hash(purposeFeed, client, string(place))[:cursorMAC]
+}
