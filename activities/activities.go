@@ -117,7 +117,7 @@ type FinishInput struct {
 func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
 	err := a.Store.Finish(ctx, in.ID, in.State)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRedacted) {
-		a.Log.WarnContext(ctx, "no row to write the end to", "verification", in.ID, "status", in.State.Status)
+		a.Log.WarnContext(ctx, "no row to write the end to", "verification_id", in.ID, "status", in.State.Status)
 		return nil
 	}
 	if err == nil {

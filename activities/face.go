@@ -304,5 +304,5 @@ func (a *Activities) logVendor(ctx context.Context, id, name string, err error) 
 	if class == provider.Misconfigured || class == provider.ContractViolation {
 		log, extra = a.Log.ErrorContext, []any{"remedy", a.Vendors.Remedy(name, class)}
 	}
-	log(ctx, "vendor call failed", append([]any{"verification", id, "provider", name, "operation", op, "class", class, "code", code}, extra...)...)
+	log(ctx, "vendor call failed", append([]any{"verification_id", id, "provider", name, "operation", op, "class", class, "code", code}, extra...)...)
 }

@@ -117,7 +117,7 @@ func (s *server) observe(c *gin.Context) {
 		attrs = append(attrs, slog.String("code", code))
 	}
 	if named.id != "" {
-		attrs = append(attrs, slog.String("verification", named.id))
+		attrs = append(attrs, slog.String("verification_id", named.id))
 	}
 	s.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
 }

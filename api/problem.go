@@ -120,7 +120,7 @@ func (s *server) refuse(c *gin.Context, err error) {
 	f := faultOf(err)
 	noteRefusal(c, f.code)
 	if f.status >= 500 {
-		s.Logger.ErrorContext(c, "request failed", "request_id", requestID(c.Request.Context()), "route", route(c), "verification", verificationOf(c.Request.Context()), "error", composed(err))
+		s.Logger.ErrorContext(c, "request failed", "request_id", requestID(c.Request.Context()), "route", route(c), "verification_id", verificationOf(c.Request.Context()), "error", composed(err))
 	}
 	if c.Writer.Written() {
 		c.Abort()

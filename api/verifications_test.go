@@ -320,7 +320,7 @@ func TestAPanicTellsNothing(t *testing.T) {
 // Whoever has an id from a log, from the engine or from a caller finds the others'
 // lines by it. What is no id of ours is not repeated.
 func TestTheLogNamesTheVerification(t *testing.T) {
-	named := `"verification":"` + knownID + `"`
+	named := `"verification_id":"` + knownID + `"`
 	for what, do := range map[string]func(r *rig){
 		"a read": func(r *rig) {
 			r.fake.read = owned("shop", running())

@@ -123,7 +123,7 @@ func (s *Starter) sameScan(ctx context.Context, row store.Row, st verification.S
 // dropScan gives back a scan that the run refused, for another retry to bring.
 func (s *Starter) dropScan(ctx context.Context, row store.Row, q Again) {
 	if err := s.store.DropScan(ctx, row.ID, q.Session+1, s.scanHash(row, q)); err != nil {
-		s.log.WarnContext(ctx, "a scan that was refused stays used", "id", row.ID, "error", storeFault("drop the scan", err))
+		s.log.WarnContext(ctx, "a scan that was refused stays used", "verification_id", row.ID, "error", storeFault("drop the scan", err))
 	}
 }
 

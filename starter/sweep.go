@@ -193,7 +193,7 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 	if err := s.store.Finish(ctx, id, st); err != nil {
 		return false, s.storeFault(ctx, "write an end", id, err)
 	}
-	s.log.WarnContext(ctx, "a run ended without a word", "id", id)
+	s.log.WarnContext(ctx, "a run ended without a word", "verification_id", id)
 	return true, nil
 }
 
