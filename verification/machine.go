@@ -94,12 +94,16 @@ func (s *State) Put(now time.Time, checks ...Check) {
 	s.touch(now)
 }
 
-// Fail notes how the last session, or the verification, ended.
+// Fail notes how the last session ended; the zero Reason: by nothing that
+// stands against it.
 func (s *State) Fail(now time.Time, reason Reason) {
 	if s.Status.Ended() {
 		return
 	}
-	s.LastError = &LastError{Code: reason.Code, Retryable: reason.Retryable}
+	s.LastError = nil
+	if reason.Code != "" {
+		s.LastError = &LastError{Code: reason.Code, Retryable: reason.Retryable}
+	}
 	s.touch(now)
 }
 
@@ -114,10 +118,37 @@ func (s *State) NextSession(now time.Time) {
 	s.touch(now)
 }
 
+// OpenedAt notes the provider at which the newest session was opened.
+func (s *State) OpenedAt(now time.Time, provider string) {
+	if s.Status.Ended() {
+		return
+	}
+	s.Provider = provider
+	s.touch(now)
+}
+
 // CountJudged counts a session that ended with a judgement of the person.
-func (s *State) CountJudged() {
+func (s *State) CountJudged(now time.Time) {
+	if s.Status.Ended() {
+		return
+	}
+	s.Attempt.Judged++
+	s.Attempt.Number = s.attempt()
+	s.touch(now)
+}
+
+// LinkStands notes that a lost link was asked for again, and is still good.
+func (s *State) LinkStands(now time.Time) {
 	if !s.Status.Ended() {
-		s.Attempt.Judged++
+		s.touch(now)
+	}
+}
+
+// SkipPending gives up what is still pending: nobody waits for it any more.
+func (s *State) SkipPending(now time.Time) {
+	if !s.Status.Ended() {
+		s.skipPending()
+		s.touch(now)
 	}
 }
 
@@ -222,7 +253,8 @@ func (s *State) attempt() int {
 	return max(1, min(n, s.Attempt.Max))
 }
 
-// skipPending: what nobody waits for any more was not asked for in the end.
+// skipPending: what nobody waits for any more was not asked for in the end. The
+// checks may be shared with whoever was told of the state before.
 func (s *State) skipPending() {
 	s.Checks = slices.Clone(s.Checks)
 	for i, c := range s.Checks {

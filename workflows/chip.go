@@ -30,17 +30,15 @@ func (r *run) readChip(ctx workflow.Context) {
 		if err != nil {
 			reason = unavailableReason(err)
 		}
-		r.fail(reason)
-		r.state.LastError.Retryable = true
+		r.fail(ctx, verification.Reason{Code: reason, Retryable: true})
 		if r.state.Attempt.Session >= r.scans() {
 			r.endWith(verification.Expired, reason)
 			return
 		}
-		if !r.awaitInput(ctx, verification.ActionScanChip) {
+		if !r.awaitRetry(ctx, verification.ActionScanChip) {
 			return
 		}
-		r.state.Attempt.Session++
-		r.state.LastError = nil
+		r.nextSession(ctx)
 	}
 }
 
@@ -56,8 +54,7 @@ func (r *run) scans() int {
 // readScan reads the newest scan.
 func (r *run) readScan(ctx workflow.Context) (activities.ChipResult, error) {
 	c, n := r.in.Chip, r.state.Attempt.Session
-	deadline := workflow.Now(ctx).Add(c.Life.Std())
-	r.show(ctx, verification.Processing, nil, &deadline)
+	r.awaitVendors(ctx, workflow.Now(ctx).Add(c.Life.Std()))
 	ctx = stepChip.on(ctx, c.Queue, fmt.Sprintf("-%d", n), " ("+c.Provider+")", c.Life.Std())
 	in := activities.ChipInput{ID: r.in.ID, Provider: c.Provider, Scan: n, KeepPortrait: r.in.Policy.Comparer != ""}
 	var out activities.ChipResult

@@ -17,7 +17,7 @@ import (
 // the caps or the clocks end it.
 func (r *run) face(ctx workflow.Context) {
 	defer func() {
-		r.faceDone = true
+		r.faceOver()
 		r.retryOf, r.relinkOf = nil, nil // nobody takes them any more
 	}()
 	if !r.in.Policy.WantsFace() {
@@ -38,7 +38,7 @@ func (r *run) face(ctx workflow.Context) {
 			return
 		case faceAgain:
 		case faceRetry:
-			if !r.awaitInput(ctx, verification.ActionRetry) {
+			if !r.awaitRetry(ctx, verification.ActionRetry) {
 				return
 			}
 		}
@@ -65,17 +65,22 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		r.relinkOf = nil // its session is over: what came of it is the answer
 	}
 	ending := result.Ending()
-	if result.Reason != "" {
-		r.fail(result.Reason)
-	}
 	switch {
 	case ending == verification.EndedPassed && !r.passCounts(ctx):
 		return faceSettled
-	case ending == verification.EndedRetryable && r.judged+1 >= r.in.Policy.Attempts && r.lookBack(ctx):
+	case ending == verification.EndedRetryable && r.state.Attempt.Judged+1 >= r.in.Policy.Attempts && r.lookBack(ctx):
 		return faceSettled // in an earlier session the person has passed, or failed finally
 	}
+	reason := verification.ReasonOf(result.Reason)
+	exhausted := ending == verification.EndedRetryable && r.state.Attempt.Judged+1 >= r.in.Policy.Attempts
+	if exhausted {
+		result.Checks, reason.Retryable = verification.Exhausted(result.Checks), false
+	}
+	if result.Reason != "" {
+		r.fail(ctx, reason)
+	}
 	if ending != verification.EndedUnjudged {
-		r.judged++
+		r.change(ctx, (*verification.State).CountJudged)
 	}
 	switch ending {
 	case verification.EndedPassed, verification.EndedFinally, verification.EndedSuspicious, verification.EndedInconclusive:
@@ -83,13 +88,11 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		r.waiting(ctx)
 		return faceSettled
 	case verification.EndedRetryable:
-		if r.judged >= r.in.Policy.Attempts {
-			r.putFace(ctx, verification.Exhausted(result.Checks))
-			r.state.LastError.Retryable = false
+		r.putFace(ctx, result.Checks)
+		if exhausted {
 			r.waiting(ctx)
 			return faceSettled
 		}
-		r.putFace(ctx, result.Checks)
 	case verification.EndedUnjudged:
 		if result.NextProvider {
 			return r.next(ctx, route, result.Reason)
@@ -143,10 +146,10 @@ func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.Re
 // allExcluded: no provider is left that may open a session.
 func (r *run) allExcluded() bool { return len(r.candidates()) == 0 }
 
-// awaitInput waits until the caller retries, for as long as the policy allows.
-func (r *run) awaitInput(ctx workflow.Context, action verification.ActionType) bool {
+// awaitRetry waits until the caller retries, for as long as the policy allows.
+func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) bool {
 	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow.Std())
-	r.show(ctx, verification.RequiresInput, &verification.NextAction{Type: action, ExpiresAt: &until}, &until)
+	r.awaitInput(ctx, verification.NextAction{Type: action, ExpiresAt: &until})
 	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow.Std(), "Time to retry", func() bool { return r.retryOf != nil })
 	if err != nil {
 		return false
@@ -174,12 +177,11 @@ func (r *run) awaitFor(ctx workflow.Context, d time.Duration, summary string, co
 
 // waiting shows that the face side is done and what is being waited for.
 func (r *run) waiting(ctx workflow.Context) {
-	r.faceDone = true
+	r.faceOver()
 	if r.recordsDone || r.settled(ctx) {
 		return // the verdict follows in this very task
 	}
-	deadline := r.state.CreatedAt.Add(r.in.Policy.RecordsPatience.Std())
-	r.show(ctx, verification.Processing, nil, &deadline)
+	r.awaitVendors(ctx, r.state.CreatedAt.Add(r.in.Policy.RecordsPatience.Std()))
 }
 
 // resetFace sets the face checks back to pending: a new session answers them
@@ -198,7 +200,7 @@ func (r *run) inconclusiveFace(ctx workflow.Context, reason verification.ReasonC
 }
 
 func (r *run) settleFace(ctx workflow.Context, status verification.CheckStatus, reason verification.ReasonCode) {
-	r.fail(reason)
+	r.fail(ctx, verification.ReasonOf(reason))
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
 			r.putFace(ctx, []verification.Check{verification.NewCheck(t, status, reason)})

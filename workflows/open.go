@@ -21,13 +21,12 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 	if ctx.Err() != nil {
 		return FaceRoute{}, false
 	}
-	r.state.Attempt.Session++
-	r.state.LastError = nil
+	r.nextSession(ctx)
 	r.tried = nil
 	r.resetFace(ctx)
 	left := r.in.Policy.StartPatience.Std()
 	deadline := workflow.Now(ctx).Add(left)
-	r.show(ctx, verification.Processing, nil, &deadline)
+	r.awaitVendors(ctx, deadline)
 	if r.recordsCapped() {
 		r.cappedFace(ctx, verification.RecordsDailyCap)
 		return FaceRoute{}, false
@@ -92,7 +91,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 		}
 		if until := workflow.Now(ctx).Add(left); until.Sub(deadline) > time.Second {
 			deadline = until
-			r.show(ctx, verification.Processing, nil, &deadline)
+			r.awaitVendors(ctx, deadline)
 		}
 	}
 }
@@ -150,12 +149,11 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, hurry time.Du
 	if out.Capped != "" {
 		return out.Capped, nil
 	}
-	r.state.Provider = route.Provider
+	r.change(ctx, func(s *verification.State, now time.Time) { s.OpenedAt(now, route.Provider) })
 	if len(r.tried) > 0 {
 		r.resetFace(ctx) // what was tried stands in the checks
 	}
-	next := &verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt}
-	r.show(ctx, verification.RequiresInput, next, &out.ExpiresAt)
+	r.awaitInput(ctx, verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt})
 	return "", nil
 }
 

@@ -38,6 +38,9 @@ type published struct {
 	changed, accepted int
 }
 
+// closed: the end stands in the state.
+func (r *run) closed() bool { return r.state.Status.Ended() }
+
 // task names the present workflow task, by the history's length at its start.
 func task(ctx workflow.Context) int { return workflow.GetInfo(ctx).GetCurrentHistoryLength() }
 
@@ -49,16 +52,16 @@ func (r *run) publish(ctx workflow.Context) {
 			// left waits until something changes in this one, so that the two
 			// cost one marker.
 			now := task(ctx)
-			return r.closed || r.state.Version > r.published.version && now == r.published.changed && (now != r.published.accepted || r.waits())
+			return r.closed() || r.state.Version > r.published.version && now == r.published.changed && (now != r.published.accepted || r.waits())
 		})
-		if err != nil || r.closed {
+		if err != nil || r.closed() {
 			return
 		}
 		// In a coroutine of its own, which runs after those that this task has
 		// begun: what they change costs no second marker.
 		written, settable := workflow.NewFuture(ctx)
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			if r.closed {
+			if r.closed() {
 				settable.Set(r.state.Version, nil)
 				return
 			}
@@ -113,11 +116,11 @@ func (r *run) accepted(ctx workflow.Context) { r.published.accepted = task(ctx) 
 // the waiting outlives it.
 func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	if err := workflow.Await(ctx, func() bool { return condition() || r.closed }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return condition() || r.closed() }); err != nil {
 		return err
 	}
 	version := r.state.Version
-	return workflow.Await(ctx, func() bool { return r.published.end || !r.closed && r.published.version >= version })
+	return workflow.Await(ctx, func() bool { return r.published.end || !r.closed() && r.published.version >= version })
 }
 
 // awaitEnd waits until the end is in the store.

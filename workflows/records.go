@@ -20,8 +20,7 @@ func (r *run) records(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { return r.faceDone }) != nil || r.end != nil {
 			return
 		}
-		deadline := workflow.Now(ctx).Add(p.RecordsPatience.Std())
-		r.show(ctx, verification.Processing, nil, &deadline)
+		r.awaitVendors(ctx, workflow.Now(ctx).Add(p.RecordsPatience.Std()))
 	}
 	in := activities.RecordsInput{ID: r.in.ID, Provider: p.RecordsProvider(), UnknownCharge: p.UnknownCharge, DailyCap: p.RecordsDailyCap}
 	var out activities.RecordsResult

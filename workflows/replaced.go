@@ -137,20 +137,20 @@ func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
 		return
 	}
 	if !r.faceDone {
-		r.judged++
+		r.change(ctx, (*verification.State).CountJudged)
 	}
-	if ending == verification.EndedRetryable && r.judged < r.in.Policy.Attempts {
-		r.show(ctx, r.state.Status, r.state.NextAction, r.state.ExpiresAt) // one attempt less is left
-		return
+	if ending == verification.EndedRetryable && r.state.Attempt.Judged < r.in.Policy.Attempts {
+		return // one attempt less is left
 	}
-	r.state.LastError = nil // this is how the last session that counts ended
+	reason := verification.Reason{} // this is how the last session that counts ended
 	if result.Reason != "" {
-		r.fail(result.Reason)
-		r.state.LastError.Retryable = r.state.LastError.Retryable && ending != verification.EndedRetryable
+		reason = verification.ReasonOf(result.Reason)
+		reason.Retryable = reason.Retryable && ending != verification.EndedRetryable
 	}
+	r.fail(ctx, reason)
 	r.putFace(ctx, checks)
 	if r.state.Status == verification.InReview {
-		r.state.ReviewReasons = verification.Judge(r.in.Policy, r.state.Checks).Reasons
+		r.awaitReview(ctx, *r.state.ExpiresAt)
 		return
 	}
 	r.waiting(ctx)

@@ -2,7 +2,7 @@ package workflows
 
 import (
 	"fmt"
-	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -31,9 +31,8 @@ func Review(ctx workflow.Context, in ReviewInput) (VerificationResult, error) {
 // first task is handled while the handlers are registered.
 func newReopened(ctx workflow.Context, in ReviewInput) *reopened {
 	r := &reopened{in: in, state: in.State}
-	deadline := workflow.Now(ctx).Add(in.Deadline.Std())
-	r.state.Status, r.state.ExpiresAt = verification.InReview, &deadline
-	r.state.ReviewReasons = []verification.Reason{verification.ReasonOf(in.Reason)}
+	now := workflow.Now(ctx)
+	r.state.Reopen(now, verification.ReasonOf(in.Reason), now.Add(in.Deadline.Std()))
 	return r
 }
 
@@ -81,10 +80,7 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 	stop()
 
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	if r.decided != nil {
-		r.replaceVerdict(ctx)
-	}
-	r.state.Status, r.state.ExpiresAt, r.state.ReviewReasons = r.in.State.Status, nil, nil
+	r.close(workflow.Now(ctx))
 	if err := r.write(ctx); err != nil {
 		return VerificationResult{}, err
 	}
@@ -93,19 +89,19 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 	return VerificationResult{Outcome: r.state.Outcome(), Reasons: r.state.Verdict.Reasons}, nil
 }
 
-// replaceVerdict makes the reviewer's word the next version, and keeps the old
-// one.
-func (r *reopened) replaceVerdict(ctx workflow.Context) {
+// close ends the review: with the reviewer's word as the next version of the
+// verdict, or with the old one.
+func (r *reopened) close(now time.Time) {
+	if r.decided == nil {
+		r.state.CloseReview(now)
+		return
+	}
 	old := *r.state.Verdict
-	r.state.PreviousVerdicts = append(slices.Clone(r.state.PreviousVerdicts), old)
-	r.state.Verdict = reviewed(old.Version+1, old.Policy, *r.decided, workflow.Now(ctx))
-	r.state.Decision = r.decided.Decision
+	r.state.Complete(now, *reviewed(old.Version+1, old.Policy, *r.decided, now))
 }
 
 // write writes the state to the store and to the search attributes.
 func (r *reopened) write(ctx workflow.Context) error {
-	r.state.UpdatedAt = workflow.Now(ctx)
-	r.state.Version++
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStatus.ValueSet(string(r.state.Status)),
 		AttrOutcome.ValueSet(string(r.state.Outcome()))); err != nil {
 		return fmt.Errorf("search attributes: %w", err)

@@ -39,8 +39,6 @@ type run struct {
 	end *ending
 
 	faceDone, recordsDone bool
-	// judged counts the attempts: sessions that ended with a judgement.
-	judged int
 	// hinted is the newest session that a hint named, until it was looked at.
 	hinted int
 	// retryOf is the retry that was called for, until it was taken.
@@ -51,8 +49,10 @@ type run struct {
 	retried map[int]bool
 	// comparing is the newest session whose captured face is being compared.
 	comparing int
-	// decided is the reviewer's word.
+	// decided is the reviewer's word, and verdict the policy's or the reviewer's,
+	// until the end.
 	decided *DecideRequest
+	verdict *verification.Verdict
 	// tried are the providers that could not open the present session.
 	tried []verification.Tried
 	// formers are the sessions that were left before their vendor said how they
@@ -66,9 +66,6 @@ type run struct {
 	excluded map[string]bool
 	// implausible: the chip's data breaks hard rules, so that no vendor is asked.
 	implausible bool
-	// closed: the end stands in the state. A side that lost the race may still
-	// get an answer in the same task; it must not touch the state any more.
-	closed bool
 	// rowMissing: there is no row to write the end to.
 	rowMissing bool
 
@@ -84,28 +81,14 @@ type ending struct {
 // newRun makes a run that is whole: a message that came before the first task
 // is handled while the handlers are registered.
 func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc) *run {
-	now := workflow.Now(ctx)
-	r := &run{
-		in:       in,
-		stop:     stop,
-		excluded: map[string]bool{},
-		retried:  map[int]bool{},
-		state: verification.State{
-			Status:    verification.Processing,
-			Policy:    verification.PolicyRef{Name: in.Policy.Name, Version: in.Policy.Version},
-			Attempt:   verification.Attempt{Number: 1, Max: in.Policy.Attempts},
-			CreatedAt: now,
-			UpdatedAt: now,
-			Version:   1,
-		},
+	return &run{
+		in:        in,
+		stop:      stop,
+		excluded:  map[string]bool{},
+		retried:   map[int]bool{},
+		state:     verification.NewState(in.Policy, workflow.Now(ctx)),
 		published: published{version: 1, accepted: task(ctx)}, // as it was inserted
 	}
-	for _, t := range verification.CheckTypes {
-		if in.Policy.Wants(t) {
-			r.state.Checks = append(r.state.Checks, verification.NewCheck(t, verification.Pending))
-		}
-	}
-	return r
 }
 
 // run is the story of a verification, phase by phase. work ends when the run is
@@ -164,35 +147,32 @@ func (r *run) judge(ctx workflow.Context) {
 	if ctx.Err() != nil || r.end != nil {
 		return
 	}
-	r.skipPending()
-	j := verification.Judge(r.in.Policy, r.state.Checks)
-	if j.Outcome == verification.OutcomeReview {
-		r.state.ReviewReasons = j.Reasons
-		return
-	}
-	r.state.Verdict = &verification.Verdict{
-		Version:   1,
-		Decision:  verification.Decision(j.Outcome),
-		DecidedBy: verification.ByPolicy,
-		Policy:    r.state.Policy,
-		Reasons:   j.Reasons,
-		DecidedAt: workflow.Now(ctx),
+	r.change(ctx, (*verification.State).SkipPending)
+	if j := verification.Judge(r.in.Policy, r.state.Checks); j.Outcome != verification.OutcomeReview {
+		r.verdict = &verification.Verdict{
+			Version:   1,
+			Decision:  verification.Decision(j.Outcome),
+			DecidedBy: verification.ByPolicy,
+			Policy:    r.state.Policy,
+			Reasons:   j.Reasons,
+			DecidedAt: workflow.Now(ctx),
+		}
 	}
 }
 
 // review waits for a human where the policy could not decide. A reviewer's
 // silence ends in expired, never in declined.
 func (r *run) review(ctx workflow.Context) {
-	if ctx.Err() != nil || r.end != nil || r.state.Verdict != nil {
+	if ctx.Err() != nil || r.end != nil || r.verdict != nil {
 		return
 	}
 	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline.Std())
-	r.show(ctx, verification.InReview, nil, &deadline)
+	r.awaitReview(ctx, deadline)
 	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline.Std(), "Review deadline", func() bool { return r.decided != nil })
 	switch {
 	case err != nil:
 	case decided:
-		r.state.Verdict = reviewed(1, r.state.Policy, *r.decided, workflow.Now(ctx))
+		r.verdict = reviewed(1, r.state.Policy, *r.decided, workflow.Now(ctx))
 	default:
 		r.endWith(verification.Expired, verification.ReviewDeadline)
 	}
@@ -225,36 +205,22 @@ func (r *run) finish(ctx workflow.Context) (VerificationResult, error) {
 	return VerificationResult{Outcome: r.state.Outcome(), Reasons: r.reasons()}, nil
 }
 
-// close puts the end into the state.
+// close puts the end into the state. A side that lost the race may still get an
+// answer in the same task; it changes nothing any more.
 func (r *run) close(ctx workflow.Context) {
-	if r.end == nil && r.state.Verdict == nil {
+	if r.end == nil && r.verdict == nil {
 		if r.canceled == "" {
 			r.canceled = verification.CanceledByOperator
 		}
 		r.end = &ending{verification.Canceled, r.canceled}
 	}
-	status := verification.Completed
-	if r.end != nil {
-		status = r.end.status
-		r.state.Verdict = nil
-		if r.end.reason != "" {
-			r.fail(r.end.reason)
+	r.change(ctx, func(s *verification.State, now time.Time) {
+		if r.end != nil {
+			s.End(now, r.end.status, r.end.reason)
+		} else {
+			s.Complete(now, *r.verdict)
 		}
-	} else {
-		r.state.Decision = r.state.Verdict.Decision
-	}
-	r.skipPending()
-	r.show(ctx, status, nil, nil)
-	r.closed = true
-}
-
-// skipPending: what nobody waits for any more was not asked for in the end.
-func (r *run) skipPending() {
-	for i, c := range r.state.Checks {
-		if c.Status == verification.Pending {
-			r.state.Checks[i].Status = verification.Skipped
-		}
-	}
+	})
 }
 
 // endWith ends the verification without a verdict; the first end stands.
@@ -264,68 +230,62 @@ func (r *run) endWith(s verification.Status, reason verification.ReasonCode) {
 	}
 }
 
-// fail tells how the last session, or the verification, ended.
-func (r *run) fail(code verification.ReasonCode) {
-	if r.closed {
+// change changes the state by its own methods, and has what changed written.
+func (r *run) change(ctx workflow.Context, by func(s *verification.State, now time.Time)) {
+	before := r.state
+	by(&r.state, workflow.Now(ctx))
+	if r.state.Version == before.Version {
 		return
 	}
-	reason := verification.ReasonOf(code)
-	r.state.LastError = &verification.LastError{Code: reason.Code, Retryable: reason.Retryable}
-}
-
-// put writes checks into the state.
-func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
-	if r.closed {
-		return
-	}
-	now := workflow.Now(ctx)
-	for _, c := range checks {
-		if c.CompletedAt == nil && c.Status != verification.Pending {
-			c.CompletedAt = &now
-		}
-		r.state.Checks = verification.Replace(r.state.Checks, c)
-	}
-	r.touch(ctx)
-}
-
-// show moves the verification to a status, with what the person must do and
-// the clock now running.
-func (r *run) show(ctx workflow.Context, s verification.Status, next *verification.NextAction, expires *time.Time) {
-	if r.closed {
-		return
-	}
-	r.state.Status, r.state.NextAction, r.state.ExpiresAt = s, next, expires
-	r.state.Attempt.Number = r.attempt(s)
-	r.touch(ctx)
-	if s == verification.InReview || s.Ended() {
+	r.published.changed = task(ctx)
+	workflow.SetCurrentDetails(ctx, r.details())
+	if s := r.state.Status; s != before.Status && (s == verification.InReview || s.Ended()) {
 		r.markOutcome(ctx)
 	}
 }
 
-// attempt is the number of the attempt that runs or may follow; once none can,
-// of the last that was judged.
-func (r *run) attempt(s verification.Status) int {
-	n := r.judged + 1
-	if r.faceDone || s.Ended() {
-		n = r.judged
-	}
-	return max(1, min(n, r.in.Policy.Attempts))
+// fail tells how the last session ended.
+func (r *run) fail(ctx workflow.Context, reason verification.Reason) {
+	r.change(ctx, func(s *verification.State, now time.Time) { s.Fail(now, reason) })
 }
 
-func (r *run) touch(ctx workflow.Context) {
-	r.state.UpdatedAt = workflow.Now(ctx)
-	r.state.Version++
-	r.published.changed = task(ctx)
-	workflow.SetCurrentDetails(ctx, r.details())
+// put takes checks.
+func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
+	r.change(ctx, func(s *verification.State, now time.Time) { s.Put(now, checks...) })
 }
 
-// reasons are the codes that explain the end, for the result and for search.
+// awaitVendors shows that vendors are at work, for so long at most.
+func (r *run) awaitVendors(ctx workflow.Context, until time.Time) {
+	r.change(ctx, func(s *verification.State, now time.Time) { s.AwaitVendors(now, &until) })
+}
+
+// awaitInput shows that somebody must act.
+func (r *run) awaitInput(ctx workflow.Context, next verification.NextAction) {
+	r.change(ctx, func(s *verification.State, now time.Time) { s.AwaitInput(now, next) })
+}
+
+// awaitReview shows that a human must decide, and why.
+func (r *run) awaitReview(ctx workflow.Context, until time.Time) {
+	reasons := verification.Judge(r.in.Policy, r.state.Checks).Reasons
+	r.change(ctx, func(s *verification.State, now time.Time) { s.AwaitReview(now, reasons, until) })
+}
+
+// faceOver notes that the face side is done, whatever comes of the rest.
+func (r *run) faceOver() {
+	r.faceDone = true
+	r.state.SettleFace()
+}
+
+// nextSession begins another session, or scan.
+func (r *run) nextSession(ctx workflow.Context) {
+	r.change(ctx, (*verification.State).NextSession)
+}
+
+// reasons are the codes that explain the end, or why a human must decide, for
+// the result and for search.
 func (r *run) reasons() []verification.Reason {
-	switch {
-	case r.state.Verdict != nil:
-		return r.state.Verdict.Reasons
-	case r.end != nil && r.end.reason != "":
-		return []verification.Reason{verification.ReasonOf(r.end.reason)}
+	if r.state.Status == verification.InReview || r.state.Status.Ended() {
+		return r.state.Reasons()
 	}
-	return r.state.ReviewReasons
+	return nil
 }

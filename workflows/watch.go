@@ -22,7 +22,7 @@ const lookPause = 2 * time.Second
 // callbacks' hints, and the session's timer. None of them is the result:
 // whoever wins only says that there is one to fetch.
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
-	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: r.state.NextAction}
+	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: *r.state.NextAction}
 	racing, stop := workflow.WithCancel(ctx)
 	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace.Std()))
 	stop() // the losers
@@ -48,7 +48,7 @@ type watcher struct {
 	route   FaceRoute
 	session int
 	// link is what the person must do while the session is open.
-	link *verification.NextAction
+	link verification.NextAction
 	// begun: the vendor was seen saying that the person had begun, or their
 	// browser came back.
 	begun bool
@@ -144,7 +144,7 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 		w.startPoll(ctx, left())
 	}
 	if w.state.Status == verification.Processing { // what was compared is lost
-		w.show(ctx, verification.RequiresInput, w.link, w.link.ExpiresAt)
+		w.awaitInput(ctx, w.link)
 	}
 	return phase, nil
 }
@@ -179,7 +179,7 @@ func (w *watcher) relooked(ctx workflow.Context) (provider.Phase, *verification.
 		return replaced, nil
 	}
 	w.relinkOf = nil // nobody opened the link: it is still good
-	w.touch(ctx)
+	w.change(ctx, (*verification.State).LinkStands)
 	return phase, nil
 }
 
@@ -248,7 +248,7 @@ func (w *watcher) input() activities.SessionInput {
 func (r *run) capture(last bool) *activities.CaptureInput {
 	p := r.in.Policy
 	return &activities.CaptureInput{
-		Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold, LastAttempt: last || r.judged+1 >= p.Attempts,
+		Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold, LastAttempt: last || r.state.Attempt.Judged+1 >= p.Attempts,
 	}
 }
 
@@ -344,8 +344,7 @@ func (r *run) busy(ctx workflow.Context, atMost time.Duration) {
 	if r.state.Status == verification.Processing {
 		return
 	}
-	until := workflow.Now(ctx).Add(atMost)
-	r.show(ctx, verification.Processing, nil, &until)
+	r.awaitVendors(ctx, workflow.Now(ctx).Add(atMost))
 }
 
 // over: the race is.

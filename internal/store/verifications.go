@@ -64,7 +64,7 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 		r.StartCalledAt = r.CreatedAt
 	}
 	if r.State.Status == "" {
-		r.State.Status = verification.Processing
+		r.State = verification.State{Status: verification.Processing}
 	}
 	kept := r.Request
 	kept.NFCReqID = "" // it rests with its scan, and no longer than that needs it

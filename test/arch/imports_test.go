@@ -55,11 +55,19 @@ var allowed = []struct {
 type pkg struct {
 	ImportPath string
 	Imports    []string
+	// Dir and GoFiles are its sources, Export the compiled package.
+	Dir, Export string
+	GoFiles     []string
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	return list(t, "./...")
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-e", "-json=ImportPath,Imports,Dir,Export,GoFiles"}, args...)...)
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	if err != nil {
