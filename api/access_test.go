@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/starter"
-	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 func TestAKeyFindsWhoItStandsFor(t *testing.T) {
@@ -104,9 +103,9 @@ func TestAReviewersKey(t *testing.T) {
 	}
 	r.fake.reopen = r.fake.decide
 	r.fake.acts = func(client, id string) ([]starter.Act, error) { _, err := mine(client, id); return nil, err }
-	r.fake.list = func(clients []string, status verification.Status, _ int, _ string) (starter.Page, error) {
-		require.Equal(t, []string{"shop", "reader"}, clients)
-		return starter.Page{Items: []starter.Item{{ID: knownID, Client: "shop", Status: status}}}, nil
+	r.fake.list = func(q starter.Question, _ int, _ string) (starter.Page, error) {
+		require.Equal(t, []string{"shop", "reader"}, q.Clients)
+		return starter.Page{Items: []starter.Item{{ID: knownID, Client: "shop", Status: q.Status}}}, nil
 	}
 	for name, c := range operationsOn(knownID) {
 		c.key = r.reviewer

@@ -36,7 +36,7 @@ type Verifications interface {
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
 	Owner(ctx context.Context, clients []string, id string) (string, error)
-	List(ctx context.Context, clients []string, status verification.Status, limit int, cursor string) (starter.Page, error)
+	List(ctx context.Context, q starter.Question, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.Again) (starter.View, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error)
 	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)

@@ -44,7 +44,7 @@ type fakeVerifications struct {
 	reopen   func(client, id string, w starter.Word) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
 	owner    func(clients []string, id string) (string, error)
-	list     func(clients []string, status verification.Status, limit int, cursor string) (starter.Page, error)
+	list     func(q starter.Question, limit int, cursor string) (starter.Page, error)
 	provide  func() ([]starter.Provider, error)
 	notify   func(n starter.Notice) (starter.NoticeResult, error)
 	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
@@ -102,9 +102,9 @@ func (f *fakeVerifications) Owner(_ context.Context, clients []string, id string
 	return f.owner(clients, id)
 }
 
-func (f *fakeVerifications) List(_ context.Context, clients []string, status verification.Status, limit int, cursor string) (starter.Page, error) {
+func (f *fakeVerifications) List(_ context.Context, q starter.Question, limit int, cursor string) (starter.Page, error) {
 	f.note("list")
-	return f.list(clients, status, limit, cursor)
+	return f.list(q, limit, cursor)
 }
 
 func (f *fakeVerifications) Decisions(_ context.Context, client, id string) ([]starter.Act, error) {

@@ -29,7 +29,7 @@ func TestTheGeneratedClientUnderstandsTheServer(t *testing.T) {
 			IdValidity: client.IDValidity{From: "20200115", To: "20400115"}}})
 	require.NoError(t, err)
 	require.NotNil(t, got.JSON201, string(got.Body))
-	require.Equal(t, client.RequiresInput, got.JSON201.Status)
+	require.Equal(t, client.StatusRequiresInput, got.JSON201.Status)
 	require.Equal(t, "https://vendor.example/page", *got.JSON201.NextAction.Url)
 	require.Nil(t, got.JSON201.Verdict)
 

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/starter"
-	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // A misspelt property is named, so that its caller finds it; what may be
@@ -140,7 +139,7 @@ func TestAPathThatIsNoneIsAProblem(t *testing.T) {
 func TestHEADWorksWhereGETDoes(t *testing.T) {
 	r := newRig(t)
 	r.fake.read = owned("shop", running())
-	r.fake.list = func([]string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, nil }
+	r.fake.list = func(starter.Question, int, string) (starter.Page, error) { return starter.Page{}, nil }
 	r.fake.provide = func() ([]starter.Provider, error) { return nil, nil }
 	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
 	r.fake.landing = func(string) (starter.Landing, error) {

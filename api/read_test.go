@@ -117,7 +117,7 @@ func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
 	for _, path := range []string{"/v1/verifications/" + knownID, "/v1/verifications?status=in_review", "/v1/providers"} {
 		r := newRig(t)
 		r.fake.read = func(string, string) (starter.View, error) { return starter.View{}, away }
-		r.fake.list = func([]string, verification.Status, int, string) (starter.Page, error) { return starter.Page{}, away }
+		r.fake.list = func(starter.Question, int, string) (starter.Page, error) { return starter.Page{}, away }
 		r.fake.provide = func() ([]starter.Provider, error) { return nil, away }
 		w := r.do(call{method: "GET", path: path, key: r.shop})
 		problemIn(t, w, 503, "engine_unavailable")

@@ -116,29 +116,6 @@ func precondition(header *string) (int, error) {
 	return n, nil
 }
 
-// defaultLimit is how many verifications a page of a list holds.
-const defaultLimit = 20
-
-// ListVerifications answers GET /v1/verifications.
-func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificationsRequestObject) (contract.ListVerificationsResponseObject, error) {
-	ctx = plain(ctx)
-	limit := defaultLimit
-	if r.Params.Limit != nil {
-		limit = *r.Params.Limit
-	}
-	page, err := s.Verifications.List(ctx, callerOf(ctx).clients(), verification.Status(r.Params.Status), limit, deref(r.Params.Cursor))
-	if err != nil {
-		return nil, err
-	}
-	out := contract.ListVerifications200JSONResponse{NextCursor: nonEmpty(page.Next), Verifications: []contract.VerificationItem{}}
-	for _, i := range page.Items {
-		out.Verifications = append(out.Verifications, contract.VerificationItem{
-			Id: i.ID, Client: i.Client, Status: contract.Status(i.Status), Policy: i.Policy, Since: i.Since.UTC(),
-		})
-	}
-	return out, nil
-}
-
 // ListProviders answers GET /v1/providers.
 func (s *server) ListProviders(ctx context.Context, _ contract.ListProvidersRequestObject) (contract.ListProvidersResponseObject, error) {
 	list, err := s.Verifications.Providers(plain(ctx))

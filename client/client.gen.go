@@ -19,13 +19,13 @@ import (
 
 // Defines values for CancelRequestReason.
 const (
-	CanceledByCaller CancelRequestReason = "canceled.by_caller"
+	CancelRequestReasonCanceledByCaller CancelRequestReason = "canceled.by_caller"
 )
 
 // Valid indicates whether the value is a known member of the CancelRequestReason enum.
 func (e CancelRequestReason) Valid() bool {
 	switch e {
-	case CanceledByCaller:
+	case CancelRequestReasonCanceledByCaller:
 		return true
 	default:
 		return false
@@ -34,19 +34,19 @@ func (e CancelRequestReason) Valid() bool {
 
 // Defines values for CheckBillable.
 const (
-	No      CheckBillable = "no"
-	Unknown CheckBillable = "unknown"
-	Yes     CheckBillable = "yes"
+	CheckBillableNo      CheckBillable = "no"
+	CheckBillableUnknown CheckBillable = "unknown"
+	CheckBillableYes     CheckBillable = "yes"
 )
 
 // Valid indicates whether the value is a known member of the CheckBillable enum.
 func (e CheckBillable) Valid() bool {
 	switch e {
-	case No:
+	case CheckBillableNo:
 		return true
-	case Unknown:
+	case CheckBillableUnknown:
 		return true
-	case Yes:
+	case CheckBillableYes:
 		return true
 	default:
 		return false
@@ -55,28 +55,28 @@ func (e CheckBillable) Valid() bool {
 
 // Defines values for CheckStatus.
 const (
-	Failed       CheckStatus = "failed"
-	Inconclusive CheckStatus = "inconclusive"
-	Passed       CheckStatus = "passed"
-	Pending      CheckStatus = "pending"
-	Skipped      CheckStatus = "skipped"
-	Unavailable  CheckStatus = "unavailable"
+	CheckStatusFailed       CheckStatus = "failed"
+	CheckStatusInconclusive CheckStatus = "inconclusive"
+	CheckStatusPassed       CheckStatus = "passed"
+	CheckStatusPending      CheckStatus = "pending"
+	CheckStatusSkipped      CheckStatus = "skipped"
+	CheckStatusUnavailable  CheckStatus = "unavailable"
 )
 
 // Valid indicates whether the value is a known member of the CheckStatus enum.
 func (e CheckStatus) Valid() bool {
 	switch e {
-	case Failed:
+	case CheckStatusFailed:
 		return true
-	case Inconclusive:
+	case CheckStatusInconclusive:
 		return true
-	case Passed:
+	case CheckStatusPassed:
 		return true
-	case Pending:
+	case CheckStatusPending:
 		return true
-	case Skipped:
+	case CheckStatusSkipped:
 		return true
-	case Unavailable:
+	case CheckStatusUnavailable:
 		return true
 	default:
 		return false
@@ -85,28 +85,28 @@ func (e CheckStatus) Valid() bool {
 
 // Defines values for CheckType.
 const (
-	DocumentChip     CheckType = "document_chip"
-	DocumentValidity CheckType = "document_validity"
-	FaceMatch        CheckType = "face_match"
-	HolderMatch      CheckType = "holder_match"
-	IdentityRecords  CheckType = "identity_records"
-	Liveness         CheckType = "liveness"
+	CheckTypeDocumentChip     CheckType = "document_chip"
+	CheckTypeDocumentValidity CheckType = "document_validity"
+	CheckTypeFaceMatch        CheckType = "face_match"
+	CheckTypeHolderMatch      CheckType = "holder_match"
+	CheckTypeIdentityRecords  CheckType = "identity_records"
+	CheckTypeLiveness         CheckType = "liveness"
 )
 
 // Valid indicates whether the value is a known member of the CheckType enum.
 func (e CheckType) Valid() bool {
 	switch e {
-	case DocumentChip:
+	case CheckTypeDocumentChip:
 		return true
-	case DocumentValidity:
+	case CheckTypeDocumentValidity:
 		return true
-	case FaceMatch:
+	case CheckTypeFaceMatch:
 		return true
-	case HolderMatch:
+	case CheckTypeHolderMatch:
 		return true
-	case IdentityRecords:
+	case CheckTypeIdentityRecords:
 		return true
-	case Liveness:
+	case CheckTypeLiveness:
 		return true
 	default:
 		return false
@@ -136,19 +136,49 @@ func (e DecisionAct) Valid() bool {
 
 // Defines values for NextActionType.
 const (
-	Redirect NextActionType = "redirect"
-	Retry    NextActionType = "retry"
-	ScanChip NextActionType = "scan_chip"
+	NextActionTypeRedirect NextActionType = "redirect"
+	NextActionTypeRetry    NextActionType = "retry"
+	NextActionTypeScanChip NextActionType = "scan_chip"
 )
 
 // Valid indicates whether the value is a known member of the NextActionType enum.
 func (e NextActionType) Valid() bool {
 	switch e {
-	case Redirect:
+	case NextActionTypeRedirect:
 		return true
-	case Retry:
+	case NextActionTypeRetry:
 		return true
-	case ScanChip:
+	case NextActionTypeScanChip:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Outcome.
+const (
+	OutcomeApproved Outcome = "approved"
+	OutcomeCanceled Outcome = "canceled"
+	OutcomeDeclined Outcome = "declined"
+	OutcomeError    Outcome = "error"
+	OutcomeExpired  Outcome = "expired"
+	OutcomeReview   Outcome = "review"
+)
+
+// Valid indicates whether the value is a known member of the Outcome enum.
+func (e Outcome) Valid() bool {
+	switch e {
+	case OutcomeApproved:
+		return true
+	case OutcomeCanceled:
+		return true
+	case OutcomeDeclined:
+		return true
+	case OutcomeError:
+		return true
+	case OutcomeExpired:
+		return true
+	case OutcomeReview:
 		return true
 	default:
 		return false
@@ -157,13 +187,13 @@ func (e NextActionType) Valid() bool {
 
 // Defines values for Presentation.
 const (
-	Vendor Presentation = "vendor"
+	PresentationVendor Presentation = "vendor"
 )
 
 // Valid indicates whether the value is a known member of the Presentation enum.
 func (e Presentation) Valid() bool {
 	switch e {
-	case Vendor:
+	case PresentationVendor:
 		return true
 	default:
 		return false
@@ -172,22 +202,22 @@ func (e Presentation) Valid() bool {
 
 // Defines values for ProviderKinds.
 const (
-	Chip     ProviderKinds = "chip"
-	Comparer ProviderKinds = "comparer"
-	Face     ProviderKinds = "face"
-	Records  ProviderKinds = "records"
+	ProviderKindsChip     ProviderKinds = "chip"
+	ProviderKindsComparer ProviderKinds = "comparer"
+	ProviderKindsFace     ProviderKinds = "face"
+	ProviderKindsRecords  ProviderKinds = "records"
 )
 
 // Valid indicates whether the value is a known member of the ProviderKinds enum.
 func (e ProviderKinds) Valid() bool {
 	switch e {
-	case Chip:
+	case ProviderKindsChip:
 		return true
-	case Comparer:
+	case ProviderKindsComparer:
 		return true
-	case Face:
+	case ProviderKindsFace:
 		return true
-	case Records:
+	case ProviderKindsRecords:
 		return true
 	default:
 		return false
@@ -196,19 +226,19 @@ func (e ProviderKinds) Valid() bool {
 
 // Defines values for ProviderState.
 const (
-	Drain ProviderState = "drain"
-	Off   ProviderState = "off"
-	On    ProviderState = "on"
+	ProviderStateDrain ProviderState = "drain"
+	ProviderStateOff   ProviderState = "off"
+	ProviderStateOn    ProviderState = "on"
 )
 
 // Valid indicates whether the value is a known member of the ProviderState enum.
 func (e ProviderState) Valid() bool {
 	switch e {
-	case Drain:
+	case ProviderStateDrain:
 		return true
-	case Off:
+	case ProviderStateOff:
 		return true
-	case On:
+	case ProviderStateOn:
 		return true
 	default:
 		return false
@@ -217,31 +247,31 @@ func (e ProviderState) Valid() bool {
 
 // Defines values for Status.
 const (
-	Canceled      Status = "canceled"
-	Completed     Status = "completed"
-	Error         Status = "error"
-	Expired       Status = "expired"
-	InReview      Status = "in_review"
-	Processing    Status = "processing"
-	RequiresInput Status = "requires_input"
+	StatusCanceled      Status = "canceled"
+	StatusCompleted     Status = "completed"
+	StatusError         Status = "error"
+	StatusExpired       Status = "expired"
+	StatusInReview      Status = "in_review"
+	StatusProcessing    Status = "processing"
+	StatusRequiresInput Status = "requires_input"
 )
 
 // Valid indicates whether the value is a known member of the Status enum.
 func (e Status) Valid() bool {
 	switch e {
-	case Canceled:
+	case StatusCanceled:
 		return true
-	case Completed:
+	case StatusCompleted:
 		return true
-	case Error:
+	case StatusError:
 		return true
-	case Expired:
+	case StatusExpired:
 		return true
-	case InReview:
+	case StatusInReview:
 		return true
-	case Processing:
+	case StatusProcessing:
 		return true
-	case RequiresInput:
+	case StatusRequiresInput:
 		return true
 	default:
 		return false
@@ -250,16 +280,16 @@ func (e Status) Valid() bool {
 
 // Defines values for VerdictDecidedBy.
 const (
-	Policy   VerdictDecidedBy = "policy"
-	Reviewer VerdictDecidedBy = "reviewer"
+	VerdictDecidedByPolicy   VerdictDecidedBy = "policy"
+	VerdictDecidedByReviewer VerdictDecidedBy = "reviewer"
 )
 
 // Valid indicates whether the value is a known member of the VerdictDecidedBy enum.
 func (e VerdictDecidedBy) Valid() bool {
 	switch e {
-	case Policy:
+	case VerdictDecidedByPolicy:
 		return true
-	case Reviewer:
+	case VerdictDecidedByReviewer:
 		return true
 	default:
 		return false
@@ -278,6 +308,24 @@ func (e VerdictDecision) Valid() bool {
 	case VerdictDecisionApproved:
 		return true
 	case VerdictDecisionDeclined:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVerificationsParamsOrder.
+const (
+	ListVerificationsParamsOrderAsc  ListVerificationsParamsOrder = "asc"
+	ListVerificationsParamsOrderDesc ListVerificationsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListVerificationsParamsOrder enum.
+func (e ListVerificationsParamsOrder) Valid() bool {
+	switch e {
+	case ListVerificationsParamsOrderAsc:
+		return true
+	case ListVerificationsParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -664,6 +712,9 @@ type NextActionType string
 // Examples: Compared with the card on the phone.
 type Note = string
 
+// Outcome Status and decision in one word; a verification that runs has none.
+type Outcome string
+
 // PolicyRef defines model for PolicyRef.
 type PolicyRef struct {
 	// Name Examples: cn-resident
@@ -994,27 +1045,37 @@ type VerificationItem struct {
 	// Examples: shop
 	Client string `json:"client"`
 
+	// ClientReferenceId Examples: order-17
+	ClientReferenceId *string   `json:"client_reference_id"`
+	CreatedAt         time.Time `json:"created_at"`
+
+	// Decision As in a verification.
+	//
+	// Examples: approved
+	Decision *string `json:"decision"`
+
 	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	Id string `json:"id"`
 
-	// Policy The policy's name.
+	// Outcome As in a verification.
 	//
-	// Examples: cn-resident
-	Policy string `json:"policy"`
-
-	// Since When it was started or reopened.
-	Since time.Time `json:"since"`
+	// Examples: approved
+	Outcome *string   `json:"outcome"`
+	Policy  PolicyRef `json:"policy"`
 
 	// Status `requires_input`: the person must act, `next_action` says how ·
 	// `processing`: vendors are working · `in_review`: a human must decide ·
 	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
 	// without one.
 	Status Status `json:"status"`
+
+	// UpdatedAt When its status last moved.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // VerificationList defines model for VerificationList.
 type VerificationList struct {
-	// NextCursor For the next page; null at the end. A page may be short, or empty, and not the last.
+	// NextCursor For the next page; null at the end.
 	NextCursor    *string            `json:"next_cursor"`
 	Verifications []VerificationItem `json:"verifications"`
 }
@@ -1043,7 +1104,23 @@ type ListEventsParams struct {
 
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
-	Status string `form:"status" json:"status"`
+	Status  *Status  `form:"status,omitempty" json:"status,omitempty"`
+	Outcome *Outcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Policy A policy's name.
+	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
+
+	// ClientReferenceId The caller's own name for it, whole.
+	ClientReferenceId *string `form:"client_reference_id,omitempty" json:"client_reference_id,omitempty"`
+
+	// CreatedFrom Started at this time or later.
+	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
+
+	// CreatedTo Started before this time.
+	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
+
+	// Order By the time of the start; `desc`, the newest first, without it.
+	Order *ListVerificationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
 	// Limit How many at most, 1 to 100; 20 without it.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1051,6 +1128,9 @@ type ListVerificationsParams struct {
 	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListVerificationsParamsOrder defines parameters for ListVerifications.
+type ListVerificationsParamsOrder string
 
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
@@ -1214,11 +1294,12 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
 	ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListVerifications List verifications by status
+	// ListVerifications List verifications
 	//
-	// Those of the caller, or of a reviewer's clients, that run in a status,
-	// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
-	// verification before acting on it.
+	// Those of the caller, or of a reviewer's clients, of every status, the
+	// newest first; filters that stand together must all fit. Pages follow
+	// `next_cursor`: what is started meanwhile comes before the first page,
+	// and nothing is left out or told twice. What was erased is not listed.
 	//
 	// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
 	ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1450,11 +1531,12 @@ func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorF
 	return c.Client.Do(req)
 }
 
-// ListVerifications List verifications by status
+// ListVerifications List verifications
 //
-// Those of the caller, or of a reviewer's clients, that run in a status,
-// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
-// verification before acting on it.
+// Those of the caller, or of a reviewer's clients, of every status, the
+// newest first; filters that stand together must all fit. Pages follow
+// `next_cursor`: what is started meanwhile comes before the first page,
+// and nothing is left out or told twice. What was erased is not listed.
 //
 // Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
 func (c *Client) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1960,12 +2042,88 @@ func NewListVerificationsRequest(server string, params *ListVerificationsParams)
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Policy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "policy", *params.Policy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ClientReferenceId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client_reference_id", *params.ClientReferenceId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedFrom != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "created_from", *params.CreatedFrom, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "created_to", *params.CreatedTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
 		}
 
 		if params.Limit != nil {
@@ -2501,11 +2659,12 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
 	ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersResponse, error)
 
-	// ListVerificationsWithResponse List verifications by status
+	// ListVerificationsWithResponse List verifications
 	//
-	// Those of the caller, or of a reviewer's clients, that run in a status,
-	// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
-	// verification before acting on it.
+	// Those of the caller, or of a reviewer's clients, of every status, the
+	// newest first; filters that stand together must all fit. Pages follow
+	// `next_cursor`: what is started meanwhile comes before the first page,
+	// and nothing is left out or told twice. What was erased is not listed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3429,11 +3588,12 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, req
 	return ParseListProvidersResponse(rsp)
 }
 
-// ListVerificationsWithResponse List verifications by status
+// ListVerificationsWithResponse List verifications
 //
-// Those of the caller, or of a reviewer's clients, that run in a status,
-// or were reopened; what has ended is not listed. The list follows changes within seconds: read a
-// verification before acting on it.
+// Those of the caller, or of a reviewer's clients, of every status, the
+// newest first; filters that stand together must all fit. Pages follow
+// `next_cursor`: what is started meanwhile comes before the first page,
+// and nothing is left out or told twice. What was erased is not listed.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -110,7 +110,8 @@ func decider(decision string) func(context.Context, *caller, string, word, io.Wr
 
 func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
 	n := 0
-	params := client.ListVerificationsParams{Status: "in_review"}
+	status := client.StatusInReview
+	params := client.ListVerificationsParams{Status: &status}
 	for {
 		r, err := c.api.ListVerificationsWithResponse(ctx, &params)
 		if err != nil {
@@ -120,7 +121,7 @@ func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
 			return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
 		}
 		for _, v := range r.JSON200.Verifications {
-			fmt.Fprintf(out, "%s  since %s  policy %s\n", v.Id, v.Since.Local().Format(time.DateTime), v.Policy)
+			fmt.Fprintf(out, "%s  since %s  policy %s\n", v.Id, v.UpdatedAt.Local().Format(time.DateTime), v.Policy.Name)
 			n++
 		}
 		if r.JSON200.NextCursor == nil {

@@ -10,15 +10,32 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
+// Question is what a list is asked for. What is zero is not asked for.
+type Question struct {
+	// Clients are those whose verifications are listed.
+	Clients []string
+	Status  verification.Status
+	Outcome verification.Outcome
+	// Policy is a policy's name.
+	Policy string
+	// Reference is the caller's own.
+	Reference string
+	// From and Before bound the time of creation; Before itself is left out.
+	From, Before time.Time
+	// Oldest first, in place of the newest.
+	Oldest bool
+}
+
 // Item is a verification in a list.
 type Item struct {
-	ID     string
-	Client string
-	Status verification.Status
-	// Policy is the policy's name.
-	Policy string
-	// Since is when it was started or reopened.
-	Since time.Time
+	ID                string
+	Client            string
+	Status            verification.Status
+	Decision          verification.Decision
+	Policy            verification.PolicyRef
+	ClientReferenceID string
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
 // Page is a part of a list.
@@ -28,16 +45,26 @@ type Page struct {
 	Next string
 }
 
-// List lists the clients' verifications in a status, the newest first. Errors
-// are *Error: InvalidRequest (the cursor), EngineUnavailable (the store),
-// Internal.
-func (s *Starter) List(ctx context.Context, clients []string, status verification.Status, limit int, cursor string) (Page, error) {
-	after, ok := s.openCursor(clients, status, cursor)
+// List lists verifications, the newest first. Errors are *Error: InvalidRequest
+// (the cursor), EngineUnavailable (the store), Internal.
+func (s *Starter) List(ctx context.Context, q Question, limit int, cursor string) (Page, error) {
+	after, ok := s.openCursor(q, cursor)
 	if !ok {
 		return Page{}, cursorFault()
 	}
-	// One more than is shown tells whether another page follows.
-	rows, err := s.store.List(ctx, store.Query{Clients: clients, Status: status, After: after, Limit: limit + 1})
+	status, decision, possible := q.states()
+	if !possible {
+		return Page{}, nil
+	}
+	asked := store.Query{Clients: q.Clients, Status: status, Decision: decision, Policy: q.Policy, From: q.From, Before: q.Before,
+		Oldest: q.Oldest, After: after, Limit: limit + 1} // one more than is shown tells whether another page follows
+	if q.Reference != "" {
+		asked.ReferenceHashes = map[string][]byte{}
+		for _, client := range q.Clients {
+			asked.ReferenceHashes[client] = s.referenceHash(client, q.Reference)
+		}
+	}
+	rows, err := s.store.List(ctx, asked)
 	if err != nil {
 		return Page{}, s.storeFault(ctx, "list", "", err)
 	}
@@ -45,16 +72,29 @@ func (s *Starter) List(ctx context.Context, clients []string, status verificatio
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		page.Next = s.cursor(clients, status, store.Place{CreatedAt: last.CreatedAt, ID: last.ID})
+		page.Next = s.cursor(q, store.Place{CreatedAt: last.CreatedAt, ID: last.ID})
 	}
 	for _, r := range rows {
-		item := Item{ID: r.ID, Client: r.Client, Status: r.State.Status, Policy: r.Policy.Name, Since: r.CreatedAt}
-		if r.Ended && r.State.Status == verification.InReview {
-			item.Since = r.State.UpdatedAt
-		}
-		page.Items = append(page.Items, item)
+		page.Items = append(page.Items, Item{ID: r.ID, Client: r.Client, Status: r.State.Status, Decision: r.State.Decision, Policy: r.Policy,
+			ClientReferenceID: r.Request.ClientReferenceID, CreatedAt: r.CreatedAt, UpdatedAt: r.State.UpdatedAt})
 	}
 	return page, nil
+}
+
+// states returns the status and the decision that the question means; possible
+// is false where it contradicts itself.
+func (q Question) states() (status verification.Status, decision verification.Decision, possible bool) {
+	switch q.Outcome {
+	case "":
+		return q.Status, "", true
+	case verification.OutcomeApproved, verification.OutcomeDeclined:
+		status, decision = verification.Completed, verification.Decision(q.Outcome)
+	case verification.OutcomeReview:
+		status = verification.InReview
+	default:
+		status = verification.Status(q.Outcome)
+	}
+	return status, decision, q.Status == "" || q.Status == status
 }
 
 const purposeCursor = "list-cursor"
@@ -63,16 +103,16 @@ const purposeCursor = "list-cursor"
 const cursorMAC = 12
 
 // cursor stands for a place in the list that answered the question.
-func (s *Starter) cursor(clients []string, status verification.Status, p store.Place) string {
+func (s *Starter) cursor(q Question, p store.Place) string {
 	place, err := json.Marshal(p)
 	if err != nil {
 		return "" // a time and a string always encode
 	}
-	return base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(clients, status, place), place...))
+	return base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(q, place), place...))
 }
 
 // openCursor returns the place of a cursor that answered the same question.
-func (s *Starter) openCursor(clients []string, status verification.Status, cursor string) (p store.Place, ok bool) {
+func (s *Starter) openCursor(q Question, cursor string) (p store.Place, ok bool) {
 	if cursor == "" {
 		return p, true
 	}
@@ -81,14 +121,19 @@ func (s *Starter) openCursor(clients []string, status verification.Status, curso
 		return p, false
 	}
 	place := raw[cursorMAC:]
-	if !equal(raw[:cursorMAC], s.cursorMAC(clients, status, place)) {
+	if !equal(raw[:cursorMAC], s.cursorMAC(q, place)) {
 		return p, false
 	}
 	return p, json.Unmarshal(place, &p) == nil
 }
 
-func (s *Starter) cursorMAC(clients []string, status verification.Status, place []byte) []byte {
-	return s.keys.Hash(purposeCursor, append([]string{string(status), string(place)}, clients...)...)[:cursorMAC]
+func (s *Starter) cursorMAC(q Question, place []byte) []byte {
+	q.From, q.Before = q.From.UTC(), q.Before.UTC()
+	question, err := json.Marshal(q)
+	if err != nil {
+		return make([]byte, cursorMAC) // words and times of the years 0 to 9999 always encode
+	}
+	return s.keys.Hash(purposeCursor, string(question), string(place))[:cursorMAC]
 }
 
 func cursorFault() error {

@@ -72,6 +72,7 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		State:         verification.NewState(policy, now),
 		OverdueAt:     now.Add(policy.Longest(s.longestSession(policy)) + overdueSlack),
 		Request:       normalised(req, now),
+		ReferenceHash: s.referenceHash(clientID, req.ClientReferenceID),
 		ReqIDHash:     s.reqIDHash(policy, req.NFCReqID),
 	}
 	existing, created, err := s.store.Insert(ctx, row)
@@ -244,7 +245,16 @@ func (s *Starter) reqIDHash(policy verification.Policy, reqid string) []byte {
 // ReferenceHash is what stands for a client's reference in the search
 // attribute YzReference.
 func (s *Starter) ReferenceHash(clientID, reference string) string {
-	return hex.EncodeToString(s.keys.Hash(purposeReference, clientID, reference))[:32]
+	return hex.EncodeToString(s.referenceHash(clientID, reference))[:32]
+}
+
+// referenceHash is what a client's reference is found by in the store; nil
+// without one.
+func (s *Starter) referenceHash(clientID, reference string) []byte {
+	if reference == "" {
+		return nil
+	}
+	return s.keys.Hash(purposeReference, clientID, reference)
 }
 
 // fingerprint tells a repeated request from another one. It covers the request

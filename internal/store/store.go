@@ -66,6 +66,9 @@ type Row struct {
 	Request verification.Request
 	// ReqIDHash is a keyed hash of Request.NFCReqID; Insert writes it as scan 0.
 	ReqIDHash []byte
+	// ReferenceHash and NumberHash are keyed hashes of the caller's reference and
+	// of the claimed number, by which rows are found. Insert writes them.
+	ReferenceHash, NumberHash []byte
 	// Scanned: the start brought a scan, which is scan 0.
 	Scanned bool
 	// Card is what was read from the chip, without its portrait; nil: nothing.

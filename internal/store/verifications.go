@@ -102,13 +102,13 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 	err = s.update(ctx, "insert", func(tx *sql.Tx) error {
 		row, err = scanRow(tx.QueryRowContext(ctx, `
 			INSERT INTO verifications (id, client, fingerprint, policy_name, policy_version, created_at,
-				start_called_at, status, decision, state, state_version, revision, overdue_at, mac, request)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+				start_called_at, status, decision, state, state_version, revision, overdue_at, mac, request, reference_hash, number_hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 			ON CONFLICT (id) DO NOTHING
 			RETURNING `+rowColumns,
 			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, public.createdAt,
 			stamp(r.StartCalledAt), public.status, public.decision, public.state, public.version, public.revision,
-			stamp(r.OverdueAt), public.mac, request))
+			stamp(r.OverdueAt), public.mac, request, r.ReferenceHash, r.NumberHash))
 		if created = err == nil; created {
 			if err := s.addEvent(ctx, tx, EventCreated, public, r.State); err != nil {
 				return err
