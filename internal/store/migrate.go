@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -23,10 +24,16 @@ const versionTable = "yanzhen_schema"
 type SchemaError struct {
 	// Have is the database's version, 0 without a schema; Want is the binary's.
 	Have, Want int64
+	// Differs, if not 0, is a version up to both that only one of the two has: the
+	// database was made by migrations that came in another order, or were others.
+	Differs int64
 }
 
 func (e *SchemaError) Error() string {
 	switch {
+	case e.Differs > 0:
+		return fmt.Sprintf("store: the database's schema is at version %d, but an unreleased yanzhen made it "+
+			"(only one of the two has version %d): make the database anew", e.Have, e.Differs)
 	case e.Have == 0:
 		return "store: the database has no schema yet: run `yanzhen setup`"
 	case e.Have < e.Want:
@@ -166,25 +173,58 @@ func (p pools) migrator() (*goose.Provider, error) {
 	return migrator, nil
 }
 
-// wantedVersion is the newest embedded migration's.
-func (d dialect) wantedVersion() (int64, error) {
+// versions are those of the embedded migrations, the newest last.
+func (d dialect) versions() ([]int64, error) {
 	files, err := fs.Glob(migrations, d.migrations+"/*.sql")
 	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("store: no migrations in %s: %w", d.migrations, err)
+		return nil, fmt.Errorf("store: no migrations in %s: %w", d.migrations, err)
 	}
-	version, err := goose.NumericComponent(files[len(files)-1])
-	if err != nil {
-		return 0, fmt.Errorf("store: name of a migration: %w", err)
+	var all []int64
+	for _, file := range files {
+		version, err := goose.NumericComponent(file)
+		if err != nil {
+			return nil, fmt.Errorf("store: name of a migration: %w", err)
+		}
+		all = append(all, version)
 	}
-	return version, nil
+	return all, nil
 }
 
-// version reads the schema's version without goose's provider, which would
-// create its table in a database that is only asked.
+// wantedVersion is the newest embedded migration's.
+func (d dialect) wantedVersion() (int64, error) {
+	all, err := d.versions()
+	if err != nil {
+		return 0, err
+	}
+	return all[len(all)-1], nil
+}
+
+const (
+	// busyPatience bounds how long version waits for a SQLite file's lock, and
+	// busyEvery is how often it tries.
+	busyPatience = 10 * time.Second
+	busyEvery    = 20 * time.Millisecond
+)
+
+// version reads the schema's version. While another process turns a new SQLite
+// file to its write-ahead log, a reader is refused without having waited.
 func (p pools) version(ctx context.Context) (have, want int64, err error) {
-	if want, err = p.dialect.wantedVersion(); err != nil {
+	for until := time.Now().Add(busyPatience); ; time.Sleep(busyEvery) {
+		have, want, err = p.readVersion(ctx)
+		if !busy(err) || ctx.Err() != nil || time.Now().After(until) {
+			return have, want, err
+		}
+	}
+}
+
+// readVersion does so without goose's provider, which would create its table in
+// a database that is only asked.
+func (p pools) readVersion(ctx context.Context) (have, want int64, err error) {
+	ours, err := p.dialect.versions()
+	if err != nil {
 		return 0, 0, err
 	}
+	want = ours[len(ours)-1]
 	var exists bool
 	if err := p.read.QueryRowContext(ctx, p.dialect.tableExists, versionTable).Scan(&exists); err != nil {
 		return 0, want, fmt.Errorf("store: schema version: %w", err)
@@ -192,13 +232,37 @@ func (p pools) version(ctx context.Context) (have, want int64, err error) {
 	if !exists {
 		return 0, want, nil
 	}
-	versions, err := database.NewStore(p.dialect.goose, versionTable)
+	table, err := database.NewStore(p.dialect.goose, versionTable)
 	if err != nil {
 		return 0, want, fmt.Errorf("store: schema version: %w", err)
 	}
-	have, err = versions.GetLatestVersion(ctx, p.read)
-	if err != nil && !errors.Is(err, database.ErrVersionNotFound) {
+	applied, err := table.ListMigrations(ctx, p.read)
+	if err != nil {
 		return 0, want, fmt.Errorf("store: schema version: %w", err)
 	}
+	var theirs []int64
+	for _, m := range applied {
+		if m.IsApplied && m.Version > 0 {
+			theirs = append(theirs, m.Version)
+		}
+	}
+	slices.Sort(theirs)
+	if len(theirs) > 0 {
+		have = theirs[len(theirs)-1]
+	}
+	if differs := firstDifference(theirs, ours); differs > 0 {
+		return have, want, &SchemaError{Have: have, Want: want, Differs: differs}
+	}
 	return have, want, nil
+}
+
+// firstDifference is the first version that only one of the two has, where
+// neither ends before it; 0 if one of them begins with the other.
+func firstDifference(a, b []int64) int64 {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return min(a[i], b[i])
+		}
+	}
+	return 0
 }

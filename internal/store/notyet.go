@@ -19,7 +19,7 @@ import (
 // nobody made or one of a newer version does not.
 func NotYet(err error) bool {
 	if fault, ok := errors.AsType[*SchemaError](err); ok {
-		return fault.Have < fault.Want
+		return fault.Have < fault.Want && fault.Differs == 0
 	}
 	// SQLSTATE, https://www.postgresql.org/docs/16/errcodes-appendix.html
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -56,6 +56,12 @@ func Unavailable(err error) bool {
 		return strings.HasPrefix(fault.Code, "53") // out of something
 	}
 	return false
+}
+
+// busy reports whether another process holds the SQLite file.
+func busy(err error) bool {
+	fault, ok := errors.AsType[*sqlite3.Error](err)
+	return ok && fault.Code()&0xff == codes.SQLITE_BUSY
 }
 
 // full reports whether a database's error says that its disk takes no more.

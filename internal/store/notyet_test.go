@@ -33,6 +33,7 @@ func TestWhatMayStillComeIsToldFromWhatMustBeMended(t *testing.T) {
 	}
 	for what, err := range map[string]error{
 		"a newer schema":  &store.SchemaError{Have: 4, Want: 3},
+		"another's steps": &store.SchemaError{Have: 2, Want: 3, Differs: 2},
 		"other keys":      store.ErrOtherKeys,
 		"wrong password":  &pgconn.PgError{Code: "28P01"},
 		"no database":     &pgconn.PgError{Code: "3D000"},

@@ -99,6 +99,30 @@ func TestAnOlderOrNewerSchemaIsRefused(t *testing.T) {
 	})
 }
 
+// A schema that was brought to its version by other steps lacks tables or columns
+// that nobody would make any more.
+func TestASchemaThatSkippedAMigrationIsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		db := raw(t, dsn)
+		_, err := db.Exec(`UPDATE yanzhen_schema SET version_id = 0 WHERE version_id = 1`)
+		require.NoError(t, err)
+		_, err = db.Exec(`INSERT INTO yanzhen_schema (version_id, is_applied) VALUES (2, $1)`, true)
+		require.NoError(t, err)
+		_, _, asked := store.Version(t.Context(), dsn)
+		for what, err := range map[string]error{
+			"Version": asked,
+			"Open":    openFault(t, dsn),
+			"Migrate": store.Migrate(t.Context(), dsn),
+		} {
+			fault, ok := errors.AsType[*store.SchemaError](err)
+			require.True(t, ok, "%s: %v", what, err)
+			require.EqualValues(t, 1, fault.Differs, what)
+			require.ErrorContains(t, err, "make the database anew", what)
+			require.False(t, store.NotYet(err), what)
+		}
+	})
+}
+
 func openFault(t testing.TB, dsn string) error {
 	t.Helper()
 	_, err := store.Open(t.Context(), dsn, keySet(t, 1, 2))
