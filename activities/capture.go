@@ -99,7 +99,7 @@ func (a *Activities) comparing(ctx context.Context, in SessionInput) (over func(
 	ctx, cancel := context.WithCancel(ctx)
 	timer := time.AfterFunc(comparesQuietly, func() {
 		if err := a.Comparing(ctx, in.ID, in.Session); err != nil && ctx.Err() == nil {
-			a.Log.WarnContext(ctx, "the run was not told of a comparison", "verification_id", in.ID, "session", in.Session)
+			a.Log.WarnContext(ctx, "comparison not reported to its run", "verification_id", in.ID, "session", in.Session)
 		}
 	})
 	return func() { timer.Stop(); cancel() }

@@ -23,7 +23,7 @@ const (
 	TypeOtherSpelling = "other_spelling"
 	// TypeStore: the database did not answer.
 	TypeStore = "store"
-	// TypeRowMissing: there is no such row, or its person was erased.
+	// TypeRowMissing: no such row, or its personal data was erased.
 	TypeRowMissing = "row_missing"
 )
 
@@ -89,7 +89,7 @@ func storeError(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRedacted):
-		return rowMissing("there is no such row, or its person was erased")
+		return rowMissing("no such row, or its personal data was erased")
 	}
 	if errors.Is(err, store.ErrFull) {
 		return temporal.NewApplicationError(store.ErrFull.Error(), TypeStore)

@@ -99,7 +99,7 @@ func (a *Activities) callbackURL(in OpenInput, kind string) (string, error) {
 		Provider: in.Provider, Kind: kind, ID: in.ID, Session: in.Session, Expires: a.Now().Add(ticketLife),
 	})
 	if err != nil {
-		return "", temporal.NewApplicationError("the callback's ticket could not be made", "ticket")
+		return "", temporal.NewApplicationError("the callback's ticket could not be created", "ticket")
 	}
 	return fmt.Sprintf("%s/callbacks/%s/%s/%s", strings.TrimRight(a.PublicURL, "/"), url.PathEscape(in.Provider), kind, ticket), nil
 }

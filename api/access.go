@@ -64,7 +64,7 @@ func (a *accessCheck) client(c Client) {
 		}
 		for _, s := range k.Scopes {
 			if !slices.Contains(scopes, s) {
-				a.bad("%s: scopes: %q is none of %s", key, s, strings.Join(scopes, ", "))
+				a.bad("%s: scopes: unknown scope %q, want one of %s", key, s, strings.Join(scopes, ", "))
 			}
 		}
 		if !c.SelfReview && slices.Contains(k.Scopes, ScopeWrite) && slices.Contains(k.Scopes, ScopeReview) {

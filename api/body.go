@@ -74,7 +74,7 @@ func jsonInUTF8(contentType string) bool {
 func (op operation) schemaFaults(err error) []starter.FieldError {
 	verr, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
-		return []starter.FieldError{{Code: "value.invalid", Message: "Not what the contract says."}}
+		return []starter.FieldError{{Code: "value.invalid", Message: "Does not match the contract."}}
 	}
 	var out []starter.FieldError
 	op.collectFaults(verr, &out)
@@ -96,14 +96,14 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
-			add(join(at, name), "value.required", "Must be given.")
+			add(join(at, name), "value.required", "Is required.")
 		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
 			if nameable(name) {
-				add(join(at, name), "property.unknown", "The contract knows no such property here.")
+				add(join(at, name), "property.unknown", "Unknown property.")
 			} else {
-				add(at, "property.unknown", "Holds a property that the contract does not know here; its name is not repeated, for it may be personal.")
+				add(at, "property.unknown", "Has an unknown property. Its name is not repeated, as it may be personal.")
 			}
 		}
 	case *kind.Type:
@@ -113,19 +113,19 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 	case *kind.MaxLength:
 		add(at, "value.too_long", "Is too long.")
 	case *kind.PropertyNames:
-		add(namedBy(e.SchemaURL), "property.name", "Holds a property whose name is empty or too long.")
+		add(namedBy(e.SchemaURL), "property.name", "Has a property whose name is empty or too long.")
 	case *kind.MaxProperties, *kind.MaxItems:
-		add(at, "value.too_many", "Holds too many of them.")
+		add(at, "value.too_many", "Has too many items.")
 	case *kind.Pattern:
-		add(at, "value.pattern", "Does not have the form that the contract says.")
+		add(at, "value.pattern", "Does not match the pattern in the contract.")
 	case *kind.Format:
 		add(at, "value.format", "Is no "+k.Want+".")
 	case *kind.Enum:
-		add(at, "value.enum", "Is none of the values that the contract names.")
+		add(at, "value.enum", "Must be one of the values that the contract lists.")
 	case *kind.Minimum, *kind.Maximum:
 		add(at, "value.range", "Is out of range.")
 	default:
-		add(at, "value.invalid", "Is not what the contract says.")
+		add(at, "value.invalid", "Does not match the contract.")
 	}
 }
 

@@ -126,7 +126,7 @@ func (s *server) broughtBack(ctx context.Context, ticket sealing.Ticket, form ur
 	case starter.NoticeEmpty:
 		s.hint(ctx, ticket)
 	case starter.NoticeFailed:
-		s.Logger.WarnContext(ctx, "return not passed on", "request_id", requestID(ctx), "error", composed(err))
+		s.Logger.WarnContext(ctx, "browser browser return not passed on", "request_id", requestID(ctx), "error", composed(err))
 	}
 	s.Metrics.Notice(ticket.Provider, string(result))
 }
@@ -150,7 +150,7 @@ func (s *server) hint(ctx context.Context, ticket sealing.Ticket) {
 func (s *server) land(ctx context.Context, ticket sealing.Ticket) string {
 	landing, err := s.Verifications.Landing(ctx, ticket.ID)
 	if err != nil {
-		s.Logger.WarnContext(ctx, "no way back for a person", "request_id", requestID(ctx), "error", composed(err))
+		s.Logger.WarnContext(ctx, "no return URL for a browser", "request_id", requestID(ctx), "error", composed(err))
 		return ""
 	}
 	if landing.ReturnURL == "" || checkReturnURL(landing.ReturnURL, s.returnURLs(landing.Client)) != "" {

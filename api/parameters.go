@@ -73,12 +73,12 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 		}
 		switch {
 		case p.in == "query" && slices.Contains(unreadable, p.name):
-			add("value.malformed", "Is not readable in a query.")
+			add("value.malformed", "Cannot be parsed.")
 		case len(values) > 1:
 			add("value.repeated", "Is given more than once.")
 		case p.in == "header":
 		case len(values) == 0 && p.required:
-			add("value.required", "Must be given.")
+			add("value.required", "Is required.")
 		case len(values) == 1:
 			if code, message := p.check(values[0]); code != "" {
 				add(code, message)

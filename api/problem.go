@@ -30,9 +30,9 @@ type fault struct {
 func (f *fault) Error() string { return "api: " + f.code }
 
 var (
-	errNotFound        = &fault{status: 404, code: "not_found", title: "There is nothing here for this client."}
-	errMethod          = &fault{status: 405, code: "method_not_allowed", title: "This path knows other methods."}
-	errUnauthenticated = &fault{status: 401, code: "unauthenticated", title: "A valid API key is needed.",
+	errNotFound        = &fault{status: 404, code: "not_found", title: "Not found."}
+	errMethod          = &fault{status: 405, code: "method_not_allowed", title: "Method not allowed."}
+	errUnauthenticated = &fault{status: 401, code: "unauthenticated", title: "A valid API key is required.",
 		header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}
 	errKeyMissing = &fault{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
 	errKeyInvalid = &fault{status: 400, code: "idempotency_key_invalid",
@@ -41,7 +41,7 @@ var (
 	errTooLarge  = &fault{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
 	errJSON      = &fault{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
 	errNoBody    = &fault{status: 400, code: "malformed_json", title: "The body is missing."}
-	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body names a member twice."}
+	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body has a property twice."}
 	errUnread    = &fault{status: 400, code: "malformed_body", title: "The body could not be read."}
 	// errParameter: the checks of parameters let it pass and the generated code
 	// does not.
@@ -50,7 +50,7 @@ var (
 		title: "The header If-Match must name the ETag of what was read."}
 	errVersion = &fault{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
-	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Something is wrong on our side."}
+	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Internal server error."}
 )
 
 func errScope(scope string) *fault {
@@ -80,27 +80,27 @@ func faultOf(err error) *fault {
 	case starter.InvalidRequest:
 		return errFields(e.Fields)
 	case starter.IdempotencyKeyReused:
-		return &fault{status: 422, code: string(e.Code), title: "The Idempotency-Key stands for another request.",
-			detail: "What was started under it goes on, untouched."}
+		return &fault{status: 422, code: string(e.Code), title: "The Idempotency-Key was used for another request.",
+			detail: "The verification started under it continues."}
 	case starter.NotFound:
 		return errNotFound
 	case starter.Redacted:
-		return &fault{status: 410, code: string(e.Code), title: "The person's data was erased."}
+		return &fault{status: 410, code: string(e.Code), title: "The personal data was erased."}
 	case starter.CursorExpired:
 		return &fault{status: 410, code: string(e.Code), title: "Events after the cursor are no longer served.",
 			detail: "Read the verifications themselves, and begin without a cursor."}
 	case starter.InvalidState:
-		return &fault{status: 409, code: string(e.Code), title: "The verification's present status does not allow this.",
+		return &fault{status: 409, code: string(e.Code), title: "The verification's status does not allow this.",
 			now: e.Status, allowed: e.Allowed}
 	case starter.SessionReplaced:
 		return &fault{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
 			now: e.Status, session: e.Session}
 	case starter.ReqIDReused:
-		return &fault{status: 409, code: string(e.Code), title: "This chip scan was used before. Please scan the card again."}
+		return &fault{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
 	case starter.VersionConflict:
 		return &fault{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
 	case starter.ReviewOver:
-		return &fault{status: 409, code: string(e.Code), title: "The verdict was reopened before, and nobody decided in time.", now: e.Status}
+		return &fault{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.", now: e.Status}
 	case starter.EngineUnavailable:
 		return &fault{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
 			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",
@@ -112,7 +112,7 @@ func faultOf(err error) *fault {
 const problemType = "application/problem+json"
 
 // unchanged is what a 503 says to a call that changes nothing.
-const unchanged = "Nothing was changed. Ask again."
+const unchanged = "Nothing was changed. Try again."
 
 // refuse answers with a problem document, or a person's browser with a page,
 // and ends the request.

@@ -122,7 +122,7 @@ func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
 		w := r.do(call{method: "GET", path: path, key: r.shop})
 		problemIn(t, w, 503, "engine_unavailable")
 		require.NotContains(t, w.Body.String(), "effect")
-		require.Contains(t, w.Body.String(), "Nothing was changed. Ask again.")
+		require.Contains(t, w.Body.String(), "Nothing was changed. Try again.")
 		require.Equal(t, "5", w.Header().Get("Retry-After"))
 	}
 }

@@ -1367,7 +1367,7 @@ type ClientInterface interface {
 
 	// DecideVerificationWithBody Decide a verification in review
 	//
-	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
@@ -1380,7 +1380,7 @@ type ClientInterface interface {
 
 	// DecideVerification Decide a verification in review
 	//
-	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
@@ -1664,7 +1664,7 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, para
 
 // DecideVerificationWithBody Decide a verification in review
 //
-// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
@@ -1687,7 +1687,7 @@ func (c *Client) DecideVerificationWithBody(ctx context.Context, id Verification
 
 // DecideVerification Decide a verification in review
 //
-// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
@@ -2736,7 +2736,7 @@ type ClientWithResponsesInterface interface {
 
 	// DecideVerificationWithBodyWithResponse Decide a verification in review
 	//
-	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
@@ -2749,7 +2749,7 @@ type ClientWithResponsesInterface interface {
 
 	// DecideVerificationWithResponse Decide a verification in review
 	//
-	// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
@@ -3701,7 +3701,7 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 
 // DecideVerificationWithBodyWithResponse Decide a verification in review
 //
-// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
@@ -3720,7 +3720,7 @@ func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context
 
 // DecideVerificationWithResponse Decide a verification in review
 //
-// A reviewer's word on what was read: `If-Match` must name the `ETag` of
+// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart

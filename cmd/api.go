@@ -17,7 +17,7 @@ func apiCommand() *cobra.Command {
 		Short: "Serve the HTTP API and the vendors' callbacks",
 		Long: `Serve the HTTP API and the vendors' callbacks.
 
-It waits for Temporal, the store and what "yanzhen setup" makes in both
+It waits for Temporal, the store and what "yanzhen setup" creates in both
 (YANZHEN_START_PATIENCE). SIGTERM first takes its readiness away, then lets
 requests under way end; all of it within 25 s.`,
 		Args: noArgs,

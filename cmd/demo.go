@@ -51,11 +51,11 @@ func demoCommand() *cobra.Command {
 }
 
 func demoLong() string {
-	return `Invent a person, tell the stand-in vendors about them, start a verification over
+	return `Invent a person, register them with the stand-in vendors, start a verification over
 the API and follow it to its end. Without --outcome it prints the link of the
 stand-in's page, where a button ends the session in each way that there is.
 
-With --chip the API is not told whose card it is: the card is scanned at the
+With --chip the request does not say whose card it is: the card is scanned at the
 stand-in, and the verification starts from the scan alone (nfc_reqid). A chip
 that cannot be read is scanned again.
 
@@ -98,12 +98,12 @@ func (o *demoOptions) register(fl *pflag.FlagSet) {
 	fl.StringVar(&o.policy, "policy", "", "the policy (default cn-resident, with a chip cn-chip)")
 	fl.StringVar(&o.provider, "provider", "", "the policy that has only this face vendor: "+names(providerPolicies))
 	fl.StringVar(&o.notify, "notify", "both", "how the stand-in of Megvii reports an end: "+names(sandbox.Notifications))
-	fl.BoolVar(&o.chip, "chip", false, "start from a scan of the person's card, and from nothing else")
+	fl.BoolVar(&o.chip, "chip", false, "start from a scan of the person's card only")
 	fl.StringSliceVar(&o.outcomes, "outcome", nil, "play the stand-in's page; a list, one for each session")
 	fl.DurationVar(&o.pause, "pause", 700*time.Millisecond, "between the page's buttons when it is played")
 	fl.DurationVar(&o.timeout, "timeout", followFor, "how long to follow it")
 	fl.StringVar(&o.sandbox, "sandbox", "", `the stand-ins' address (else those of the running "yanzhen dev")`)
-	fl.StringVar(&o.stage.records, "records", "approved", "what the stand-in's records say of the person: approved, mismatch, not-found, down, lost")
+	fl.StringVar(&o.stage.records, "records", "approved", "what the stand-in's records say about the person: approved, mismatch, not-found, down, lost")
 	fl.StringVar(&o.stage.tencent, "tencent", "up", "whether the stand-in of Tencent works for them: up, down")
 	fl.StringVar(&o.stage.megvii, "megvii", "up", "the same of Megvii: up, down")
 	fl.StringVar(&o.stage.card, "card", "valid", "their card: valid, expired; with --chip also implausible, other-holder (than claimed), unreadable (once)")
@@ -161,7 +161,7 @@ func (o *demoOptions) check() error {
 	case o.provider == "sino_connect" && !o.chip:
 		return exit(exitUsage, "sino_connect's face step needs a scan: add --chip")
 	case !notify:
-		return exit(exitUsage, "--notify %q is none of %s", o.notify, names(sandbox.Notifications))
+		return exit(exitUsage, "--notify %q: want one of %s", o.notify, names(sandbox.Notifications))
 	case o.sandbox == "":
 		return exit(exitUsage, "demo needs the stand-in vendors: start `yanzhen dev` in another terminal, or set --sandbox")
 	}

@@ -231,10 +231,10 @@ func TestStartAndDemoSayWhatTheyCannotDo(t *testing.T) {
 		code int
 		text string
 	}{
-		{"unknown outcome", []string{"demo", "--outcome", "brilliant"}, exitUsage, "is none of abandon, approved"},
-		{"an outcome of another page", []string{"demo", "--chip", "--outcome", "no-face"}, exitUsage, `"no-face" is none of those of tencent`},
+		{"unknown outcome", []string{"demo", "--outcome", "brilliant"}, exitUsage, "want one of abandon, approved"},
+		{"an outcome of another page", []string{"demo", "--chip", "--outcome", "no-face"}, exitUsage, `"no-face": want one of those of tencent`},
 		{"a chip and a person", []string{"demo", "--chip", "--name", "测试甲"}, exitUsage, "unknown flag: --name"},
-		{"a card that only a chip can be", []string{"demo", "--card", "implausible"}, exitUsage, "--card \"implausible\" is none of expired, valid"},
+		{"a card that only a chip can be", []string{"demo", "--card", "implausible"}, exitUsage, "--card \"implausible\": want one of expired, valid"},
 		{"no stand-ins", []string{"demo", "--api", "http://127.0.0.1:1", "--key", "k"}, exitUsage, "demo needs the stand-in vendors"},
 		{"an outcome without a page", []string{"start", "--outcome", "approved"}, exitUsage, "unknown flag: --outcome"},
 		{"a scan for a policy without a chip", []string{"start", "--nfc-reqid", "sim-ok-x", "--policy", "cn-resident"}, exitRefused, "subject"},

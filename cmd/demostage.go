@@ -47,7 +47,7 @@ func (s stage) check(chip bool) error {
 		{"comparer", s.comparer, []string{"down", "up"}},
 	} {
 		if !slices.Contains(c.known, c.value) {
-			return exit(exitUsage, "--%s %q is none of %s", c.flag, c.value, strings.Join(c.known, ", "))
+			return exit(exitUsage, "--%s %q: want one of %s", c.flag, c.value, strings.Join(c.known, ", "))
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("nobody answers at %s: %w", address, unwrapURL(err))
+		return fmt.Errorf("no answer from %s: %w", address, unwrapURL(err))
 	}
 	defer res.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 300))

@@ -67,7 +67,7 @@ const imageUser = 65532
 // writes.
 func runInit(o initOptions, out io.Writer) error {
 	if o.vendors != "sandbox" && o.vendors != "real" {
-		return exit(exitUsage, "--vendors %q is none of sandbox, real", o.vendors)
+		return exit(exitUsage, "--vendors %q: want sandbox or real", o.vendors)
 	}
 	folder := filepath.Join(o.dir, "config")
 	set, err := sealing.Generate()

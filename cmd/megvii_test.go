@@ -55,6 +55,6 @@ func TestDemoRefusesAProviderItCannotPlay(t *testing.T) {
 	} {
 		_, err := run(t.Context(), append([]string{"demo", "--api", "http://127.0.0.1:1", "--key", "k", "--sandbox", "http://127.0.0.1:1"}, flags...)...)
 		require.Error(t, err)
-		require.Regexp(t, `--provider is one of|--notify "shout" is none of|needs a scan`, err.Error())
+		require.Regexp(t, `--provider is one of|--notify "shout": want one of|needs a scan`, err.Error())
 	}
 }

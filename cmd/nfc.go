@@ -22,17 +22,17 @@ func nfcCommand() *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "inspect [TOKEN]",
-		Short: "Tell how a chip token is encrypted, and whether the settings would take it",
+		Short: "Show how a chip token is encrypted, and whether the settings would accept it",
 		Long: `Read a chip token's protected header, from the argument or from standard input,
-and tell how it is encrypted, which of our keys would be tried, and why the
-settings would refuse it, if they would. Nothing is decrypted,
-nobody is asked, and nothing is printed but the header's own words.
+and show how it is encrypted, which keys would be tried, and why the settings
+would refuse it, if they would. Nothing is decrypted, no vendor is called, and
+nothing but the header is printed.
 
 Exit code 3: the settings would refuse the token.`,
 		Example: `  yanzhen nfc inspect < token.txt`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return exit(exitUsage, "give one token, or none and have it read from standard input")
+				return exit(exitUsage, "give one token, or none to read it from standard input")
 			}
 			return nil
 		},

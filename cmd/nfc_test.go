@@ -138,7 +138,7 @@ func TestTheVendorsFaultsAreToldInTheSettingsNames(t *testing.T) {
 	t.Setenv("YANZHEN_PUBLIC_URL", "https://kyc.example.com")
 	_, err := run(t.Context(), "config")
 	for _, want := range []string{
-		"  - YANZHEN_SINO_JWKS is no JWK set", "YANZHEN_SINO_SHARED_KEY makes a key of other than 32 or 64 bytes",
+		"  - YANZHEN_SINO_JWKS is no JWK set", "YANZHEN_SINO_SHARED_KEY decodes to a key of other than 32 or 64 bytes",
 		`YANZHEN_SINO_ALLOWED_ALG holds "RSA1_5", which is never taken`, "YANZHEN_SINO_PATTERN_GONE is not a regular expression",
 	} {
 		require.ErrorContains(t, err, want)

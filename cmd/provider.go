@@ -26,11 +26,11 @@ func providerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provider",
 		Short: "Switch face vendors on, to draining or off, without a restart",
-		Long: `Throw the switch of a face vendor: on, as usual; drain, no new sessions while
+		Long: `Set the switch of a face vendor: on, as usual; drain, no new sessions while
 open ones finish; off, it is not called at all. A policy with another vendor
 fails over to that one. Of this switch and the configured one
 (YANZHEN_…_SWITCH) the stricter holds. It takes effect with the next session,
-in every worker; who threw it, when and why is kept.
+in every worker; who set it, when and why is recorded.
 
 The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
 		Example: strings.ReplaceAll(`  yanzhen provider list
@@ -80,7 +80,7 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 			})
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever reads the list")
+	c.Flags().StringVar(&reason, "reason", "", "why, shown in the list")
 	return c
 }
 

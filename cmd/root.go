@@ -71,7 +71,7 @@ one verdict, each verification a durable Temporal workflow.
 
 Begin with "yanzhen dev": the whole stack on this machine with stand-in vendors.
 
-Exit codes: 0 done · 1 a fault of the configuration or this machine · 2 a wrong
+Exit codes: 0 done · 1 an error in the configuration or on this machine · 2 a wrong
 flag or argument · 3 refused · 4 the API did not answer · 5 --timeout
 was over.`,
 		Args: func(_ *cobra.Command, args []string) error {

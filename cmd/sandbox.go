@@ -47,7 +47,7 @@ people. They are sealed in it: ` + stateKey + ` is the key, 32 random hex digits
 	c.Flags().StringVar(&o.publicURL, "public-url", "", "their address as browsers reach it, if it is another one")
 	c.Flags().StringVar(&o.forward, "forward", "", "FROM=TO: listen on FROM, on loopback, and pass everything on to TO, where the api is")
 	c.Flags().StringVar(&o.state, "state", "", "a file in which sessions, scans and people outlive a restart")
-	c.Flags().StringVar(&o.chipKeys, "chip-keys", "", "a JWK set with the public keys to which chip tokens are sealed (by default they make their own)")
+	c.Flags().StringVar(&o.chipKeys, "chip-keys", "", "a JWK set with the public keys to which chip tokens are sealed (by default it generates its own)")
 	return c
 }
 

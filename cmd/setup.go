@@ -25,8 +25,8 @@ func setupCommand() *cobra.Command {
 	var retention time.Duration
 	c := &cobra.Command{
 		Use:   "setup",
-		Short: "Make the namespace, its search attributes and the store's schema",
-		Long: `Make the Temporal namespace (TEMPORAL_NAMESPACE) with its search attributes and
+		Short: "Create the namespace, its search attributes and the store's schema",
+		Long: `Create the Temporal namespace (TEMPORAL_NAMESPACE) with its search attributes and
 its retention, and bring the store (YANZHEN_STORE) to this version's schema. It
 may be repeated, and says what it did. It waits for Temporal and the store
 (YANZHEN_START_PATIENCE). Run it before a new version's first start.`,
@@ -51,7 +51,7 @@ may be repeated, and says what it did. It waits for Temporal and the store
 			return runSetup(c.Context(), cfg, o, retention, log, out)
 		},
 	}
-	c.Flags().StringVar(&keys, "make-keys", "", "only make a new key file at this path, never over an existing one")
+	c.Flags().StringVar(&keys, "make-keys", "", "only create a new key file at this path; never overwrites one")
 	c.Flags().DurationVar(&retention, "retention", 30*24*time.Hour, "how long the namespace keeps ended runs; an existing one is given this too")
 	return c
 }
@@ -131,6 +131,6 @@ func makeKeys(path string, out io.Writer) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "keys: %s made. Keep a copy where the store's backups are not: who has both can read everything.\n", path)
+	fmt.Fprintf(out, "keys: created %s. Keep a copy where the store's backups are not: who has both can read everything.\n", path)
 	return nil
 }

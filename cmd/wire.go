@@ -150,10 +150,10 @@ func (p *parts) tellNotices(ctx context.Context) {
 	for failing := false; ; {
 		told, err := p.starter.TellNotices(ctx)
 		if told > 0 {
-			p.log.Info("told runs of notices that had come before", "notices", told)
+			p.log.Info("delivered notices from before the start", "notices", told)
 		}
 		if err != nil && !failing && ctx.Err() == nil {
-			p.log.Warn("tell notices; trying again until it works", "error", err)
+			p.log.Warn("deliver notices; retrying until it works", "error", err)
 		}
 		failing = err != nil
 		select {

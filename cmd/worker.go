@@ -15,7 +15,7 @@ func workerCommand() *cobra.Command {
 		Short: "Run the verifications: workflows, vendor calls, the sweeper",
 		Long: `Run the verifications: workflows, vendor calls, the sweeper.
 
-It waits for Temporal, the store and what "yanzhen setup" makes in both
+It waits for Temporal, the store and what "yanzhen setup" creates in both
 (YANZHEN_START_PATIENCE). SIGTERM lets the steps under way end, or hands them
 back to be done by another worker; all of it within 25 s.`,
 		Args: noArgs,

@@ -63,7 +63,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if d.Decode(into) != nil || d.Decode(&struct{}{}) != io.EOF {
-		writeProblem(w, http.StatusBadRequest, "the body is not one JSON object of known members")
+		writeProblem(w, http.StatusBadRequest, "the body is not one JSON object with known properties")
 		return false
 	}
 	return true

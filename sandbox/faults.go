@@ -152,7 +152,7 @@ func (s *Sandbox) errorCode(c *call, f Fault) answer {
 		result["Text"], result["IsVerifyIntention"] = resultText(one), false
 		return tencentEnvelope(result, f.Code)
 	}
-	a := (&apiError{f.Code, "A fault of the sandbox."}).answer()
+	a := (&apiError{f.Code, "An error of the sandbox."}).answer()
 	if f.Status != 0 {
 		a.status = f.Status
 	}

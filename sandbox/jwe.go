@@ -109,7 +109,7 @@ func parseChipKeys(set []byte) (chipKeys, error) {
 		y, errY := b64.DecodeString(k.Y)
 		switch {
 		case errors.Join(errN, errE, errX, errY) != nil:
-			return keys, errors.New("holds a member that is not base64url")
+			return keys, errors.New("has a property that is not base64url")
 		case k.Kty == "RSA" && keys.rsa == nil:
 			keys.rsa = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
 			keys.rsaID = k.Kid

@@ -89,7 +89,7 @@ func CheckOutcome(outcome string) error {
 	if slices.Contains(all, outcome) || resultCode.MatchString(outcome) {
 		return nil
 	}
-	return fmt.Errorf("%q is none of %s, nor one of Tencent's result codes", outcome, strings.Join(slices.Compact(all), ", "))
+	return fmt.Errorf("%q: want one of %s, or one of Tencent's result codes", outcome, strings.Join(slices.Compact(all), ", "))
 }
 
 func actOf(vendor, outcome string) (pageAct, error) {
@@ -99,5 +99,5 @@ func actOf(vendor, outcome string) (pageAct, error) {
 	if vendor == Tencent && resultCode.MatchString(outcome) {
 		return pageAct{true, outcome}, nil
 	}
-	return pageAct{}, fmt.Errorf("%w: %q is none of those of %s: %s", ErrOutcome, outcome, vendor, strings.Join(Outcomes(vendor), ", "))
+	return pageAct{}, fmt.Errorf("%w: %q: want one of those of %s: %s", ErrOutcome, outcome, vendor, strings.Join(Outcomes(vendor), ", "))
 }

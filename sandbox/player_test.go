@@ -73,7 +73,7 @@ func TestPlayerEndsSessionsByEachOutcome(t *testing.T) {
 func TestPlayerRefusesAnOutcomeOfAnotherPage(t *testing.T) {
 	require.NoError(t, CheckOutcome("same-face"))
 	require.NoError(t, CheckOutcome("2016"))
-	require.ErrorContains(t, CheckOutcome("brilliant"), "is none of abandon, approved")
+	require.ErrorContains(t, CheckOutcome("brilliant"), "want one of abandon, approved")
 
 	page, err := OpenPage("http://127.0.0.1:1/page/tencent/t")
 	require.NoError(t, err)

@@ -127,7 +127,7 @@ func (s *Sandbox) AddScan(o ScanOptions) (reqid string, err error) {
 	case o.IDNumber != "":
 		known := false
 		if holder, known = s.people.find(o.IDNumber); !known {
-			return "", errors.New("nobody is known by this number")
+			return "", errors.New("no person with this number")
 		}
 	}
 	s.sino.keep(reqid, &scan{scenario: found, Holder: holder, KeyMode: o.KeyMode, Made: s.cfg.Clock()})

@@ -116,7 +116,7 @@ func invalidState(now verification.Status, allowed ...verification.Status) *Erro
 // us is an alarm, and never an answer.
 func (s *Starter) storeFault(ctx context.Context, op, id string, err error) *Error {
 	if errors.Is(err, store.ErrChanged) {
-		s.log.ErrorContext(ctx, "the store was changed by somebody else: restore it from a backup", "verification_id", id, "operation", op)
+		s.log.ErrorContext(ctx, "a row was changed outside of yanzhen: restore the store from a backup", "verification_id", id, "operation", op)
 	}
 	return storeFault(op, err)
 }

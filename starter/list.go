@@ -137,5 +137,5 @@ func (s *Starter) cursorMAC(q Question, place []byte) []byte {
 }
 
 func cursorFault() error {
-	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor.unknown", Message: "Not one that an answer held."}}}
+	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor.unknown", Message: "Unknown cursor."}}}
 }

@@ -98,7 +98,7 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 
 // late records what came when nothing could change any more.
 func (s *Starter) late(ctx context.Context, n Notice) NoticeResult {
-	s.log.InfoContext(ctx, "a vendor's word came after the end", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
+	s.log.InfoContext(ctx, "a vendor's notice came after the end", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
 	return NoticeLate
 }
 
@@ -124,7 +124,7 @@ func (s *Starter) tell(ctx context.Context, id string, session int) (HintResult,
 	}
 	// Of a fault here the vendor need not hear: the run is told again.
 	if err := s.store.MarkTold(ctx, id, session); err != nil && !isNotFound(err) {
-		s.log.WarnContext(ctx, "a notice will be told again", "verification_id", id, "session", session, "error", storeFault("note that a notice was told", err))
+		s.log.WarnContext(ctx, "a notice will be delivered again", "verification_id", id, "session", session, "error", storeFault("mark a notice as delivered", err))
 	}
 	return sent, nil
 }

@@ -134,9 +134,9 @@ func (s *Starter) scanHash(row store.Row, q Again) []byte {
 // scanFault: a retry brought a scan where none is asked for, or none where one
 // is.
 func scanFault(wanted bool) error {
-	f := FieldError{Field: "nfc_reqid", Code: "nfc_reqid.not_expected", Message: "No new chip scan is asked for."}
+	f := FieldError{Field: "nfc_reqid", Code: "nfc_reqid.not_expected", Message: "No chip scan is expected."}
 	if wanted {
-		f.Code, f.Message = "value.required", "A new chip scan is asked for."
+		f.Code, f.Message = "value.required", "A new chip scan is required."
 	}
 	return &Error{Code: InvalidRequest, Fields: []FieldError{f}}
 }

@@ -46,15 +46,15 @@ func (w Word) check() error {
 	_, known := w.Reason.Describe()
 	switch {
 	case !known:
-		faults = append(faults, FieldError{Field: "reason", Code: "reason.unknown", Message: "No reason of the catalogue."})
+		faults = append(faults, FieldError{Field: "reason", Code: "reason.unknown", Message: "Unknown reason code."})
 	case w.Decision == "" && !w.Reason.FitsReopening():
-		faults = append(faults, FieldError{Field: "reason", Code: "reason.not_for_reopening", Message: "Not a reason for which a case is reopened."})
+		faults = append(faults, FieldError{Field: "reason", Code: "reason.not_for_reopening", Message: "This reason does not reopen a verification."})
 	case w.Decision != "" && !w.Reason.Fits(w.Decision):
 		faults = append(faults, reasonFault)
 	}
 	if residentid.ShapedLikeIDNumber(w.Note) {
 		faults = append(faults, FieldError{Field: "note", Code: "value.personal_data",
-			Message: "Holds something shaped like an ID number; personal data belongs in subject only."})
+			Message: "Contains something shaped like an ID number; personal data belongs in subject only."})
 	}
 	if len(faults) > 0 {
 		return &Error{Code: InvalidRequest, Fields: faults}
@@ -129,7 +129,7 @@ func (s *Starter) closeReview(ctx context.Context, id string, st verification.St
 	if err := s.store.Amend(ctx, id, st); err != nil {
 		return s.storeFault(ctx, "end a review", id, err)
 	}
-	s.log.WarnContext(ctx, "a review ended without a word", "verification_id", id)
+	s.log.WarnContext(ctx, "a review ended without writing its end", "verification_id", id)
 	return nil
 }
 

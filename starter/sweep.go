@@ -79,7 +79,7 @@ func (s *Starter) SweepLost(ctx context.Context) (ended int, err error) {
 		page, err := s.engine.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{PageSize: sweepPage, NextPageToken: token, Query: query})
 		cancel()
 		if err != nil {
-			return ended, unavailable("list runs that ended without a word", err)
+			return ended, unavailable("list runs that ended without writing it", err)
 		}
 		for _, e := range page.GetExecutions() {
 			wrote, err := s.finish(ctx, e.GetExecution().GetWorkflowId())
@@ -193,7 +193,7 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 	if err := s.store.Finish(ctx, id, st); err != nil {
 		return false, s.storeFault(ctx, "write an end", id, err)
 	}
-	s.log.WarnContext(ctx, "a run ended without a word", "verification_id", id)
+	s.log.WarnContext(ctx, "a run ended without writing its end", "verification_id", id)
 	return true, nil
 }
 

@@ -39,10 +39,10 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	}
 	for i, c := range req.Consents {
 		if c.GivenAt.After(s.now().Add(clockSkew)) {
-			add(fmt.Sprintf("consents.%d.given_at", i), "given_at.future", "Nobody has agreed to anything in the future.")
+			add(fmt.Sprintf("consents.%d.given_at", i), "given_at.future", "Must not be in the future.")
 		}
 	}
-	const shaped = "Holds something shaped like an ID number; personal data belongs in subject only."
+	const shaped = "Contains something shaped like an ID number; personal data belongs in subject only."
 	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {
 		add("client_reference_id", "value.personal_data", shaped)
 	}
@@ -85,7 +85,7 @@ var explanations = map[residentid.Code]string{
 	residentid.UnsupportedDocument: "Only resident identity cards are supported.",
 	residentid.NameEmpty:           "The name is empty.",
 	residentid.NameCharset:         "The name holds a character that names on cards do not have.",
-	residentid.NameSeparator:       "The name has a separator where none can be.",
+	residentid.NameSeparator:       "The name has a separator in the wrong place.",
 	residentid.NameLength:          "The name is longer than a card can hold.",
 	residentid.ValidityMalformed:   "Not a date in the form YYYYMMDD, or 00000000 for an end that never comes.",
 	residentid.ValidityImpossible:  "The period is impossible: a begin in the future, or an end before it.",

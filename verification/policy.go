@@ -196,7 +196,7 @@ func (p Policy) Validate() error {
 			bad("checks: %q is no check", t)
 		}
 		if !slices.Contains([]Requirement{Required, IfAvailable, Off}, r) {
-			bad("checks.%s: %q is none of required, if_available, off", t, r)
+			bad("checks.%s: %q: want required, if_available or off", t, r)
 		}
 		if r == Required {
 			required++
@@ -215,13 +215,13 @@ func (p Policy) Validate() error {
 		bad("records_providers must be one")
 	}
 	if p.Presentation != PresentationVendor {
-		bad("presentation: %q is none of vendor", p.Presentation)
+		bad("presentation: %q: want vendor", p.Presentation)
 	}
 	if p.Wants(DocumentChip) != (p.ChipProvider != "") {
 		bad("chip_provider and the check document_chip go together")
 	}
 	if !slices.Contains([]CaptureRule{CaptureInconclusive, CapturePassed}, p.Capture) {
-		bad("capture: %q is none of inconclusive, passed", p.Capture)
+		bad("capture: %q: want inconclusive or passed", p.Capture)
 	}
 	if p.Comparer != "" && p.ChipProvider == "" {
 		bad("comparer needs a chip_provider: the chip's portrait is what a face is compared with")
@@ -230,13 +230,13 @@ func (p Policy) Validate() error {
 		bad("compare_threshold must be from 50 to 100")
 	}
 	if !slices.Contains([]When{Parallel, AfterFace}, p.RecordsWhen) {
-		bad("records_when: %q is none of parallel, after_face", p.RecordsWhen)
+		bad("records_when: %q: want parallel or after_face", p.RecordsWhen)
 	}
 	if !slices.Contains([]UnknownCharge{UnknownRetry, UnknownReview}, p.UnknownCharge) {
-		bad("unknown_charge: %q is none of retry, review", p.UnknownCharge)
+		bad("unknown_charge: %q: want retry or review", p.UnknownCharge)
 	}
 	if !slices.Contains([]SuspicionRule{SuspicionReview, SuspicionDecline}, p.Suspicion) {
-		bad("suspicion: %q is none of review, decline", p.Suspicion)
+		bad("suspicion: %q: want review or decline", p.Suspicion)
 	}
 	if p.Attempts < 1 {
 		bad("attempts must be 1 or more")

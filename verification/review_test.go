@@ -8,7 +8,7 @@ import (
 	. "github.com/yanzhen-id/yanzhen/verification"
 )
 
-// A reviewer's word does not contradict itself, and nobody is declined for what
+// A reviewer's decision does not contradict itself, and nobody is declined for what
 // is our fault or a vendor's, or how a session ended.
 func TestReasonsFitDecisions(t *testing.T) {
 	for _, c := range []struct {

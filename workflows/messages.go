@@ -23,7 +23,7 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 	}{
 		{UpdateLaunch, "Answers once there is a link or an end", r.launch, nil},
 		{UpdateRetry, "Opens a new face session in place of the named one", r.retry, r.validateRetry},
-		{UpdateDecide, "A reviewer's word", r.decide, r.validateDecide},
+		{UpdateDecide, "A reviewer's decision", r.decide, r.validateDecide},
 		{UpdateCancel, "Ends the verification", r.cancel, r.validateCancel},
 	}
 	for _, u := range updates {

@@ -49,7 +49,7 @@ func (r *reopened) handleMessages(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, QueryState, func() (verification.State, error) { return r.state, nil }); err != nil {
 		return fmt.Errorf("register query %s: %w", QueryState, err)
 	}
-	opts := workflow.UpdateHandlerOptions{Validator: r.validateDecide, Description: "A reviewer's word"}
+	opts := workflow.UpdateHandlerOptions{Validator: r.validateDecide, Description: "A reviewer's decision"}
 	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.decide, opts)
 }
 

@@ -176,7 +176,7 @@ func (s *Server) awaitHealth(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("the Temporal server ended while starting (%v); its last words:\n%s", s.err, s.tail)
+			return fmt.Errorf("the Temporal server ended while starting (%v); its last output:\n%s", s.err, s.tail)
 		case <-ctx.Done():
 			return fmt.Errorf("the Temporal server did not serve within %s: %w", startWithin, last)
 		case <-time.After(100 * time.Millisecond):
@@ -205,7 +205,7 @@ func (s *Server) Done() <-chan struct{} { return s.exited }
 
 // Err tells, after Done, that the server ended and what it said last.
 func (s *Server) Err() error {
-	return fmt.Errorf("the Temporal server ended (%v); its last words:\n%s", s.err, s.tail)
+	return fmt.Errorf("the Temporal server ended (%v); its last output:\n%s", s.err, s.tail)
 }
 
 // Stop ends the server and returns when it is gone. It may be called twice.

@@ -91,7 +91,7 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 	case err != nil:
 		return fmt.Errorf("registering namespace %q, whose runs are kept for %s after their end (--retention): %w", namespace, days(retention), err)
 	default:
-		say(fmt.Sprintf("namespace %q: made, runs are kept for %s after their end", namespace, days(retention)))
+		say(fmt.Sprintf("namespace %q: created, runs are kept for %s after their end", namespace, days(retention)))
 	}
 	lacks, err := missing(ctx, c, namespace, wanted)
 	if errors.Is(err, ErrSetup) {
@@ -125,7 +125,7 @@ func setRetention(ctx context.Context, c client.Client, namespace string, want t
 		Namespace: namespace, Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(want)},
 	})
 	if err != nil {
-		return fmt.Errorf("namespace %q keeps runs for %s after their end, and to make that %s failed (set it where the namespace is managed, or give what it has as --retention): %w",
+		return fmt.Errorf("namespace %q keeps runs for %s after their end, and setting it to %s failed (set it where the namespace is managed, or give what it has as --retention): %w",
 			namespace, days(have), days(want), err)
 	}
 	if got := set.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); got != want {

@@ -266,7 +266,7 @@ func TestAPolicyNamingAProviderThatIsNotConfiguredIsAnError(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, slices.Sorted(maps.Keys(c.Policies)))
 
 	_, err = load([]string{file(t, "policies:\n  - {name: other, version: 1, checks: {liveness: required}, face_providers: [nobody]}\n")}, config.Needs{Providers: true})
-	require.ErrorContains(t, err, `policy other names the provider "nobody", which is none of face, records`)
+	require.ErrorContains(t, err, `policy other: unknown provider "nobody", want one of face, records`)
 	_, err = load(nil, config.Needs{Providers: true})
 	require.ErrorContains(t, err, "no policy could be run")
 }

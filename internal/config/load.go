@@ -77,7 +77,7 @@ func (l faultList) Unwrap() []error { return l }
 
 func (l faultList) Error() string {
 	var b strings.Builder
-	b.WriteString("the configuration has faults:")
+	b.WriteString("the configuration has errors:")
 	for _, err := range l {
 		b.WriteString("\n  - " + err.Error())
 	}
@@ -134,7 +134,7 @@ func (c *Config) checkNeeds(n Needs) []error {
 	if n.Keys {
 		switch info, err := readable(c.Keys); {
 		case c.Keys == "":
-			faults = append(faults, errors.New("YANZHEN_KEYS is not set: name the key file, or make one with `yanzhen setup --make-keys FILE`"))
+			faults = append(faults, errors.New("YANZHEN_KEYS is not set: name the key file, or create one with `yanzhen setup --make-keys FILE`"))
 		case err != nil:
 			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s cannot be read: %w", c.Keys, underlying(err)))
 		case info.Mode().Perm()&0o077 != 0:
@@ -142,7 +142,7 @@ func (c *Config) checkNeeds(n Needs) []error {
 		}
 	}
 	if n.Clients && len(c.Clients) == 0 && !c.older {
-		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so nobody could call the API: list one under clients"))
+		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so the API has no callers: list one under clients"))
 	}
 	if n.CheckAccess != nil && !c.older {
 		for _, err := range split(n.CheckAccess(c.Clients, c.Reviewers)) {
@@ -195,7 +195,7 @@ func (c *Config) missing(p verification.Policy) []error {
 			for _, v := range c.Vendors {
 				names = append(names, v.Name)
 			}
-			faults = append(faults, fmt.Errorf("policy %s names the provider %q, which is none of %s", p.Name, name, strings.Join(names, ", ")))
+			faults = append(faults, fmt.Errorf("policy %s: unknown provider %q, want one of %s", p.Name, name, strings.Join(names, ", ")))
 		case !c.Vendors[at].On():
 			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Told)))
 		}

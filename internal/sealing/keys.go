@@ -171,7 +171,7 @@ func (p *parser) add(place int, raw []byte) {
 	case useTicket:
 		p.keys.ticket = append(p.keys.ticket, k)
 	default:
-		p.bad("%s: its use is none of seal, hash, ticket", name)
+		p.bad("%s: unknown use, want seal, hash or ticket", name)
 	}
 }
 

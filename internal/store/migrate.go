@@ -39,8 +39,8 @@ func (e *SchemaError) Error() string {
 	case e.Have < e.Want:
 		return fmt.Sprintf("store: the database's schema is at version %d and this yanzhen needs %d: run `yanzhen setup`", e.Have, e.Want)
 	default:
-		return fmt.Sprintf("store: the database's schema is at version %d and this yanzhen knows none above %d: "+
-			"run the newer yanzhen whose `yanzhen setup` made it", e.Have, e.Want)
+		return fmt.Sprintf("store: the database's schema is at version %d and this yanzhen knows versions up to %d: "+
+			"run the newer yanzhen whose `yanzhen setup` created it", e.Have, e.Want)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *sqlStore) Notice(ctx context.Context, id string, number int) ([]byte, e
 }
 
 func (s *sqlStore) MarkTold(ctx context.Context, id string, number int) error {
-	return wrap("mark told", touched(s.write.ExecContext(ctx,
+	return wrap("mark a notice delivered", touched(s.write.ExecContext(ctx,
 		`UPDATE sessions SET notice_told = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
 }
 

@@ -77,7 +77,7 @@ func full(err error) bool {
 // database's own settings cause, or "".
 func Remedy(err error) string {
 	if errors.Is(err, ErrFull) || full(err) {
-		return "the disk under the database is full: make room there"
+		return "the disk of the database is full: free some space"
 	}
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -89,7 +89,7 @@ func Remedy(err error) string {
 	case "3D000":
 		return "the server has no such database: create it, or name another one there"
 	case "42501":
-		return "this user lacks a right in the database: make it the database's owner"
+		return "this user lacks a privilege in the database: let it own the database"
 	}
 	return ""
 }

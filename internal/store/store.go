@@ -33,12 +33,12 @@ var (
 	ErrBudget = errors.New("store: no look-ups left")
 	// ErrChanged: a row or an event is not what this key set's owner wrote:
 	// somebody changed the database. It is an alarm, and never answered from.
-	ErrChanged = errors.New("store: changed by somebody else")
+	ErrChanged = errors.New("store: changed outside of yanzhen")
 	// ErrFull: the disk under the database takes no more; reads may go on.
 	ErrFull = errors.New("the disk under the database is full")
 	// ErrOtherKeys: the store was made with another hash key, or holds values that
 	// were sealed with a key that is not in the key set.
-	ErrOtherKeys = errors.New("store: made with another key set")
+	ErrOtherKeys = errors.New("store: created with another key set")
 )
 
 // Row is one verification as the store knows it.

@@ -49,8 +49,8 @@ type Config struct {
 // Keywords are parts of descriptions, whatever the case of their letters, by
 // what they tell.
 type Keywords struct {
-	Dates    []string `env:"DATES" envDefault:"有效期,validity" help:"Parts of a result's description that say that the validity dates are at fault,"`
-	Fault    []string `env:"FAULT" envDefault:"异常,exception,升级,upgrad" help:"that the source is faulty or being upgraded,"`
+	Dates    []string `env:"DATES" envDefault:"有效期,validity" help:"Parts of a result's description that say that the validity dates are wrong,"`
+	Fault    []string `env:"FAULT" envDefault:"异常,exception,升级,upgrad" help:"that the source has an error or is being upgraded,"`
 	NoRecord []string `env:"NO_RECORD" envDefault:"无此,no record" help:"that it has no record,"`
 	Invalid  []string `env:"INVALID" envDefault:"无效,invalid identity" help:"that it holds the identity not verifiable,"`
 	Limit    []string `env:"LIMIT" envDefault:"次数,limit" help:"that the day's limit is reached,"`
@@ -63,7 +63,7 @@ func (c *Config) Validate() error {
 	check.Needed()
 	check.Word(&c.Token)
 	if strings.HasPrefix(c.Token, "platform-") {
-		check.Bad(&c.Token, "is an account token (platform-…), which the service refuses: make a credential for the identity service")
+		check.Bad(&c.Token, "is an account token (platform-…), which the service refuses: create a credential for the identity service")
 	}
 	check.URL(&c.BaseURL)
 	check.OneOf(&c.ResultProfile, ProfileAuto, ProfileDoc, ProfileTencent)

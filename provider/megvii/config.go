@@ -40,7 +40,7 @@ type Config struct {
 	ProcedureType       string `env:"PROCEDURE_TYPE" help:"The kind of liveness check: video, still, flash, meglive_flash, selfie, or will, which also asks for the person's intention. Without it the scene's."`
 	ProcedurePriority   string `env:"PROCEDURE_PRIORITY" help:"What a browser falls back to: video, still, or keep for nothing."`
 	LivenessPreferences string `env:"LIVENESS_PREFERENCES" help:"none, video_strict, still_strict or selfie_no_metadata_check."`
-	FMPMode             string `env:"FMP_MODE" envDefault:"0" help:"0: a face that looks faked is no pass; 1: the scores are only told. We look at them either way."`
+	FMPMode             string `env:"FMP_MODE" envDefault:"0" help:"0: a face that looks faked is no pass; 1: the scores are only reported. They are evaluated either way."`
 	ThresholdKey        string `env:"THRESHOLD_KEY" envDefault:"1e-4" help:"The false-accept rate whose threshold, as each answer brings it, a face must reach: 1e-4, 1e-5 or 1e-6."`
 	AllowLowThreshold   bool   `env:"ALLOW_LOW_THRESHOLD" envDefault:"false" help:"Whether 1e-3, the vendor's border to another person, may be that rate."`
 	ReturnMethod        string `env:"RETURN_METHOD" envDefault:"POST" help:"How a browser comes back: POST, with signed data, or GET."`
@@ -49,7 +49,7 @@ type Config struct {
 	DataDestroyed       string `env:"DATA_DESTROYED" envDefault:"DATA_DESTROYED" help:"The error that says that a result is not kept any more. A 403 with another one is an outage, and waited out."`
 
 	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
-	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry its result is looked up, if nobody told it. The vendor answers three look-ups a session."`
+	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry its result is looked up, if no notice came. The vendor answers three look-ups a session."`
 
 	provider.Switch
 }

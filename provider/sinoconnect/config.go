@@ -19,7 +19,7 @@ func Vendor() provider.Vendor {
 		Name: Name, Kinds: []string{provider.KindFace, provider.KindChip},
 		Settings: func() provider.Settings { return &Config{} },
 		Remedies: map[provider.Class]string{
-			provider.Misconfigured:     "The client's id and secret, or the address: the vendor tells all three.",
+			provider.Misconfigured:     "The client's id and secret, or the address: the vendor gives out all three.",
 			provider.ContractViolation: "An answer that the documents do not know. Keep its time, and ask the vendor; no verdict comes of it.",
 			provider.RateLimited:       "Ask the vendor for more calls; until then it is waited out.",
 			provider.Unavailable:       "Nothing: a scan is waited for as long as it lives and then asked for again, a session opens at the policy's next vendor.",
@@ -33,13 +33,13 @@ func Vendor() provider.Vendor {
 type Config struct {
 	_ struct{} `prefix:"SINO_"`
 
-	BaseURL       string   `env:"BASE_URL" needed:"true" address:"true" help:"Enables sino_connect: the service's address, without the calls' paths; the vendor tells it. https, but on loopback,"`
+	BaseURL       string   `env:"BASE_URL" needed:"true" address:"true" help:"Enables sino_connect: the service's address, without the calls' paths; the vendor gives it out. https, except on loopback,"`
 	ClientID      string   `env:"CLIENT_ID" needed:"true" secret:"all" help:"the client's id,"`
 	ClientSecret  string   `env:"CLIENT_SECRET" needed:"true" secret:"all" help:"its secret,"`
 	JWKS          string   `env:"JWKS" secret:"path" help:"and our private keys for chip tokens: the path of a JWK set,"`
 	SharedKey     string   `env:"SHARED_KEY" secret:"all" help:"or a key that the vendor and we share."`
 	SharedKeyMode string   `env:"SHARED_KEY_MODE" envDefault:"raw" help:"How the shared key becomes one: raw, hex, base64url or sha256. Unconfirmed by the vendor."`
-	AllowedAlg    []string `env:"ALLOWED_ALG" help:"The key algorithms that a chip token may name, comma-separated. Without it RSA-OAEP-256, ECDH-ES and ECDH-ES+A256KW; with a symmetric key also dir, A256KW and A256GCMKW. yanzhen nfc inspect tells what a token names."`
+	AllowedAlg    []string `env:"ALLOWED_ALG" help:"The key algorithms that a chip token may name, comma-separated. Without it RSA-OAEP-256, ECDH-ES and ECDH-ES+A256KW; with a symmetric key also dir, A256KW and A256GCMKW. yanzhen nfc inspect shows what a token names."`
 	AllowedEnc    []string `env:"ALLOWED_ENC" help:"The content encryptions likewise. Without it A256GCM and A256CBC-HS512."`
 	// What is compressed beside a secret tells about it, and nobody needs it here.
 	AllowZip  bool    `env:"ALLOW_ZIP" envDefault:"false" help:"Whether compressed chip tokens are taken, up to 4 MiB once they are not."`

@@ -160,7 +160,7 @@ func (h header) forbidden() []refusal {
 		errs = append(errs, refusal("its header names extensions that must be understood: crit"))
 	}
 	for _, name := range h.malformed {
-		errs = append(errs, refusal("its header has a member of the wrong type: "+name))
+		errs = append(errs, refusal("its header has a property of the wrong type: "+name))
 	}
 	if h.epk != "" {
 		errs = append(errs, refusal("the sender's ephemeral key (epk) "+h.epk))

@@ -108,10 +108,10 @@ func TestAnInspectionAcceptsOnlyWhatCouldBeOpened(t *testing.T) {
 		"nothing in it":           {part(rsa, 3, ""), string(badEncryption)},
 		"a part of no base64":     {part(rsa, 3, "AAAAA"), string(notCompact)},
 		"a point off the curve":   {reheaded(f.tokens[ecdh], with("epk", off)), "the sender's ephemeral key (epk) is no public key on its curve"},
-		"apu of no base64":        {reheaded(f.tokens[ecdh], with("apu", "a b")), "its header has a member of the wrong type: apu"},
-		"apv of no string":        {reheaded(f.tokens[wrapped], with("apv", 7)), "its header has a member of the wrong type: apv"},
-		"no iv for the key":       {reheaded(f.tokens[gcm], func(h map[string]any) { delete(h, "iv") }), "its header has a member of the wrong type: iv"},
-		"a short tag for the key": {reheaded(f.tokens[gcm], with("tag", "AAAA")), "its header has a member of the wrong type: tag"},
+		"apu of no base64":        {reheaded(f.tokens[ecdh], with("apu", "a b")), "its header has a property of the wrong type: apu"},
+		"apv of no string":        {reheaded(f.tokens[wrapped], with("apv", 7)), "its header has a property of the wrong type: apv"},
+		"no iv for the key":       {reheaded(f.tokens[gcm], func(h map[string]any) { delete(h, "iv") }), "its header has a property of the wrong type: iv"},
+		"a short tag for the key": {reheaded(f.tokens[gcm], with("tag", "AAAA")), "its header has a property of the wrong type: tag"},
 	} {
 		in, err := inspect(c.token, f.config())
 		require.NoError(t, err)

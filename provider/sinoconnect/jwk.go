@@ -14,7 +14,7 @@ import (
 func jwkFault(raw json.RawMessage) string {
 	var members map[string]json.RawMessage
 	if strictjson.CheckFolded(raw) != nil || json.Unmarshal(raw, &members) != nil || members == nil {
-		return "is no JSON object with every member once"
+		return "is no JSON object, or has a property twice"
 	}
 	text := func(name string) string {
 		var s string
@@ -51,7 +51,7 @@ func jwkFault(raw json.RawMessage) string {
 	if text("kty") == "RSA" {
 		return "is an RSA key whose numbers do not belong together, or are too large"
 	}
-	return "has another member of the wrong type"
+	return "has another property of the wrong type"
 }
 
 // absent lists the members that are missing, or no string.

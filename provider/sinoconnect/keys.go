@@ -183,7 +183,7 @@ func deriveShared(secret, mode string) (derived []byte, fault string) {
 		return nil, ""
 	}
 	if !slices.Contains([]int{32, 64}, len(derived)) {
-		return nil, "makes a key of other than 32 or 64 bytes"
+		return nil, "decodes to a key of other than 32 or 64 bytes"
 	}
 	return derived, ""
 }
@@ -205,7 +205,7 @@ func (c *Config) loadVerifier(check *settings.Check) *verifier {
 	fitting, known := nestedAlgorithms[c.NestedAlg]
 	switch {
 	case !known:
-		check.Bad(&c.NestedAlg, "is none of RS256 to RS512, PS256 to PS512, ES256 to ES512, HS256 to HS512, EdDSA")
+		check.Bad(&c.NestedAlg, "must be one of RS256 to RS512, PS256 to PS512, ES256 to ES512, HS256 to HS512, EdDSA")
 		return nil
 	case c.NestedKey == "":
 		check.Bad(&c.NestedKey, "is not set, but %s is", check.Name(&c.NestedAlg))

@@ -128,18 +128,18 @@ func (r refusal) Error() string { return "sinoconnect: chip token refused: " + s
 const (
 	tooLong        refusal = "it is too long"
 	notCompact     refusal = "it has not five parts of base64url"
-	badHeader      refusal = "its header is no JSON object with every member once"
+	badHeader      refusal = "its header is no JSON object, or has a property twice"
 	badEncryption  refusal = "its encrypted key, IV, ciphertext or tag has the wrong length"
-	noKey          refusal = "no key of ours is meant or fits"
+	noKey          refusal = "no key is named or fits"
 	notDecrypted   refusal = "no key opens it"
 	tooLarge       refusal = "its plaintext is too large"
 	nestedNoKey    refusal = "it holds a signed token, and no key to verify one is configured"
 	notNested      refusal = "it holds no signed token, and a key to verify one is configured"
 	badSignature   refusal = "the signed token in it is not verified"
 	outOfTime      refusal = "the signed token in it is expired or not yet valid"
-	badPayload     refusal = "its plaintext is no JSON object with every member once"
-	incomplete     refusal = "its plaintext lacks a required member: "
-	unintelligible refusal = "a member of its plaintext is not of a form that is understood: "
+	badPayload     refusal = "its plaintext is no JSON object, or has a property twice"
+	incomplete     refusal = "its plaintext lacks a required property: "
+	unintelligible refusal = "a property of its plaintext has an unknown form: "
 )
 
 // stage names how far a refused token came, for logs.

@@ -37,7 +37,7 @@ type Config struct {
 	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (64 hex digits or PEM), if the return of identity was applied for: holder_match needs it."`
 	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
 
-	Intention          string `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it in its own way."`
+	Intention          string `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it separately."`
 	IntentionText      string `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
 	IntentionQuestions string `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
 
