@@ -58,7 +58,7 @@ func (s *sqlStore) DropScan(ctx context.Context, id string, number int, hash []b
 		id, number, hash); err != nil {
 		return wrap("drop scan", err)
 	}
-	s.forget(ctx)
+	s.forget()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite"
 )
 
 // dialect holds the little in which the two databases differ. All other SQL is
@@ -169,23 +168,9 @@ func openSQLite(path, txlock string) (*sql.DB, error) {
 		},
 	}
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}
-	db, err := sql.Open("sqlite", u.String())
+	c, err := driver.NewConnector(u.String())
 	if err != nil {
 		return nil, fmt.Errorf("store: SQLite: %w", err)
 	}
-	return db, nil
-}
-
-// forget carries out the dialect's forget as well as it can: when another
-// process reads at this moment, the next one does it. What lingers until then
-// is ciphertext.
-func (p pools) forget(ctx context.Context) {
-	if p.dialect.forget == "" {
-		return
-	}
-	// The caller's context may have ended with its transaction; waiting for
-	// another process's reader must not hold up the one writer for long.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_, _ = p.write.ExecContext(ctx, p.dialect.forget)
+	return sql.OpenDB(keeping{c}), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Redact erases a row's person as the product will, bound anew.
@@ -128,4 +129,17 @@ func Explain(ctx context.Context, st Store, q Query) (string, error) {
 		fmt.Fprintln(&plan, line[len(line)-1])
 	}
 	return plan.String(), rows.Err()
+}
+
+// Abandon leaves a store as a killed process does: what it had still to do is
+// not done.
+func Abandon(st Store) {
+	e := &st.(*sqlStore).erased
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.due != nil && e.due.Stop() {
+		e.running.Done()
+	}
+	e.due = time.AfterFunc(time.Hour, func() {})
+	e.due.Stop()
 }

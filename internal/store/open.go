@@ -17,6 +17,7 @@ type sqlStore struct {
 	keys Sealer
 	// fullAt is when a write last found no room, in microseconds since 1970.
 	fullAt atomic.Int64
+	erased erased
 }
 
 var _ Store = (*sqlStore)(nil)
@@ -38,6 +39,7 @@ func Open(ctx context.Context, dsn string, keys Sealer) (Store, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.forget() // what a process that was killed could not
 	return s, nil
 }
 
@@ -132,7 +134,10 @@ func (s *sqlStore) Ping(ctx context.Context) error {
 	return err
 }
 
-func (s *sqlStore) Close() error { return wrap("close", s.close()) }
+func (s *sqlStore) Close() error {
+	s.finishForgetting()
+	return wrap("close", s.close())
+}
 
 // update runs f in one transaction. In SQLite it holds the write lock from the
 // start, so that nothing f read can change before it writes.

@@ -172,7 +172,7 @@ func (s *sqlStore) Finish(ctx context.Context, id string, last verification.Stat
 	if err != nil {
 		return err
 	}
-	s.forget(ctx)
+	s.forget()
 	return nil
 }
 

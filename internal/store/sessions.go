@@ -191,7 +191,7 @@ func (s *sqlStore) SettleSession(ctx context.Context, id string, number int, out
 		return err
 	})
 	if err == nil && last {
-		s.forget(ctx)
+		s.forget()
 	}
 	return err
 }
@@ -203,7 +203,7 @@ func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) erro
 	if err != nil {
 		return wrap("close session", err)
 	}
-	s.forget(ctx)
+	s.forget()
 	return nil
 }
 

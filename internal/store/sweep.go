@@ -25,7 +25,7 @@ func (s *sqlStore) Sweep(ctx context.Context, id string, before time.Time) (bool
 	if err != nil || n == 0 {
 		return false, wrap("sweep", err)
 	}
-	s.forget(ctx)
+	s.forget()
 	return true, nil
 }
 
