@@ -112,7 +112,7 @@ func TestHealthcheckEndsWithWhatReadinessSays(t *testing.T) {
 
 	server.Close()
 	_, err = run(t.Context(), "healthcheck")
-	require.ErrorContains(t, err, "nobody answers")
+	require.ErrorContains(t, err, "no answer from")
 	require.Equal(t, "http://127.0.0.1:9090/readyz", readyAddress(""))
 	require.Equal(t, "http://127.0.0.1:9090/readyz", readyAddress(":9090"))
 	require.Equal(t, "http://10.0.0.1:90/readyz", readyAddress("10.0.0.1:90"))

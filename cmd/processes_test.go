@@ -65,7 +65,7 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 
 	out, err := run(t.Context(), "setup", "--make-keys", keys)
 	require.NoError(t, err)
-	require.Contains(t, out, keys+" made")
+	require.Contains(t, out, "created "+keys)
 	before, err := os.ReadFile(keys)
 	require.NoError(t, err)
 	_, err = run(t.Context(), "setup", "--make-keys", keys)
@@ -85,7 +85,7 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 	out, err = run(t.Context(), "setup")
 	require.NoError(t, err, out)
 	require.Contains(t, out, "store: its schema is at version")
-	require.Contains(t, out, `namespace "kyc": made, runs are kept for 30 days after their end`)
+	require.Contains(t, out, `namespace "kyc": created, runs are kept for 30 days after their end`)
 	require.Contains(t, out, "search attributes: registered YzClient")
 	out, err = run(t.Context(), "setup")
 	require.NoError(t, err, out)

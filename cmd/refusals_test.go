@@ -47,7 +47,7 @@ func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "keys.json")
 		require.NoError(t, makeKeys(other, &bytes.Buffer{}))
 		t.Setenv("YANZHEN_KEYS", other)
-		refuses(t, "YANZHEN_KEYS: "+other+" is not the key file", "put that one back")
+		refuses(t, "YANZHEN_KEYS: "+other+" is not the key file", "restore that one")
 	})
 	t.Run("a damaged key set", func(t *testing.T) {
 		text, err := os.ReadFile(keys)

@@ -61,5 +61,5 @@ func TestWhatMayWorkLaterIsToldFromWhatNeverWill(t *testing.T) {
 	for _, err := range []error{&pgconn.PgError{Code: "23505"}, &pgconn.PgError{Code: "42P01"}, store.ErrNotFound, store.ErrChanged, errors.New("x")} {
 		require.False(t, store.Unavailable(err), "%v", err)
 	}
-	require.Contains(t, store.Remedy(store.ErrFull), "make room")
+	require.Contains(t, store.Remedy(store.ErrFull), "free some space")
 }
