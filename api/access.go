@@ -12,7 +12,10 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
-var scopes = []string{ScopeWrite, ScopeRead, ScopeReview, ScopeEvents}
+var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents}
+
+// purpose is a word for which outputs are read.
+var purpose = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 // keyName is what a key may be called: it stands beside decisions.
 var keyName = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,59}$`)
@@ -67,9 +70,17 @@ func (a *accessCheck) client(c Client) {
 				a.bad("%s: scopes: unknown scope %q, want one of %s", key, s, strings.Join(scopes, ", "))
 			}
 		}
+		if slices.Contains(k.Scopes, ScopeOutputs) && len(c.Purposes) == 0 {
+			a.bad("%s: %s needs purposes of the client, the words that say what a person's data is read for", key, ScopeOutputs)
+		}
 		if !c.SelfReview && slices.Contains(k.Scopes, ScopeWrite) && slices.Contains(k.Scopes, ScopeReview) {
 			a.bad("%s: a key that holds both %s and %s lets whoever starts a verification approve it: take %s away and list a reviewer under reviewers, or say self_review: true for the client",
 				key, ScopeWrite, ScopeReview, ScopeReview)
+		}
+	}
+	for i, p := range c.Purposes {
+		if !purpose.MatchString(p) || slices.Contains(c.Purposes[:i], p) {
+			a.bad("%s: purposes[%d] is no word of lower case letters, digits and _, at most 40, or is given twice", at, i)
 		}
 	}
 	for i, u := range c.ReturnURLs {

@@ -34,7 +34,7 @@ func TestAKeyFindsWhoItStandsFor(t *testing.T) {
 	who = ring.find([]string{"Bearer " + c}, now)
 	require.Nil(t, who.client)
 	require.Equal(t, []string{"x"}, who.clients())
-	require.Equal(t, []string{ScopeRead, ScopeReview}, who.scopes)
+	require.Equal(t, []string{ScopeRead, ScopeReviewRead, ScopeReview}, who.scopes)
 	require.Nil(t, ring.find([]string{"Bearer " + c}, now.Add(time.Second)))
 }
 
@@ -55,7 +55,7 @@ func TestEveryErrorInKeysAndReviewersIsReportedAtOnce(t *testing.T) {
 	require.Error(t, err)
 	for _, want := range []string{
 		`client "a": keys[1]: hash is no SHA-256 in hex`, `client "a": keys[1]: name "k" is given twice for client "a"`,
-		`client "a": keys[1]: scopes: unknown scope "verifications:all", want one of verifications:write, verifications:read, review:write`,
+		`client "a": keys[1]: scopes: unknown scope "verifications:all", want one of verifications:write, verifications:read, outputs:read`,
 		`client "a": keys[2]: name must be 1 to 60 letters`, `client "a": keys[2]: hash is given twice`, `client "a": keys[2]: scopes is empty`,
 		`client "a": id is given twice`, `client "a": return_urls[0] must be https`, `client "": id is empty`,
 		`client "b": keys[0]: name must be 1 to 60 letters, digits, spaces or . _ @ -, and no ID number`,

@@ -42,6 +42,7 @@ type Verifications interface {
 	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
 	Reopen(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
 	Decisions(ctx context.Context, client, id string) ([]starter.Act, error)
+	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
 	Providers(ctx context.Context) ([]starter.Provider, error)
 	Notify(ctx context.Context, n starter.Notice) (starter.NoticeResult, error)
 	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)

@@ -43,6 +43,7 @@ type fakeVerifications struct {
 	decide   func(client, id string, w starter.Word) (starter.View, error)
 	reopen   func(client, id string, w starter.Word) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
+	outputs  func(starter.Reading) (verification.Subject, error)
 	owner    func(clients []string, id string) (string, error)
 	list     func(q starter.Question, limit int, cursor string) (starter.Page, error)
 	provide  func() ([]starter.Provider, error)
@@ -105,6 +106,11 @@ func (f *fakeVerifications) Owner(_ context.Context, clients []string, id string
 func (f *fakeVerifications) List(_ context.Context, q starter.Question, limit int, cursor string) (starter.Page, error) {
 	f.note("list")
 	return f.list(q, limit, cursor)
+}
+
+func (f *fakeVerifications) Outputs(_ context.Context, r starter.Reading) (verification.Subject, error) {
+	f.note("outputs")
+	return f.outputs(r)
 }
 
 func (f *fakeVerifications) Decisions(_ context.Context, client, id string) ([]starter.Act, error) {
@@ -176,13 +182,13 @@ func newRig(t *testing.T) *rig {
 	var clients []Client
 	add := func(id string, returns []string, scopes ...string) string {
 		key, hash := NewKey()
-		clients = append(clients, Client{ID: id, SelfReview: true, ReturnURLs: returns,
+		clients = append(clients, Client{ID: id, SelfReview: true, ReturnURLs: returns, Purposes: []string{"account_opening", "audit"},
 			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReview, ScopeEvents)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeOutputs)
 	r.reader = add("reader", nil, ScopeRead)
-	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReview)
+	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview)
 	var reviewerHash string
 	r.reviewer, reviewerHash = NewKey()
 	r.handler, err = New(Deps{

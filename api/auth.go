@@ -16,8 +16,11 @@ import (
 const (
 	ScopeWrite = "verifications:write"
 	ScopeRead  = "verifications:read"
-	// ScopeReview decides and reopens.
-	ScopeReview = "review:write"
+	// ScopeOutputs reads whom a verification was about.
+	ScopeOutputs = "outputs:read"
+	// ScopeReviewRead reads what reviewers said; ScopeReview decides and reopens.
+	ScopeReviewRead = "review:read"
+	ScopeReview     = "review:write"
 	// ScopeEvents reads the feed.
 	ScopeEvents = "events:read"
 )
@@ -28,6 +31,8 @@ type Client struct {
 	Keys []Key
 	// SelfReview lets one key both start and decide.
 	SelfReview bool
+	// Purposes are the words for which the client reads outputs.
+	Purposes []string
 	// ReturnURLs are where the client's verifications may send a browser: web
 	// addresses whose path is a prefix, or app links, taken whole.
 	ReturnURLs []string
@@ -53,13 +58,25 @@ type Reviewer struct {
 	Expires    time.Time
 }
 
-var reviewerScopes = []string{ScopeRead, ScopeReview}
+var reviewerScopes = []string{ScopeRead, ScopeReviewRead, ScopeReview}
+
+// Keys begin with words by which scanners for secrets know them.
+const (
+	prefixLive = "yz_live_"
+	prefixTest = "yz_test_"
+)
 
 // NewKey makes an API key and the hash that the configuration keeps of it.
-func NewKey() (key, hash string) {
+func NewKey() (key, hash string) { return newKey(prefixLive) }
+
+// NewTestKey makes one for an installation with stand-in vendors. It is taken
+// wherever its hash stands: the word is for people and scanners.
+func NewTestKey() (key, hash string) { return newKey(prefixTest) }
+
+func newKey(prefix string) (key, hash string) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	key = "yz_" + base64.RawURLEncoding.EncodeToString(b[:])
+	key = prefix + base64.RawURLEncoding.EncodeToString(b[:])
 	return key, HashKey(key)
 }
 

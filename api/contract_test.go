@@ -119,7 +119,7 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
 	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
-		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errInternal, errScope(ScopeRead)} {
+		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errPurpose, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,

@@ -88,6 +88,6 @@ func TestKeysAreRandomAndKeptAsHashes(t *testing.T) {
 	a, hash := NewKey()
 	b, _ := NewKey()
 	require.NotEqual(t, a, b)
-	require.Regexp(t, `^yz_[A-Za-z0-9_-]{43}$`, a)
+	require.Regexp(t, `^yz_live_[A-Za-z0-9_-]{43}$`, a)
 	require.Equal(t, HashKey(a), hash)
 }

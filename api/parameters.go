@@ -76,9 +76,9 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 			add("value.malformed", "Cannot be parsed.")
 		case len(values) > 1:
 			add("value.repeated", "Is given more than once.")
-		case p.in == "header":
 		case len(values) == 0 && p.required:
 			add("value.required", "Is required.")
+		case p.in == "header": // what is no tag of ours matches nothing
 		case len(values) == 1:
 			if code, message := p.check(values[0]); code != "" {
 				add(code, message)

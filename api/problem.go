@@ -50,6 +50,7 @@ var (
 		title: "The header If-Match must name the ETag of what was read."}
 	errVersion = &fault{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
+	errPurpose  = &fault{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
 	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Internal server error."}
 )
 

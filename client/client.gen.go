@@ -715,6 +715,18 @@ type Note = string
 // Outcome Status and decision in one word; a verification that runs has none.
 type Outcome string
 
+// Outputs defines model for Outputs.
+type Outputs struct {
+	// IdNumber Examples: 110199199003070017
+	IdNumber string `json:"id_number"`
+
+	// IdValidity The card's validity, both days included.
+	IdValidity IDValidity `json:"id_validity"`
+
+	// Name Examples: 测试甲
+	Name string `json:"name"`
+}
+
 // PolicyRef defines model for PolicyRef.
 type PolicyRef struct {
 	// Name Examples: cn-resident
@@ -1161,6 +1173,12 @@ type DecideVerificationParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetOutputsParams defines parameters for GetOutputs.
+type GetOutputsParams struct {
+	// YanzhenPurpose What the data is read for.
+	YanzhenPurpose string `json:"Yanzhen-Purpose"`
+}
+
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
 	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
@@ -1371,7 +1389,7 @@ type ClientInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; only those who may decide can read it (`decisions`).
+	// and sealed; it is read with `decisions`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1384,7 +1402,7 @@ type ClientInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; only those who may decide can read it (`decisions`).
+	// and sealed; it is read with `decisions`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1393,10 +1411,22 @@ type ClientInterface interface {
 
 	// ListDecisions Read what reviewers decided, with their notes
 	//
-	// For those who may decide; the oldest first. A word that came too late is listed, too.
+	// The oldest first. A word that came too late is listed, too.
 	//
 	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 	ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOutputs Read whom a verification was about
+	//
+	// The claimed person, or the chip's holder; the dates are the chip's where
+	// one was read. Of `completed` verifications only, whatever the decision;
+	// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
+	// header says what for, in one of the words that the client's
+	// configuration names (403 `purpose_not_allowed`); who read it, when and
+	// what for is on record before it is answered.
+	//
+	// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
+	GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReopenVerificationWithBody Take a completed verification back into review
 	//
@@ -1668,7 +1698,7 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, para
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; only those who may decide can read it (`decisions`).
+// and sealed; it is read with `decisions`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1691,7 +1721,7 @@ func (c *Client) DecideVerificationWithBody(ctx context.Context, id Verification
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; only those who may decide can read it (`decisions`).
+// and sealed; it is read with `decisions`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1710,11 +1740,33 @@ func (c *Client) DecideVerification(ctx context.Context, id VerificationID, para
 
 // ListDecisions Read what reviewers decided, with their notes
 //
-// For those who may decide; the oldest first. A word that came too late is listed, too.
+// The oldest first. A word that came too late is listed, too.
 //
 // Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 func (c *Client) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDecisionsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOutputs Read whom a verification was about
+//
+// The claimed person, or the chip's holder; the dates are the chip's where
+// one was read. Of `completed` verifications only, whatever the decision;
+// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
+// header says what for, in one of the words that the client's
+// configuration names (403 `purpose_not_allowed`); who read it, when and
+// what for is on record before it is answered.
+//
+// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
+func (c *Client) GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOutputsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2451,6 +2503,53 @@ func NewListDecisionsRequest(server string, id VerificationID) (*http.Request, e
 	return req, nil
 }
 
+// NewGetOutputsRequest constructs an http.Request for the GetOutputs method
+func NewGetOutputsRequest(server string, id VerificationID, params *GetOutputsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/outputs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Yanzhen-Purpose", params.YanzhenPurpose, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Yanzhen-Purpose", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewReopenVerificationRequest calls the generic ReopenVerification builder with application/json body
 func NewReopenVerificationRequest(server string, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2740,7 +2839,7 @@ type ClientWithResponsesInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; only those who may decide can read it (`decisions`).
+	// and sealed; it is read with `decisions`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2753,7 +2852,7 @@ type ClientWithResponsesInterface interface {
 	// that read, or `*` for whatever it is now (428 `precondition_required`
 	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; only those who may decide can read it (`decisions`).
+	// and sealed; it is read with `decisions`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2762,12 +2861,26 @@ type ClientWithResponsesInterface interface {
 
 	// ListDecisionsWithResponse Read what reviewers decided, with their notes
 	//
-	// For those who may decide; the oldest first. A word that came too late is listed, too.
+	// The oldest first. A word that came too late is listed, too.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 	ListDecisionsWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*ListDecisionsResponse, error)
+
+	// GetOutputsWithResponse Read whom a verification was about
+	//
+	// The claimed person, or the chip's holder; the dates are the chip's where
+	// one was read. Of `completed` verifications only, whatever the decision;
+	// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
+	// header says what for, in one of the words that the client's
+	// configuration names (403 `purpose_not_allowed`); who read it, when and
+	// what for is on record before it is answered.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
+	GetOutputsWithResponse(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*GetOutputsResponse, error)
 
 	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 	//
@@ -3414,6 +3527,61 @@ func (r ListDecisionsResponse) ContentType() string {
 	return ""
 }
 
+// GetOutputsResponse200Headers the declared response headers of an HTTP 200 response for GetOutputs
+type GetOutputsResponse200Headers struct {
+	CacheControl *string
+}
+
+type GetOutputsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Outputs
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOutputsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOutputsResponse) GetJSON200() *Outputs {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOutputsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOutputsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOutputsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOutputsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOutputsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReopenVerificationResponse200Headers the declared response headers of an HTTP 200 response for ReopenVerification
 type ReopenVerificationResponse200Headers struct {
 	ETag *string
@@ -3705,7 +3873,7 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; only those who may decide can read it (`decisions`).
+// and sealed; it is read with `decisions`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3724,7 +3892,7 @@ func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context
 // that read, or `*` for whatever it is now (428 `precondition_required`
 // without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
 // A repeat answers the verification as it is now. The note is kept apart
-// and sealed; only those who may decide can read it (`decisions`).
+// and sealed; it is read with `decisions`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3739,7 +3907,7 @@ func (c *ClientWithResponses) DecideVerificationWithResponse(ctx context.Context
 
 // ListDecisionsWithResponse Read what reviewers decided, with their notes
 //
-// For those who may decide; the oldest first. A word that came too late is listed, too.
+// The oldest first. A word that came too late is listed, too.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3750,6 +3918,26 @@ func (c *ClientWithResponses) ListDecisionsWithResponse(ctx context.Context, id 
 		return nil, err
 	}
 	return ParseListDecisionsResponse(rsp)
+}
+
+// GetOutputsWithResponse Read whom a verification was about
+//
+// The claimed person, or the chip's holder; the dates are the chip's where
+// one was read. Of `completed` verifications only, whatever the decision;
+// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
+// header says what for, in one of the words that the client's
+// configuration names (403 `purpose_not_allowed`); who read it, when and
+// what for is on record before it is answered.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
+func (c *ClientWithResponses) GetOutputsWithResponse(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*GetOutputsResponse, error) {
+	rsp, err := c.GetOutputs(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOutputsResponse(rsp)
 }
 
 // ReopenVerificationWithBodyWithResponse Take a completed verification back into review
@@ -4409,6 +4597,52 @@ func ParseListDecisionsResponse(rsp *http.Response) (*ListDecisionsResponse, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetOutputsResponse parses an HTTP response from a GetOutputsWithResponse call
+func ParseGetOutputsResponse(rsp *http.Response) (*GetOutputsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOutputsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Outputs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOutputsResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

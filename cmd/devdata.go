@@ -119,7 +119,8 @@ clients:
     keys:
       - name: dev
         hash: "{{.KeyHash}}"
-        scopes: ["verifications:read", "verifications:write", "review:write", "events:read"]
+        scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read"]
+    purposes: ["account_opening"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
 policies:
 {{- range .Policies}}
@@ -142,7 +143,7 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 	old, _ := readState(dir)
 	s.APIKey = old.APIKey
 	if s.APIKey == "" {
-		s.APIKey, _ = api.NewKey()
+		s.APIKey, _ = api.NewTestKey()
 	}
 	keys := devKeys(dir)
 	if _, err := os.Stat(keys); errors.Is(err, os.ErrNotExist) {

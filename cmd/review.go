@@ -21,7 +21,8 @@ func reviewCommand() *cobra.Command {
 		Use:   "review",
 		Short: "List what waits for a human, and decide it",
 		Long: `List the verifications in review, show one, decide it, or take a completed one
-back into review. It needs a reviewer's key, or one with the scope review:write.
+back into review. It needs a reviewer's key, or one with the scopes verifications:read,
+review:read and review:write.
 
 A decision is about what was shown last: if the verification has changed since,
 it is refused and shown again. The note is for other reviewers, who read it with

@@ -218,7 +218,7 @@ func (s pinged) Ping(ctx context.Context) error {
 func apiClients(list []config.Client) []api.Client {
 	var out []api.Client
 	for _, c := range list {
-		client := api.Client{ID: c.ID, SelfReview: c.SelfReview, ReturnURLs: c.ReturnURLs}
+		client := api.Client{ID: c.ID, SelfReview: c.SelfReview, Purposes: c.Purposes, ReturnURLs: c.ReturnURLs}
 		for _, k := range c.Keys {
 			client.Keys = append(client.Keys, api.Key{Name: k.Name, Hash: k.Hash, Scopes: k.Scopes, Expires: k.Expires.Time})
 		}

@@ -716,6 +716,18 @@ type Note = string
 // Outcome Status and decision in one word; a verification that runs has none.
 type Outcome string
 
+// Outputs defines model for Outputs.
+type Outputs struct {
+	// IdNumber Examples: 110199199003070017
+	IdNumber string `json:"id_number"`
+
+	// IdValidity The card's validity, both days included.
+	IdValidity IDValidity `json:"id_validity"`
+
+	// Name Examples: 测试甲
+	Name string `json:"name"`
+}
+
 // PolicyRef defines model for PolicyRef.
 type PolicyRef struct {
 	// Name Examples: cn-resident
@@ -1162,6 +1174,12 @@ type DecideVerificationParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetOutputsParams defines parameters for GetOutputs.
+type GetOutputsParams struct {
+	// YanzhenPurpose What the data is read for.
+	YanzhenPurpose string `json:"Yanzhen-Purpose"`
+}
+
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
 	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
@@ -1224,6 +1242,9 @@ type ServerInterface interface {
 	// ListDecisions Read what reviewers decided, with their notes
 	// (GET /v1/verifications/{id}/decisions)
 	ListDecisions(c *gin.Context, id VerificationID)
+	// GetOutputs Read whom a verification was about
+	// (GET /v1/verifications/{id}/outputs)
+	GetOutputs(c *gin.Context, id VerificationID, params GetOutputsParams)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(c *gin.Context, id VerificationID, params ReopenVerificationParams)
@@ -1702,6 +1723,58 @@ func (siw *ServerInterfaceWrapper) ListDecisions(c *gin.Context) {
 	siw.Handler.ListDecisions(c, id)
 }
 
+// GetOutputs operation middleware
+func (siw *ServerInterfaceWrapper) GetOutputs(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOutputsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Yanzhen-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Yanzhen-Purpose")]; found {
+		var YanzhenPurpose string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Yanzhen-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Yanzhen-Purpose", valueList[0], &YanzhenPurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Yanzhen-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.YanzhenPurpose = YanzhenPurpose
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Yanzhen-Purpose is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOutputs(c, id, params)
+}
+
 // ReopenVerification operation middleware
 func (siw *ServerInterfaceWrapper) ReopenVerification(c *gin.Context) {
 
@@ -1832,6 +1905,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/verifications/:id", wrapper.GetVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
+	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
@@ -2544,6 +2618,56 @@ func (response ListDecisionsdefaultApplicationProblemPlusJSONResponse) VisitList
 	return err
 }
 
+type GetOutputsRequestObject struct {
+	Id     VerificationID `json:"id"`
+	Params GetOutputsParams
+}
+
+type GetOutputsResponseObject interface {
+	VisitGetOutputsResponse(w http.ResponseWriter) error
+}
+
+type GetOutputs200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetOutputs200JSONResponse struct {
+	Body    Outputs
+	Headers GetOutputs200ResponseHeaders
+}
+
+func (response GetOutputs200JSONResponse) VisitGetOutputsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOutputsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOutputsdefaultApplicationProblemPlusJSONResponse) VisitGetOutputsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReopenVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params ReopenVerificationParams
@@ -2681,6 +2805,9 @@ type StrictServerInterface interface {
 	// ListDecisions Read what reviewers decided, with their notes
 	// (GET /v1/verifications/{id}/decisions)
 	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
+	// GetOutputs Read whom a verification was about
+	// (GET /v1/verifications/{id}/outputs)
+	GetOutputs(ctx context.Context, request GetOutputsRequestObject) (GetOutputsResponseObject, error)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(ctx context.Context, request ReopenVerificationRequestObject) (ReopenVerificationResponseObject, error)
@@ -3085,6 +3212,33 @@ func (sh *strictHandler) ListDecisions(ctx *gin.Context, id VerificationID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDecisionsResponseObject); ok {
 		if err := validResponse.VisitListDecisionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOutputs operation middleware
+func (sh *strictHandler) GetOutputs(ctx *gin.Context, id VerificationID, params GetOutputsParams) {
+	var request GetOutputsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOutputs(ctx, request.(GetOutputsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOutputs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOutputsResponseObject); ok {
+		if err := validResponse.VisitGetOutputsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

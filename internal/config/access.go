@@ -14,6 +14,8 @@ type Client struct {
 	Keys []Key  `yaml:"keys"`
 	// SelfReview lets one key both start and decide.
 	SelfReview bool `yaml:"self_review"`
+	// Purposes are the words for which the client reads outputs.
+	Purposes []string `yaml:"purposes"`
 	// ReturnURLs are what a request's return_url may begin with.
 	ReturnURLs []string `yaml:"return_urls"`
 }

@@ -326,6 +326,13 @@ type Store interface {
 	// since before the time, the oldest first.
 	Overdue(ctx context.Context, before time.Time, limit int) ([]string, error)
 
+	// ReadOutputs returns the row of Audit's verification and client to be told
+	// whole, and writes the line in the same transaction; of one that is not
+	// completed it writes none.
+	ReadOutputs(ctx context.Context, a Audit) (Row, error)
+	// Audited returns a verification's lines, the oldest first.
+	Audited(ctx context.Context, id string) ([]Audit, error)
+
 	// List returns a page of clients' rows.
 	List(ctx context.Context, q Query) ([]Row, error)
 	// Revisions returns the revisions of the rows that are there, in one query.

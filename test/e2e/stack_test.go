@@ -149,7 +149,7 @@ func (s *stack) prepare(o options) {
 	for _, id := range []string{"shop", "other"} {
 		key, hash := api.NewKey()
 		s.keys[id] = key
-		fmt.Fprintf(&clients, "  - id: %s\n    self_review: true\n    keys: [{name: %s-key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\", \"review:write\"]}]\n    return_urls: [%s]\n", id, id, hash, returnURLs)
+		fmt.Fprintf(&clients, "  - id: %s\n    self_review: true\n    keys: [{name: %s-key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\", \"review:read\", \"review:write\", \"outputs:read\"]}]\n    purposes: [test]\n    return_urls: [%s]\n", id, id, hash, returnURLs)
 	}
 	key, hash := api.NewKey()
 	s.keys["reviewer"] = key
