@@ -151,10 +151,47 @@ func TestNoticeEndsTheSessionWithoutALookUp(t *testing.T) {
 func TestSilenceIsLookedUpAfterExpiryAndGrace(t *testing.T) {
 	sc := newScript()
 	e := notifying(t, sc)
+	var before, within, hinted verification.State
+	e.at(sessionLife-5*time.Second, func() { before = e.state() })
+	e.at(sessionLife+10*time.Second, func() {
+		within = e.state()
+		sc.resultInLook, sc.sessions[1] = false, session{over: time.Minute, phase: provider.Begun} // it is not said yet
+		e.hint(1)
+	})
+	e.at(sessionLife+20*time.Second, func() {
+		hinted = e.state()
+		sc.resultInLook, sc.sessions[1] = true, session{over: time.Minute, result: passed()}
+	})
 	s := e.run()
+	require.Equal(t, verification.RequiresInput, before.Status)
+	// Nobody is sent to a link that is dead, nor told to wait for a time that is over.
+	for _, shown := range []verification.State{within, hinted} {
+		require.Equal(t, verification.Processing, shown.Status)
+		require.Nil(t, shown.NextAction)
+		require.WithinDuration(t, before.ExpiresAt.Add(30*time.Second), *shown.ExpiresAt, 2*time.Second)
+	}
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
 	require.Equal(t, 1, sc.lastLooks)
 	require.InDelta(t, (sessionLife + 30*time.Second).Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 5)
+}
+
+// The last look's clock follows the grace's, so that nobody reads of a time that
+// is over.
+func TestALastLookThatIsWaitedOutShowsItsOwnClock(t *testing.T) {
+	sc := newScript()
+	sc.lookError = func(at time.Duration) error {
+		if at > sessionLife && at < sessionLife+10*time.Minute {
+			return vendorFault(provider.Unavailable)
+		}
+		return nil
+	}
+	e := notifying(t, sc)
+	var s verification.State
+	var now time.Time
+	e.at(sessionLife+5*time.Minute, func() { s, now = e.state(), e.Now() })
+	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
+	require.Equal(t, verification.Processing, s.Status)
+	require.True(t, s.ExpiresAt.After(now))
 }
 
 func TestNoticeIsReadWhileTheLookUpWaitsOutAnOutage(t *testing.T) {

@@ -47,7 +47,8 @@ func notLive() verification.FaceResult {
 }
 
 // A hint, or a notice, for a session that was replaced causes its look, and what
-// its vendor judged counts: whether a look carries the result or it is fetched.
+// its vendor judged counts: whether a look carries the result, as of a vendor that
+// notifies, or it is fetched.
 func TestJudgementOfAReplacedSessionCountsWhenItIsHintedAt(t *testing.T) {
 	for name, c := range map[string]struct {
 		old     verification.FaceResult
@@ -70,6 +71,9 @@ func TestJudgementOfAReplacedSessionCountsWhenItIsHintedAt(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				sc, e := oldTab(t, c.old)
 				sc.resultInLook = inLook
+				if inLook {
+					e.in.Face[0].Polled, e.in.Face[0].Notifies, e.in.Face[0].Grace = false, true, verification.Duration(30*time.Second)
+				}
 				e.at(soon, func() { e.hint(1) })
 				var s verification.State
 				e.at(later, func() { s = e.state() })

@@ -24,7 +24,7 @@ const lookPause = 2 * time.Second
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
 	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: *r.state.NextAction}
 	racing, stop := workflow.WithCancel(ctx)
-	phase, result := w.race(racing, r.state.ExpiresAt.Add(route.Grace.Std()))
+	phase, result := w.race(racing, *r.state.ExpiresAt)
 	stop() // the losers
 	switch {
 	case ctx.Err() != nil:
@@ -71,6 +71,7 @@ type watcher struct {
 func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase, *verification.FaceResult) {
 	left := func() time.Duration { return expires.Sub(workflow.Now(ctx)) }
 	timer := workflow.NewTimerWithOptions(ctx, left(), workflow.TimerOptions{Summary: "The face session's link expires"})
+	grace := w.route.Grace.Std()
 	w.startPoll(ctx, left())
 	for {
 		err := workflow.Await(ctx, func() bool {
@@ -80,7 +81,7 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 		var phase provider.Phase
 		var result *verification.FaceResult
 		switch {
-		case err != nil:
+		case err != nil, ctx.Err() != nil: // which makes the timer ready, too
 			return "", nil
 		case ready(w.poll):
 			phase, result = w.seen(ctx, w.poll)
@@ -89,6 +90,11 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			phase, result = w.looked(ctx, left)
 		case ready(w.relook):
 			phase, result = w.relooked(ctx)
+		case timer.IsReady() && grace > 0:
+			// The link is dead, and the vendor may yet say how it ended.
+			w.busy(ctx, grace)
+			timer = workflow.NewTimerWithOptions(ctx, grace, workflow.TimerOptions{Summary: "The vendor's word on the ended session is waited for"})
+			grace = 0
 		case timer.IsReady():
 			return w.underWay(ctx)
 		case ready(w.pause):
@@ -143,7 +149,7 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 	if w.route.Captures {
 		w.startPoll(ctx, left())
 	}
-	if w.state.Status == verification.Processing { // what was compared is lost
+	if w.state.Status == verification.Processing && left() > 0 { // what was compared is lost
 		w.awaitInput(ctx, w.link)
 	}
 	return phase, nil
@@ -339,12 +345,14 @@ func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
 // fetching shows that the person is done and the vendor is asked.
 func (w *watcher) fetching(ctx workflow.Context) { w.busy(ctx, w.in.Policy.LastLookPatience.Std()) }
 
-// busy shows that the person has nothing to do, for so long at most.
+// busy shows that the person has nothing to do, for so long at most. A clock that
+// runs already and shows it is left.
 func (r *run) busy(ctx workflow.Context, atMost time.Duration) {
-	if r.state.Status == verification.Processing {
+	now := workflow.Now(ctx)
+	if s := r.state; s.Status == verification.Processing && (s.ExpiresAt == nil || s.ExpiresAt.After(now)) {
 		return
 	}
-	r.awaitVendors(ctx, workflow.Now(ctx).Add(atMost))
+	r.awaitVendors(ctx, now.Add(atMost))
 }
 
 // over: the race is.
