@@ -269,10 +269,13 @@ func TestScopesAreKept(t *testing.T) {
 		}
 		problemIn(t, w, 403, "insufficient_scope")
 		want := ScopeWrite
-		if name == "decide" || name == "reopen" || name == "decisions" {
+		switch name {
+		case "decide", "reopen":
 			want = ScopeReview
+		case "decisions":
+			want = ScopeReviewRead
 		}
-		require.Contains(t, w.Header().Get("WWW-Authenticate"), want)
+		require.Contains(t, w.Header().Get("WWW-Authenticate"), `scope="`+want+`"`)
 		require.Empty(t, r.fake.calls)
 	}
 }
