@@ -118,6 +118,16 @@ func (c *Check) Span(field *time.Duration, most time.Duration) {
 	}
 }
 
+// Rate: calls a second, more than 0. The server that keeps it hands them out in
+// whole bursts, so one beyond all vendors' is a mistake.
+func (c *Check) Rate(fields ...*float64) {
+	for _, f := range fields {
+		if !(*f > 0 && *f <= 10_000) { // NaN too
+			c.Bad(f, "must be more than 0 and at most 10000")
+		}
+	}
+}
+
 // URL: an address to which paths can be added. Plain http is for loopback
 // only: links, tickets and people travel on it. Nothing is no fault here.
 func (c *Check) URL(field *string) {

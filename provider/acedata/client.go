@@ -54,7 +54,7 @@ func New(cfg Config) (*Client, error) {
 
 // entry is the client's entry in the registry.
 func (c *Client) entry() provider.RecordsVendor {
-	return provider.RecordsVendor{Name: Name, Provider: c, Queue: provider.Queue{Name: "acedata", PerSecond: 10}}
+	return provider.RecordsVendor{Name: Name, Provider: c, Queue: provider.Queue{Name: "acedata", PerSecond: c.cfg.Rate}}
 }
 
 // String and GoString keep a client that strays into a log from telling its

@@ -42,6 +42,7 @@ type Config struct {
 	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" address:"true" help:"Where the service is. https, but on loopback."`
 	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
 	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s."`
+	Rate          float64       `env:"RATE" envDefault:"50" help:"Calls a second of all workers together, at most. The vendor allows a token 60."`
 	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
 	Keywords      Keywords      `envPrefix:"KEYWORDS_"`
 }
@@ -68,6 +69,7 @@ func (c *Config) Validate() error {
 	check.URL(&c.BaseURL)
 	check.OneOf(&c.ResultProfile, ProfileAuto, ProfileDoc, ProfileTencent)
 	check.Span(&c.Timeout, provider.MaxCall)
+	check.Rate(&c.Rate)
 	k := &c.Keywords
 	for _, words := range []*[]string{&k.Dates, &k.Fault, &k.NoRecord, &k.Invalid, &k.Limit, &k.Mismatch} {
 		if slices.Contains(*words, "") {

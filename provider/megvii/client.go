@@ -65,9 +65,8 @@ func (c *Client) entry() provider.FaceVendor {
 	return provider.FaceVendor{
 		Name:     Name,
 		Provider: c,
-		// The limit of a key is not published.
-		Open:     provider.Queue{Name: "megvii", PerSecond: 5},
-		Watch:    provider.Queue{Name: "megvii-result", PerSecond: 5},
+		Open:     provider.Queue{Name: "megvii", PerSecond: c.cfg.Rate},
+		Watch:    provider.Queue{Name: "megvii-result", PerSecond: c.cfg.Rate},
 		Grace:    c.cfg.LookAfter,
 		Callback: c,
 	}

@@ -49,6 +49,7 @@ type Config struct {
 	DataDestroyed       string `env:"DATA_DESTROYED" envDefault:"DATA_DESTROYED" help:"The error that says that a result is not kept any more. A 403 with another one is an outage, and waited out."`
 
 	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
+	Rate      float64       `env:"RATE" envDefault:"5" help:"Sessions opened a second by all workers together, at most, and as many look-ups. The limit of a key is not published."`
 	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry its result is looked up, if no notice came. The vendor answers three look-ups a session."`
 
 	provider.Switch
@@ -89,6 +90,7 @@ func (c *Config) Validate() error {
 	}
 	check.Span(&c.Timeout, provider.MaxOpening)
 	check.Span(&c.LookAfter, 0)
+	check.Rate(&c.Rate)
 	return check.Err()
 }
 

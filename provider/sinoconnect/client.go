@@ -61,7 +61,7 @@ func New(cfg Config) (*Client, error) {
 // queue with opening face sessions.
 func (c *Client) chipEntry() provider.ChipVendor {
 	return provider.ChipVendor{
-		Name: Name, Provider: c, Queue: openQueue,
+		Name: Name, Provider: c, Queue: c.openQueue(),
 		// The life counts from the scan, and what an app sends is on its way for
 		// a while.
 		Life: c.cfg.ReqIDLife * 4 / 5,
@@ -71,14 +71,16 @@ func (c *Client) chipEntry() provider.ChipVendor {
 // faceEntry is the client's entry in the registry for faces.
 func (c *Client) faceEntry() provider.FaceVendor {
 	return provider.FaceVendor{
-		Name: Name, Provider: c, Open: openQueue,
-		Watch:     provider.Queue{Name: "sino-connect-status", PerSecond: 5},
+		Name: Name, Provider: c, Open: c.openQueue(),
+		Watch:     provider.Queue{Name: "sino-connect-status", PerSecond: c.cfg.PollRate},
 		PollFirst: c.cfg.PollMin, PollMax: c.cfg.PollMax,
 		Captures: true,
 	}
 }
 
-var openQueue = provider.Queue{Name: "sino-connect", PerSecond: 5}
+func (c *Client) openQueue() provider.Queue {
+	return provider.Queue{Name: "sino-connect", PerSecond: c.cfg.Rate}
+}
 
 // String and GoString keep a client that strays into a log from telling its
 // secrets: fmt prints unexported fields without asking their String.

@@ -53,6 +53,8 @@ type Config struct {
 	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lives: the vendor's own end is not published."`
 	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"Between two looks at a face session, at first"`
 	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last."`
+	Rate         float64       `env:"RATE" envDefault:"5" help:"Chips read and sessions opened a second by all workers together, at most,"`
+	PollRate     float64       `env:"POLL_RATE" envDefault:"5" help:"and looks at sessions, which never keep those waiting. The vendor publishes no limit."`
 	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
 
 	provider.Switch
@@ -118,6 +120,7 @@ func (c *Config) Validate() error {
 		check.Bad(&c.PollMax, "must not be less than %s", check.Name(&c.PollMin))
 	}
 	check.Span(&c.Timeout, provider.MaxCall)
+	check.Rate(&c.Rate, &c.PollRate)
 	return check.Err()
 }
 

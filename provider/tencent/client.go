@@ -60,11 +60,10 @@ func New(cfg Config) (*Client, error) {
 // entry is the client's entry in the registry.
 func (c *Client) entry() provider.FaceVendor {
 	return provider.FaceVendor{
-		Name:     Name,
-		Provider: c,
-		// Below 100 a second for tokens and results, and 2,000 for looks.
-		Open:      provider.Queue{Name: "tencent", PerSecond: 80},
-		Watch:     provider.Queue{Name: "tencent-status", PerSecond: 1500},
+		Name:      Name,
+		Provider:  c,
+		Open:      provider.Queue{Name: "tencent", PerSecond: c.cfg.Rate},
+		Watch:     provider.Queue{Name: "tencent-status", PerSecond: c.cfg.PollRate},
 		PollFirst: time.Second,
 		PollMax:   10 * time.Second,
 		OpenIn:    "wechat", TellsBegun: true,

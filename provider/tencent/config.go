@@ -36,6 +36,8 @@ type Config struct {
 	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
 	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (64 hex digits or PEM), if the return of identity was applied for: holder_match needs it."`
 	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
+	Rate          float64       `env:"RATE" envDefault:"80" help:"Sessions opened and results fetched a second by all workers together, at most. The account is allowed 100 of each"`
+	PollRate      float64       `env:"POLL_RATE" envDefault:"1500" help:"and 2,000 looks at sessions; this is how many are taken."`
 
 	Intention          string `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it separately."`
 	IntentionText      string `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
@@ -68,6 +70,7 @@ func (c *Config) Validate() error {
 		check.Bad(&c.InfoType, "must hold 1 (text) or 0 (everything): without the text there is no verdict")
 	}
 	check.Span(&c.TokenTTL, 0)
+	check.Rate(&c.Rate, &c.PollRate)
 	check.Span(&c.Timeout, provider.MaxOpening)
 	if c.SM2PrivateKey != "" {
 		if _, err := parseSM2Key(c.SM2PrivateKey); err != nil {

@@ -55,9 +55,7 @@ func (c *Config) Validate() error {
 	}
 	check.Word(&c.SecretID, &c.SecretKey, &c.Region)
 	check.Endpoint(&c.Endpoint, &c.Scheme)
-	if !(c.Rate > 0 && c.Rate <= 10_000) {
-		check.Bad(&c.Rate, "must be more than 0 and at most 10000")
-	}
+	check.Rate(&c.Rate)
 	check.Span(&c.Timeout, provider.MaxCall)
 	check.Span(&c.Patience, maxPatience)
 	return check.Err()
