@@ -126,7 +126,7 @@ func (o *outside) draw() {
 	if o.one(4) {
 		sc.delay["CheckRecords"] = time.Duration(o.IntN(7200)) * time.Second
 	}
-	for _, name := range []string{"Begin", "OpenSession", "PollSession", "LookAtSession", "FetchSession"} {
+	for _, name := range []string{"Begin", "OpenSession", "PollSession", "LookAtSession", "FetchSession", "Publish"} {
 		sc.delay[name] = time.Duration(o.IntN(3)*o.IntN(1500)) * time.Millisecond
 	}
 	if o.one(2) {
@@ -140,6 +140,9 @@ func (o *outside) draw() {
 		sc.openError, sc.lookError, sc.fetchError, sc.recordsError, sc.chipError = o.outage(), o.outage(), o.outage(), o.outage(), o.outage()
 		if o.one(3) {
 			sc.openFails = map[string]provider.Class{pick(o.dice, "face", "second"): pick(o.dice, provider.Unavailable, provider.SwitchedOff, provider.Refused)}
+		}
+		if o.one(3) {
+			sc.storeAway = time.Duration(o.IntN(1800)) * time.Second
 		}
 		if o.one(3) {
 			o.engine.dies = func(name string) bool { return name != "Finish" && o.one(12) }

@@ -68,7 +68,7 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	switch {
 	case ending == verification.EndedPassed && !r.passCounts(ctx):
 		return faceSettled
-	case ending == verification.EndedRetryable && r.state.Attempt.Judged+1 >= r.in.Policy.Attempts && r.lookBack(ctx):
+	case ending == verification.EndedRetryable && r.state.Attempt.Judged+1 >= r.in.Policy.Attempts && r.lookBack(ctx, 0):
 		return faceSettled // in an earlier session the person has passed, or failed finally
 	}
 	reason := verification.ReasonOf(result.Reason)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,7 +173,11 @@ func (o *outside) ends(t endedTry) {
 	case t.died:
 		v.lost = v.kind == picturing
 	case t.heard:
-		o.told = append(o.told, telling{o.Now(), in.Session, result.Ending(), o.seen.Status == verification.InReview})
+		reviewed := o.seen.Status == verification.InReview
+		o.told = append(o.told, telling{o.Now(), in.Session, result.Ending(), reviewed})
+		if e := result.Ending(); reviewed && (e == verification.EndedFinally || e == verification.EndedSuspicious) {
+			o.expectSeen(in.Session, *result)
+		}
 	case v.kind == picturing && len(o.finished) == 0 && o.canceled.IsZero():
 		o.fault("the pictures of session %d are thrown away", in.Session)
 	}
@@ -447,9 +452,15 @@ func (o *outside) expectTold(s verification.State) {
 	if s.Status.Ended() {
 		return
 	}
-	soon := time.Second
+	soon := time.Second + 2*o.script.delay["Publish"]
 	if s.Status == verification.Processing {
 		soon = 5 * time.Minute
+	}
+	if o.engine.dies != nil { // a lost try is known after its start-to-close
+		soon += time.Minute
+	}
+	if away := o.script.storeAway - o.Now().Sub(o.start); away > -time.Minute {
+		soon += away + time.Minute // to the next try after it
 	}
 	o.at(soon, func() {
 		if o.IsWorkflowCompleted() || o.seen.Version != s.Version || o.reopened {
@@ -461,6 +472,24 @@ func (o *outside) expectTold(s verification.State) {
 		}
 		if told.Version != s.Version && (s.Status != verification.Processing || told.Status != s.Status) {
 			o.fault("%s at version %d, and after %s the store still says %s", s.Status, s.Version, soon, told.Status)
+		}
+	})
+}
+
+// expectSeen holds a review to showing the human what a vendor found against the
+// person meanwhile.
+func (o *outside) expectSeen(session int, result verification.FaceResult) {
+	o.at(time.Second, func() {
+		if o.IsWorkflowCompleted() || o.seen.Status != verification.InReview {
+			return
+		}
+		for _, c := range result.Checks {
+			for _, r := range c.Reasons {
+				said := func(seen verification.Reason) bool { return seen.Code == r.Code }
+				if c.Status == verification.Failed && !slices.ContainsFunc(o.seen.ReviewReasons, said) {
+					o.fault("session %d ended with %s, and the review does not say so", session, r.Code)
+				}
+			}
 		}
 	})
 }

@@ -46,13 +46,14 @@ func task(ctx workflow.Context) int { return workflow.GetInfo(ctx).GetCurrentHis
 
 // publish writes each new version of the state, until the end.
 func (r *run) publish(ctx workflow.Context) {
+	late := false // it changed while the store was away: nothing may follow that tells it
 	for {
 		err := workflow.Await(ctx, func() bool {
 			// A task begins before its events are handled. What an earlier one
 			// left waits until something changes in this one, so that the two
 			// cost one marker.
 			now := task(ctx)
-			return r.closed() || r.state.Version > r.published.version && now == r.published.changed && (now != r.published.accepted || r.waits())
+			return r.closed() || r.state.Version > r.published.version && (late || now == r.published.changed) && (now != r.published.accepted || r.waits())
 		})
 		if err != nil || r.closed() {
 			return
@@ -76,9 +77,11 @@ func (r *run) publish(ctx workflow.Context) {
 				settable.Set(r.published.version, nil) // something follows, which tells it
 			}
 		})
+		before := r.published.version
 		if written.Get(ctx, &r.published.version) != nil {
 			return // the run was canceled, or its row is gone
 		}
+		late = r.published.version > before && r.published.version < r.state.Version
 	}
 }
 

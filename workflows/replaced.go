@@ -34,12 +34,14 @@ type former struct {
 	asked time.Time
 }
 
-// leave keeps the session in sight: its vendor has not said how it ended.
+// leave keeps the session in sight: its vendor has not said how it ended. A hint
+// whose look has not ended is still to be followed.
 func (w *watcher) leave(asked time.Time) {
 	if len(w.formers) == 0 {
 		w.follow()
 	}
-	w.formers = append(w.formers, &former{route: w.route, session: w.session, asked: asked})
+	hinted := w.hinted == w.session || w.look != nil
+	w.formers = append(w.formers, &former{route: w.route, session: w.session, asked: asked, hinted: hinted})
 }
 
 // followFormers looks at a session that was left when a hint comes for it, and
@@ -161,7 +163,7 @@ func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
 // at before, and may outweigh it.
 func (r *run) passCounts(ctx workflow.Context) bool {
 	r.passing++
-	settled := r.lookBack(ctx)
+	settled := r.lookBack(ctx, r.passing)
 	r.passing--
 	return !settled
 }
@@ -169,9 +171,8 @@ func (r *run) passCounts(ctx workflow.Context) bool {
 // lookBack waits until each session that was left has been looked at, once and no
 // longer than one try takes, and reports whether that settled the face side. It
 // is called before a pass counts, and before the face side ends for want of one.
-func (r *run) lookBack(ctx workflow.Context) (settled bool) {
-	// A pass that was found meanwhile counts, or not, before the caller goes on.
-	passing := r.passing
+// More passes than passing count, or not, before the caller goes on.
+func (r *run) lookBack(ctx workflow.Context, passing int) (settled bool) {
 	wanted := func() bool {
 		return r.passing > passing || slices.ContainsFunc(r.formers, func(f *former) bool { return f.wanted })
 	}
@@ -192,7 +193,7 @@ const justNow = time.Minute
 // expire ends the verification for want of a verdict, unless a session that was
 // left has one.
 func (r *run) expire(ctx workflow.Context, reason verification.ReasonCode) {
-	if !r.lookBack(ctx) {
+	if !r.lookBack(ctx, 0) {
 		r.endWith(verification.Expired, reason)
 	}
 }

@@ -98,6 +98,29 @@ func TestJudgementOfAReplacedSessionCountsWhenItIsHintedAt(t *testing.T) {
 	}
 }
 
+// A retry that comes while a hint's look is under way, or waits for the last one's
+// pause, takes nothing from the hint: the session that was left is looked at.
+func TestHintOutlivesTheRetryThatLeavesItsSession(t *testing.T) {
+	for name, hints := range map[string][]time.Duration{
+		"a look under way": {30 * time.Second},
+		"a look to come":   {28 * time.Second, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sc, e := oldTab(t, nameDiffers())
+			e.in.Face[0].Polled, e.in.Face[0].Notifies = false, true
+			sc.resultInLook, sc.delay["LookAtSession"] = true, 1200*time.Millisecond
+			sc.sessions[1] = session{over: 29500 * time.Millisecond, result: nameDiffers()}
+			for _, at := range hints {
+				e.at(at, func() { e.hint(1) })
+			}
+			e.at(30*time.Second+500*time.Millisecond, func() { e.relink(1) })
+			s := e.run()
+			require.Equal(t, verification.OutcomeDeclined, s.Outcome())
+			require.Less(t, s.UpdatedAt.Sub(s.CreatedAt), time.Minute)
+		})
+	}
+}
+
 // What nobody hinted at is found before a later pass counts.
 func TestReplacedSessionIsLookedAtOnceBeforeALaterPassCounts(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -256,6 +279,19 @@ func TestReplacedSessionIsLookedAtBeforeTheFaceEndsForWantOfAPass(t *testing.T) 
 			require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
 		})
 	}
+}
+
+// A pass of an old tab that waits for another one's look is not lost because the
+// newest session runs out in that very moment.
+func TestPassThatIsAboutToCountOutlivesTheNewestSession(t *testing.T) {
+	sc, e := oldTab(t, passed())
+	sc.resultInLook, sc.delay["LookAtSession"] = true, 20*time.Second
+	sc.sessions[3] = session{over: 85 * time.Second, phase: provider.RanOut, result: verification.FaceResult{Reason: verification.SessionExpired}}
+	e.at(2*time.Minute, func() { e.relink(2) })
+	e.at(soon, func() { e.hint(1) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 3, s.Attempt.Session)
 }
 
 // Until the end an attack in an old tab counts, though the newest session has

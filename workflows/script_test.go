@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type script struct {
 	// openError, lookError, fetchError and recordsError fail a call at a time
 	// since the start; nil: it works.
 	openError, lookError, fetchError, recordsError, chipError func(sinceStart time.Duration) error
+	// storeAway is until when after its start the store cannot be published to.
+	storeAway time.Duration
 	// lastLookError fails the last looks, which lastLooks counts.
 	lastLookError func(sinceStart time.Duration) error
 	lastLooks     int
@@ -263,7 +266,9 @@ func (s *script) CheckRecords(context.Context, activities.RecordsInput) (activit
 }
 
 func (s *script) Publish(_ context.Context, in activities.PublishInput) error {
-	s.call("Publish")
+	if at := s.call("Publish"); at < s.storeAway {
+		return errors.New("the store is away")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.published = append(s.published, in.State)
