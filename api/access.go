@@ -14,6 +14,8 @@ import (
 
 var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents}
 
+const maxRateLimit = 10000
+
 // purpose is a word for which outputs are read.
 var purpose = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
@@ -69,6 +71,9 @@ func (a *accessCheck) client(c Client) {
 			if !slices.Contains(scopes, s) {
 				a.bad("%s: scopes: unknown scope %q, want one of %s", key, s, strings.Join(scopes, ", "))
 			}
+		}
+		if k.RateLimit < 0 || k.RateLimit > maxRateLimit {
+			a.bad("%s: rate_limit must be 0 (no limit) to %d requests a second", key, maxRateLimit)
 		}
 		if slices.Contains(k.Scopes, ScopeOutputs) && len(c.Purposes) == 0 {
 			a.bad("%s: %s needs purposes of the client, the words that say what a person's data is read for", key, ScopeOutputs)

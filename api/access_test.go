@@ -19,7 +19,7 @@ func TestAKeyFindsWhoItStandsFor(t *testing.T) {
 	unknown, _ := NewKey()
 	ring := newKeyring([]Client{{ID: "x", Keys: []Key{
 		{Name: "a", Hash: strings.ToUpper(hash), Scopes: []string{ScopeRead}}, {Name: "b", Hash: expired, Expires: now},
-	}}}, []Reviewer{{Name: "wang", Hash: later, Clients: []string{"x"}, Expires: now.Add(time.Second)}})
+	}}}, []Reviewer{{Name: "wang", Hash: later, Clients: []string{"x"}, Expires: now.Add(time.Second)}}, nil)
 	who := ring.find([]string{"bearer " + a}, now)
 	require.Equal(t, "a", who.name)
 	require.Equal(t, "x", who.client.ID)
@@ -131,5 +131,5 @@ func TestAReviewersKey(t *testing.T) {
 	problemIn(t, w, http.StatusForbidden, "insufficient_scope")
 	require.Contains(t, r.logs.String(), `"reviewer":true`)
 	require.NotContains(t, r.logs.String(), "wang", "a log names no persons")
-	require.Equal(t, starter.Unknown, r.handler.(*handler).server.links.version(knownID), "who was not shown the link was not told it")
+	require.Equal(t, starter.Unknown, r.handler.(*Handler).server.links.version(knownID), "who was not shown the link was not told it")
 }

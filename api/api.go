@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -32,7 +33,7 @@ var Contract []byte
 // *starter.Error.
 type Verifications interface {
 	Validate(req verification.Request) []starter.FieldError
-	Start(ctx context.Context, client, idempotencyKey string, req verification.Request) (starter.View, starter.Started, error)
+	Start(ctx context.Context, client, idempotencyKey string, req verification.Request, refused ...starter.FieldError) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
 	Owner(ctx context.Context, clients []string, id string) (string, error)
@@ -43,6 +44,7 @@ type Verifications interface {
 	Reopen(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
 	Decisions(ctx context.Context, client, id string) ([]starter.Act, error)
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
+	Policies() []verification.Policy
 	Providers(ctx context.Context) ([]starter.Provider, error)
 	Notify(ctx context.Context, n starter.Notice) (starter.NoticeResult, error)
 	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)
@@ -95,14 +97,14 @@ const (
 
 type server struct {
 	Deps
-	keys       keyring
+	keys       atomic.Pointer[keyring]
 	operations map[string]operation
 	links      toldLinks
 }
 
 // New returns the API's handler. It fails only on a contract or clients that
 // do not hold together.
-func New(d Deps) (http.Handler, error) {
+func New(d Deps) (*Handler, error) {
 	if d.Logger == nil {
 		d.Logger = slog.Default()
 	}
@@ -116,7 +118,8 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	s := &server{Deps: d, keys: newKeyring(d.Clients, d.Reviewers), operations: operations}
+	s := &server{Deps: d, operations: operations}
+	s.keys.Store(newKeyring(d.Clients, d.Reviewers, nil))
 
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
@@ -140,16 +143,26 @@ func New(d Deps) (http.Handler, error) {
 			ResponseErrorHandlerFunc: func(c *gin.Context, err error) { s.unsent(c, err) },
 		}),
 		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, errParameter) }})
-	return &handler{server: s, router: router}, nil
+	return &Handler{server: s, router: router}, nil
 }
 
-// handler answers HEAD as it answers GET; the HTTP server leaves out the body.
-type handler struct {
+// Handler answers HEAD as it answers GET; the HTTP server leaves out the body.
+type Handler struct {
 	server *server
 	router *gin.Engine
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Replace lets other clients and reviewers in, from the next request on. What
+// does not hold together changes nothing.
+func (h *Handler) Replace(clients []Client, reviewers []Reviewer) error {
+	if err := CheckAccess(clients, reviewers); err != nil {
+		return err
+	}
+	h.server.keys.Store(newKeyring(clients, reviewers, h.server.keys.Load()))
+	return nil
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		r = r.WithContext(context.WithValue(r.Context(), methodKey, r.Method))
 		r.Method = http.MethodGet

@@ -36,6 +36,7 @@ type fakeVerifications struct {
 
 	validate func(verification.Request) []starter.FieldError
 	start    func(client, key string, req verification.Request) (starter.View, starter.Started, error)
+	policies []verification.Policy
 	read     func(client, id string) (starter.View, error)
 	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
 	retry    func(client, id string, session int) (starter.View, error)
@@ -67,7 +68,14 @@ func (f *fakeVerifications) Validate(req verification.Request) []starter.FieldEr
 	return f.validate(req)
 }
 
-func (f *fakeVerifications) Start(_ context.Context, client, key string, req verification.Request) (starter.View, starter.Started, error) {
+// Policies returns what the test says.
+func (f *fakeVerifications) Policies() []verification.Policy { return f.policies }
+
+// Start refuses as the starter does what breaks a rule.
+func (f *fakeVerifications) Start(_ context.Context, client, key string, req verification.Request, refused ...starter.FieldError) (starter.View, starter.Started, error) {
+	if len(refused) > 0 {
+		return starter.View{}, starter.Started{}, &starter.Error{Code: starter.InvalidRequest, Fields: append(refused, f.Validate(req)...)}
+	}
 	f.note("start")
 	return f.start(client, key, req)
 }
@@ -168,7 +176,8 @@ type rig struct {
 	now     time.Time
 	// API keys: shop may do all, reader reads only, other is another client;
 	// reviewer is for shop and reader.
-	shop, reader, other, reviewer string
+	// limited may send two requests a second, under the policy cn-chip only.
+	shop, reader, other, reviewer, limited string
 }
 
 func newRig(t *testing.T) *rig {
@@ -189,6 +198,10 @@ func newRig(t *testing.T) *rig {
 	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeOutputs)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview)
+	limited, hash := NewKey()
+	r.limited = limited
+	clients = append(clients, Client{ID: "limited", Policies: []string{"cn-chip"},
+		Keys: []Key{{Name: "k", Hash: hash, Scopes: []string{ScopeWrite, ScopeRead}, RateLimit: 2}}})
 	var reviewerHash string
 	r.reviewer, reviewerHash = NewKey()
 	r.handler, err = New(Deps{

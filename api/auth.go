@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -31,6 +32,8 @@ type Client struct {
 	Keys []Key
 	// SelfReview lets one key both start and decide.
 	SelfReview bool
+	// Policies are those under which the client may start; empty: all.
+	Policies []string
 	// Purposes are the words for which the client reads outputs.
 	Purposes []string
 	// ReturnURLs are where the client's verifications may send a browser: web
@@ -48,6 +51,9 @@ type Key struct {
 	Scopes []string
 	// Expires is when it is not taken any more; zero: never.
 	Expires time.Time
+	// RateLimit is how many requests a second the key may send, in each process;
+	// 0: any number.
+	RateLimit int
 }
 
 // Reviewer is somebody whose key reads, decides and reopens the verifications
@@ -94,6 +100,9 @@ type caller struct {
 	// client is nil for a reviewer, who sees those named by reviews.
 	client  *Client
 	reviews []string
+	// of are the clients themselves, one or those that are reviewed.
+	of    []*Client
+	limit *limiter
 }
 
 func (c *caller) has(scope string) bool { return slices.Contains(c.scopes, scope) }
@@ -109,26 +118,49 @@ func (c *caller) clients() []string {
 // keyring finds a caller by their key.
 type keyring struct{ entries []keyEntry }
 
+// limiterOf returns the limiter of a key that was there before, so that a
+// reloaded configuration gives nobody a fresh start.
+func (k *keyring) limiterOf(hash []byte, perSecond int) *limiter {
+	if k != nil {
+		for _, e := range k.entries {
+			if l := e.caller.limit; l != nil && l.perSecond == perSecond && bytes.Equal(e.hash, hash) {
+				return l
+			}
+		}
+	}
+	return newLimiter(perSecond)
+}
+
 type keyEntry struct {
 	hash    []byte
 	expires time.Time
 	caller  *caller
 }
 
-func newKeyring(clients []Client, reviewers []Reviewer) keyring {
-	var k keyring
-	add := func(hash string, expires time.Time, c *caller) {
+// newKeyring makes the keyring of a configuration that takes before's place; nil:
+// the first.
+func newKeyring(clients []Client, reviewers []Reviewer, before *keyring) *keyring {
+	k := &keyring{}
+	clients = slices.Clone(clients)
+	add := func(hash string, expires time.Time, perSecond int, c *caller) {
 		if raw, err := hex.DecodeString(hash); err == nil {
+			c.limit = before.limiterOf(raw, perSecond)
 			k.entries = append(k.entries, keyEntry{raw, expires, c})
 		}
 	}
 	for i := range clients {
 		for _, key := range clients[i].Keys {
-			add(key.Hash, key.Expires, &caller{name: key.Name, scopes: key.Scopes, client: &clients[i]})
+			add(key.Hash, key.Expires, key.RateLimit, &caller{name: key.Name, scopes: key.Scopes, client: &clients[i], of: []*Client{&clients[i]}})
 		}
 	}
 	for _, r := range reviewers {
-		add(r.Hash, r.Expires, &caller{name: r.Name, scopes: reviewerScopes, reviews: r.Clients})
+		who := &caller{name: r.Name, scopes: reviewerScopes, reviews: r.Clients}
+		for i := range clients {
+			if slices.Contains(r.Clients, clients[i].ID) {
+				who.of = append(who.of, &clients[i])
+			}
+		}
+		add(r.Hash, r.Expires, 0, who)
 	}
 	return k
 }
@@ -136,7 +168,7 @@ func newKeyring(clients []Client, reviewers []Reviewer) keyring {
 // find returns the caller of an Authorization header, nil for none: "Bearer",
 // one space, a key that has not expired. It compares with every key and stops
 // at none, so that its time tells nothing.
-func (k keyring) find(headers []string, now time.Time) *caller {
+func (k *keyring) find(headers []string, now time.Time) *caller {
 	if len(headers) != 1 {
 		return nil
 	}

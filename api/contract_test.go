@@ -33,7 +33,7 @@ func TestEveryRouteIsAnOperationOfTheContract(t *testing.T) {
 	r := newRig(t)
 	operations, err := readOperations(Contract)
 	require.NoError(t, err)
-	routes := r.handler.(*handler).router.Routes()
+	routes := r.handler.(*Handler).router.Routes()
 	require.Len(t, routes, len(operations))
 	for _, route := range routes {
 		op, ok := operations[operationKey(route.Method, route.Path)]

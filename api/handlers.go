@@ -19,13 +19,13 @@ var _ contract.StrictServerInterface = (*server)(nil)
 func (s *server) StartVerification(ctx context.Context, r contract.StartVerificationRequestObject) (contract.StartVerificationResponseObject, error) {
 	ctx = plain(ctx)
 	client, req := clientOf(ctx), requestOf(*r.Body)
+	// What the configuration no longer allows starts nothing; what was started
+	// before is answered all the same.
+	refused := policyFault(client, req.Policy)
 	if code := checkReturnURL(req.ReturnURL, client.ReturnURLs); req.ReturnURL != "" && code != "" {
-		fields := append([]starter.FieldError{{Field: "return_url", Code: code, Message: returnURLRules[code]}},
-			s.Verifications.Validate(req)...)
-		s.Metrics.Start(string(starter.InvalidRequest))
-		return nil, errFields(fields)
+		refused = append(refused, starter.FieldError{Field: "return_url", Code: code, Message: returnURLRules[code]})
 	}
-	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req)
+	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req, refused...)
 	if err != nil {
 		s.Metrics.Start(faultOf(err).code)
 		if e, ok := errors.AsType[*starter.Error](err); ok {

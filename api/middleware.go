@@ -197,12 +197,16 @@ func (s *server) admit(c *gin.Context) {
 		return
 	}
 	if op.scope != "" {
-		who := s.keys.find(c.Request.Header.Values("Authorization"), s.Now())
+		who := s.keys.Load().find(c.Request.Header.Values("Authorization"), s.Now())
 		if who == nil {
 			s.refuse(c, errUnauthenticated)
 			return
 		}
 		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callerKey, who))
+		if err := who.limit.admit(c, s.Now()); err != nil {
+			s.refuse(c, err)
+			return
+		}
 		if !who.has(op.scope) {
 			s.refuse(c, errScope(op.scope))
 			return

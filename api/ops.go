@@ -40,6 +40,9 @@ type OpsDeps struct {
 	Metrics *telemetry.Metrics
 	// Workflows tells whether those that run in this process do.
 	Workflows func() error
+	// Expiring tells of API keys that end soon; they are told of, and do not make
+	// the process unready.
+	Expiring func() []string
 	// Logger hears when readiness is lost and when it is back.
 	Logger *slog.Logger
 }
@@ -112,8 +115,28 @@ func (r *readiness) look() {
 	if r.deps.Workflows != nil {
 		note("workflows", r.deps.Workflows())
 	}
+	if r.deps.Expiring != nil {
+		r.warn(before, r.deps.Expiring())
+	}
 	r.until = time.Now().Add(readyFor)
 	r.log(before)
+}
+
+// expiring is what readiness says of API keys some of which end soon.
+const expiring = "expiring"
+
+// warn tells of keys that end soon: in every answer, and in the log once.
+func (r *readiness) warn(before map[string]string, keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	r.parts["keys"] = expiring
+	if before["keys"] == expiring || r.deps.Logger == nil {
+		return
+	}
+	for _, key := range keys {
+		r.deps.Logger.Warn("an API key ends soon: make another with yanzhen client rotate", "key", key)
+	}
 }
 
 // ready is what readiness says of a part that is.
@@ -128,7 +151,7 @@ func (r *readiness) log(before map[string]string) {
 	for _, part := range slices.Sorted(maps.Keys(r.parts)) {
 		now, was := r.parts[part], cmp.Or(before[part], ready)
 		switch {
-		case now == was:
+		case now == was, now == expiring:
 		case now == ready:
 			r.deps.Logger.Info("ready again", "part", part)
 		default:

@@ -185,6 +185,24 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for PolicyCheckRequirement.
+const (
+	PolicyCheckRequirementIfAvailable PolicyCheckRequirement = "if_available"
+	PolicyCheckRequirementRequired    PolicyCheckRequirement = "required"
+)
+
+// Valid indicates whether the value is a known member of the PolicyCheckRequirement enum.
+func (e PolicyCheckRequirement) Valid() bool {
+	switch e {
+	case PolicyCheckRequirementIfAvailable:
+		return true
+	case PolicyCheckRequirementRequired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Presentation.
 const (
 	PresentationVendor Presentation = "vendor"
@@ -384,7 +402,7 @@ type CheckBillable string
 // CheckStatus defines model for Check.Status.
 type CheckStatus string
 
-// CheckType defines model for Check.Type.
+// CheckType defines model for CheckType.
 type CheckType string
 
 // Consent The person agreed to a purpose.
@@ -725,6 +743,51 @@ type Outputs struct {
 
 	// Name Examples: 测试甲
 	Name string `json:"name"`
+}
+
+// Policy defines model for Policy.
+type Policy struct {
+	// AlwaysReview A human decides whatever the checks say.
+	AlwaysReview bool `json:"always_review"`
+
+	// Attempts Judged face sessions that the person has.
+	//
+	// Examples: 3
+	Attempts int           `json:"attempts"`
+	Checks   []PolicyCheck `json:"checks"`
+
+	// Name Examples: cn-resident
+	Name string `json:"name"`
+
+	// NfcReqid A start, and a retry, may bring an `nfc_reqid`; a subject is then not needed.
+	NfcReqid bool `json:"nfc_reqid"`
+
+	// Presentation Where the person does what they are asked to; without it the policy's.
+	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	Presentation Presentation `json:"presentation"`
+
+	// Sessions Face sessions of any ending.
+	//
+	// Examples: 6
+	Sessions int `json:"sessions"`
+
+	// Version Examples: 1
+	Version int `json:"version"`
+}
+
+// PolicyCheck defines model for PolicyCheck.
+type PolicyCheck struct {
+	// Requirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+	Requirement PolicyCheckRequirement `json:"requirement"`
+	Type        CheckType              `json:"type"`
+}
+
+// PolicyCheckRequirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+type PolicyCheckRequirement string
+
+// PolicyList defines model for PolicyList.
+type PolicyList struct {
+	Policies []Policy `json:"policies"`
 }
 
 // PolicyRef defines model for PolicyRef.
@@ -1307,6 +1370,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPolicies List the policies that may be used
+	//
+	// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+	//
+	// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+	ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProviders The providers and their switches
 	//
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
@@ -1536,6 +1606,23 @@ func (c *Client) CallbackPost(ctx context.Context, provider string, kind string,
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPolicies List the policies that may be used
+//
+// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+//
+// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPoliciesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2029,6 +2116,33 @@ func NewListEventsRequest(server string, params *ListEventsParams) (*http.Reques
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPoliciesRequest constructs an http.Request for the ListPolicies method
+func NewListPoliciesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/policies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -2751,6 +2865,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
 
+	// ListPoliciesWithResponse List the policies that may be used
+	//
+	// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+	ListPoliciesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPoliciesResponse, error)
+
 	// ListProvidersWithResponse The providers and their switches
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3117,6 +3240,54 @@ func (r ListEventsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPoliciesResponse) GetJSON200() *PolicyList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPoliciesResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPoliciesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3743,6 +3914,21 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 	return ParseListEventsResponse(rsp)
 }
 
+// ListPoliciesWithResponse List the policies that may be used
+//
+// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+func (c *ClientWithResponses) ListPoliciesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPoliciesResponse, error) {
+	rsp, err := c.ListPolicies(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPoliciesResponse(rsp)
+}
+
 // ListProvidersWithResponse The providers and their switches
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4220,6 +4406,39 @@ func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest EventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPoliciesResponse parses an HTTP response from a ListPoliciesWithResponse call
+func ParseListPoliciesResponse(rsp *http.Response) (*ListPoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -190,6 +190,8 @@ func (p *parts) runOps(ctx context.Context, l net.Listener) error {
 
 func (p *parts) opsHandler() http.Handler {
 	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log}
+	clients, reviewers := apiClients(p.cfg.Clients), apiReviewers(p.cfg.Reviewers)
+	d.Expiring = func() []string { return api.Expiring(clients, reviewers, time.Now()) }
 	if p.works {
 		d.Workflows = p.workflows
 	}
@@ -218,9 +220,9 @@ func (s pinged) Ping(ctx context.Context) error {
 func apiClients(list []config.Client) []api.Client {
 	var out []api.Client
 	for _, c := range list {
-		client := api.Client{ID: c.ID, SelfReview: c.SelfReview, Purposes: c.Purposes, ReturnURLs: c.ReturnURLs}
+		client := api.Client{ID: c.ID, SelfReview: c.SelfReview, Policies: c.Policies, Purposes: c.Purposes, ReturnURLs: c.ReturnURLs}
 		for _, k := range c.Keys {
-			client.Keys = append(client.Keys, api.Key{Name: k.Name, Hash: k.Hash, Scopes: k.Scopes, Expires: k.Expires.Time})
+			client.Keys = append(client.Keys, api.Key{Name: k.Name, Hash: k.Hash, Scopes: k.Scopes, Expires: k.Expires.Time, RateLimit: k.RateLimit})
 		}
 		out = append(out, client)
 	}

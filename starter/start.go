@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -44,21 +45,23 @@ type Started struct {
 // A request that breaks a rule writes nothing and calls nobody. Errors are
 // *Error: InvalidRequest, IdempotencyKeyReused, Redacted, EngineUnavailable
 // (the start may still take effect; the same key finds it again), Internal.
-func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request) (View, Started, error) {
+//
+// refused are rules that only the caller knows and that the request breaks.
+func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request, refused ...FieldError) (View, Started, error) {
 	id := s.keys.VerificationID(clientID, idempotencyKey)
-	v, started, err := s.start(ctx, clientID, id, req)
+	v, started, err := s.start(ctx, clientID, id, req, refused)
 	if e, ok := errors.AsType[*Error](err); ok && e.Code != InvalidRequest && e.Code != ReqIDReused {
 		e.ID = id
 	}
 	return v, started, err
 }
 
-func (s *Starter) start(ctx context.Context, clientID, id string, req verification.Request) (View, Started, error) {
+func (s *Starter) start(ctx context.Context, clientID, id string, req verification.Request, refused []FieldError) (View, Started, error) {
 	fingerprint, err := s.fingerprint(req)
 	if err != nil {
 		return View{}, Started{}, internal("fingerprint the request", err)
 	}
-	if faults := s.Validate(req); len(faults) > 0 {
+	if faults := slices.Concat(refused, s.Validate(req)); len(faults) > 0 {
 		return s.replayRefused(ctx, clientID, id, fingerprint, faults)
 	}
 	policy, now := s.policies[req.Policy], s.now()

@@ -284,3 +284,22 @@ func TestAStoreThatIsAwayIsToldFromAFault(t *testing.T) {
 	require.Equal(t, EngineUnavailable, CodeOf(away), "the caller repeats it")
 	require.Equal(t, Internal, CodeOf(storeFault("read the row", errors.New("anything else"))))
 }
+
+// What only the caller refuses starts nothing, but a repeat of what was started
+// before is answered: the configuration was narrowed meanwhile.
+func TestStartRefusedByTheCaller(t *testing.T) {
+	r := newRig(t)
+	narrowed := FieldError{Field: "policy", Code: "policy.unknown"}
+	_, _, err := r.s.Start(t.Context(), "shop", "a", request(), narrowed)
+	require.Equal(t, []FieldError{narrowed}, requireCode(t, err, InvalidRequest).Fields)
+	require.Empty(t, r.engine.calls)
+
+	id := r.keys.VerificationID("shop", "a")
+	r.engine.launch = func(context.Context) error { r.run(id, 1); return nil }
+	_, _, err = r.s.Start(t.Context(), "shop", "a", request())
+	require.NoError(t, err)
+	v, started, err := r.s.Start(t.Context(), "shop", "a", request(), narrowed)
+	require.NoError(t, err)
+	require.True(t, started.Replayed)
+	require.Equal(t, id, v.ID)
+}

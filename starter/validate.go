@@ -2,6 +2,8 @@ package starter
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -10,6 +12,21 @@ import (
 
 // clockSkew is how far a caller's clock may be ahead of ours.
 const clockSkew = time.Minute
+
+// UnknownPolicy is the fault of a policy that there is not, or not for this
+// client.
+func UnknownPolicy() FieldError {
+	return FieldError{Field: "policy", Code: "policy.unknown", Message: "No policy of this name is configured."}
+}
+
+// Policies returns the configured policies by name.
+func (s *Starter) Policies() []verification.Policy {
+	out := make([]verification.Policy, 0, len(s.policies))
+	for _, name := range slices.Sorted(maps.Keys(s.policies)) {
+		out = append(out, s.policies[name])
+	}
+	return out
+}
 
 // Validate reports every rule of the domain that a request breaks. The fields
 // are named as the API calls them, and nothing of the request is in the
@@ -21,7 +38,7 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	}
 	policy, ok := s.policies[req.Policy]
 	if !ok {
-		add("policy", "policy.unknown", "No policy of this name is configured.")
+		faults = append(faults, UnknownPolicy())
 	}
 	chip := policy.Wants(verification.DocumentChip)
 	switch {

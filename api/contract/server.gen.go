@@ -186,6 +186,24 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for PolicyCheckRequirement.
+const (
+	PolicyCheckRequirementIfAvailable PolicyCheckRequirement = "if_available"
+	PolicyCheckRequirementRequired    PolicyCheckRequirement = "required"
+)
+
+// Valid indicates whether the value is a known member of the PolicyCheckRequirement enum.
+func (e PolicyCheckRequirement) Valid() bool {
+	switch e {
+	case PolicyCheckRequirementIfAvailable:
+		return true
+	case PolicyCheckRequirementRequired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Presentation.
 const (
 	PresentationVendor Presentation = "vendor"
@@ -385,7 +403,7 @@ type CheckBillable string
 // CheckStatus defines model for Check.Status.
 type CheckStatus string
 
-// CheckType defines model for Check.Type.
+// CheckType defines model for CheckType.
 type CheckType string
 
 // Consent The person agreed to a purpose.
@@ -726,6 +744,51 @@ type Outputs struct {
 
 	// Name Examples: 测试甲
 	Name string `json:"name"`
+}
+
+// Policy defines model for Policy.
+type Policy struct {
+	// AlwaysReview A human decides whatever the checks say.
+	AlwaysReview bool `json:"always_review"`
+
+	// Attempts Judged face sessions that the person has.
+	//
+	// Examples: 3
+	Attempts int           `json:"attempts"`
+	Checks   []PolicyCheck `json:"checks"`
+
+	// Name Examples: cn-resident
+	Name string `json:"name"`
+
+	// NfcReqid A start, and a retry, may bring an `nfc_reqid`; a subject is then not needed.
+	NfcReqid bool `json:"nfc_reqid"`
+
+	// Presentation Where the person does what they are asked to; without it the policy's.
+	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	Presentation Presentation `json:"presentation"`
+
+	// Sessions Face sessions of any ending.
+	//
+	// Examples: 6
+	Sessions int `json:"sessions"`
+
+	// Version Examples: 1
+	Version int `json:"version"`
+}
+
+// PolicyCheck defines model for PolicyCheck.
+type PolicyCheck struct {
+	// Requirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+	Requirement PolicyCheckRequirement `json:"requirement"`
+	Type        CheckType              `json:"type"`
+}
+
+// PolicyCheckRequirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+type PolicyCheckRequirement string
+
+// PolicyList defines model for PolicyList.
+type PolicyList struct {
+	Policies []Policy `json:"policies"`
 }
 
 // PolicyRef defines model for PolicyRef.
@@ -1221,6 +1284,9 @@ type ServerInterface interface {
 	// ListEvents Read what happened, on from a cursor
 	// (GET /v1/events)
 	ListEvents(c *gin.Context, params ListEventsParams)
+	// ListPolicies List the policies that may be used
+	// (GET /v1/policies)
+	ListPolicies(c *gin.Context)
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(c *gin.Context)
@@ -1394,6 +1460,19 @@ func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListEvents(c, params)
+}
+
+// ListPolicies operation middleware
+func (siw *ServerInterfaceWrapper) ListPolicies(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPolicies(c)
 }
 
 // ListProviders operation middleware
@@ -1909,6 +1988,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
+	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
 	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
@@ -2205,6 +2285,44 @@ type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPoliciesRequestObject struct {
+}
+
+type ListPoliciesResponseObject interface {
+	VisitListPoliciesResponse(w http.ResponseWriter) error
+}
+
+type ListPolicies200JSONResponse PolicyList
+
+func (response ListPolicies200JSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPoliciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2784,6 +2902,9 @@ type StrictServerInterface interface {
 	// ListEvents Read what happened, on from a cursor
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// ListPolicies List the policies that may be used
+	// (GET /v1/policies)
+	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
@@ -2972,6 +3093,30 @@ func (sh *strictHandler) ListEvents(ctx *gin.Context, params ListEventsParams) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPolicies operation middleware
+func (sh *strictHandler) ListPolicies(ctx *gin.Context) {
+	var request ListPoliciesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicies(ctx, request.(ListPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPoliciesResponseObject); ok {
+		if err := validResponse.VisitListPoliciesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

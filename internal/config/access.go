@@ -13,11 +13,13 @@ type Client struct {
 	ID   string `yaml:"id"`
 	Keys []Key  `yaml:"keys"`
 	// SelfReview lets one key both start and decide.
-	SelfReview bool `yaml:"self_review"`
+	SelfReview bool `yaml:"self_review,omitempty"`
+	// Policies are those under which the client may start; empty: all.
+	Policies []string `yaml:"policies,omitempty"`
 	// Purposes are the words for which the client reads outputs.
-	Purposes []string `yaml:"purposes"`
+	Purposes []string `yaml:"purposes,omitempty"`
 	// ReturnURLs are what a request's return_url may begin with.
-	ReturnURLs []string `yaml:"return_urls"`
+	ReturnURLs []string `yaml:"return_urls,omitempty"`
 }
 
 // Key is an API key of a client; two while one is rotated.
@@ -27,7 +29,9 @@ type Key struct {
 	// Hash is the key's SHA-256 in hex.
 	Hash    string   `yaml:"hash"`
 	Scopes  []string `yaml:"scopes"`
-	Expires Expiry   `yaml:"expires"`
+	Expires Expiry   `yaml:"expires,omitempty"`
+	// RateLimit is how many requests a second the key may send; 0: any number.
+	RateLimit int `yaml:"rate_limit,omitempty"`
 }
 
 // Reviewer is somebody who decides the verifications of the clients named.
@@ -35,7 +39,7 @@ type Reviewer struct {
 	Name    string   `yaml:"name"`
 	Hash    string   `yaml:"hash"`
 	Clients []string `yaml:"clients"`
-	Expires Expiry   `yaml:"expires"`
+	Expires Expiry   `yaml:"expires,omitempty"`
 }
 
 // Expiry is the moment from which a key is not taken any more; its zero value:
@@ -52,6 +56,9 @@ func (e *Expiry) UnmarshalYAML(text []byte) error {
 	e.Time = t
 	return nil
 }
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (e Expiry) MarshalYAML() ([]byte, error) { return []byte(e.Format(time.RFC3339)), nil }
 
 // text is how an expiry is printed behind a key.
 func (e Expiry) text() string {

@@ -100,6 +100,13 @@ func (c *Config) loadCatalogue() []error {
 		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
 	}
 	faults := append(c.takeClients(file), c.mergePolicies(file)...)
+	for _, cl := range c.Clients {
+		for _, name := range cl.Policies {
+			if _, ok := c.Policies[name]; !ok {
+				faults = append(faults, fmt.Errorf("client %q: policies: there is no policy %q", cl.ID, name))
+			}
+		}
+	}
 	for i, err := range faults {
 		faults[i] = fmt.Errorf("YANZHEN_CONFIG: %w", err)
 	}
