@@ -3,6 +3,7 @@ package starter
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -59,9 +60,9 @@ func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWork
 	}
 	o.WaitForStage = client.WorkflowUpdateStageCompleted
 	wait, cancel := context.WithTimeout(ctx, s.patience)
-	handle, err := s.engine.UpdateWorkflow(wait, o)
-	if err == nil {
-		err = handle.Get(wait, nil)
+	err := s.updateOnce(wait, o)
+	for behind(err, row) && pause(wait, behindPause) {
+		err = s.updateOnce(wait, o)
 	}
 	cancel()
 	if err == nil {
@@ -85,6 +86,39 @@ func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWork
 	}
 	// Silent, or a run that has not begun: a later call may find it.
 	return View{}, unavailable(o.UpdateName, err)
+}
+
+func (s *Starter) updateOnce(ctx context.Context, o client.UpdateWorkflowOptions) error {
+	handle, err := s.engine.UpdateWorkflow(ctx, o)
+	if err != nil {
+		return err
+	}
+	return handle.Get(ctx, nil)
+}
+
+// behindPause is how long a run that is behind its row is left alone.
+const behindPause = 200 * time.Millisecond
+
+// behind reports whether a run refused an update because it has not come, once
+// more, to where its row stands already: the task that wrote the row was lost
+// with its worker and is being tried again.
+func behind(err error, row store.Row) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || !app.HasDetails() {
+		return false
+	}
+	var st verification.State
+	return app.Details(&st) == nil && st.Version != 0 && st.Version < row.State.Version
+}
+
+// pause waits for so long, or less if the context ends.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // settled reads a verification whose run is over or unknown, as the engine

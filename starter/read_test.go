@@ -389,3 +389,21 @@ func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
 	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
 	requireCode(t, err, EngineUnavailable)
 }
+
+// A run whose task was lost with its worker refuses, in the task that is tried
+// again, what it offered already: readers have seen that, and may act on it.
+func TestARunThatIsBehindItsRowIsAskedAgain(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.changed(v.ID, func(st *verification.State) { st.Version = 9 })
+	asked := 0
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		if asked++; asked < 3 {
+			return refuse(workflows.RefusedState, r.asking(1))(o) // version 3
+		}
+		return nil
+	}
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	require.NoError(t, err)
+	require.Equal(t, 3, asked)
+}

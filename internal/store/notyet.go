@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -27,7 +28,7 @@ func NotYet(err error) bool {
 	}
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
 	_, broken := errors.AsType[*net.OpError](err)
-	for _, torn := range []error{driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+	for _, torn := range []error{driver.ErrBadConn, sql.ErrConnDone, pgconn.ErrConnClosed, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF} {
 		broken = broken || errors.Is(err, torn)
 	}
 	return unreachable || broken || errors.Is(err, errNoFile) || errors.Is(err, context.DeadlineExceeded)
