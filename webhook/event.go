@@ -16,11 +16,15 @@ const (
 	Canceled      = "verification.canceled"
 	Failed        = "verification.error"
 	Reopened      = "verification.reopened"
+	// EndpointOff: another endpoint of the client's was switched off.
+	EndpointOff = "webhook_endpoint.disabled"
+	// Test is sent to the endpoint that it names, when somebody asks for it.
+	Test = "webhook_endpoint.test"
 )
 
-// Types lists them all.
+// Types lists those that an endpoint can ask for; Test comes unasked.
 func Types() []string {
-	return []string{Created, RequiresInput, InReview, Completed, Expired, Canceled, Failed, Reopened}
+	return []string{Created, RequiresInput, InReview, Completed, Expired, Canceled, Failed, Reopened, EndpointOff}
 }
 
 // Event is what happened, as a receiver reads it. It names nobody.
@@ -43,6 +47,11 @@ type Verification struct {
 	Sequence int `json:"sequence"`
 	// Version is that of the verification's ETag.
 	Version int `json:"version"`
+}
+
+// AboutEndpoint is the data of an event about an endpoint.
+type AboutEndpoint struct {
+	ID string `json:"webhook_endpoint_id"`
 }
 
 // Body is the event as it is signed and sent.

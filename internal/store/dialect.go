@@ -26,6 +26,9 @@ type dialect struct {
 	tableExists string
 	// holdRow ends a SELECT whose row nobody else may change before the commit.
 	holdRow string
+	// takeRows ends a SELECT of rows that several look for work among: each finds
+	// others.
+	takeRows string
 	// holdNumber makes the transactions of one number ($1) queue up.
 	holdNumber string
 	// eachOf yields the strings of a JSON array ($1).
@@ -39,7 +42,7 @@ var sqlite = dialect{
 	migrations:  "migrations/sqlite",
 	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
 	eachOf:      `SELECT value FROM json_each($1)`,
-	// holdRow and holdNumber are empty: every writing transaction begins
+	// holdRow, takeRows and holdNumber are empty: every writing transaction begins
 	// IMMEDIATE and is alone.
 
 	// secure_delete zeroes what is erased in the database file; the write-ahead
@@ -52,6 +55,7 @@ var postgres = dialect{
 	migrations:  "migrations/postgres",
 	tableExists: `SELECT to_regclass($1) IS NOT NULL`,
 	holdRow:     ` FOR NO KEY UPDATE`,
+	takeRows:    ` FOR UPDATE SKIP LOCKED`,
 	eachOf:      `SELECT json_array_elements_text($1::json)`,
 	holdNumber:  `SELECT pg_advisory_xact_lock($1)`,
 	// forget is empty: a dead row version, which holds ciphertext, stays until

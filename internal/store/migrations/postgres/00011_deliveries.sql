@@ -29,7 +29,8 @@ CREATE TABLE deliveries (
     attempts   BIGINT NOT NULL, -- of the round
     last_class TEXT   NOT NULL, -- of the last attempt's outcome
     created_at BIGINT NOT NULL,
-    due_at     BIGINT,          -- since when it waits for its workflow, or until when somebody has it leased
+    queued_at  BIGINT,          -- since when it waits for its workflow, where it is due
+    due_at     BIGINT,          -- until when somebody has it leased
     last_at    BIGINT,          -- the last attempt
     next_at    BIGINT,          -- about when the next one comes
     ended_at   BIGINT,

@@ -45,7 +45,8 @@ CREATE TABLE deliveries (
     attempts   INTEGER NOT NULL, -- of the round
     last_class TEXT    NOT NULL, -- of the last attempt's outcome
     created_at INTEGER NOT NULL,
-    due_at     INTEGER,          -- since when it waits for its workflow, or until when somebody has it leased
+    queued_at  INTEGER,          -- since when it waits for its workflow, where it is due
+    due_at     INTEGER,          -- until when somebody has it leased
     last_at    INTEGER,          -- the last attempt
     next_at    INTEGER,          -- about when the next one comes
     ended_at   INTEGER,
