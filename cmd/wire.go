@@ -21,6 +21,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/webhook"
 	"github.com/yanzhen-id/yanzhen/worker"
 )
 
@@ -35,6 +36,7 @@ type parts struct {
 	vendors   *provider.Registry
 	metrics   *telemetry.Metrics
 	starter   *starter.Starter
+	endpoints *webhook.Endpoints
 	// works: this process runs the verifications.
 	works bool
 }
@@ -49,7 +51,8 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics()}
+	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics(), endpoints: &webhook.Endpoints{}}
+	p.endpoints.Set(config.Endpoints(cfg.Clients))
 	registry.Observe(p.metrics.VendorCall)
 	return p, nil
 }
@@ -82,6 +85,7 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal cl
 func (p *parts) connected() {
 	p.starter = starter.New(starter.Deps{
 		Engine: p.temporal, Store: p.store, Keys: p.keys, Policies: p.cfg.Policies, Registry: p.vendors, Switches: switches(p.cfg), Logger: p.log,
+		Endpoints: p.endpoints, FirstPause: p.cfg.Webhooks.Schedule[0],
 	})
 }
 
@@ -105,13 +109,14 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics,
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })
 	g.Go(func() error { p.tellNotices(ctx); return nil })
+	g.Go(func() error { p.relay(ctx); return nil })
 	return g.Wait()
 }
 

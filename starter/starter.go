@@ -14,6 +14,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/webhook"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
@@ -46,6 +47,10 @@ type Deps struct {
 	// Policies by name, each in its newest version.
 	Policies map[string]verification.Policy
 	Registry *provider.Registry
+	// Endpoints are those to which clients' events are sent; nil: there are none.
+	Endpoints *webhook.Endpoints
+	// FirstPause is how long the first try of a delivery waits.
+	FirstPause time.Duration
 	// Switches are the providers' configured switches; none: on.
 	Switches map[string]store.SwitchState
 	// Now defaults to time.Now.
@@ -66,11 +71,14 @@ type Starter struct {
 	keys     Keys
 	policies map[string]verification.Policy
 	registry *provider.Registry
-	switches map[string]store.SwitchState
-	now      func() time.Time
-	log      *slog.Logger
-	patience time.Duration
-	waiting  waiters
+	// endpoints and firstPause are for deliveries.
+	endpoints  *webhook.Endpoints
+	firstPause time.Duration
+	switches   map[string]store.SwitchState
+	now        func() time.Time
+	log        *slog.Logger
+	patience   time.Duration
+	waiting    waiters
 	// sweptAt is when SweepLost last ended; it runs in one goroutine.
 	sweptAt time.Time
 }
@@ -79,10 +87,14 @@ type Starter struct {
 func New(d Deps) *Starter {
 	s := &Starter{
 		engine: d.Engine, store: d.Store, keys: d.Keys, policies: d.Policies, registry: d.Registry, switches: d.Switches,
+		endpoints: d.Endpoints, firstPause: d.FirstPause,
 		now: d.Now, log: d.Logger, patience: d.Patience,
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.endpoints == nil {
+		s.endpoints = &webhook.Endpoints{}
 	}
 	if s.log == nil {
 		s.log = slog.Default()

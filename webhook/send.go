@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -52,12 +53,6 @@ const (
 	// there.
 	NotConfigured Class = "not_configured"
 )
-
-// Endpoint is where a client's events go.
-type Endpoint struct {
-	URL     string
-	Secrets []Secret
-}
 
 // Answer is what came of one delivery. It holds nothing that the receiver said.
 type Answer struct {
@@ -155,6 +150,12 @@ func (s *Sender) Do(r *http.Request) Answer {
 		a.Abort = strings.EqualFold(strings.TrimSpace(res.Header.Get("Webhook-Delivery")), "abort-message")
 	}
 	return a
+}
+
+// Jitter adds up to a tenth to a pause, so that what failed together is not
+// tried together.
+func Jitter(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*float64(d)/10)
 }
 
 // retryAfter reads seconds or a date; what is neither asks for nothing.

@@ -89,7 +89,7 @@ func TestSend(t *testing.T) {
 				}
 				w.WriteHeader(tc.status)
 			}
-			require.Equal(t, tc.want, s.Send(t.Context(), Endpoint{receiver.URL, []Secret{secret}}, "evt_a", body))
+			require.Equal(t, tc.want, s.Send(t.Context(), Endpoint{URL: receiver.URL, Secrets: []Secret{secret}}, "evt_a", body))
 			require.NoError(t, verified)
 		})
 	}
@@ -105,18 +105,18 @@ func TestSendRefusesAddresses(t *testing.T) {
 		"[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "[fec0::1]", "localhost",
 	} {
 		for _, scheme := range []string{"https", "http"} {
-			require.Equal(t, Answer{Class: Refused}, s.Send(t.Context(), Endpoint{scheme + "://" + host + ":9/", nil}, "evt_a", nil), scheme+"://"+host)
+			require.Equal(t, Answer{Class: Refused}, s.Send(t.Context(), Endpoint{URL: scheme + "://" + host + ":9/"}, "evt_a", nil), scheme+"://"+host)
 		}
 	}
-	require.Equal(t, Answer{Class: Refused}, s.Send(t.Context(), Endpoint{"http://93.184.215.14/", nil}, "evt_a", nil), "http to a public address")
+	require.Equal(t, Answer{Class: Refused}, s.Send(t.Context(), Endpoint{URL: "http://93.184.215.14/"}, "evt_a", nil), "http to a public address")
 	require.True(t, public(netip.MustParseAddr("93.184.215.14")))
 	require.True(t, public(netip.MustParseAddr("2606:2800:21f:cb07::1")))
 
 	address, seen := speaking(t, func(w io.Writer) { fmt.Fprint(w, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") })
-	require.Equal(t, Refused, s.Send(t.Context(), Endpoint{"http://" + address, nil}, "evt_a", nil).Class)
+	require.Equal(t, Refused, s.Send(t.Context(), Endpoint{URL: "http://" + address}, "evt_a", nil).Class)
 	require.Zero(t, seen.Load(), "nothing was sent to it")
 	open := NewSender(Options{Allow: loopback})
-	require.Equal(t, OK, open.Send(t.Context(), Endpoint{"http://" + address, nil}, "evt_a", nil).Class)
+	require.Equal(t, OK, open.Send(t.Context(), Endpoint{URL: "http://" + address}, "evt_a", nil).Class)
 }
 
 // names answers DNS queries for whatever name with the address that a test says.
@@ -166,7 +166,7 @@ func TestSendChecksEachResolution(t *testing.T) {
 	var mu sync.Mutex
 	at := netip.MustParseAddr("127.0.0.1")
 	s := NewSender(Options{Allow: loopback, Resolver: names(t, func() netip.Addr { mu.Lock(); defer mu.Unlock(); return at })})
-	to := Endpoint{"http://hooks.example.com.:" + port + "/", nil}
+	to := Endpoint{URL: "http://hooks.example.com.:" + port + "/"}
 	require.Equal(t, OK, s.Send(t.Context(), to, "evt_a", nil).Class)
 	mu.Lock()
 	at = netip.MustParseAddr("127.0.0.2")
@@ -213,7 +213,7 @@ func TestSendIsBounded(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			began := time.Now()
-			require.Equal(t, tc.want, s.Send(t.Context(), Endpoint{"http://" + address, nil}, "evt_a", []byte("{}")).Class)
+			require.Equal(t, tc.want, s.Send(t.Context(), Endpoint{URL: "http://" + address}, "evt_a", []byte("{}")).Class)
 			require.Less(t, time.Since(began), 2500*time.Millisecond)
 			runtime.ReadMemStats(&after)
 			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
@@ -223,7 +223,7 @@ func TestSendIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	closed.Close()
 	s := NewSender(Options{Allow: loopback})
-	require.Equal(t, Unreachable, s.Send(t.Context(), Endpoint{"http://" + closed.Addr().String(), nil}, "evt_a", nil).Class)
+	require.Equal(t, Unreachable, s.Send(t.Context(), Endpoint{URL: "http://" + closed.Addr().String()}, "evt_a", nil).Class)
 }
 
 // https is checked; a proxy of the environment is not asked, a configured one
@@ -231,13 +231,13 @@ func TestSendIsBounded(t *testing.T) {
 func TestSendTLSAndProxy(t *testing.T) {
 	receiver := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer receiver.Close()
-	require.Equal(t, BadTLS, NewSender(Options{Allow: loopback}).Send(t.Context(), Endpoint{receiver.URL, nil}, "evt_a", nil).Class)
+	require.Equal(t, BadTLS, NewSender(Options{Allow: loopback}).Send(t.Context(), Endpoint{URL: receiver.URL}, "evt_a", nil).Class)
 	roots := x509.NewCertPool()
 	roots.AddCert(receiver.Certificate())
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	trusting := Options{Allow: loopback, TLS: &tls.Config{RootCAs: roots}}
-	require.Equal(t, OK, NewSender(trusting).Send(t.Context(), Endpoint{receiver.URL, nil}, "evt_a", nil).Class)
+	require.Equal(t, OK, NewSender(trusting).Send(t.Context(), Endpoint{URL: receiver.URL}, "evt_a", nil).Class)
 
 	var asked atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -248,7 +248,7 @@ func TestSendTLSAndProxy(t *testing.T) {
 	defer proxy.Close()
 	at, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
-	require.Equal(t, OK, NewSender(Options{Proxy: at}).Send(t.Context(), Endpoint{"http://hooks.example.com/", nil}, "evt_a", nil).Class)
+	require.Equal(t, OK, NewSender(Options{Proxy: at}).Send(t.Context(), Endpoint{URL: "http://hooks.example.com/"}, "evt_a", nil).Class)
 	require.Equal(t, int32(1), asked.Load())
 }
 

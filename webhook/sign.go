@@ -45,8 +45,8 @@ func NewSecret() string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(key[:])
 }
 
-func (Secret) String() string   { return secretPrefix + "***" }
-func (Secret) GoString() string { return secretPrefix + "***" }
+func (Secret) String() string   { return secretPrefix + "…" }
+func (Secret) GoString() string { return secretPrefix + "…" }
 
 // signature is over id, time and body, in Standard Webhooks' version 1.
 func (s Secret) signature(id, timestamp string, body []byte) string {

@@ -27,6 +27,7 @@ const stopTimeout = 20 * time.Second
 type Deps struct {
 	Client     client.Client
 	Activities *activities.Activities
+	Deliverer  *activities.Deliverer
 	Vendors    *provider.Registry
 	Metrics    *telemetry.Metrics
 }
@@ -54,7 +55,7 @@ func Run(ctx context.Context, d Deps) error {
 		// SDK's two, one run's task waits while another one is fetched.
 		MaxConcurrentWorkflowTaskPollers: 8,
 	}
-	workers := []worker.Worker{verificationWorker(d, o)}
+	workers := []worker.Worker{verificationWorker(d, o), webhookWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
 		workers = append(workers, vendorWorker(d, q, o))
 	}
@@ -98,6 +99,14 @@ func verificationWorker(d Deps, o worker.Options) worker.Worker {
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	register(w, d.Activities)
+	return w
+}
+
+// webhookWorker runs the deliveries.
+func webhookWorker(d Deps, o worker.Options) worker.Worker {
+	w := worker.New(d.Client, workflows.QueueWebhooks, o)
+	w.RegisterWorkflowWithOptions(workflows.WebhookDelivery, workflow.RegisterOptions{Name: workflows.DeliveryWorkflow})
+	w.RegisterActivityWithOptions(d.Deliverer.Deliver, activity.RegisterOptions{Name: "Deliver"})
 	return w
 }
 

@@ -102,6 +102,12 @@ var (
 	stepFinish = step{id: "finish", summary: "Write the end to the store, erase links and tokens", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
 
+	// deliver is retried by the server after the pauses of the schedule, which its
+	// errors name; the pauses here follow a lost try and a store that is away. 20 s
+	// is the sender's limit, and the activity ends the tries.
+	stepDeliver = step{id: "deliver", summary: "Send the event", queue: QueueWebhooks,
+		startToClose: 30 * time.Second, heartbeat: true, tries: manyTries, first: time.Second, longest: time.Minute}
+
 	// amend writes what a review of an ended case changes.
 	stepAmend = step{id: "amend", summary: "Write the reopened case to the store", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}

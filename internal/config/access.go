@@ -20,6 +20,8 @@ type Client struct {
 	Purposes []string `yaml:"purposes,omitempty"`
 	// ReturnURLs are what a request's return_url may begin with.
 	ReturnURLs []string `yaml:"return_urls,omitempty"`
+	// Webhooks are where its events are sent.
+	Webhooks []Webhook `yaml:"webhooks,omitempty"`
 }
 
 // Key is an API key of a client; two while one is rotated.
@@ -108,6 +110,7 @@ func CheckClients(clients []Client) []error {
 		if len(cl.Keys) == 0 {
 			faults = append(faults, fmt.Errorf("client %q: keys is empty, so it could never call", cl.ID))
 		}
+		faults = append(faults, checkWebhooks(cl)...)
 	}
 	return faults
 }

@@ -33,6 +33,7 @@ func (c *Config) checkSettings() []error {
 	}
 	check.URL(&c.Caller.API)
 	c.checkWayBack(check)
+	c.checkWebhooks(check)
 	return split(check.Err())
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup creates, logging it every few seconds. 0s: not at all."`
 	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
 
+	Webhooks Webhooks `envPrefix:"WEBHOOK_"`
+
 	Caller Caller
 
 	// Vendors are those of the list, in its order, with what they were told.
@@ -110,6 +112,9 @@ func (c Config) String() string {
 	}
 	for _, cl := range c.Clients {
 		fmt.Fprintf(&b, "client %s: return URLs %s\n", cl.ID, strings.Join(cl.ReturnURLs, " "))
+		for _, w := range cl.Webhooks {
+			fmt.Fprintf(&b, "client %s: %s\n", cl.ID, w.text())
+		}
 		for _, k := range cl.Keys {
 			fmt.Fprintf(&b, "client %s: key %s, scopes %s%s\n", cl.ID, k.Name, strings.Join(k.Scopes, " "), k.Expires.text())
 		}

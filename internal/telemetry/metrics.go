@@ -26,6 +26,9 @@ type Metrics struct {
 	panics   *prometheus.CounterVec
 	outcomes *prometheus.CounterVec
 	vendors  *prometheus.HistogramVec
+	sent     *prometheus.CounterVec
+	off      prometheus.Counter
+	backlog  prometheus.Gauge
 	engine   *engineSeries
 	// failedAt is when a workflow's task last failed by its code.
 	failedAt atomic.Int64 // nanoseconds since 1970
@@ -65,13 +68,22 @@ func NewMetrics() *Metrics {
 			Name: "yanzhen_vendor_call_duration_seconds", Help: "Calls of vendors, by class: ok, or what the failure means.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 8, 12, 18},
 		}, []string{"provider", "operation", "class"}),
+		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "yanzhen_webhook_attempts_total", Help: "Attempts to deliver an event, by outcome: the status's class, or why there was none.",
+		}, []string{"class"}),
+		off: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "yanzhen_webhook_endpoints_disabled_total", Help: "Endpoints that were switched off, since they only failed or said that they are gone.",
+		}),
+		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "yanzhen_webhook_backlog_seconds", Help: "For how long the oldest event or delivery has been waiting for the relay; 0: none does.",
+		}),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},
 	}
 	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
 	for _, where := range []string{Workflow, Activity, HTTP} {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.engine,
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -164,5 +176,27 @@ func (m *Metrics) Ended(policy, outcome, decidedBy string) {
 func (m *Metrics) VendorCall(provider, operation, class string, took time.Duration) {
 	if m != nil {
 		m.vendors.WithLabelValues(provider, operation, class).Observe(took.Seconds())
+	}
+}
+
+// WebhookTried counts an attempt to deliver an event.
+func (m *Metrics) WebhookTried(class string) {
+	if m != nil {
+		m.sent.WithLabelValues(class).Inc()
+	}
+}
+
+// WebhookOff counts an endpoint that was switched off.
+func (m *Metrics) WebhookOff() {
+	if m != nil {
+		m.off.Inc()
+	}
+}
+
+// WebhookBacklog tells for how long the oldest event or delivery has been waiting
+// for the relay.
+func (m *Metrics) WebhookBacklog(d time.Duration) {
+	if m != nil {
+		m.backlog.Set(d.Seconds())
 	}
 }
