@@ -387,6 +387,7 @@ func TestUnknownSessionAtTheVendorHasRunOut(t *testing.T) {
 	fetched, err := run[activities.FetchResult](b, b.FetchSession, in)
 	require.NoError(t, err)
 	require.Equal(t, verification.EndedUnjudged, fetched.Result.Ending())
+	require.True(t, fetched.Result.Begun, "it was finished: the person did their part")
 }
 
 func TestFinishIsIdempotentAndOutlivesItsRow(t *testing.T) {

@@ -246,26 +246,26 @@ type FetchResult struct {
 	Result verification.FaceResult `json:"result"`
 }
 
-// FetchSession fetches the result of a session that is over. Reading it again
-// is free and harmless.
+// FetchSession fetches the result of a session that its vendor said is finished,
+// which nobody's is who had not begun. Reading it again is free and harmless.
 func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchResult, error) {
 	vendor, err := a.face(in.Provider)
 	if err != nil {
 		return FetchResult{}, err
 	}
-	s, known, err := a.session(ctx, in)
+	s, _, err := a.session(ctx, in)
 	if err != nil {
 		return FetchResult{}, err
 	}
 	result, err := vendor.Provider.Result(ctx, s)
 	if provider.ClassOf(err) == provider.Gone && err != nil {
-		return FetchResult{Result: verification.FaceResult{Reason: verification.SessionExpired, Begun: known.Begun}}, nil
+		return FetchResult{Result: verification.FaceResult{Reason: verification.SessionExpired, Begun: true}}, nil
 	}
 	if err != nil {
 		a.logVendor(ctx, in.ID, in.Provider, err)
 		return FetchResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 	}
-	result.Begun = result.Begun || known.Begun
+	result.Begun = true
 	return FetchResult{Result: s.Subject.SpareFace(result)}, nil
 }
 

@@ -20,10 +20,14 @@ const (
 	HintFailed  HintResult = "failed"
 )
 
-// Hint tells the run that a vendor or a returning browser says "look now". A
-// run that is over is no error.
+// Hint tells the run that a browser came back: "look now". A run that is over is
+// no error.
 func (s *Starter) Hint(ctx context.Context, id string, session int) (HintResult, error) {
-	count, err := s.store.CountHint(ctx, id, session)
+	return s.hint(ctx, id, workflows.Hint{Session: session})
+}
+
+func (s *Starter) hint(ctx context.Context, id string, hint workflows.Hint) (HintResult, error) {
+	count, err := s.store.CountHint(ctx, id, hint.Session)
 	switch {
 	case isNotFound(err):
 		return HintLate, nil
@@ -32,14 +36,14 @@ func (s *Starter) Hint(ctx context.Context, id string, session int) (HintResult,
 	case count > MaxHints:
 		return HintDropped, nil
 	}
-	return s.signal(ctx, id, session)
+	return s.signal(ctx, id, hint)
 }
 
 // signal sends the run a hint.
-func (s *Starter) signal(ctx context.Context, id string, session int) (HintResult, error) {
+func (s *Starter) signal(ctx context.Context, id string, hint workflows.Hint) (HintResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	err := s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, workflows.Hint{Session: session})
+	err := s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, hint)
 	if err == nil {
 		return HintSent, nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // Notice is what a callback with a genuine ticket brought.
@@ -91,7 +92,7 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 		return NoticeQuiet, nil
 	}
 	if !untold {
-		return noticeOf(s.Hint(ctx, n.ID, n.Session)) // what was told is no more than a hint
+		return noticeOf(s.hint(ctx, n.ID, workflows.Hint{Session: n.Session, Notice: true})) // what was told is no more than a hint
 	}
 	return noticeOf(s.tell(ctx, n.ID, n.Session))
 }
@@ -118,7 +119,7 @@ func noticeOf(sent HintResult, err error) (NoticeResult, error) {
 // tell signals the run that a notice is in the store. It counts as no hint, so
 // that a browser that came back too often does not keep it away.
 func (s *Starter) tell(ctx context.Context, id string, session int) (HintResult, error) {
-	sent, err := s.signal(ctx, id, session)
+	sent, err := s.signal(ctx, id, workflows.Hint{Session: session, Notice: true})
 	if err != nil {
 		return sent, err
 	}

@@ -74,7 +74,7 @@ func TestANoticeIsSealedBeforeTheRunIsToldAndTheRunLearnsNothingOfIt(t *testing.
 		require.Equal(t, NoticeKept, result)
 	}
 	require.Equal(t, plantedData, r.kept(n))
-	require.Equal(t, []workflows.Hint{{Session: 2}, {Session: 2}}, r.engine.hints)
+	require.Equal(t, []workflows.Hint{{Session: 2, Notice: true}, {Session: 2, Notice: true}}, r.engine.hints)
 	require.Equal(t, []string{"signal", "signal"}, r.engine.calls)
 	f := vendor.seen[0]
 	require.Equal(t, []byte("biz"), f.Handle)
@@ -213,7 +213,7 @@ func TestANoticeThatCameWhileTheEngineWasAwayIsToldOnceItIsBack(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, told)
 	}
-	require.Equal(t, []workflows.Hint{{Session: 2}}, r.engine.hints)
+	require.Equal(t, []workflows.Hint{{Session: 2, Notice: true}}, r.engine.hints)
 	r.nothingTold()
 }
 

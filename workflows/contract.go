@@ -103,6 +103,9 @@ type VerificationResult struct {
 // Hint is the payload of SignalHint and SignalComparing.
 type Hint struct {
 	Session int `json:"session"`
+	// Notice: the vendor told, and what it told says whether the person had begun.
+	// Else their browser came back.
+	Notice bool `json:"notice,omitempty"`
 }
 
 // Launched is the result of UpdateLaunch: there is something to show.

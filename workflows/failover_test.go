@@ -175,6 +175,23 @@ func TestSilenceIsLookedUpAfterExpiryAndGrace(t *testing.T) {
 	require.InDelta(t, (sessionLife + 30*time.Second).Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 5)
 }
 
+// A vendor's notice of an end says nothing of a browser: whoever never came ends
+// expired, and only whose browser came back may try again.
+func TestANoticeOfATimeOutIsNoReturnOfABrowser(t *testing.T) {
+	for notice, want := range map[bool]time.Duration{true: sessionLife + 10*time.Second, false: sessionLife + 10*time.Second + 30*time.Minute} {
+		sc := newScript()
+		e := notifying(t, sc)
+		sc.resultInLook, sc.sessions[1] = false, session{over: sessionLife, phase: provider.RanOut}
+		e.at(sessionLife+10*time.Second, func() {
+			e.engine.task()
+			e.SignalWorkflow(workflows.SignalHint, workflows.Hint{Session: 1, Notice: notice})
+		})
+		s := e.run()
+		require.Equal(t, verification.OutcomeExpired, s.Outcome())
+		require.InDelta(t, want.Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 10, "with a notice: %t", notice)
+	}
+}
+
 // The last look's clock follows the grace's, so that nobody reads of a time that
 // is over.
 func TestALastLookThatIsWaitedOutShowsItsOwnClock(t *testing.T) {

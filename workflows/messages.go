@@ -65,6 +65,9 @@ func (r *run) hint(h Hint) {
 	}
 	if h.Session == r.state.Attempt.Session {
 		r.hinted = h.Session
+		if !h.Notice {
+			r.returned = h.Session
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type run struct {
 	faceDone, recordsDone bool
 	// hinted is the newest session that a hint named, until it was looked at.
 	hinted int
+	// returned is the newest session whose browser came back.
+	returned int
 	// retryOf is the retry that was called for, until it was taken.
 	retryOf *RetryRequest
 	// relinkOf is a retry of the open session: its link was lost.

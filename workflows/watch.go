@@ -132,10 +132,11 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 	return "", nil
 }
 
-// heed takes the hint: the person's browser came back, so they had begun.
+// heed takes the hint. Whose browser came back had begun; a vendor that tells of
+// an end tells of those, too, who never came.
 func (w *watcher) heed() {
 	if w.hinted == w.session {
-		w.hinted, w.begun = 0, true
+		w.hinted, w.begun = 0, w.begun || w.returned == w.session
 	}
 }
 

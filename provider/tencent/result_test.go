@@ -210,6 +210,20 @@ func TestAResultThatIsNotThereIsLookedAtThreeTimesMore(t *testing.T) {
 	require.Less(t, total, lookAgainFor)
 }
 
+// A vendor whose every answer is slow would else never be heard to the end: what
+// it has said so far is its word.
+func TestASlowVendorsResultThatIsNotThereIsUndecided(t *testing.T) {
+	v := newVendor(t)
+	v.on("GetEidResult", envelopeOf(ended(17, nil)))
+	c, _ := v.client()
+	c.sleep = sleep
+	defer func(d time.Duration) { lookAgainFor = d }(lookAgainFor)
+	lookAgainFor = 50 * time.Millisecond
+	r, err := c.Result(t.Context(), session)
+	require.NoError(t, err)
+	requireUndecided(t, r, ended(17, nil))
+}
+
 func TestWaitingForAResultEndsWithItsContext(t *testing.T) {
 	v := newVendor(t)
 	v.on("GetEidResult", envelopeOf(ended(17, nil)))
