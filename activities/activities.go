@@ -65,7 +65,7 @@ type Activities struct {
 	// After waits within an activity; nil: time.After.
 	After func(time.Duration) <-chan time.Time
 
-	told told
+	reported reportedEnds
 }
 
 // BeginInput is the argument of Begin.
@@ -121,7 +121,7 @@ func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
 		return nil
 	}
 	if err == nil {
-		a.tellEnd(in.ID, in.State)
+		a.reportEnd(in.ID, in.State)
 	}
 	return storeError(err)
 }
@@ -132,26 +132,26 @@ func (a *Activities) Amend(ctx context.Context, in FinishInput) error {
 	err := a.Store.Amend(ctx, in.ID, in.State)
 	// A review that nobody decided leaves an old verdict standing.
 	if v := in.State.Verdict; err == nil && v != nil && v.DecidedBy == verification.ByReviewer {
-		a.tellEnd(in.ID, in.State)
+		a.reportEnd(in.ID, in.State)
 	}
 	return storeError(err)
 }
 
-// tellEnd tells of an end once, also where a step is repeated because its answer
+// reportEnd tells of an end once, also where a step is repeated because its answer
 // was lost.
-func (a *Activities) tellEnd(id string, s verification.State) {
-	if a.Ended != nil && s.Status.Ended() && a.told.first(id, s.Version) {
+func (a *Activities) reportEnd(id string, s verification.State) {
+	if a.Ended != nil && s.Status.Ended() && a.reported.first(id, s.Version) {
 		a.Ended(s)
 	}
 }
 
-// told remembers the newest ends that this process told of.
-type told struct {
+// reportedEnds remembers the newest ends that this process told of.
+type reportedEnds struct {
 	mu       sync.Mutex
 	versions map[string]int
 }
 
-func (t *told) first(id string, version int) bool {
+func (t *reportedEnds) first(id string, version int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.versions[id] >= version {

@@ -213,7 +213,7 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		begun = true
 	}
 	if look.Result != nil {
-		spared := s.Subject.SpareFace(*look.Result)
+		spared := s.Subject.SpareFaceMismatch(*look.Result)
 		if vendor.Captures {
 			return a.settle(whole, in, spared)
 		}
@@ -266,7 +266,7 @@ func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchRe
 		return FetchResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 	}
 	result.Begun = true
-	return FetchResult{Result: s.Subject.SpareFace(result)}, nil
+	return FetchResult{Result: s.Subject.SpareFaceMismatch(result)}, nil
 }
 
 func (a *Activities) session(ctx context.Context, in SessionInput) (provider.FaceSession, store.Session, error) {

@@ -25,7 +25,7 @@ func (a *Activities) notified(ctx context.Context, vendor provider.FaceVendor, i
 	if data != nil {
 		result, err := vendor.Callback.Judge(s, data)
 		if err == nil {
-			result = s.Subject.SpareFace(result)
+			result = s.Subject.SpareFaceMismatch(result)
 			return LookResult{Phase: provider.Finished, Begun: result.Begun, Result: &result}, true, nil
 		}
 		if !errors.Is(err, provider.ErrNoResult) {

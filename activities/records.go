@@ -45,7 +45,7 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	if err != nil {
 		return RecordsResult{}, storeError(err)
 	}
-	q := question{in: in, subject: subject, asked: asked}
+	q := recordsQuery{in: in, subject: subject, asked: asked}
 	if check, done := a.alreadyAnswered(&q); done {
 		return RecordsResult{Check: check}, nil
 	}
@@ -63,7 +63,7 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 		return a.recordsFailed(ctx, q, call, err)
 	}
 	now := a.Now()
-	check = subject.Spare(check)
+	check = subject.SpareMismatch(check)
 	check.CompletedAt = &now
 	call.AnsweredAt, call.Code, call.Billable, call.Check = now, check.ProviderCode, check.Billable, &check
 	if err := a.answer(ctx, call); err != nil {
@@ -76,8 +76,8 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	return RecordsResult{}, otherSpelling()
 }
 
-// question is what is asked of a records vendor, and what was asked before.
-type question struct {
+// recordsQuery is what is asked of a records vendor, and what was asked before.
+type recordsQuery struct {
 	in      RecordsInput
 	subject verification.Subject
 	asked   []store.Call
@@ -90,7 +90,7 @@ type question struct {
 
 // orFirst is what comes of asking about the other spelling: a pass, or else the
 // answer to the first one stands.
-func (q question) orFirst(c verification.Check) verification.Check {
+func (q recordsQuery) orFirst(c verification.Check) verification.Check {
 	if q.first != nil && c.Status != verification.Passed {
 		return *q.first
 	}
@@ -100,7 +100,7 @@ func (q question) orFirst(c verification.Check) verification.Check {
 // alreadyAnswered looks at the questions asked before: an answer that is
 // known, or a lost one that must not be asked again. Where a rare name was found
 // to differ, it is its other spelling's turn.
-func (a *Activities) alreadyAnswered(q *question) (verification.Check, bool) {
+func (a *Activities) alreadyAnswered(q *recordsQuery) (verification.Check, bool) {
 	q.spelled, q.first = q.subject, nil
 	unknown := 0
 	for _, c := range q.asked {
@@ -130,7 +130,7 @@ func allowedUnknown(rule verification.UnknownCharge) int {
 }
 
 // recordsFailed notes a failed question and says what follows.
-func (a *Activities) recordsFailed(ctx context.Context, q question, call store.Call, err error) (RecordsResult, error) {
+func (a *Activities) recordsFailed(ctx context.Context, q recordsQuery, call store.Call, err error) (RecordsResult, error) {
 	in := q.in
 	a.logVendor(ctx, in.ID, in.Provider, err)
 	e, ok := errors.AsType[*provider.Error](err)

@@ -97,13 +97,13 @@ func TestAReviewersKey(t *testing.T) {
 	mine := owned("shop", v)
 	r.fake.read = mine
 	r.fake.wait = func(client, id string, _ int, _ time.Duration) (starter.View, error) { return mine(client, id) }
-	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
+	r.fake.decide = func(client, id string, w starter.ReviewRequest) (starter.View, error) {
 		require.Equal(t, "wang", w.By, "the name is given by the server")
 		return mine(client, id)
 	}
 	r.fake.reopen = r.fake.decide
 	r.fake.acts = func(client, id string) ([]starter.Act, error) { _, err := mine(client, id); return nil, err }
-	r.fake.list = func(q starter.Question, _ int, _ string) (starter.Page, error) {
+	r.fake.list = func(q starter.ListQuery, _ int, _ string) (starter.Page, error) {
 		require.Equal(t, []string{"shop", "reader"}, q.Clients)
 		return starter.Page{Items: []starter.Item{{ID: knownID, Client: "shop", Status: q.Status}}}, nil
 	}

@@ -37,18 +37,18 @@ type Verifications interface {
 	Read(ctx context.Context, client, id string) (starter.View, error)
 	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
 	Owner(ctx context.Context, clients []string, id string) (string, error)
-	List(ctx context.Context, q starter.Question, limit int, cursor string) (starter.Page, error)
-	Retry(ctx context.Context, client, id string, q starter.Again) (starter.View, error)
+	List(ctx context.Context, q starter.ListQuery, limit int, cursor string) (starter.Page, error)
+	Retry(ctx context.Context, client, id string, q starter.RetryRequest) (starter.View, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error)
-	Decide(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
-	Reopen(ctx context.Context, client, id string, w starter.Word) (starter.View, error)
+	Decide(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)
+	Reopen(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)
 	Decisions(ctx context.Context, client, id string) ([]starter.Act, error)
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
 	Policies() []verification.Policy
 	Providers(ctx context.Context) ([]starter.Provider, error)
 	Notify(ctx context.Context, n starter.Notice) (starter.NoticeResult, error)
 	Hint(ctx context.Context, id string, session int) (starter.HintResult, error)
-	Landing(ctx context.Context, id string) (starter.Landing, error)
+	ReturnTarget(ctx context.Context, id string) (starter.ReturnTarget, error)
 }
 
 var _ Verifications = (*starter.Starter)(nil)
@@ -99,7 +99,7 @@ type server struct {
 	Deps
 	keys       atomic.Pointer[keyring]
 	operations map[string]operation
-	links      toldLinks
+	links      answeredLinks
 }
 
 // New returns the API's handler. It fails only on a contract or clients that

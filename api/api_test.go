@@ -40,19 +40,19 @@ type fakeVerifications struct {
 	read     func(client, id string) (starter.View, error)
 	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
 	retry    func(client, id string, session int) (starter.View, error)
-	retried  []starter.Again
-	decide   func(client, id string, w starter.Word) (starter.View, error)
-	reopen   func(client, id string, w starter.Word) (starter.View, error)
+	retried  []starter.RetryRequest
+	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
+	reopen   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
 	outputs  func(starter.Reading) (verification.Subject, error)
 	owner    func(clients []string, id string) (string, error)
-	list     func(q starter.Question, limit int, cursor string) (starter.Page, error)
+	list     func(q starter.ListQuery, limit int, cursor string) (starter.Page, error)
 	provide  func() ([]starter.Provider, error)
 	notify   func(n starter.Notice) (starter.NoticeResult, error)
 	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
 	canceled []int // the versions
 	hint     func(id string, session int) (starter.HintResult, error)
-	landing  func(id string) (starter.Landing, error)
+	landing  func(id string) (starter.ReturnTarget, error)
 }
 
 func (f *fakeVerifications) note(call string) {
@@ -90,18 +90,18 @@ func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int
 	return f.wait(client, id, known, d)
 }
 
-func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starter.Again) (starter.View, error) {
+func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starter.RetryRequest) (starter.View, error) {
 	f.note("retry")
 	f.retried = append(f.retried, q)
 	return f.retry(client, id, q.Session)
 }
 
-func (f *fakeVerifications) Decide(_ context.Context, client, id string, w starter.Word) (starter.View, error) {
+func (f *fakeVerifications) Decide(_ context.Context, client, id string, w starter.ReviewRequest) (starter.View, error) {
 	f.note("decide")
 	return f.decide(client, id, w)
 }
 
-func (f *fakeVerifications) Reopen(_ context.Context, client, id string, w starter.Word) (starter.View, error) {
+func (f *fakeVerifications) Reopen(_ context.Context, client, id string, w starter.ReviewRequest) (starter.View, error) {
 	f.note("reopen")
 	return f.reopen(client, id, w)
 }
@@ -111,7 +111,7 @@ func (f *fakeVerifications) Owner(_ context.Context, clients []string, id string
 	return f.owner(clients, id)
 }
 
-func (f *fakeVerifications) List(_ context.Context, q starter.Question, limit int, cursor string) (starter.Page, error) {
+func (f *fakeVerifications) List(_ context.Context, q starter.ListQuery, limit int, cursor string) (starter.Page, error) {
 	f.note("list")
 	return f.list(q, limit, cursor)
 }
@@ -150,7 +150,7 @@ func (f *fakeVerifications) Hint(_ context.Context, id string, session int) (sta
 	return f.hint(id, session)
 }
 
-func (f *fakeVerifications) Landing(_ context.Context, id string) (starter.Landing, error) {
+func (f *fakeVerifications) ReturnTarget(_ context.Context, id string) (starter.ReturnTarget, error) {
 	f.note("landing")
 	return f.landing(id)
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // admitBody reads a request's body, holds it to strict JSON and to the
-// contract's schema, and leaves it to be bound. A *fault says what is wrong.
+// contract's schema, and leaves it to be bound. A *httpError says what is wrong.
 func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > maxBody {
 		return errTooLarge
@@ -53,7 +53,7 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 		return errJSON
 	}
 	if err := op.body.Validate(value); err != nil {
-		return errFields(op.schemaFaults(err))
+		return errFields(op.schemaErrors(err))
 	}
 	return nil
 }
@@ -69,22 +69,22 @@ func jsonInUTF8(contentType string) bool {
 	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// schemaFaults lists the rules that a body breaks. The schema's own texts
+// schemaErrors lists the rules that a body breaks. The schema's own texts
 // quote values and are not used.
-func (op operation) schemaFaults(err error) []starter.FieldError {
+func (op operation) schemaErrors(err error) []starter.FieldError {
 	verr, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return []starter.FieldError{{Code: "value.invalid", Message: "Does not match the contract."}}
 	}
 	var out []starter.FieldError
-	op.collectFaults(verr, &out)
+	op.collectErrors(verr, &out)
 	slices.SortFunc(out, func(a, b starter.FieldError) int {
 		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
 	})
 	return slices.Compact(out)
 }
 
-func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.FieldError) {
+func (op operation) collectErrors(e *jsonschema.ValidationError, out *[]starter.FieldError) {
 	at := op.field(e.InstanceLocation)
 	add := func(field, code, message string) {
 		*out = append(*out, starter.FieldError{Field: field, Code: code, Message: message})
@@ -92,7 +92,7 @@ func (op operation) collectFaults(e *jsonschema.ValidationError, out *[]starter.
 	switch k := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference:
 		for _, cause := range e.Causes {
-			op.collectFaults(cause, out)
+			op.collectErrors(cause, out)
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
@@ -148,7 +148,7 @@ var propertyName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // unbindable is for what the schema let pass and Go's types do not hold, e.g. an
 // integer written as 1.0.
-func unbindable(err error) *fault {
+func unbindable(err error) *httpError {
 	f := starter.FieldError{Code: "value.format", Message: "A number or a time is written in an unusual form."}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		f.Field = wrong.Field // of our own types

@@ -38,7 +38,7 @@ func (s *server) Callback(ctx context.Context, r contract.CallbackRequestObject)
 	if methodOf(c.Request) != http.MethodHead { // with which nobody comes back
 		s.hint(ctx, ticket)
 	}
-	if to := s.land(ctx, ticket); to != "" {
+	if to := s.returnTarget(ctx, ticket); to != "" {
 		return contract.Callback303Response{Headers: onward(to)}, nil
 	}
 	return contract.Callback200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
@@ -63,20 +63,20 @@ func (s *server) CallbackPost(ctx context.Context, r contract.CallbackPostReques
 		if err := s.notify(ctx, ticket, form); err != nil {
 			return nil, err
 		}
-		return taken{}, nil
+		return noticeAccepted{}, nil
 	}
 	s.broughtBack(ctx, ticket, form)
-	if to := s.land(ctx, ticket); to != "" {
+	if to := s.returnTarget(ctx, ticket); to != "" {
 		return contract.CallbackPost303Response{Headers: onward(to)}, nil
 	}
 	return contract.CallbackPost200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
 }
 
-// taken is the empty 200 that a vendor's notification gets.
-type taken struct{}
+// noticeAccepted is the empty 200 that a vendor's notification gets.
+type noticeAccepted struct{}
 
 // VisitCallbackPostResponse writes the answer.
-func (taken) VisitCallbackPostResponse(w http.ResponseWriter) error {
+func (noticeAccepted) VisitCallbackPostResponse(w http.ResponseWriter) error {
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -145,10 +145,10 @@ func (s *server) hint(ctx context.Context, ticket sealing.Ticket) {
 	s.Metrics.Hint(ticket.Provider, result)
 }
 
-// land returns where a person goes on, or nothing if the verification does not
+// returnTarget returns where a person goes on, or nothing if the verification does not
 // say.
-func (s *server) land(ctx context.Context, ticket sealing.Ticket) string {
-	landing, err := s.Verifications.Landing(ctx, ticket.ID)
+func (s *server) returnTarget(ctx context.Context, ticket sealing.Ticket) string {
+	landing, err := s.Verifications.ReturnTarget(ctx, ticket.ID)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "no return URL for a browser", "request_id", requestID(ctx), "error", composed(err))
 		return ""

@@ -21,8 +21,8 @@ import (
 func landingRig(t *testing.T, returnURL string) *rig {
 	r := newRig(t)
 	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
-	r.fake.landing = func(string) (starter.Landing, error) {
-		return starter.Landing{Client: "shop", ReturnURL: returnURL}, nil
+	r.fake.landing = func(string) (starter.ReturnTarget, error) {
+		return starter.ReturnTarget{Client: "shop", ReturnURL: returnURL}, nil
 	}
 	return r
 }
@@ -112,7 +112,7 @@ func TestAFailingSignalNeverStrandsThePerson(t *testing.T) {
 	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintFailed, errPlanted{} }
 	require.Equal(t, 303, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)).Code)
 
-	r.fake.landing = func(string) (starter.Landing, error) { return starter.Landing{}, errPlanted{} }
+	r.fake.landing = func(string) (starter.ReturnTarget, error) { return starter.ReturnTarget{}, errPlanted{} }
 	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
 }
 
@@ -152,7 +152,7 @@ func TestABadReturnLinkShowsAPage(t *testing.T) {
 		problemIn(t, newRig(t).comeBack("GET", path), 404, "not_found")
 	}
 	r := landingRig(t, "https://shop.example/back")
-	r.fake.landing = func(string) (starter.Landing, error) { panic(plantedName) }
+	r.fake.landing = func(string) (starter.ReturnTarget, error) { panic(plantedName) }
 	w := r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil))
 	require.Equal(t, 500, w.Code)
 	require.Contains(t, w.Body.String(), "此链接无法打开")
@@ -168,8 +168,8 @@ func TestWithoutAReturnURLThePageCanBeClosed(t *testing.T) {
 func TestAReturnURLIsCheckedAgainBeforeTheBrowserGoes(t *testing.T) {
 	r := landingRig(t, "https://no-longer.example/back")
 	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
-	r.fake.landing = func(string) (starter.Landing, error) {
-		return starter.Landing{Client: "gone", ReturnURL: "https://shop.example/back"}, nil
+	r.fake.landing = func(string) (starter.ReturnTarget, error) {
+		return starter.ReturnTarget{Client: "gone", ReturnURL: "https://shop.example/back"}, nil
 	}
 	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
 }
@@ -195,7 +195,7 @@ func FuzzCallbackPath(f *testing.F) {
 	require.NoError(f, err)
 	fake := &fakeVerifications{
 		hint:    func(string, int) (starter.HintResult, error) { return starter.HintSent, nil },
-		landing: func(string) (starter.Landing, error) { return starter.Landing{Client: "shop"}, nil },
+		landing: func(string) (starter.ReturnTarget, error) { return starter.ReturnTarget{Client: "shop"}, nil },
 	}
 	handler, err := New(Deps{Verifications: fake, Tickets: keys, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(f, err)

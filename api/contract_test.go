@@ -118,13 +118,13 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
-	for _, f := range []*fault{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
+	for _, f := range []*httpError{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
 		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errPurpose, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,
 		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.VersionConflict, starter.ReviewOver, starter.EngineUnavailable, starter.Internal} {
-		f := faultOf(&starter.Error{Code: code})
+		f := httpErrorOf(&starter.Error{Code: code})
 		require.Equal(t, string(code), f.code)
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
@@ -151,7 +151,7 @@ func FuzzStartBody(f *testing.F) {
 			require.Contains(t, members, "policy")
 			return
 		}
-		fault, ok := errors.AsType[*fault](err)
+		fault, ok := errors.AsType[*httpError](err)
 		require.True(t, ok, "%T", err)
 		require.Contains(t, []int{400, 413, 415, 422}, fault.status)
 		for _, e := range fault.errors {

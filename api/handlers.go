@@ -27,7 +27,7 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 	}
 	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req, refused...)
 	if err != nil {
-		s.Metrics.Start(faultOf(err).code)
+		s.Metrics.Start(httpErrorOf(err).code)
 		if e, ok := errors.AsType[*starter.Error](err); ok {
 			noteVerification(ctx, e.ID)
 		}
@@ -134,7 +134,7 @@ func (s *server) RetryVerification(ctx context.Context, r contract.RetryVerifica
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, starter.Again{
+	v, err := s.Verifications.Retry(ctx, clientOf(ctx).ID, r.Id, starter.RetryRequest{
 		Session: r.Body.Session, NFCReqID: deref(r.Body.NfcReqid), Version: version,
 	})
 	if err != nil {

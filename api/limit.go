@@ -25,7 +25,7 @@ func newLimiter(perSecond int) *limiter {
 }
 
 // admit counts a request and says in the answer how many are left
-// (draft-ietf-httpapi-ratelimit-headers). A *fault says that there is none.
+// (draft-ietf-httpapi-ratelimit-headers). A *httpError says that there is none.
 func (l *limiter) admit(c *gin.Context, now time.Time) error {
 	if l == nil {
 		return nil
@@ -39,6 +39,6 @@ func (l *limiter) admit(c *gin.Context, now time.Time) error {
 	if allowed {
 		return nil
 	}
-	return &fault{status: 429, code: "rate_limited", title: "This API key has sent too many requests.",
+	return &httpError{status: 429, code: "rate_limited", title: "This API key has sent too many requests.",
 		detail: "Nothing was done. Wait for Retry-After and repeat the request.", header: "Retry-After", value: strconv.Itoa(max(wait, 1))}
 }

@@ -18,7 +18,7 @@ func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificat
 	if r.Params.Limit != nil {
 		limit = *r.Params.Limit
 	}
-	q := starter.Question{
+	q := starter.ListQuery{
 		Clients: callerOf(ctx).clients(), Status: verification.Status(deref(r.Params.Status)), Outcome: verification.Outcome(deref(r.Params.Outcome)),
 		Policy: deref(r.Params.Policy), Reference: deref(r.Params.ClientReferenceId),
 		From: deref(r.Params.CreatedFrom), Before: deref(r.Params.CreatedTo), Oldest: deref(r.Params.Order) == contract.ListVerificationsParamsOrderAsc,

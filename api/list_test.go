@@ -13,8 +13,8 @@ import (
 
 func TestAListShowsIDsAndNobody(t *testing.T) {
 	r := newRig(t)
-	r.fake.list = func(q starter.Question, limit int, cursor string) (starter.Page, error) {
-		require.Equal(t, []any{starter.Question{Clients: []string{"reader"}, Status: verification.Completed}, 7, "abc"}, []any{q, limit, cursor})
+	r.fake.list = func(q starter.ListQuery, limit int, cursor string) (starter.Page, error) {
+		require.Equal(t, []any{starter.ListQuery{Clients: []string{"reader"}, Status: verification.Completed}, 7, "abc"}, []any{q, limit, cursor})
 		return starter.Page{Next: "def", Items: []starter.Item{{ID: knownID, Client: "reader", Status: q.Status, Decision: verification.Approved,
 			Policy: verification.PolicyRef{Name: "cn-resident", Version: 2}, ClientReferenceID: "order-17", CreatedAt: r.now, UpdatedAt: r.now}}}, nil
 	}
@@ -24,7 +24,7 @@ func TestAListShowsIDsAndNobody(t *testing.T) {
 		"policy":{"name":"cn-resident","version":2},"client_reference_id":"order-17","created_at":"2026-11-23T04:00:00Z","updated_at":"2026-11-23T04:00:00Z"}]}`,
 		w.Body.String())
 
-	r.fake.list = func(_ starter.Question, limit int, _ string) (starter.Page, error) {
+	r.fake.list = func(_ starter.ListQuery, limit int, _ string) (starter.Page, error) {
 		require.Equal(t, 20, limit)
 		return starter.Page{}, nil
 	}
@@ -35,13 +35,13 @@ func TestAListShowsIDsAndNobody(t *testing.T) {
 // Every filter of the contract reaches the list.
 func TestAListIsAskedByItsFilters(t *testing.T) {
 	r := newRig(t)
-	var got starter.Question
-	r.fake.list = func(q starter.Question, _ int, _ string) (starter.Page, error) { got = q; return starter.Page{}, nil }
+	var got starter.ListQuery
+	r.fake.list = func(q starter.ListQuery, _ int, _ string) (starter.Page, error) { got = q; return starter.Page{}, nil }
 	w := r.do(call{method: "GET", key: r.reader, path: "/v1/verifications?outcome=declined&policy=cn-chip&client_reference_id=order%2017" +
 		"&created_from=2026-11-01T00:00:00%2B08:00&created_to=2026-12-01T00:00:00Z&order=asc"})
 	require.Equal(t, 200, w.Code, w.Body.String())
 	got.From, got.Before = got.From.UTC(), got.Before.UTC()
-	require.Equal(t, starter.Question{Clients: []string{"reader"}, Outcome: verification.OutcomeDeclined, Policy: "cn-chip", Reference: "order 17",
+	require.Equal(t, starter.ListQuery{Clients: []string{"reader"}, Outcome: verification.OutcomeDeclined, Policy: "cn-chip", Reference: "order 17",
 		From: time.Date(2026, 10, 31, 16, 0, 0, 0, time.UTC), Before: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Oldest: true}, got)
 }
 

@@ -63,7 +63,7 @@ func (c problemConn) Write(b []byte) (int, error) {
 
 // refusalOf is the whole answer to a request that is no HTTP.
 func refusalOf(status int, requestID string) []byte {
-	f := &fault{status: status, code: "malformed_request", title: "The request is not valid HTTP, or its path is not a valid one."}
+	f := &httpError{status: status, code: "malformed_request", title: "The request is not valid HTTP, or its path is not a valid one."}
 	if status == http.StatusRequestHeaderFieldsTooLarge {
 		f.code, f.title = "headers_too_large", "The request's headers are too large."
 	}
@@ -93,6 +93,6 @@ func Starting(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Retry-After", "5")
 	h.Set("X-Request-Id", id)
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_ = json.NewEncoder(w).Encode((&fault{status: http.StatusServiceUnavailable, code: "engine_unavailable", title: "The service is starting.",
+	_ = json.NewEncoder(w).Encode((&httpError{status: http.StatusServiceUnavailable, code: "engine_unavailable", title: "The service is starting.",
 		detail: unchanged}).document(id))
 }

@@ -310,7 +310,7 @@ func FuzzDecisionBody(f *testing.F) {
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fake.calls = nil
-		fake.decide = func(_, _ string, w starter.Word) (starter.View, error) {
+		fake.decide = func(_, _ string, w starter.ReviewRequest) (starter.View, error) {
 			require.Contains(t, []string{"approved", "declined"}, string(w.Decision))
 			require.Contains(t, string(body), "reason")
 			require.Equal(t, 3, w.Version)

@@ -71,7 +71,7 @@ func readOperations(document []byte) (map[string]operation, error) {
 		return nil, err
 	}
 	members := map[string]bool{}
-	collectMembers(root, members)
+	collectProperties(root, members)
 
 	out := map[string]operation{}
 	for path, item := range doc.Paths {
@@ -118,8 +118,8 @@ func escapePointer(s string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(s)
 }
 
-// collectMembers gathers the names under every "properties".
-func collectMembers(node any, into map[string]bool) {
+// collectProperties gathers the names under every "properties".
+func collectProperties(node any, into map[string]bool) {
 	switch n := node.(type) {
 	case map[string]any:
 		for key, child := range n {
@@ -128,11 +128,11 @@ func collectMembers(node any, into map[string]bool) {
 					into[name] = true
 				}
 			}
-			collectMembers(child, into)
+			collectProperties(child, into)
 		}
 	case []any:
 		for _, child := range n {
-			collectMembers(child, into)
+			collectProperties(child, into)
 		}
 	}
 }

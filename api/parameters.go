@@ -99,7 +99,7 @@ func (p parameter) check(value string) (code, message string) {
 		v = n
 	}
 	if err := p.schema.Validate(v); err != nil {
-		fault := (operation{}).schemaFaults(err)[0]
+		fault := (operation{}).schemaErrors(err)[0]
 		return fault.Code, fault.Message
 	}
 	return "", ""

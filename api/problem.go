@@ -12,9 +12,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// fault is a refusal as HTTP tells it: RFC 9457 with a stable code. Every text
+// httpError is an error as HTTP reports it: RFC 9457 with a stable code. Every text
 // in it is ours; nothing that a caller sent enters one.
-type fault struct {
+type httpError struct {
 	status  int
 	code    string
 	title   string
@@ -27,50 +27,50 @@ type fault struct {
 	header, value string
 }
 
-func (f *fault) Error() string { return "api: " + f.code }
+func (f *httpError) Error() string { return "api: " + f.code }
 
 var (
-	errNotFound        = &fault{status: 404, code: "not_found", title: "Not found."}
-	errMethod          = &fault{status: 405, code: "method_not_allowed", title: "Method not allowed."}
-	errUnauthenticated = &fault{status: 401, code: "unauthenticated", title: "A valid API key is required.",
+	errNotFound        = &httpError{status: 404, code: "not_found", title: "Not found."}
+	errMethod          = &httpError{status: 405, code: "method_not_allowed", title: "Method not allowed."}
+	errUnauthenticated = &httpError{status: 401, code: "unauthenticated", title: "A valid API key is required.",
 		header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}
-	errKeyMissing = &fault{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
-	errKeyInvalid = &fault{status: 400, code: "idempotency_key_invalid",
+	errKeyMissing = &httpError{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
+	errKeyInvalid = &httpError{status: 400, code: "idempotency_key_invalid",
 		title: "The header Idempotency-Key must be given once, with 1 to 255 visible ASCII characters."}
-	errMediaType = &fault{status: 415, code: "unsupported_media_type", title: "The body must be application/json, in UTF-8."}
-	errTooLarge  = &fault{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
-	errJSON      = &fault{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
-	errNoBody    = &fault{status: 400, code: "malformed_json", title: "The body is missing."}
-	errDuplicate = &fault{status: 400, code: "malformed_json", title: "The body has a property twice."}
-	errUnread    = &fault{status: 400, code: "malformed_body", title: "The body could not be read."}
+	errMediaType = &httpError{status: 415, code: "unsupported_media_type", title: "The body must be application/json, in UTF-8."}
+	errTooLarge  = &httpError{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
+	errJSON      = &httpError{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
+	errNoBody    = &httpError{status: 400, code: "malformed_json", title: "The body is missing."}
+	errDuplicate = &httpError{status: 400, code: "malformed_json", title: "The body has a property twice."}
+	errUnread    = &httpError{status: 400, code: "malformed_body", title: "The body could not be read."}
 	// errParameter: the checks of parameters let it pass and the generated code
 	// does not.
-	errParameter    = &fault{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
-	errPrecondition = &fault{status: 428, code: "precondition_required",
+	errParameter    = &httpError{status: 422, code: string(starter.InvalidRequest), title: "A parameter breaks a rule of the contract."}
+	errPrecondition = &httpError{status: 428, code: "precondition_required",
 		title: "The header If-Match must name the ETag of what was read."}
-	errVersion = &fault{status: 412, code: string(starter.VersionConflict),
+	errVersion = &httpError{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
-	errPurpose  = &fault{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
-	errInternal = &fault{status: 500, code: string(starter.Internal), title: "Internal server error."}
+	errPurpose  = &httpError{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
+	errInternal = &httpError{status: 500, code: string(starter.Internal), title: "Internal server error."}
 )
 
-func errScope(scope string) *fault {
-	return &fault{status: 403, code: "insufficient_scope", title: "The API key lacks the scope " + scope + ".",
+func errScope(scope string) *httpError {
+	return &httpError{status: 403, code: "insufficient_scope", title: "The API key lacks the scope " + scope + ".",
 		header: "WWW-Authenticate", value: `Bearer realm="yanzhen", error="insufficient_scope", scope="` + scope + `"`}
 }
 
-func errParameters(faults []starter.FieldError) *fault {
-	return &fault{status: errParameter.status, code: errParameter.code, title: errParameter.title, errors: faults}
+func errParameters(faults []starter.FieldError) *httpError {
+	return &httpError{status: errParameter.status, code: errParameter.code, title: errParameter.title, errors: faults}
 }
 
-func errFields(fields []starter.FieldError) *fault {
-	return &fault{status: 422, code: string(starter.InvalidRequest), title: "The request breaks a rule of the contract.", errors: fields}
+func errFields(fields []starter.FieldError) *httpError {
+	return &httpError{status: 422, code: string(starter.InvalidRequest), title: "The request breaks a rule of the contract.", errors: fields}
 }
 
-// faultOf turns every error into what HTTP tells of it. What it does not know
-// is our fault and told as no more than that.
-func faultOf(err error) *fault {
-	if f, ok := errors.AsType[*fault](err); ok {
+// httpErrorOf maps every error to a problem document. An error that it does not know
+// is an internal error.
+func httpErrorOf(err error) *httpError {
+	if f, ok := errors.AsType[*httpError](err); ok {
 		return f
 	}
 	e, ok := errors.AsType[*starter.Error](err)
@@ -81,29 +81,29 @@ func faultOf(err error) *fault {
 	case starter.InvalidRequest:
 		return errFields(e.Fields)
 	case starter.IdempotencyKeyReused:
-		return &fault{status: 422, code: string(e.Code), title: "The Idempotency-Key was used for another request.",
+		return &httpError{status: 422, code: string(e.Code), title: "The Idempotency-Key was used for another request.",
 			detail: "The verification started under it continues."}
 	case starter.NotFound:
 		return errNotFound
 	case starter.Redacted:
-		return &fault{status: 410, code: string(e.Code), title: "The personal data was erased."}
+		return &httpError{status: 410, code: string(e.Code), title: "The personal data was erased."}
 	case starter.CursorExpired:
-		return &fault{status: 410, code: string(e.Code), title: "Events after the cursor are no longer served.",
+		return &httpError{status: 410, code: string(e.Code), title: "Events after the cursor are no longer served.",
 			detail: "Read the verifications themselves, and begin without a cursor."}
 	case starter.InvalidState:
-		return &fault{status: 409, code: string(e.Code), title: "The verification's status does not allow this.",
+		return &httpError{status: 409, code: string(e.Code), title: "The verification's status does not allow this.",
 			now: e.Status, allowed: e.Allowed}
 	case starter.SessionReplaced:
-		return &fault{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
+		return &httpError{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
 			now: e.Status, session: e.Session}
 	case starter.ReqIDReused:
-		return &fault{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
+		return &httpError{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
 	case starter.VersionConflict:
-		return &fault{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
+		return &httpError{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
 	case starter.ReviewOver:
-		return &fault{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.", now: e.Status}
+		return &httpError{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.", now: e.Status}
 	case starter.EngineUnavailable:
-		return &fault{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
+		return &httpError{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
 			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",
 			header: "Retry-After", value: "5"}
 	}
@@ -118,7 +118,7 @@ const unchanged = "Nothing was changed. Try again."
 // refuse answers with a problem document, or a person's browser with a page,
 // and ends the request.
 func (s *server) refuse(c *gin.Context, err error) {
-	f := faultOf(err)
+	f := httpErrorOf(err)
 	noteRefusal(c, f.code)
 	if f.status >= 500 {
 		s.Logger.ErrorContext(c, "request failed", "request_id", requestID(c.Request.Context()), "route", route(c), "verification_id", verificationOf(c.Request.Context()), "error", composed(err))
@@ -154,7 +154,7 @@ func (s *server) unsent(c *gin.Context, err error) {
 	c.Abort()
 }
 
-func (f *fault) document(requestID string) contract.Problem {
+func (f *httpError) document(requestID string) contract.Problem {
 	p := contract.Problem{
 		Type: "urn:yanzhen:problem:" + f.code, Title: f.title, Status: f.status, Code: f.code, RequestId: requestID,
 		Detail: nonEmpty(f.detail),
@@ -189,7 +189,7 @@ func composed(err error) string {
 	if e, ok := errors.AsType[*starter.Error](err); ok {
 		return e.Error()
 	}
-	if f, ok := errors.AsType[*fault](err); ok {
+	if f, ok := errors.AsType[*httpError](err); ok {
 		return f.Error()
 	}
 	return typeName(err)

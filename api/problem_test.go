@@ -139,11 +139,11 @@ func TestAPathThatIsNoneIsAProblem(t *testing.T) {
 func TestHEADWorksWhereGETDoes(t *testing.T) {
 	r := newRig(t)
 	r.fake.read = owned("shop", running())
-	r.fake.list = func(starter.Question, int, string) (starter.Page, error) { return starter.Page{}, nil }
+	r.fake.list = func(starter.ListQuery, int, string) (starter.Page, error) { return starter.Page{}, nil }
 	r.fake.provide = func() ([]starter.Provider, error) { return nil, nil }
 	r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
-	r.fake.landing = func(string) (starter.Landing, error) {
-		return starter.Landing{Client: "shop", ReturnURL: "https://shop.example/back"}, nil
+	r.fake.landing = func(string) (starter.ReturnTarget, error) {
+		return starter.ReturnTarget{Client: "shop", ReturnURL: "https://shop.example/back"}, nil
 	}
 	srv := served(t, r)
 	client := srv.Client()

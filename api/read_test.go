@@ -93,12 +93,12 @@ func TestALinkIsAnsweredOnceToWhoWaitsWithoutAnETag(t *testing.T) {
 }
 
 func TestWhatWasToldIsForgottenInTheEnd(t *testing.T) {
-	var told toldLinks
-	for i := range 3 * maxTold {
+	var told answeredLinks
+	for i := range 3 * maxLinks {
 		told.note(starter.View{ID: strconv.Itoa(i), Link: "l", Revision: i})
 	}
-	require.LessOrEqual(t, len(told.now)+len(told.before), 2*maxTold)
-	require.Equal(t, 3*maxTold-1, told.version(strconv.Itoa(3*maxTold-1)))
+	require.LessOrEqual(t, len(told.now)+len(told.before), 2*maxLinks)
+	require.Equal(t, 3*maxLinks-1, told.version(strconv.Itoa(3*maxLinks-1)))
 	require.Equal(t, starter.Unknown, told.version("1"))
 }
 
@@ -117,7 +117,7 @@ func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
 	for _, path := range []string{"/v1/verifications/" + knownID, "/v1/verifications?status=in_review", "/v1/providers"} {
 		r := newRig(t)
 		r.fake.read = func(string, string) (starter.View, error) { return starter.View{}, away }
-		r.fake.list = func(starter.Question, int, string) (starter.Page, error) { return starter.Page{}, away }
+		r.fake.list = func(starter.ListQuery, int, string) (starter.Page, error) { return starter.Page{}, away }
 		r.fake.provide = func() ([]starter.Provider, error) { return nil, away }
 		w := r.do(call{method: "GET", path: path, key: r.shop})
 		problemIn(t, w, 503, "engine_unavailable")

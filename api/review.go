@@ -24,7 +24,7 @@ func (s *server) DecideVerification(ctx context.Context, r contract.DecideVerifi
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.Verifications.Decide(ctx, client, r.Id, starter.Word{
+	v, err := s.Verifications.Decide(ctx, client, r.Id, starter.ReviewRequest{
 		Decision: verification.Decision(r.Body.Decision), Reason: verification.ReasonCode(r.Body.Reason),
 		Note: deref(r.Body.Note), Version: version, By: callerOf(ctx).name,
 	})
@@ -68,7 +68,7 @@ func (s *server) ReopenVerification(ctx context.Context, r contract.ReopenVerifi
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.Verifications.Reopen(ctx, client, r.Id, starter.Word{
+	v, err := s.Verifications.Reopen(ctx, client, r.Id, starter.ReviewRequest{
 		Reason: verification.ReasonCode(r.Body.Reason), Note: deref(r.Body.Note), Version: version, By: callerOf(ctx).name,
 	})
 	if err != nil {

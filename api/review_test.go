@@ -21,8 +21,8 @@ func (r *rig) say(path, tag, body string) *httptest.ResponseRecorder {
 
 func TestAReviewersWordIsPassedOnAndTheNoteNotEchoed(t *testing.T) {
 	r := newRig(t)
-	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Decision: verification.Declined, Reason: verification.HolderMismatch, Note: plantedName, Version: 3, By: "shop-key"}, w)
+	r.fake.decide = func(client, id string, w starter.ReviewRequest) (starter.View, error) {
+		require.Equal(t, starter.ReviewRequest{Decision: verification.Declined, Reason: verification.HolderMismatch, Note: plantedName, Version: 3, By: "shop-key"}, w)
 		v := running()
 		v.Status = verification.Completed
 		v.PreviousVerdicts = []verification.Verdict{{Version: 1, Decision: verification.Approved, DecidedBy: verification.ByPolicy}}
@@ -44,8 +44,8 @@ func TestAReviewersWordIsPassedOnAndTheNoteNotEchoed(t *testing.T) {
 	require.Equal(t, "approved", got.Previous[0].Decision)
 	require.Equal(t, "tencent_eid", got.Checks[0].Tried[0].Provider)
 
-	r.fake.reopen = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Reason: verification.HolderMismatch, Note: plantedName, By: "shop-key"}, w)
+	r.fake.reopen = func(client, id string, w starter.ReviewRequest) (starter.View, error) {
+		require.Equal(t, starter.ReviewRequest{Reason: verification.HolderMismatch, Note: plantedName, By: "shop-key"}, w)
 		return owned("shop", running())(client, id)
 	}
 	w = r.say("/v1/verifications/"+knownID+"/reopen", "", `{"reason":"holder.mismatch","note":"`+plantedName+`"}`)
@@ -62,15 +62,15 @@ func TestADecisionNamesWhatItWasMadeOn(t *testing.T) {
 		require.Empty(t, r.fake.calls)
 	}
 	r := newRig(t)
-	r.fake.decide = func(string, string, starter.Word) (starter.View, error) {
+	r.fake.decide = func(string, string, starter.ReviewRequest) (starter.View, error) {
 		return starter.View{}, &starter.Error{Code: starter.VersionConflict, Status: verification.InReview}
 	}
 	require.Equal(t, "in_review", problemIn(t, r.say(decisionPath, `"v2"`, body), 412, "version_conflict").CurrentStatus)
-	r.fake.decide = func(string, string, starter.Word) (starter.View, error) {
+	r.fake.decide = func(string, string, starter.ReviewRequest) (starter.View, error) {
 		return starter.View{}, &starter.Error{Code: starter.InvalidState, Status: verification.Processing, Allowed: []verification.Status{verification.InReview}}
 	}
 	require.Equal(t, []string{"in_review"}, problemIn(t, r.say(decisionPath, `"v2"`, body), 409, "invalid_state").AllowedStatuses)
-	r.fake.reopen = func(string, string, starter.Word) (starter.View, error) {
+	r.fake.reopen = func(string, string, starter.ReviewRequest) (starter.View, error) {
 		return starter.View{}, &starter.Error{Code: starter.ReviewOver, Status: verification.Completed}
 	}
 	problemIn(t, r.say("/v1/verifications/"+knownID+"/reopen", "", `{"reason":"holder.mismatch"}`), 409, "review_over")
@@ -79,11 +79,11 @@ func TestADecisionNamesWhatItWasMadeOn(t *testing.T) {
 // A star is a precondition, too (RFC 9110 section 13.1.1): whatever it is now.
 func TestAStarInIfMatchDecidesOnWhateverItIsNow(t *testing.T) {
 	r := newRig(t)
-	r.fake.decide = func(client, id string, w starter.Word) (starter.View, error) {
-		require.Equal(t, starter.Word{Decision: verification.Approved, Reason: verification.ReviewApproved, By: "shop-key"}, w)
+	r.fake.decide = func(client, id string, w starter.ReviewRequest) (starter.View, error) {
+		require.Equal(t, starter.ReviewRequest{Decision: verification.Approved, Reason: verification.ReviewApproved, By: "shop-key"}, w)
 		return owned("shop", running())(client, id)
 	}
-	r.fake.reopen = func(client, id string, w starter.Word) (starter.View, error) {
+	r.fake.reopen = func(client, id string, w starter.ReviewRequest) (starter.View, error) {
 		require.Zero(t, w.Version)
 		return owned("shop", running())(client, id)
 	}
@@ -96,7 +96,7 @@ func TestRetryTakesAVersionAndDoesNotNeedOne(t *testing.T) {
 		r := newRig(t)
 		r.fake.retry = func(client, id string, _ int) (starter.View, error) { return owned("shop", running())(client, id) }
 		require.Equal(t, 200, r.say("/v1/verifications/"+knownID+"/retry", tag, `{"session":1}`).Code)
-		require.Equal(t, []starter.Again{{Session: 1, Version: version}}, r.fake.retried)
+		require.Equal(t, []starter.RetryRequest{{Session: 1, Version: version}}, r.fake.retried)
 	}
 	r := newRig(t)
 	problemIn(t, r.say("/v1/verifications/"+knownID+"/retry", `"other"`, `{"session":1}`), 412, "version_conflict")

@@ -186,7 +186,7 @@ func TestEveryAnswerOfAPOSTCarriesTheETag(t *testing.T) {
 		mine := owned("shop", running())
 		r.fake.retry = func(client, id string, _ int) (starter.View, error) { return mine(client, id) }
 		r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
-		r.fake.decide = func(client, id string, _ starter.Word) (starter.View, error) { return mine(client, id) }
+		r.fake.decide = func(client, id string, _ starter.ReviewRequest) (starter.View, error) { return mine(client, id) }
 		r.fake.reopen = r.fake.decide
 		c.key = r.shop
 		w := r.do(c)
@@ -237,7 +237,7 @@ func TestAnotherClientsVerificationIsNotFoundOnEveryOperation(t *testing.T) {
 				r.fake.wait = func(client, id string, _ int, _ time.Duration) (starter.View, error) { return mine(client, id) }
 				r.fake.retry = func(client, id string, _ int) (starter.View, error) { return mine(client, id) }
 				r.fake.cancel = func(client, id string, _ verification.ReasonCode) (starter.View, error) { return mine(client, id) }
-				r.fake.decide = func(client, id string, _ starter.Word) (starter.View, error) { return mine(client, id) }
+				r.fake.decide = func(client, id string, _ starter.ReviewRequest) (starter.View, error) { return mine(client, id) }
 				r.fake.reopen = r.fake.decide
 				r.fake.acts = func(client, id string) ([]starter.Act, error) { _, err := mine(client, id); return nil, err }
 				c := c
@@ -343,7 +343,7 @@ func TestTheLogNamesTheVerification(t *testing.T) {
 		},
 		"a person who comes back": func(r *rig) {
 			r.fake.hint = func(string, int) (starter.HintResult, error) { return starter.HintSent, nil }
-			r.fake.landing = func(string) (starter.Landing, error) { return starter.Landing{}, nil }
+			r.fake.landing = func(string) (starter.ReturnTarget, error) { return starter.ReturnTarget{}, nil }
 			r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil))
 		},
 	} {

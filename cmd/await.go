@@ -21,8 +21,8 @@ const (
 	lookEvery = 3 * time.Second
 )
 
-// arrival is something that a start needs and that others bring.
-type arrival struct {
+// dependency is something that a start needs and waits for.
+type dependency struct {
 	try func(context.Context) error
 	// notYet tells an error that waiting may mend from one that it does not.
 	notYet func(error) bool
@@ -32,7 +32,7 @@ type arrival struct {
 // await tries everything until all is there. What is not there yet is told and
 // tried again until the patience is over; what is wrong ends the waiting at
 // once. The error joins every fault of the last round.
-func await(ctx context.Context, patience time.Duration, log *slog.Logger, all ...*arrival) error {
+func await(ctx context.Context, patience time.Duration, log *slog.Logger, all ...*dependency) error {
 	until := time.Now().Add(patience)
 	for {
 		var faults, waiting []error
@@ -71,35 +71,35 @@ func await(ctx context.Context, patience time.Duration, log *slog.Logger, all ..
 	}
 }
 
-func (p *parts) openStore() *arrival {
-	return &arrival{notYet: store.NotYet, try: func(ctx context.Context) error {
+func (p *parts) openStore() *dependency {
+	return &dependency{notYet: store.NotYet, try: func(ctx context.Context) error {
 		st, err := store.Open(ctx, p.cfg.Store, p.keys)
 		if errors.Is(err, store.ErrOtherKeys) {
 			return fmt.Errorf("YANZHEN_KEYS: %s is not the key file that the store of YANZHEN_STORE was created with: restore that one, or name another store: %w", p.cfg.Keys, err)
 		}
 		if err != nil {
-			return storeFault(err)
+			return storeError(err)
 		}
 		p.store = st
 		return nil
 	}}
 }
 
-// storeFault names the setting, and the remedy where the error has none.
-func storeFault(err error) error {
+// storeError names the setting, and the remedy where the error has none.
+func storeError(err error) error {
 	if remedy := store.Remedy(err); remedy != "" {
 		return fmt.Errorf("YANZHEN_STORE: %s: %w", remedy, err)
 	}
 	return fmt.Errorf("YANZHEN_STORE: %w", err)
 }
 
-func (p *parts) openEngine(o client.Options) *arrival {
+func (p *parts) openEngine(o client.Options) *dependency {
 	return dial(o, func(c client.Client) { p.temporal = c })
 }
 
 // dial connects to a server that is new enough.
-func dial(o client.Options, keep func(client.Client)) *arrival {
-	return &arrival{notYet: engine.NotYet, try: func(ctx context.Context) error {
+func dial(o client.Options, keep func(client.Client)) *dependency {
+	return &dependency{notYet: engine.NotYet, try: func(ctx context.Context) error {
 		c, err := engine.Dial(ctx, o)
 		if err != nil {
 			return err
@@ -114,8 +114,8 @@ func dial(o client.Options, keep func(client.Client)) *arrival {
 }
 
 // attributes waits for the namespace that `yanzhen setup` prepares.
-func (p *parts) attributes() *arrival {
-	return &arrival{
+func (p *parts) attributes() *dependency {
+	return &dependency{
 		notYet: engine.NotYet,
 		try: func(ctx context.Context) error {
 			return engine.CheckSearchAttributes(ctx, p.temporal, p.namespace, workflows.SearchAttributes())

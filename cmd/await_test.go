@@ -18,9 +18,9 @@ import (
 var errLate = errors.New("not there: set THAT_SETTING")
 
 // comes is an arrival that is there at the n-th try.
-func comes(n int) *arrival {
+func comes(n int) *dependency {
 	tries := 0
-	return &arrival{notYet: func(err error) bool { return errors.Is(err, errLate) }, try: func(context.Context) error {
+	return &dependency{notYet: func(err error) bool { return errors.Is(err, errLate) }, try: func(context.Context) error {
 		if tries++; tries < n {
 			return errLate
 		}
@@ -42,7 +42,7 @@ func TestAStartGivesUpWithEveryFaultWhenItsPatienceIsOver(t *testing.T) {
 }
 
 func TestAStartRefusesAtOnceWhatWaitingDoesNotMend(t *testing.T) {
-	wrong := &arrival{notYet: func(error) bool { return false }, try: func(context.Context) error { return errors.New("wrong for good") }}
+	wrong := &dependency{notYet: func(error) bool { return false }, try: func(context.Context) error { return errors.New("wrong for good") }}
 	began := time.Now()
 	err := await(t.Context(), time.Minute, slog.New(slog.DiscardHandler), comes(9), wrong)
 	require.ErrorContains(t, err, "wrong for good")

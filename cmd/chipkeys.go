@@ -15,9 +15,9 @@ const (
 	chipPublicKeysFile = "chip-keys.public.json"
 )
 
-// makeChipKeys makes the keys that open chip tokens, and those to which the
+// createChipKeys makes the keys that open chip tokens, and those to which the
 // stand-in seals them, unless they are there. It returns the former's path.
-func makeChipKeys(dir string) (string, error) {
+func createChipKeys(dir string) (string, error) {
 	path, public := filepath.Join(dir, chipKeysFile), filepath.Join(dir, chipPublicKeysFile)
 	_, err := os.Stat(public) // written last
 	if err == nil || !errors.Is(err, os.ErrNotExist) {

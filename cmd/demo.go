@@ -142,7 +142,7 @@ func runDemo(ctx context.Context, c *caller, o demoOptions, out io.Writer, in io
 	if err != nil {
 		return nil, err
 	}
-	f.again = enters(in)
+	f.again = enterKeys(in)
 	return f.run(ctx, body)
 }
 

@@ -21,8 +21,8 @@ type stage struct {
 	comparer string
 }
 
-// asUsual is a stage on which everything works.
-var asUsual = stage{records: "approved", tencent: "up", megvii: "up", card: "valid", comparer: "up"}
+// defaultStage is a stage on which everything works.
+var defaultStage = stage{records: "approved", tencent: "up", megvii: "up", card: "valid", comparer: "up"}
 
 // recordsOutcomes are the words of --records in those of the stand-in.
 var recordsOutcomes = map[string]string{"approved": "", "mismatch": "-1", "not-found": "-5", "down": "500", "lost": "drop"}
@@ -101,7 +101,7 @@ func (s stage) scan(ctx context.Context, at *sandbox.Player, p sandbox.Person, f
 		o.Prefix = "sim-badjwe-"
 	}
 	if s.card == "other-holder" {
-		other := asUsual.person(time.Now())
+		other := defaultStage.person(time.Now())
 		o.Person = &other
 	}
 	return at.Scan(ctx, o)

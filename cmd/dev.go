@@ -109,13 +109,13 @@ func runDev(ctx context.Context, o devOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := bringUp(ctx, dir, binary, o, out)
+	s, err := startStack(ctx, dir, binary, o, out)
 	if err != nil {
 		return err
 	}
 	err = s.run(ctx, func(ctx context.Context) error {
 		fmt.Fprintf(out, "Up after %.1f s.\n\n", time.Since(began).Seconds())
-		return s.show(ctx, o, out)
+		return s.demonstrate(ctx, o, out)
 	})
 	if ctx.Err() != nil || errors.Is(err, errDone) {
 		fmt.Fprintln(out, "Stopped.")
@@ -136,9 +136,9 @@ type stack struct {
 	listeners struct{ api, ops, sandbox net.Listener }
 }
 
-// bringUp starts the server and connects to it; what it opened is closed again
+// startStack starts the server and connects to it; what it opened is closed again
 // if it fails.
-func bringUp(ctx context.Context, dir, binary string, o devOptions, out io.Writer) (_ *stack, err error) {
+func startStack(ctx context.Context, dir, binary string, o devOptions, out io.Writer) (_ *stack, err error) {
 	s := &stack{dir: dir}
 	defer func() {
 		if err != nil {
@@ -296,8 +296,8 @@ func awaitReady(ctx context.Context, ops string) error {
 // vendor, so its clock is what an abandoned session waits for.
 const devFlow = time.Minute
 
-// shown are the verifications that dev runs, one a policy.
-var shown = []struct {
+// devPolicies are the verifications that dev runs, one a policy.
+var devPolicies = []struct {
 	policy, what string
 	chip         bool
 	outcomes     []string
@@ -310,19 +310,19 @@ var shown = []struct {
 	{"cn-no-face", "the chip and records, no face: a human decides", true, nil, "review"},
 }
 
-// show runs one verification a policy in the open and prints where to look.
-func (s *stack) show(ctx context.Context, o devOptions, out io.Writer) error {
+// demonstrate runs one verification a policy in the open and prints where to look.
+func (s *stack) demonstrate(ctx context.Context, o devOptions, out io.Writer) error {
 	if !o.quiet {
 		c, err := newCaller(s.state.API, s.state.APIKey)
 		if err != nil {
 			return err
 		}
 		id := ""
-		for _, d := range shown {
+		for _, d := range devPolicies {
 			fmt.Fprintf(out, "%s: %s\n", d.policy, d.what)
 			v, err := runDemo(ctx, c, demoOptions{
 				policy: d.policy, chip: d.chip, sandbox: s.state.Sandbox, outcomes: d.outcomes, notify: "both",
-				stage: asUsual, pause: 500 * time.Millisecond, timeout: 2 * time.Minute,
+				stage: defaultStage, pause: 500 * time.Millisecond, timeout: 2 * time.Minute,
 			}, out, nil)
 			if err != nil {
 				return fmt.Errorf("the verification: %w (logs: %s)", err, s.dir)

@@ -147,7 +147,7 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 	}
 	keys := devKeys(dir)
 	if _, err := os.Stat(keys); errors.Is(err, os.ErrNotExist) {
-		if err := makeKeys(keys, io.Discard); err != nil {
+		if err := createKeys(keys, io.Discard); err != nil {
 			return s, nil, err
 		}
 	}
@@ -162,7 +162,7 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 	if err := errors.Join(err, f.Close()); err != nil {
 		return s, nil, err
 	}
-	chipKeys, err := makeChipKeys(dir)
+	chipKeys, err := createChipKeys(dir)
 	if err != nil {
 		return s, nil, err
 	}

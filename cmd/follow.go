@@ -81,7 +81,7 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 			return f.script.play(ctx, f.show, v)
 		}
 	case "retry":
-		if f.retries > session || !f.wantsAgain(ctx) {
+		if f.retries > session || !f.confirmRetry(ctx) {
 			return nil
 		}
 		f.retries = session + 1
@@ -101,9 +101,9 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 	return nil
 }
 
-// wantsAgain asks the script, else the person at the terminal; without either
+// confirmRetry asks the script, else the person at the terminal; without either
 // the answer is no.
-func (f *follower) wantsAgain(ctx context.Context) bool {
+func (f *follower) confirmRetry(ctx context.Context) bool {
 	if f.script != nil {
 		return !f.script.over()
 	}
@@ -128,9 +128,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// enters sends for every line read, and is closed at the end of input. Without
+// enterKeys sends for every line read, and is closed at the end of input. Without
 // input it is nil.
-func enters(r io.Reader) <-chan struct{} {
+func enterKeys(r io.Reader) <-chan struct{} {
 	if r == nil {
 		return nil
 	}

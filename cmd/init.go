@@ -109,7 +109,7 @@ func runInit(o initOptions, out io.Writer) error {
 	if err := writeInit(folder, uid, gid, files); err != nil {
 		return err
 	}
-	sayNext(out, o, key, reviewerKey)
+	printNextSteps(out, o, key, reviewerKey)
 	return nil
 }
 
@@ -226,8 +226,8 @@ func randomHex() string {
 	return hex.EncodeToString(b)
 }
 
-// sayNext tells what was made, the keys, and what to do now.
-func sayNext(out io.Writer, o initOptions, key, reviewerKey string) {
+// printNextSteps prints what was created, the keys, and what to do next.
+func printNextSteps(out io.Writer, o initOptions, key, reviewerKey string) {
 	fmt.Fprintf(out, `Written in %s: .env (the databases' passwords, ports) and config/ with keys.json (what
 seals the store: keep a copy where the store's backups are not), yanzhen.env (the
 vendors) and yanzhen.yaml (clients, policies).

@@ -73,7 +73,7 @@ func tokenOf(args []string, in io.Reader) (string, error) {
 func inspect(token string, cfg *config.Config, out io.Writer) error {
 	refused := false
 	for _, v := range cfg.Vendors {
-		inspector, ok := v.Told.(provider.TokenInspector)
+		inspector, ok := v.Settings.(provider.TokenInspector)
 		if !ok {
 			continue
 		}

@@ -99,7 +99,7 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 
 func TestWorkerAndApiRunUntilAskedToStop(t *testing.T) {
 	dir := installation(t)
-	require.NoError(t, makeKeys(os.Getenv("YANZHEN_KEYS"), &bytes.Buffer{}))
+	require.NoError(t, createKeys(os.Getenv("YANZHEN_KEYS"), &bytes.Buffer{}))
 	catalogue := filepath.Join(dir, "yanzhen.yaml")
 	require.NoError(t, os.WriteFile(catalogue, []byte("clients:\n  - id: shop\n    keys: [{name: a, hash: '"+strings.Repeat("ab", 32)+
 		"', scopes: ['verifications:read']}]\n"), 0o600))
@@ -128,7 +128,7 @@ func TestApiWithoutClientsSaysSo(t *testing.T) {
 func TestDevSaysThatItsServerDiedAndStops(t *testing.T) {
 	binary, err := devstack.Temporal(t.Context(), os.Stderr)
 	require.NoError(t, err)
-	s, err := bringUp(t.Context(), t.TempDir(), binary, devOptions{headless: true}, &safeBuffer{})
+	s, err := startStack(t.Context(), t.TempDir(), binary, devOptions{headless: true}, &safeBuffer{})
 	require.NoError(t, err)
 	err = s.run(t.Context(), func(ctx context.Context) error {
 		if err := syscall.Kill(s.server.PID(), syscall.SIGKILL); err != nil {
@@ -171,11 +171,11 @@ func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it holds a key")
 
 	wanted := map[string]int{}
-	for _, d := range shown {
+	for _, d := range devPolicies {
 		wanted[d.want]++
 	}
 	require.Equal(t, wanted["approved"], strings.Count(out.String(), "APPROVED  by policy"))
-	require.Equal(t, len(shown), strings.Count(out.String(), "  invented "), "one verification each")
+	require.Equal(t, len(devPolicies), strings.Count(out.String(), "  invented "), "one verification each")
 	chip, err := os.ReadFile(filepath.Join(dir, chipKeysFile))
 	require.NoError(t, err)
 

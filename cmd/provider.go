@@ -76,7 +76,7 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 				return exit(exitUsage, "--reason holds something shaped like an ID number; nothing personal belongs there")
 			}
 			return withSwitches(c.Context(), *data, func(_ *config.Config, st store.Store) error {
-				return throw(c.Context(), st, store.Switch{Provider: args[0], State: state, Reason: reason, By: operator(), At: time.Now()}, c.OutOrStdout())
+				return setSwitch(c.Context(), st, store.Switch{Provider: args[0], State: state, Reason: reason, By: operator(), At: time.Now()}, c.OutOrStdout())
 			})
 		},
 	}
@@ -135,7 +135,7 @@ func withSwitches(ctx context.Context, data string, do func(*config.Config, stor
 	return errors.Join(do(cfg, st), st.Close())
 }
 
-func throw(ctx context.Context, st store.Store, v store.Switch, out io.Writer) error {
+func setSwitch(ctx context.Context, st store.Store, v store.Switch, out io.Writer) error {
 	before, err := st.Switch(ctx, v.Provider)
 	if err != nil {
 		return err

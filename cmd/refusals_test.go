@@ -24,7 +24,7 @@ import (
 func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 	dir := installation(t)
 	keys := os.Getenv("YANZHEN_KEYS")
-	require.NoError(t, makeKeys(keys, &bytes.Buffer{}))
+	require.NoError(t, createKeys(keys, &bytes.Buffer{}))
 	out, err := run(t.Context(), "setup")
 	require.NoError(t, err, out)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -45,7 +45,7 @@ func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 
 	t.Run("another key set", func(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "keys.json")
-		require.NoError(t, makeKeys(other, &bytes.Buffer{}))
+		require.NoError(t, createKeys(other, &bytes.Buffer{}))
 		t.Setenv("YANZHEN_KEYS", other)
 		refuses(t, "YANZHEN_KEYS: "+other+" is not the key file", "restore that one")
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/client"
 )
 
-// word is what a reviewer says.
-type word struct{ reason, note string }
+// reviewFlags are the flags of a decision or a reopening.
+type reviewFlags struct{ reason, note string }
 
 func reviewCommand() *cobra.Command {
 	var f callerFlags
@@ -36,19 +36,19 @@ show; it is kept sealed and is never shown to the person.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
-		reviewSub(&f, "list", "List what is in review", 0, nil, func(ctx context.Context, c *caller, _ string, _ word, out io.Writer) error {
+		reviewSub(&f, "list", "List what is in review", 0, nil, func(ctx context.Context, c *caller, _ string, _ reviewFlags, out io.Writer) error {
 			return c.listReviews(ctx, out)
 		}),
-		reviewSub(&f, "show ID", "Show one verification", 1, nil, func(ctx context.Context, c *caller, id string, _ word, out io.Writer) error {
+		reviewSub(&f, "show ID", "Show one verification", 1, nil, func(ctx context.Context, c *caller, id string, _ reviewFlags, out io.Writer) error {
 			if err := runStatus(ctx, c, id, false, out); err != nil {
 				return err
 			}
 			return c.showDecisions(ctx, id, out)
 		}),
-		reviewSub(&f, "approve ID", "Approve a verification in review", 1, &word{reason: "review.approved"}, decider("approved")),
-		reviewSub(&f, "decline ID", "Decline a verification in review", 1, &word{reason: "review.rejected"}, decider("declined")),
-		reviewSub(&f, "reopen ID", "Take a completed verification back into review", 1, &word{},
-			func(ctx context.Context, c *caller, id string, w word, out io.Writer) error {
+		reviewSub(&f, "approve ID", "Approve a verification in review", 1, &reviewFlags{reason: "review.approved"}, decider("approved")),
+		reviewSub(&f, "decline ID", "Decline a verification in review", 1, &reviewFlags{reason: "review.rejected"}, decider("declined")),
+		reviewSub(&f, "reopen ID", "Take a completed verification back into review", 1, &reviewFlags{},
+			func(ctx context.Context, c *caller, id string, w reviewFlags, out io.Writer) error {
 				v, err := c.reopen(ctx, id, w)
 				if err != nil {
 					return err
@@ -62,8 +62,8 @@ show; it is kept sealed and is never shown to the person.`,
 
 // reviewSub is one of the subcommands. defaults nil: it says nothing of a
 // person, and has no reason or note.
-func reviewSub(f *callerFlags, use, short string, args int, defaults *word, do func(context.Context, *caller, string, word, io.Writer) error) *cobra.Command {
-	var w word
+func reviewSub(f *callerFlags, use, short string, args int, defaults *reviewFlags, do func(context.Context, *caller, string, reviewFlags, io.Writer) error) *cobra.Command {
+	var w reviewFlags
 	c := &cobra.Command{
 		Use: use, Short: short,
 		Args: func(_ *cobra.Command, given []string) error {
@@ -92,8 +92,8 @@ func reviewSub(f *callerFlags, use, short string, args int, defaults *word, do f
 }
 
 // decider shows what it decides on, decides exactly that, and shows the end.
-func decider(decision string) func(context.Context, *caller, string, word, io.Writer) error {
-	return func(ctx context.Context, c *caller, id string, w word, out io.Writer) error {
+func decider(decision string) func(context.Context, *caller, string, reviewFlags, io.Writer) error {
+	return func(ctx context.Context, c *caller, id string, w reviewFlags, out io.Writer) error {
 		v, tag, err := c.read(ctx, id, "", 0)
 		if err != nil {
 			return err
@@ -158,7 +158,7 @@ func (c *caller) showDecisions(ctx context.Context, id string, out io.Writer) er
 	return nil
 }
 
-func (c *caller) decide(ctx context.Context, id, tag, decision string, w word) (*client.Verification, error) {
+func (c *caller) decide(ctx context.Context, id, tag, decision string, w reviewFlags) (*client.Verification, error) {
 	r, err := c.api.DecideVerificationWithResponse(ctx, id, &client.DecideVerificationParams{IfMatch: &tag},
 		client.DecisionRequest{Decision: decision, Reason: w.reason, Note: orNil(w.note)})
 	if err != nil {
@@ -170,7 +170,7 @@ func (c *caller) decide(ctx context.Context, id, tag, decision string, w word) (
 	return r.JSON200, nil
 }
 
-func (c *caller) reopen(ctx context.Context, id string, w word) (*client.Verification, error) {
+func (c *caller) reopen(ctx context.Context, id string, w reviewFlags) (*client.Verification, error) {
 	r, err := c.api.ReopenVerificationWithResponse(ctx, id, nil, client.ReopenRequest{Reason: w.reason, Note: orNil(w.note)})
 	if err != nil {
 		return nil, c.unreachable(err)

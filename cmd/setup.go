@@ -34,7 +34,7 @@ may be repeated, and says what it did. It waits for Temporal and the store
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := c.OutOrStdout()
 			if keys != "" {
-				return makeKeys(keys, out)
+				return createKeys(keys, out)
 			}
 			cfg, err := load(os.Environ(), config.Needs{})
 			if err != nil {
@@ -58,13 +58,13 @@ may be repeated, and says what it did. It waits for Temporal and the store
 
 func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retention time.Duration, log *slog.Logger, out io.Writer) error {
 	say := func(line string) { fmt.Fprintln(out, line) }
-	schema := &arrival{notYet: store.NotYet, try: func(short context.Context) error {
+	schema := &dependency{notYet: store.NotYet, try: func(short context.Context) error {
 		_, _, err := store.Version(short, cfg.Store)
 		if err == nil {
 			err = migrate(ctx, cfg.Store, say) // as long as it takes
 		}
 		if err != nil {
-			return storeFault(err)
+			return storeError(err)
 		}
 		return nil
 	}}
@@ -83,7 +83,7 @@ func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retenti
 		}
 		said[line] = true
 	}
-	namespace := &arrival{notYet: engine.NotYet, try: func(ctx context.Context) error {
+	namespace := &dependency{notYet: engine.NotYet, try: func(ctx context.Context) error {
 		return engine.Setup(ctx, c, o.Namespace, workflows.SearchAttributes(), retention, sayOnce)
 	}}
 	if err := await(ctx, max(cfg.StartPatience, showWithin), log, namespace); err != nil {
@@ -113,9 +113,9 @@ func migrate(ctx context.Context, dsn string, say func(string)) error {
 	return nil
 }
 
-// makeKeys writes a new key set. It never replaces one: with the old keys the
+// createKeys writes a new key set. It never replaces one: with the old keys the
 // store would be unreadable.
-func makeKeys(path string, out io.Writer) error {
+func createKeys(path string, out io.Writer) error {
 	text, err := sealing.Generate()
 	if err != nil {
 		return err

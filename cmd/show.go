@@ -129,11 +129,11 @@ func lastError(v *client.Verification) string {
 	if v.LastError == nil {
 		return ""
 	}
-	return inWords(v.LastError.Code)
+	return reasonText(v.LastError.Code)
 }
 
-// inWords is a reason with the catalogue's text for those who run the service.
-func inWords(code string) string {
+// reasonText is a reason with the catalogue's text for those who run the service.
+func reasonText(code string) string {
 	e, ok := verification.ReasonCode(code).Describe()
 	if !ok || e.Ops == "" {
 		return code
@@ -166,10 +166,10 @@ func (p *printer) ending(v *client.Verification) {
 	}
 	reasons = append(reasons, v.ReviewReasons...)
 	for _, r := range reasons {
-		fmt.Fprintf(p.out, "  - %s\n", inWords(r.Code))
+		fmt.Fprintf(p.out, "  - %s\n", reasonText(r.Code))
 	}
 	if len(reasons) == 0 && v.LastError != nil {
-		fmt.Fprintf(p.out, "  - %s\n", inWords(v.LastError.Code))
+		fmt.Fprintf(p.out, "  - %s\n", reasonText(v.LastError.Code))
 	}
 	fmt.Fprintln(p.out)
 }

@@ -79,7 +79,7 @@ func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, &exitError{exitTooLong, errTooLong})
 	defer cancel()
-	f := &follower{caller: c, show: newPrinter(out, true), again: enters(in)}
+	f := &follower{caller: c, show: newPrinter(out, true), again: enterKeys(in)}
 	return f.run(ctx, body)
 }
 

@@ -115,7 +115,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })
-	g.Go(func() error { p.tellNotices(ctx); return nil })
+	g.Go(func() error { p.deliverNotices(ctx); return nil })
 	g.Go(func() error { p.relay(ctx); return nil })
 	return g.Wait()
 }
@@ -144,16 +144,16 @@ func (p *parts) sweep(ctx context.Context) {
 	}
 }
 
-// tellEvery is how often notices are looked for of which the engine could not be
+// deliverEvery is how often notices are looked for of which the engine could not be
 // told: somebody is waiting for what they say.
-const tellEvery = 3 * time.Second
+const deliverEvery = 3 * time.Second
 
-// tellNotices tells runs of untold notices until ctx ends.
-func (p *parts) tellNotices(ctx context.Context) {
-	tick := time.NewTicker(tellEvery)
+// deliverNotices delivers notices to their runs until ctx ends.
+func (p *parts) deliverNotices(ctx context.Context) {
+	tick := time.NewTicker(deliverEvery)
 	defer tick.Stop()
 	for failing := false; ; {
-		told, err := p.starter.TellNotices(ctx)
+		told, err := p.starter.DeliverNotices(ctx)
 		if told > 0 {
 			p.log.Info("delivered notices from before the start", "notices", told)
 		}

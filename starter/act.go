@@ -74,7 +74,7 @@ func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWork
 		}
 	}
 	class := classify(err)
-	if class == engineFaulty {
+	if class == engineInvalid {
 		s.log.ErrorContext(ctx, "the engine refuses an update", "verification_id", row.ID, "update", o.UpdateName, "error_type", typeOf(err))
 		return View{}, internal(o.UpdateName, err)
 	}
@@ -129,7 +129,7 @@ func (s *Starter) settled(ctx context.Context, clientID, id string) (View, error
 		return View{}, err
 	}
 	if !row.Ended && !row.StartedAt.IsZero() {
-		if fate := s.fate(ctx, id); fate == runClosed || fate == runAbsent {
+		if fate := s.runStatus(ctx, id); fate == runClosed || fate == runAbsent {
 			if _, err := s.finish(ctx, id); err != nil {
 				return View{}, err
 			}
@@ -158,20 +158,20 @@ func refusal(app *temporal.ApplicationError, update string) error {
 	case workflows.RefusedSession:
 		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
 	case workflows.RefusedScan:
-		return scanFault(st.NextAction != nil && st.NextAction.Type == verification.ActionScanChip)
+		return scanError(st.NextAction != nil && st.NextAction.Type == verification.ActionScanChip)
 	case workflows.RefusedReason:
-		return &Error{Code: InvalidRequest, Fields: []FieldError{reasonFault}}
+		return &Error{Code: InvalidRequest, Fields: []FieldError{errReason}}
 	case workflows.RefusedVersion:
 		return &Error{Code: VersionConflict, Status: st.Status}
 	case workflows.RefusedState:
-		return stateRefused(st.Status, update)
+		return stateError(st.Status, update)
 	}
 	return nil
 }
 
-// stateRefused is what is told of an update that the run's status does not
+// stateError is what is told of an update that the run's status does not
 // allow; nil where how it ends decides.
-func stateRefused(now verification.Status, update string) error {
+func stateError(now verification.Status, update string) error {
 	switch {
 	case update == workflows.UpdateCancel && now.Ended(), update == workflows.UpdateDecide && now.Ended():
 		return nil // ending right now

@@ -34,7 +34,7 @@ func (s *Starter) Decisions(ctx context.Context, clientID, id string) ([]Act, er
 	}
 	kept, err := s.store.Decisions(ctx, id)
 	if err != nil {
-		return nil, storeFault("read the decisions", err)
+		return nil, storeError("read the decisions", err)
 	}
 	held := map[int]int{} // the decision's place, by the verdict's version
 	for _, verdict := range verdicts(v.State) {
@@ -57,7 +57,7 @@ func (s *Starter) deciders(ctx context.Context, id string, st verification.State
 	}
 	kept, err := s.store.Decisions(ctx, id)
 	if err != nil {
-		return nil, storeFault("read the decisions", err)
+		return nil, storeError("read the decisions", err)
 	}
 	names := map[int]string{}
 	for _, v := range given {

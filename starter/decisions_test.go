@@ -45,8 +45,8 @@ func TestAReviewersVerdictNamesTheKey(t *testing.T) {
 func TestAVerdictNamesWhoseWordItIs(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
-	taken := Word{Decision: verification.Declined, Reason: verification.FaceSpoofSuspected, By: "li", Version: inReviewRevision}
-	say := func(w Word, code Code) {
+	taken := ReviewRequest{Decision: verification.Declined, Reason: verification.FaceSpoofSuspected, By: "li", Version: inReviewRevision}
+	say := func(w ReviewRequest, code Code) {
 		t.Helper()
 		_, err := r.s.Decide(t.Context(), "shop", v.ID, w)
 		if code != "" {
@@ -59,7 +59,7 @@ func TestAVerdictNamesWhoseWordItIs(t *testing.T) {
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(t.Context().Err())
 	}
-	say(Word{Decision: verification.Declined, Reason: verification.HolderMismatch, By: "wang", Version: inReviewRevision}, EngineUnavailable)
+	say(ReviewRequest{Decision: verification.Declined, Reason: verification.HolderMismatch, By: "wang", Version: inReviewRevision}, EngineUnavailable)
 	r.now = r.now.Add(time.Second)
 	say(word(inReviewRevision), EngineUnavailable)
 	r.now = r.now.Add(time.Second)
@@ -83,7 +83,7 @@ func TestEveryVersionNamesItsReviewer(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	reopen := Word{Reason: verification.HolderMismatch, By: "li", Note: "the person called"}
+	reopen := ReviewRequest{Reason: verification.HolderMismatch, By: "li", Note: "the person called"}
 	got, err := r.s.Reopen(t.Context(), "shop", v.ID, reopen)
 	require.NoError(t, err)
 	require.Empty(t, got.Deciders, "the policy gave version 1")

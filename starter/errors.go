@@ -112,16 +112,16 @@ func invalidState(now verification.Status, allowed ...verification.Status) *Erro
 	return &Error{Code: InvalidState, Status: now, Allowed: allowed}
 }
 
-// storeFault turns a store's error into ours. A row that somebody changed past
+// storeError turns a store's error into ours. A row that somebody changed past
 // us is an alarm, and never an answer.
-func (s *Starter) storeFault(ctx context.Context, op, id string, err error) *Error {
+func (s *Starter) storeError(ctx context.Context, op, id string, err error) *Error {
 	if errors.Is(err, store.ErrChanged) {
 		s.log.ErrorContext(ctx, "a row was changed outside of yanzhen: restore the store from a backup", "verification_id", id, "operation", op)
 	}
-	return storeFault(op, err)
+	return storeError(op, err)
 }
 
-func storeFault(op string, err error) *Error {
+func storeError(op string, err error) *Error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Code: NotFound}
@@ -149,8 +149,8 @@ const (
 	engineGone
 	// engineRefused: the run itself said no, with an application error.
 	engineRefused
-	// engineFaulty: a request that can never work; ours to mend.
-	engineFaulty
+	// engineInvalid: a request that can never work; ours to mend.
+	engineInvalid
 )
 
 // classify sorts the engine's errors, by type. What it does not know counts as
@@ -172,13 +172,13 @@ func classify(err error) engineClass {
 		return engineRefused
 	}
 	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
-		return engineFaulty
+		return engineInvalid
 	}
 	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
-		return engineFaulty
+		return engineInvalid
 	}
 	if _, ok := errors.AsType[*serviceerror.PermissionDenied](err); ok {
-		return engineFaulty
+		return engineInvalid
 	}
 	return engineSilent
 }

@@ -31,7 +31,7 @@ func (s *Starter) Events(ctx context.Context, client, after string, limit int) (
 	}
 	events, err := s.store.Feed(ctx, client, position, s.now().Add(-feedLife), limit+1)
 	if err != nil {
-		return EventPage{}, s.storeFault(ctx, "read the feed", "", err)
+		return EventPage{}, s.storeError(ctx, "read the feed", "", err)
 	}
 	page := EventPage{Next: after, More: len(events) > limit}
 	for _, e := range events[:min(limit, len(events))] {

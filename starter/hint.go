@@ -32,7 +32,7 @@ func (s *Starter) hint(ctx context.Context, id string, hint workflows.Hint) (Hin
 	case isNotFound(err):
 		return HintLate, nil
 	case err != nil:
-		return HintFailed, storeFault("count a hint", err)
+		return HintFailed, storeError("count a hint", err)
 	case count > MaxHints:
 		return HintDropped, nil
 	}
@@ -65,24 +65,24 @@ func (s *Starter) Comparing(ctx context.Context, id string, session int) error {
 	return nil
 }
 
-// Landing is where a person's browser is sent after a vendor's page.
-type Landing struct {
+// ReturnTarget is where a person's browser is sent after a vendor's page.
+type ReturnTarget struct {
 	Client string
 	// ReturnURL is empty when the verification names none, or its person was
 	// erased.
 	ReturnURL string
 }
 
-// Landing finds where the verification's person goes on. It takes no client:
+// ReturnTarget finds where the verification's person goes on. It takes no client:
 // the callback's ticket stands for it.
-func (s *Starter) Landing(ctx context.Context, id string) (Landing, error) {
+func (s *Starter) ReturnTarget(ctx context.Context, id string) (ReturnTarget, error) {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
-		fault := storeFault("read the row", err)
+		fault := storeError("read the row", err)
 		if fault.Code == Redacted {
-			return Landing{}, nil
+			return ReturnTarget{}, nil
 		}
-		return Landing{}, fault
+		return ReturnTarget{}, fault
 	}
-	return Landing{Client: row.Client, ReturnURL: row.Request.ReturnURL}, nil
+	return ReturnTarget{Client: row.Client, ReturnURL: row.Request.ReturnURL}, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Question is what a list is asked for. What is zero is not asked for.
-type Question struct {
+// ListQuery is what a list is asked for. What is zero is not asked for.
+type ListQuery struct {
 	// Clients are those whose verifications are listed.
 	Clients []string
 	Status  verification.Status
@@ -47,10 +47,10 @@ type Page struct {
 
 // List lists verifications, the newest first. Errors are *Error: InvalidRequest
 // (the cursor), EngineUnavailable (the store), Internal.
-func (s *Starter) List(ctx context.Context, q Question, limit int, cursor string) (Page, error) {
+func (s *Starter) List(ctx context.Context, q ListQuery, limit int, cursor string) (Page, error) {
 	after, ok := s.openCursor(q, cursor)
 	if !ok {
-		return Page{}, cursorFault()
+		return Page{}, cursorError()
 	}
 	status, decision, possible := q.states()
 	if !possible {
@@ -66,7 +66,7 @@ func (s *Starter) List(ctx context.Context, q Question, limit int, cursor string
 	}
 	rows, err := s.store.List(ctx, asked)
 	if err != nil {
-		return Page{}, s.storeFault(ctx, "list", "", err)
+		return Page{}, s.storeError(ctx, "list", "", err)
 	}
 	var page Page
 	if len(rows) > limit {
@@ -83,7 +83,7 @@ func (s *Starter) List(ctx context.Context, q Question, limit int, cursor string
 
 // states returns the status and the decision that the question means; possible
 // is false where it contradicts itself.
-func (q Question) states() (status verification.Status, decision verification.Decision, possible bool) {
+func (q ListQuery) states() (status verification.Status, decision verification.Decision, possible bool) {
 	switch q.Outcome {
 	case "":
 		return q.Status, "", true
@@ -103,7 +103,7 @@ const purposeCursor = "list-cursor"
 const cursorMAC = 12
 
 // cursor stands for a place in the list that answered the question.
-func (s *Starter) cursor(q Question, p store.Place) string {
+func (s *Starter) cursor(q ListQuery, p store.Place) string {
 	place, err := json.Marshal(p)
 	if err != nil {
 		return "" // a time and a string always encode
@@ -112,7 +112,7 @@ func (s *Starter) cursor(q Question, p store.Place) string {
 }
 
 // openCursor returns the place of a cursor that answered the same question.
-func (s *Starter) openCursor(q Question, cursor string) (p store.Place, ok bool) {
+func (s *Starter) openCursor(q ListQuery, cursor string) (p store.Place, ok bool) {
 	if cursor == "" {
 		return p, true
 	}
@@ -127,7 +127,7 @@ func (s *Starter) openCursor(q Question, cursor string) (p store.Place, ok bool)
 	return p, json.Unmarshal(place, &p) == nil
 }
 
-func (s *Starter) cursorMAC(q Question, place []byte) []byte {
+func (s *Starter) cursorMAC(q ListQuery, place []byte) []byte {
 	q.From, q.Before = q.From.UTC(), q.Before.UTC()
 	question, err := json.Marshal(q)
 	if err != nil {
@@ -136,6 +136,6 @@ func (s *Starter) cursorMAC(q Question, place []byte) []byte {
 	return s.keys.Hash(purposeCursor, string(question), string(place))[:cursorMAC]
 }
 
-func cursorFault() error {
+func cursorError() error {
 	return &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "cursor", Code: "cursor.unknown", Message: "Unknown cursor."}}}
 }

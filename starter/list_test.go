@@ -33,46 +33,46 @@ func TestList(t *testing.T) {
 	require.NoError(t, err)
 	r.engine.calls = nil
 
-	page, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Status: verification.RequiresInput}, 2, "")
+	page, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Status: verification.RequiresInput}, 2, "")
 	require.NoError(t, err)
 	require.Equal(t, []string{ids[2], ids[1]}, []string{page.Items[0].ID, page.Items[1].ID})
 	first := page.Items[0]
 	require.Equal(t, Item{ID: ids[2], Client: "shop", Status: verification.RequiresInput, Policy: verification.PolicyRef{Name: "cn-resident", Version: 2},
 		ClientReferenceID: request().ClientReferenceID, CreatedAt: r.now.Add(-time.Minute), UpdatedAt: first.UpdatedAt}, first)
 	for outcome, n := range map[verification.Outcome]int{"": 2, verification.OutcomeApproved: 0, verification.OutcomeExpired: 0} {
-		page, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Outcome: outcome, Reference: request().ClientReferenceID}, 2, "")
+		page, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Outcome: outcome, Reference: request().ClientReferenceID}, 2, "")
 		require.NoError(t, err)
 		require.Len(t, page.Items, n, outcome)
 	}
-	unknown, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Reference: "another"}, 2, "")
+	unknown, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Reference: "another"}, 2, "")
 	require.NoError(t, err)
 	require.Empty(t, unknown.Items)
-	rest, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Status: verification.RequiresInput}, 2, page.Next)
+	rest, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Status: verification.RequiresInput}, 2, page.Next)
 	require.NoError(t, err)
 	require.Len(t, rest.Items, 1)
 	require.Equal(t, ids[0], rest.Items[0].ID)
 	require.Empty(t, rest.Next)
 
-	all, err := r.s.List(t.Context(), Question{Clients: []string{"other", "shop"}, Status: verification.RequiresInput}, 20, "")
+	all, err := r.s.List(t.Context(), ListQuery{Clients: []string{"other", "shop"}, Status: verification.RequiresInput}, 20, "")
 	require.NoError(t, err)
 	require.Len(t, all.Items, 4)
 	require.Equal(t, "other", all.Items[0].Client)
-	none, err := r.s.List(t.Context(), Question{Clients: nil, Status: verification.RequiresInput}, 20, "")
+	none, err := r.s.List(t.Context(), ListQuery{Clients: nil, Status: verification.RequiresInput}, 20, "")
 	require.NoError(t, err)
 	require.Empty(t, none.Items)
 
 	v := r.completed()
 	r.engine.review = r.reopens
-	_, err = r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	_, err = r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
-	page, err = r.s.List(t.Context(), Question{Clients: []string{"shop"}, Status: verification.InReview}, 2, "")
+	page, err = r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Status: verification.InReview}, 2, "")
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	require.Equal(t, v.ID, page.Items[0].ID)
-	page, err = r.s.List(t.Context(), Question{Clients: []string{"shop"}, Outcome: verification.OutcomeReview}, 2, "")
+	page, err = r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Outcome: verification.OutcomeReview}, 2, "")
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
-	page, err = r.s.List(t.Context(), Question{Clients: []string{"shop"}, Outcome: verification.OutcomeReview, Status: verification.Completed}, 2, "")
+	page, err = r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Outcome: verification.OutcomeReview, Status: verification.Completed}, 2, "")
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 }
@@ -81,13 +81,13 @@ func TestList(t *testing.T) {
 func TestListRefusesOtherCursors(t *testing.T) {
 	r := newRig(t)
 	place := store.Place{CreatedAt: r.now, ID: "ver_a"}
-	good := r.s.cursor(Question{Clients: []string{"shop"}, Status: verification.InReview}, place)
+	good := r.s.cursor(ListQuery{Clients: []string{"shop"}, Status: verification.InReview}, place)
 	for _, cursor := range []string{"not base64!", "AQI", "x", good[:len(good)-1], good + "A", "A" + good[1:],
-		r.s.cursor(Question{Clients: []string{"shop", "other"}, Status: verification.InReview}, place), r.s.cursor(Question{Clients: []string{"shop"}, Status: verification.Processing}, place)} {
-		_, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Status: verification.InReview}, 20, cursor)
+		r.s.cursor(ListQuery{Clients: []string{"shop", "other"}, Status: verification.InReview}, place), r.s.cursor(ListQuery{Clients: []string{"shop"}, Status: verification.Processing}, place)} {
+		_, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Status: verification.InReview}, 20, cursor)
 		require.Equal(t, "cursor", requireCode(t, err, InvalidRequest).Fields[0].Field, cursor)
 	}
-	_, err := r.s.List(t.Context(), Question{Clients: []string{"shop"}, Status: verification.InReview}, 20, good)
+	_, err := r.s.List(t.Context(), ListQuery{Clients: []string{"shop"}, Status: verification.InReview}, 20, good)
 	require.NoError(t, err)
 	require.Empty(t, r.engine.calls)
 }

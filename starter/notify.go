@@ -87,14 +87,14 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 	case isNotFound(err):
 		return s.late(ctx, n), nil
 	case err != nil:
-		return NoticeFailed, storeFault("keep a notice", err)
+		return NoticeFailed, storeError("keep a notice", err)
 	case n.Late:
 		return NoticeQuiet, nil
 	}
 	if !untold {
 		return noticeOf(s.hint(ctx, n.ID, workflows.Hint{Session: n.Session, Notice: true})) // what was told is no more than a hint
 	}
-	return noticeOf(s.tell(ctx, n.ID, n.Session))
+	return noticeOf(s.deliver(ctx, n.ID, n.Session))
 }
 
 // late records what came when nothing could change any more.
@@ -116,16 +116,16 @@ func noticeOf(sent HintResult, err error) (NoticeResult, error) {
 	return NoticeKept, nil
 }
 
-// tell signals the run that a notice is in the store. It counts as no hint, so
+// deliver signals the run that a notice is in the store. It counts as no hint, so
 // that a browser that came back too often does not keep it away.
-func (s *Starter) tell(ctx context.Context, id string, session int) (HintResult, error) {
+func (s *Starter) deliver(ctx context.Context, id string, session int) (HintResult, error) {
 	sent, err := s.signal(ctx, id, workflows.Hint{Session: session, Notice: true})
 	if err != nil {
 		return sent, err
 	}
 	// Of a fault here the vendor need not hear: the run is told again.
-	if err := s.store.MarkTold(ctx, id, session); err != nil && !isNotFound(err) {
-		s.log.WarnContext(ctx, "a notice will be delivered again", "verification_id", id, "session", session, "error", storeFault("mark a notice as delivered", err))
+	if err := s.store.MarkDelivered(ctx, id, session); err != nil && !isNotFound(err) {
+		s.log.WarnContext(ctx, "a notice will be delivered again", "verification_id", id, "session", session, "error", storeError("mark a notice as delivered", err))
 	}
 	return sent, nil
 }
@@ -138,16 +138,16 @@ const (
 	untoldPage = 200
 )
 
-// TellNotices tells runs of notices of which nobody could tell them: the engine
+// DeliverNotices tells runs of notices of which nobody could tell them: the engine
 // was away when they came, or the api stopped. It returns how many were told.
-func (s *Starter) TellNotices(ctx context.Context) (int, error) {
-	notices, err := s.store.Untold(ctx, s.now().Add(-untoldAge), untoldPage)
+func (s *Starter) DeliverNotices(ctx context.Context) (int, error) {
+	notices, err := s.store.UndeliveredNotices(ctx, s.now().Add(-untoldAge), untoldPage)
 	if err != nil {
-		return 0, storeFault("list untold notices", err)
+		return 0, storeError("list untold notices", err)
 	}
 	told := 0
 	for _, n := range notices {
-		if _, err := s.tell(ctx, n.VerificationID, n.Number); err != nil {
+		if _, err := s.deliver(ctx, n.VerificationID, n.Number); err != nil {
 			return told, err // the engine is away: the next time
 		}
 		told++
@@ -165,14 +165,14 @@ func (s *Starter) noticed(ctx context.Context, n Notice) (f provider.FaceSession
 		return f, false, nil
 	}
 	if err != nil {
-		return f, false, storeFault("read the row", err)
+		return f, false, storeError("read the row", err)
 	}
 	session, err := s.store.Session(ctx, n.ID, n.Session)
 	if errors.Is(err, store.ErrNotFound) || err == nil && session.Provider != n.Provider {
 		return f, false, nil
 	}
 	if err != nil {
-		return f, false, storeFault("read the session", err)
+		return f, false, storeError("read the session", err)
 	}
 	f.Handle, f.OpenedAt, f.ExpiresAt = session.Handle, session.OpenedAt, session.ExpiresAt
 	if subject := row.Subject(); subject != nil {

@@ -188,7 +188,7 @@ func TestANoticeWithAnOldTicketIsKeptAndTellsNobody(t *testing.T) {
 	require.Equal(t, plantedData, r.kept(n))
 	require.Empty(t, r.engine.calls, "an old ticket signals nothing")
 	r.now = r.now.Add(time.Minute)
-	told, err := r.s.TellNotices(t.Context())
+	told, err := r.s.DeliverNotices(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, told)
 }
@@ -200,16 +200,16 @@ func TestANoticeThatCameWhileTheEngineWasAwayIsToldOnceItIsBack(t *testing.T) {
 	r.engine.signalErr = serviceerror.NewUnavailable("x")
 	_, err := r.s.Notify(t.Context(), n)
 	requireCode(t, err, EngineUnavailable)
-	told, err := r.s.TellNotices(t.Context())
+	told, err := r.s.DeliverNotices(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, told, "the call that brought it may still be trying")
 
 	r.now = r.now.Add(time.Minute)
-	_, err = r.s.TellNotices(t.Context())
+	_, err = r.s.DeliverNotices(t.Context())
 	requireCode(t, err, EngineUnavailable)
 	r.engine.signalErr, r.engine.hints = nil, nil
 	for _, want := range []int{1, 0} {
-		told, err = r.s.TellNotices(t.Context())
+		told, err = r.s.DeliverNotices(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, want, told)
 	}
@@ -224,7 +224,7 @@ func TestANoticeOfARunThatIsOverIsNotToldForEver(t *testing.T) {
 	requireCode(t, err, EngineUnavailable)
 	r.now, r.engine.signalErr = r.now.Add(time.Minute), serviceerror.NewNotFound("gone")
 	for _, want := range []int{1, 0} {
-		told, err := r.s.TellNotices(t.Context())
+		told, err := r.s.DeliverNotices(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, want, told)
 	}

@@ -25,7 +25,7 @@ func (s *Starter) Outputs(ctx context.Context, r Reading) (verification.Subject,
 	row, err := s.store.ReadOutputs(ctx, store.Audit{At: s.now(), Act: store.ActReadOutputs, Client: r.Client, By: r.By,
 		VerificationID: r.ID, Purpose: r.Purpose, RequestID: r.RequestID})
 	if err != nil {
-		return verification.Subject{}, s.storeFault(ctx, "read outputs", r.ID, err)
+		return verification.Subject{}, s.storeError(ctx, "read outputs", r.ID, err)
 	}
 	subject := row.Subject()
 	if row.State.Status != verification.Completed {

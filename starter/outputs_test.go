@@ -27,7 +27,7 @@ func TestOutputs(t *testing.T) {
 	requireCode(t, err, NotFound)
 
 	r.engine.review = r.reopens
-	_, err = r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	_, err = r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	asked.Client = "shop"
 	_, err = r.s.Outputs(t.Context(), asked)

@@ -27,7 +27,7 @@ func (s *Starter) Providers(ctx context.Context) ([]Provider, error) {
 	for _, name := range s.registry.Names() {
 		thrown, err := s.store.Switch(ctx, name)
 		if err != nil {
-			return nil, storeFault("read a switch", err)
+			return nil, storeError("read a switch", err)
 		}
 		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn}
 		if configured := s.switches[name]; configured.Stricter(p.State) {

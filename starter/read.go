@@ -23,7 +23,7 @@ func (s *Starter) Read(ctx context.Context, clientID, id string) (View, error) {
 func (s *Starter) row(ctx context.Context, clientID, id string) (store.Row, error) {
 	row, err := s.store.Get(ctx, clientID, id)
 	if err != nil {
-		return store.Row{}, s.storeFault(ctx, "read the row", id, err)
+		return store.Row{}, s.storeError(ctx, "read the row", id, err)
 	}
 	return row, nil
 }
@@ -36,7 +36,7 @@ func (s *Starter) Owner(ctx context.Context, clients []string, id string) (strin
 		if err == nil {
 			return client, nil
 		}
-		if fault := storeFault("read the row", err); fault.Code != NotFound {
+		if fault := storeError("read the row", err); fault.Code != NotFound {
 			return "", fault
 		}
 	}

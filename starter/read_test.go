@@ -26,7 +26,7 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 			return err
 		},
 		"retry": func(s *Starter, id string) error {
-			_, err := s.Retry(context.Background(), "other", id, Again{Session: 1})
+			_, err := s.Retry(context.Background(), "other", id, RetryRequest{Session: 1})
 			return err
 		},
 		"decide": func(s *Starter, id string) error {
@@ -34,7 +34,7 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 			return err
 		},
 		"reopen": func(s *Starter, id string) error {
-			_, err := s.Reopen(context.Background(), "other", id, Word{Reason: verification.HolderMismatch})
+			_, err := s.Reopen(context.Background(), "other", id, ReviewRequest{Reason: verification.HolderMismatch})
 			return err
 		},
 		"cancel": func(s *Starter, id string) error {
@@ -277,7 +277,7 @@ func TestRetryNamesTheSessionItReplaces(t *testing.T) {
 		r.run(v.ID, 2)
 		return nil
 	}
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, 2, got.Attempt.Session)
 	require.NotEmpty(t, got.Link)
@@ -293,11 +293,11 @@ func TestTheRunsRefusalsAreToldInDomainWords(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	r.engine.update = refuse(workflows.RefusedSession, r.asking(4))
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.Equal(t, 4, requireCode(t, err, SessionReplaced).Session)
 
 	r.engine.update = refuse(workflows.RefusedState, r.asking(1))
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	e := requireCode(t, err, InvalidState)
 	require.Equal(t, []verification.Status{verification.RequiresInput}, e.Allowed)
 	require.Equal(t, verification.RequiresInput, e.Status)
@@ -310,12 +310,12 @@ func TestAnEndedVerificationTakesNoRetry(t *testing.T) {
 	gone := serviceerror.NewNotFound("workflow execution already completed")
 	for _, fault := range []error{gone, serviceerror.NewUnavailable("away")} {
 		r.engine.update = func(client.UpdateWorkflowOptions) error { return fault }
-		_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+		_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 		require.Equal(t, verification.Completed, requireCode(t, err, InvalidState).Status)
 	}
 	// A retry that the run answered before its end keeps its answer.
 	r.engine.update = nil
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
 }
@@ -372,7 +372,7 @@ func TestARetryThatWaitsForASlowVendorIsAnswered(t *testing.T) {
 		r.publish(v.ID, st)
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, verification.Processing, got.Status)
 	require.Equal(t, 2, got.Attempt.Session)
@@ -386,7 +386,7 @@ func TestAnUpdateWithoutAnAnswerSaysThatItMayStillTakeEffect(t *testing.T) {
 	}
 	_, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, 0)
 	requireCode(t, err, EngineUnavailable)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	requireCode(t, err, EngineUnavailable)
 }
 
@@ -403,7 +403,7 @@ func TestARunThatIsBehindItsRowIsAskedAgain(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.NoError(t, err)
 	require.Equal(t, 3, asked)
 }

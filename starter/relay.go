@@ -31,11 +31,11 @@ func (s *Starter) Relay(ctx context.Context) (started int, err error) {
 	for {
 		events, err := s.store.Relay(ctx, s.now(), s.endpoints.Taking, relayPage)
 		if err != nil {
-			return started, storeFault("write deliveries", err)
+			return started, storeError("write deliveries", err)
 		}
 		due, err := s.store.TakeDue(ctx, s.now(), relayLease, relayPage)
 		if err != nil {
-			return started, storeFault("take deliveries", err)
+			return started, storeError("take deliveries", err)
 		}
 		if err := s.startDeliveries(ctx, due); err != nil {
 			return started, err
@@ -69,7 +69,7 @@ func (s *Starter) startDelivery(ctx context.Context, d store.Delivery) error {
 		return unavailable("start a delivery", err)
 	}
 	if err := s.store.MarkSending(ctx, d); err != nil {
-		return storeFault("note that a delivery began", err)
+		return storeError("note that a delivery began", err)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestReopeningStartsAReviewThatHoldsTheCase(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote, Version: completedRevision})
+	got, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch, Note: plantedNote, Version: completedRevision})
 	require.NoError(t, err)
 	require.Equal(t, verification.InReview, got.Status)
 	require.Equal(t, 1, got.Verdict.Version, "the old verdict stands")
@@ -49,7 +49,7 @@ func TestReopeningStartsAReviewThatHoldsTheCase(t *testing.T) {
 	require.Equal(t, plantedNote, kept[0].Note)
 	r.nothingTold()
 
-	again, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	again, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	require.Equal(t, got, again)
 	require.Len(t, r.engine.reviews, 1)
@@ -62,7 +62,7 @@ func TestAReopenedCaseIsDecidedByItsReview(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	got, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	got, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	r.engine.update = func(o client.UpdateWorkflowOptions) error {
 		require.Equal(t, v.ID+":v2", o.WorkflowID)
@@ -89,7 +89,7 @@ func TestAReopenedCaseIsNeitherCanceledNorRetried(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
@@ -98,7 +98,7 @@ func TestAReopenedCaseIsNeitherCanceledNorRetried(t *testing.T) {
 	e := requireCode(t, err, InvalidState)
 	require.Equal(t, verification.InReview, e.Status)
 	require.NotContains(t, e.Allowed, verification.InReview)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1})
 	require.Equal(t, verification.InReview, requireCode(t, err, InvalidState).Status)
 }
 
@@ -106,7 +106,7 @@ func TestAReviewThatWasTerminatedLeavesTheOldVerdictStanding(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
@@ -130,7 +130,7 @@ func TestOnlyCompletedCasesAreReopened(t *testing.T) {
 		} else {
 			r.changed(v.ID, func(st *verification.State) { st.Status = status })
 		}
-		_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+		_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 		e := requireCode(t, err, InvalidState)
 		require.Equal(t, status, e.Status)
 		require.Equal(t, []verification.Status{verification.Completed}, e.Allowed)
@@ -158,14 +158,14 @@ func TestReopeningIsRefusedOrToldAsItFails(t *testing.T) {
 				r.engine.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 			}
 			r.engine.review = func(client.StartWorkflowOptions, workflows.ReviewInput) error { return tc.fault }
-			_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Note: plantedNote})
+			_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch, Note: plantedNote})
 			requireCode(t, err, tc.code)
 			r.nothingTold()
 		})
 	}
 	r := newRig(t)
 	v := r.completed()
-	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch, Version: completedRevision - 1})
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch, Version: completedRevision - 1})
 	requireCode(t, err, VersionConflict)
 	require.Empty(t, r.engine.reviews)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
-// Again asks for another session or another scan.
-type Again struct {
+// RetryRequest asks for another session or another scan.
+type RetryRequest struct {
 	// Session is the number of the session that the new one replaces.
 	Session int
 	// NFCReqID is a new chip scan, where one is asked for.
@@ -27,7 +27,7 @@ type Again struct {
 // Redacted, InvalidState, InvalidRequest (the scan is missing, or not asked
 // for), ReqIDReused, SessionReplaced (also: another scan took the session's
 // place), VersionConflict, EngineUnavailable, Internal.
-func (s *Starter) Retry(ctx context.Context, clientID, id string, q Again) (View, error) {
+func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest) (View, error) {
 	row, err := s.row(ctx, clientID, id)
 	if err != nil {
 		return View{}, err
@@ -57,7 +57,7 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q Again) (View
 }
 
 // retried is the answer to a retry of which the run said this.
-func (s *Starter) retried(ctx context.Context, row store.Row, q Again, v View, err error) (View, error) {
+func (s *Starter) retried(ctx context.Context, row store.Row, q RetryRequest, v View, err error) (View, error) {
 	if gone, ok := errors.AsType[*ended](err); ok {
 		if gone.view.Attempt.Session > q.Session {
 			return gone.view, nil // a repeat, of one that the run took
@@ -83,7 +83,7 @@ func (s *Starter) retried(ctx context.Context, row store.Row, q Again, v View, e
 
 // takeScan keeps the new scan of a retry that brings one. It is only kept where
 // one is asked for: what the run would not read must not be used up.
-func (s *Starter) takeScan(ctx context.Context, row store.Row, q Again) error {
+func (s *Starter) takeScan(ctx context.Context, row store.Row, q RetryRequest) error {
 	st := row.State
 	switch {
 	case st.Attempt.Session > q.Session:
@@ -91,7 +91,7 @@ func (s *Starter) takeScan(ctx context.Context, row store.Row, q Again) error {
 	case row.Ended, st.Attempt.Session < q.Session:
 		return nil // the run, or its absence, says what is wrong
 	case st.NextAction == nil || st.NextAction.Type != verification.ActionScanChip:
-		return scanFault(false)
+		return scanError(false)
 	}
 	err := s.store.AddScan(ctx, store.Scan{
 		VerificationID: row.ID, Number: q.Session + 1, ReqID: q.NFCReqID, ScannedAt: s.now(), Hash: s.scanHash(row, q),
@@ -102,18 +102,18 @@ func (s *Starter) takeScan(ctx context.Context, row store.Row, q Again) error {
 	case errors.Is(err, store.ErrScanTaken):
 		return &Error{Code: SessionReplaced, Session: q.Session + 1, Status: st.Status}
 	case err != nil:
-		return storeFault("add the scan", err)
+		return storeError("add the scan", err)
 	}
 	return nil
 }
 
 // sameScan holds a retry of a session that was replaced to the scan that
 // replaced it: one with another scan is no repeat, and its scan was not read.
-func (s *Starter) sameScan(ctx context.Context, row store.Row, st verification.State, q Again) error {
+func (s *Starter) sameScan(ctx context.Context, row store.Row, st verification.State, q RetryRequest) error {
 	scan, err := s.store.Scan(ctx, row.ID, q.Session+1)
 	switch {
 	case err != nil && !isNotFound(err):
-		return storeFault("read the scan", err)
+		return storeError("read the scan", err)
 	case err != nil, !equal(scan.Hash, s.scanHash(row, q)):
 		return &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
 	}
@@ -121,19 +121,19 @@ func (s *Starter) sameScan(ctx context.Context, row store.Row, st verification.S
 }
 
 // dropScan gives back a scan that the run refused, for another retry to bring.
-func (s *Starter) dropScan(ctx context.Context, row store.Row, q Again) {
+func (s *Starter) dropScan(ctx context.Context, row store.Row, q RetryRequest) {
 	if err := s.store.DropScan(ctx, row.ID, q.Session+1, s.scanHash(row, q)); err != nil {
-		s.log.WarnContext(ctx, "a scan that was refused stays used", "verification_id", row.ID, "error", storeFault("drop the scan", err))
+		s.log.WarnContext(ctx, "a scan that was refused stays used", "verification_id", row.ID, "error", storeError("drop the scan", err))
 	}
 }
 
-func (s *Starter) scanHash(row store.Row, q Again) []byte {
+func (s *Starter) scanHash(row store.Row, q RetryRequest) []byte {
 	return s.reqIDHash(s.policies[row.Policy.Name], q.NFCReqID)
 }
 
-// scanFault: a retry brought a scan where none is asked for, or none where one
+// scanError: a retry brought a scan where none is asked for, or none where one
 // is.
-func scanFault(wanted bool) error {
+func scanError(wanted bool) error {
 	f := FieldError{Field: "nfc_reqid", Code: "nfc_reqid.not_expected", Message: "No chip scan is expected."}
 	if wanted {
 		f.Code, f.Message = "value.required", "A new chip scan is required."

@@ -49,19 +49,19 @@ func TestAScanComesWithItsRetry(t *testing.T) {
 		r.scans(v.ID, 1)
 		return nil
 	}
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 	require.NoError(t, err)
 
 	// A repeat, while the next scan is already asked for and after the end.
 	r.engine.update = nil
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 	require.NoError(t, err)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-b"})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-b"})
 	require.Equal(t, 1, requireCode(t, err, SessionReplaced).Session, "another scan is no repeat, and would be ignored")
 	require.False(t, r.scanned(v, 2, "scan-b"))
 	r.end(v.ID, verification.Expired)
 	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("completed") }
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 	require.NoError(t, err)
 	require.Equal(t, verification.Expired, got.Status)
 }
@@ -70,7 +70,7 @@ func TestAScanForASessionThatARetryWithoutOneReplacedIsRefused(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	r.run(v.ID, 2)
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, NFCReqID: "scan-a"})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, NFCReqID: "scan-a"})
 	require.Equal(t, 2, requireCode(t, err, SessionReplaced).Session)
 }
 
@@ -89,13 +89,13 @@ func TestAScanThatIsRefusedIsNotUsedUp(t *testing.T) {
 			}
 			return refusal(r)
 		}
-		_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+		_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 		requireCode(t, err, InvalidState)
 		require.False(t, r.scanned(v, 1, "scan-a"), name)
 	}
 
 	r, v := scanning(t, 0)
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a", Version: v.Revision})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a", Version: v.Revision})
 	requireCode(t, err, VersionConflict)
 	require.False(t, r.scanned(v, 1, "scan-a"))
 
@@ -103,7 +103,7 @@ func TestAScanThatIsRefusedIsNotUsedUp(t *testing.T) {
 	r.engine.update = func(client.UpdateWorkflowOptions) error {
 		return client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 	requireCode(t, err, EngineUnavailable)
 	require.True(t, r.scanned(v, 1, "scan-a"))
 }
@@ -112,12 +112,12 @@ func TestAScanThatIsRefusedIsNotUsedUp(t *testing.T) {
 // somebody has used it.
 func TestTheScanThatComesSecondIsNotUsedUp(t *testing.T) {
 	r, v := scanning(t, 0)
-	_, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-a"})
+	_, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-a"})
 	require.NoError(t, err)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 0, NFCReqID: "scan-b"})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 0, NFCReqID: "scan-b"})
 	requireCode(t, err, SessionReplaced)
 	r.scans(v.ID, 1)
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, NFCReqID: "scan-b"})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, NFCReqID: "scan-b"})
 	require.NoError(t, err)
 	require.True(t, r.scanned(v, 2, "scan-b"))
 }

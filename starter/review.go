@@ -22,8 +22,8 @@ const actReopened = "reopened"
 // write.
 const rowPause = 50 * time.Millisecond
 
-// Word is what a reviewer says of a verification.
-type Word struct {
+// ReviewRequest is what a reviewer says of a verification.
+type ReviewRequest struct {
 	// Decision is empty when the case is reopened.
 	Decision verification.Decision
 	// Reason is of the catalogue.
@@ -37,11 +37,11 @@ type Word struct {
 	Version int
 }
 
-// reasonFault: the word contradicts itself.
-var reasonFault = FieldError{Field: "reason", Code: "reason.not_for_decision", Message: "This reason does not fit the decision."}
+// errReason: the word contradicts itself.
+var errReason = FieldError{Field: "reason", Code: "reason.not_for_decision", Message: "This reason does not fit the decision."}
 
 // check reports every rule that the word breaks.
-func (w Word) check() error {
+func (w ReviewRequest) check() error {
 	var faults []FieldError
 	_, known := w.Reason.Describe()
 	switch {
@@ -50,7 +50,7 @@ func (w Word) check() error {
 	case w.Decision == "" && !w.Reason.FitsReopening():
 		faults = append(faults, FieldError{Field: "reason", Code: "reason.not_for_reopening", Message: "This reason does not reopen a verification."})
 	case w.Decision != "" && !w.Reason.Fits(w.Decision):
-		faults = append(faults, reasonFault)
+		faults = append(faults, errReason)
 	}
 	if residentid.ShapedLikeIDNumber(w.Note) {
 		faults = append(faults, FieldError{Field: "note", Code: "value.personal_data",
@@ -65,7 +65,7 @@ func (w Word) check() error {
 // Decide gives a reviewer's word on a verification in review, a reopened one
 // too. A repeat answers it as it is now. Errors are *Error: NotFound, Redacted,
 // InvalidRequest, InvalidState, VersionConflict, EngineUnavailable, Internal.
-func (s *Starter) Decide(ctx context.Context, clientID, id string, w Word) (View, error) {
+func (s *Starter) Decide(ctx context.Context, clientID, id string, w ReviewRequest) (View, error) {
 	if err := w.check(); err != nil {
 		return View{}, err
 	}
@@ -127,14 +127,14 @@ func (s *Starter) giveBack(ctx context.Context, clientID string, v View) (View, 
 func (s *Starter) closeReview(ctx context.Context, id string, st verification.State) error {
 	st.EndedByEngine(s.now())
 	if err := s.store.Amend(ctx, id, st); err != nil {
-		return s.storeFault(ctx, "end a review", id, err)
+		return s.storeError(ctx, "end a review", id, err)
 	}
 	s.log.WarnContext(ctx, "a review ended without writing its end", "verification_id", id)
 	return nil
 }
 
 // holdsIn reports whether the word is what the verification ended with.
-func (w Word) holdsIn(v View) bool {
+func (w ReviewRequest) holdsIn(v View) bool {
 	return v.Status == verification.Completed && v.Verdict != nil && v.Verdict.DecidedBy == verification.ByReviewer &&
 		v.Verdict.Decision == w.Decision && len(v.Verdict.Reasons) == 1 && v.Verdict.Reasons[0].Code == w.Reason
 }
@@ -149,19 +149,19 @@ func (s *Starter) reviewed(ctx context.Context, clientID, id string) (row store.
 }
 
 // addDecision keeps a human's act, with the note, before the run hears of it.
-func (s *Starter) addDecision(ctx context.Context, clientID, id string, version int, act string, w Word) error {
+func (s *Starter) addDecision(ctx context.Context, clientID, id string, version int, act string, w ReviewRequest) error {
 	err := s.store.AddDecision(ctx, store.Decision{
 		VerificationID: id, Version: version, Act: act, Reason: w.Reason, Note: w.Note, By: w.By, At: s.now(),
 	})
 	if err != nil {
-		return storeFault("keep the decision", err)
+		return storeError("keep the decision", err)
 	}
 	return nil
 }
 
 // Reopen takes a completed verification back into review. A repeat while it is
 // there answers it as it is. Errors are *Error: those of Decide, and ReviewOver.
-func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View, error) {
+func (s *Starter) Reopen(ctx context.Context, clientID, id string, w ReviewRequest) (View, error) {
 	if err := w.check(); err != nil {
 		return View{}, err
 	}
@@ -191,7 +191,7 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w Word) (View
 		}
 		// A review that was found open may have been about to close: it writes
 		// its end a moment before.
-		over = found && s.fate(ctx, workflows.ReviewID(id, v.Verdict.Version+1)) == runClosed
+		over = found && s.runStatus(ctx, workflows.ReviewID(id, v.Verdict.Version+1)) == runClosed
 		return over
 	})
 	if err == nil && over {
@@ -224,7 +224,7 @@ func (s *Starter) startReview(ctx context.Context, row store.Row, reason verific
 	switch {
 	case err == nil:
 		return false, nil
-	case classify(err) == engineFaulty:
+	case classify(err) == engineInvalid:
 		s.log.ErrorContext(ctx, "the engine refuses to start a review", "verification_id", row.ID, "error_type", typeOf(err))
 		return false, internal("start the review", err)
 	}
@@ -234,7 +234,7 @@ func (s *Starter) startReview(ctx context.Context, row store.Row, reason verific
 // startedBefore tells a review that another call has just started from one
 // that is over.
 func (s *Starter) startedBefore(ctx context.Context, run string) error {
-	switch s.fate(ctx, run) {
+	switch s.runStatus(ctx, run) {
 	case runOpen:
 		return nil
 	case runUnknown:
@@ -251,7 +251,7 @@ func (s *Starter) awaitRow(ctx context.Context, clientID, id string, is func(sto
 	for {
 		row, err := s.store.Get(ctx, clientID, id)
 		if err != nil {
-			return View{}, storeFault("read the row", err)
+			return View{}, storeError("read the row", err)
 		}
 		if is(row) {
 			return s.view(ctx, row)

@@ -18,8 +18,8 @@ import (
 // plantedNote must stay in the store's sealed column.
 const plantedNote = "测试甲 wrote by hand"
 
-func word(version int) Word {
-	return Word{Decision: verification.Approved, Reason: verification.ReviewApproved, Note: plantedNote, By: "wang", Version: version}
+func word(version int) ReviewRequest {
+	return ReviewRequest{Decision: verification.Approved, Reason: verification.ReviewApproved, Note: plantedNote, By: "wang", Version: version}
 }
 
 // inReviewRevision and completedRevision are the ETags of inReview and completed.
@@ -37,14 +37,14 @@ func (r *rig) inReview() View {
 }
 
 // verdict is what the run ends with, once somebody decided.
-func (r *rig) verdict(version int, w Word) *verification.Verdict {
+func (r *rig) verdict(version int, w ReviewRequest) *verification.Verdict {
 	return &verification.Verdict{Version: version, Decision: w.Decision, DecidedBy: verification.ByReviewer,
 		Policy:  verification.PolicyRef{Name: "cn-resident", Version: 2},
 		Reasons: []verification.Reason{verification.ReasonOf(w.Reason)}, DecidedAt: r.now}
 }
 
 // decided lets the run take a word and write its end.
-func (r *rig) decided(id string, w Word) {
+func (r *rig) decided(id string, w ReviewRequest) {
 	r.state.Verdict, r.state.Decision = r.verdict(1, w), w.Decision
 	r.end(id, verification.Completed)
 }
@@ -136,7 +136,7 @@ func TestOfTwoWordsTheSecondIsNeverToldThatItHolds(t *testing.T) {
 	// The engine answers the second with the first's answer: the update ids are
 	// the same.
 	r.engine.update = func(client.UpdateWorkflowOptions) error { r.decided(v.ID, word(inReviewRevision)); return nil }
-	other := Word{Decision: verification.Declined, Reason: verification.ReviewRejected, Version: inReviewRevision}
+	other := ReviewRequest{Decision: verification.Declined, Reason: verification.ReviewRejected, Version: inReviewRevision}
 	_, err := r.s.Decide(t.Context(), "shop", v.ID, other)
 	requireCode(t, err, VersionConflict)
 	other.Version = 0
@@ -150,7 +150,7 @@ func TestOfTwoWordsTheSecondIsNeverToldThatItHolds(t *testing.T) {
 func TestAWordMustNotContradictItself(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
-	for _, w := range []Word{
+	for _, w := range []ReviewRequest{
 		{Decision: verification.Declined, Reason: verification.ReviewApproved},
 		{Decision: verification.Approved, Reason: verification.ReviewRejected},
 		{Decision: verification.Approved, Reason: verification.HolderMismatch},
@@ -159,10 +159,10 @@ func TestAWordMustNotContradictItself(t *testing.T) {
 	} {
 		w.Version = 5
 		_, err := r.s.Decide(t.Context(), "shop", v.ID, w)
-		require.Equal(t, []FieldError{reasonFault}, requireCode(t, err, InvalidRequest).Fields, w.Reason)
+		require.Equal(t, []FieldError{errReason}, requireCode(t, err, InvalidRequest).Fields, w.Reason)
 	}
 	for _, reason := range []verification.ReasonCode{verification.ReviewApproved, verification.ReviewRejected, verification.SessionExpired, verification.CanceledByCaller} {
-		_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: reason})
+		_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: reason})
 		require.Equal(t, "reason.not_for_reopening", requireCode(t, err, InvalidRequest).Fields[0].Code, reason)
 	}
 	kept, err := r.store.Decisions(t.Context(), v.ID)
@@ -172,7 +172,7 @@ func TestAWordMustNotContradictItself(t *testing.T) {
 
 	r.engine.update = refuse(workflows.RefusedReason, r.asking(1))
 	_, err = r.s.Decide(t.Context(), "shop", v.ID, word(inReviewRevision))
-	require.Equal(t, []FieldError{reasonFault}, requireCode(t, err, InvalidRequest).Fields)
+	require.Equal(t, []FieldError{errReason}, requireCode(t, err, InvalidRequest).Fields)
 }
 
 func TestOutsideReviewNobodyDecides(t *testing.T) {
@@ -237,7 +237,7 @@ func TestADecisionThatExpiredMeanwhileIsToldSo(t *testing.T) {
 func TestWordsAreHeldToTheCatalogueAndKeepNoNumbers(t *testing.T) {
 	r := newRig(t)
 	v := r.inReview()
-	for field, w := range map[string]Word{
+	for field, w := range map[string]ReviewRequest{
 		"reason": {Decision: verification.Approved, Reason: "no.such", Version: 5},
 		"note":   {Decision: verification.Approved, Reason: verification.ReviewApproved, Note: "no 110199199003070017", Version: 5},
 	} {
@@ -257,11 +257,11 @@ func TestALostTabIsAskedForUnderAnIDOfItsOwn(t *testing.T) {
 		require.Equal(t, []any{workflows.RetryRequest{Session: 1, Version: 3}}, o.Args)
 		return nil
 	}
-	got, err := r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, Version: v.Revision})
+	got, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, Version: v.Revision})
 	require.NoError(t, err)
 	require.Equal(t, "https://vendor.example/page", got.Link)
 
 	r.engine.update = refuse(workflows.RefusedVersion, r.asking(1))
-	_, err = r.s.Retry(t.Context(), "shop", v.ID, Again{Session: 1, Version: v.Revision - 1})
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, Version: v.Revision - 1})
 	requireCode(t, err, VersionConflict)
 }

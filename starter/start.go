@@ -83,7 +83,7 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		return View{}, Started{}, &Error{Code: ReqIDReused}
 	}
 	if err != nil {
-		return View{}, Started{}, storeFault("insert the row", err)
+		return View{}, Started{}, storeError("insert the row", err)
 	}
 	if !created && (existing.Client != clientID || !equal(existing.Fingerprint, fingerprint)) {
 		return View{}, Started{}, &Error{Code: IdempotencyKeyReused}
@@ -153,7 +153,7 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 	case engineGone, engineRefused:
 		// Closed already, or closing while we waited.
 		return s.settled(ctx, row.Client, row.ID)
-	case engineFaulty:
+	case engineInvalid:
 		s.log.ErrorContext(ctx, "the engine refuses to start a verification", "verification_id", row.ID, "error_type", typeOf(err))
 		return View{}, internal("start the run", err)
 	}

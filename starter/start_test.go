@@ -280,9 +280,9 @@ func TestErrorsTellNothingOfTheirCause(t *testing.T) {
 }
 
 func TestAStoreThatIsAwayIsToldFromAFault(t *testing.T) {
-	away := storeFault("read the row", fmt.Errorf("store: load: %w", &pgconn.PgError{Code: "57P01"}))
+	away := storeError("read the row", fmt.Errorf("store: load: %w", &pgconn.PgError{Code: "57P01"}))
 	require.Equal(t, EngineUnavailable, CodeOf(away), "the caller repeats it")
-	require.Equal(t, Internal, CodeOf(storeFault("read the row", errors.New("anything else"))))
+	require.Equal(t, Internal, CodeOf(storeError("read the row", errors.New("anything else"))))
 }
 
 // What only the caller refuses starts nothing, but a repeat of what was started

@@ -168,7 +168,7 @@ func (s *Starter) link(ctx context.Context, id string, session int) (string, err
 	case isNotFound(err):
 		return "", nil
 	case err != nil:
-		return "", storeFault("read the session", err)
+		return "", storeError("read the session", err)
 	case latest.Number != session || !s.now().Before(latest.ExpiresAt):
 		return "", nil
 	}

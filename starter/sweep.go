@@ -41,11 +41,11 @@ type Swept struct {
 	Ended int
 }
 
-// runFate is what the engine says of a run.
-type runFate int
+// runStatus is what the engine says of a run.
+type runStatus int
 
 const (
-	runUnknown runFate = iota // no answer: nothing may follow
+	runUnknown runStatus = iota // no answer: nothing may follow
 	runOpen
 	runClosed
 	runAbsent // the engine knows no such run
@@ -102,11 +102,11 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 	before := s.now().Add(-sweepAge)
 	ids, err := s.store.Unstarted(ctx, before, sweepPage)
 	if err != nil {
-		return 0, storeFault("list rows without a run", err)
+		return 0, storeError("list rows without a run", err)
 	}
-	var silent silences
+	var silent unanswered
 	for _, id := range ids {
-		fate := s.fate(ctx, id)
+		fate := s.runStatus(ctx, id)
 		if err := silent.after(fate); err != nil {
 			return deleted, err
 		}
@@ -115,7 +115,7 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 		}
 		gone, err := s.store.Sweep(ctx, id, before)
 		if err != nil {
-			return deleted, storeFault("delete a row without a run", err)
+			return deleted, storeError("delete a row without a run", err)
 		}
 		if gone {
 			deleted++
@@ -126,17 +126,17 @@ func (s *Starter) sweepUnstarted(ctx context.Context) (int, error) {
 
 func (s *Starter) sweepOverdue(ctx context.Context) (int, error) {
 	ended := 0
-	var silent silences
+	var silent unanswered
 	ids, err := s.store.Overdue(ctx, s.now(), sweepPage)
 	if err != nil {
-		return 0, storeFault("list overdue rows", err)
+		return 0, storeError("list overdue rows", err)
 	}
 	for _, id := range ids {
 		run, err := s.runOf(ctx, id)
 		if err != nil {
 			return ended, err
 		}
-		fate := s.fate(ctx, run)
+		fate := s.runStatus(ctx, run)
 		if err := silent.after(fate); err != nil {
 			return ended, err
 		}
@@ -162,7 +162,7 @@ func (s *Starter) runOf(ctx context.Context, id string) (string, error) {
 	case isNotFound(err):
 		return id, nil
 	case err != nil:
-		return "", s.storeFault(ctx, "read a row", id, err)
+		return "", s.storeError(ctx, "read a row", id, err)
 	case row.Ended && row.State.Verdict != nil:
 		return workflows.ReviewID(id, row.State.Verdict.Version+1), nil
 	}
@@ -178,7 +178,7 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 	case isNotFound(err):
 		return false, nil
 	case err != nil:
-		return false, s.storeFault(ctx, "read a row", id, err)
+		return false, s.storeError(ctx, "read a row", id, err)
 	case review:
 		held := row.Ended && row.State.Status == verification.InReview && row.State.Verdict != nil
 		if !held || version != strconv.Itoa(row.State.Verdict.Version+1) {
@@ -191,16 +191,16 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 	st := row.State
 	st.EndedByEngine(s.now())
 	if err := s.store.Finish(ctx, id, st); err != nil {
-		return false, s.storeFault(ctx, "write an end", id, err)
+		return false, s.storeError(ctx, "write an end", id, err)
 	}
 	s.log.WarnContext(ctx, "a run ended without writing its end", "verification_id", id)
 	return true, nil
 }
 
-// silences counts questions in a row to which there was no answer.
-type silences int
+// unanswered counts questions in a row to which there was no answer.
+type unanswered int
 
-func (n *silences) after(fate runFate) error {
+func (n *unanswered) after(fate runStatus) error {
 	if fate != runUnknown {
 		*n = 0
 		return nil
@@ -211,7 +211,7 @@ func (n *silences) after(fate runFate) error {
 	return nil
 }
 
-func (s *Starter) fate(ctx context.Context, id string) runFate {
+func (s *Starter) runStatus(ctx context.Context, id string) runStatus {
 	ctx, cancel := context.WithTimeout(ctx, describeEach)
 	defer cancel()
 	d, err := s.engine.DescribeWorkflowExecution(ctx, id, "")

@@ -131,7 +131,7 @@ func TestSweepLostReview(t *testing.T) {
 	r := newRig(t)
 	v := r.completed()
 	r.engine.review = r.reopens
-	_, err := r.s.Reopen(t.Context(), "shop", v.ID, Word{Reason: verification.HolderMismatch})
+	_, err := r.s.Reopen(t.Context(), "shop", v.ID, ReviewRequest{Reason: verification.HolderMismatch})
 	require.NoError(t, err)
 	for _, run := range []string{v.ID + ":v3", v.ID + ":v2"} {
 		r.engine.list = func() (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -211,13 +211,13 @@ func TestAHintForARunThatIsOverIsLateAndNoError(t *testing.T) {
 func TestLandingKnowsWhereThePersonGoesOn(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
-	l, err := r.s.Landing(t.Context(), v.ID)
+	l, err := r.s.ReturnTarget(t.Context(), v.ID)
 	require.NoError(t, err)
-	require.Equal(t, Landing{Client: "shop", ReturnURL: "https://shop.example/back"}, l)
+	require.Equal(t, ReturnTarget{Client: "shop", ReturnURL: "https://shop.example/back"}, l)
 	r.end(v.ID, verification.Completed)
-	l, err = r.s.Landing(t.Context(), v.ID)
+	l, err = r.s.ReturnTarget(t.Context(), v.ID)
 	require.NoError(t, err)
 	require.Equal(t, "https://shop.example/back", l.ReturnURL, "a person who is late still finds the way back")
-	_, err = r.s.Landing(t.Context(), "ver_unknown")
+	_, err = r.s.ReturnTarget(t.Context(), "ver_unknown")
 	requireCode(t, err, NotFound)
 }

@@ -75,7 +75,7 @@ func (w *waiters) look() {
 		if err != nil {
 			continue // whoever waits reads the store at the end, and says so
 		}
-		w.tell(ids, now)
+		w.notify(ids, now)
 	}
 }
 
@@ -94,7 +94,7 @@ func (w *waiters) ids() []string {
 	return ids
 }
 
-func (w *waiters) tell(ids []string, now map[string]int) {
+func (w *waiters) notify(ids []string, now map[string]int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range ids {

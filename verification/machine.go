@@ -80,8 +80,8 @@ func NewState(p Policy, now time.Time) State {
 // version. One that the present status does not allow changes nothing: a side
 // that lost the race may still bring an answer in the same moment.
 
-// Put takes the results of checks, each in the place of the one of its type.
-func (s *State) Put(now time.Time, checks ...Check) {
+// SetChecks takes the results of checks, each in the place of the one of its type.
+func (s *State) SetChecks(now time.Time, checks ...Check) {
 	if s.Status.Ended() {
 		return
 	}

@@ -23,7 +23,7 @@ func TestStateMachine(t *testing.T) {
 		s := NewState(p, now)
 		until := now.Add(time.Hour)
 		acts := map[string]func(*State){
-			"put":      func(s *State) { s.Put(now, NewCheck(IdentityRecords, Passed)) },
+			"put":      func(s *State) { s.SetChecks(now, NewCheck(IdentityRecords, Passed)) },
 			"fail":     func(s *State) { s.Fail(now, ReasonOf(FaceNoMatch)) },
 			"session":  func(s *State) { s.NextSession(now) },
 			"opened":   func(s *State) { s.OpenedAt(now, "face") },

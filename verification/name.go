@@ -20,10 +20,10 @@ func CompareHolders(a, b Subject) Check {
 	return NewCheck(HolderMatch, Passed)
 }
 
-// Spare takes a vendor's word that name and number differ for what it is where
+// SpareMismatch takes a vendor's word that name and number differ for what it is where
 // the name is rare: its source may write a character in other code points. Such
 // a check is inconclusive, and no decline. Every other check stays as it is.
-func (s Subject) Spare(c Check) Check {
+func (s Subject) SpareMismatch(c Check) Check {
 	differ := func(r Reason) bool { return r.Code == IdentityMismatch }
 	if c.Status != Failed || !slices.ContainsFunc(c.Reasons, differ) || !residentid.RareName(s.Name) {
 		return c
@@ -37,12 +37,12 @@ func (s Subject) Spare(c Check) Check {
 	return c
 }
 
-// SpareFace does the same to what came of a face session. The face side ends
+// SpareFaceMismatch does the same to what came of a face session. The face side ends
 // inconclusive: another session would be compared with the same name.
-func (s Subject) SpareFace(r FaceResult) FaceResult {
+func (s Subject) SpareFaceMismatch(r FaceResult) FaceResult {
 	spared := slices.Clone(r.Checks)
 	for i := range spared {
-		spared[i] = s.Spare(spared[i])
+		spared[i] = s.SpareMismatch(spared[i])
 		if spared[i].Status != r.Checks[i].Status && r.Reason == IdentityMismatch {
 			r.Reason = IdentityNameRare
 		}

@@ -43,29 +43,29 @@ func TestARareNameIsSparedAVendorsMismatch(t *testing.T) {
 	want := NewCheck(IdentityRecords, Inconclusive, IdentityNameRare)
 	want.Provider, want.ProviderCode, want.Billable = "acedata", "-1", BillableYes
 	for _, rare := range []string{"样䶮", "样\uE863", "样\uE123", "㐂样", "样\uFA30", "样\u9FB4"} {
-		require.Equal(t, want, named(rare).Spare(differs), "%+q", rare)
+		require.Equal(t, want, named(rare).SpareMismatch(differs), "%+q", rare)
 	}
-	require.Equal(t, differs, subject().Spare(differs))
+	require.Equal(t, differs, subject().SpareMismatch(differs))
 	for _, other := range []Check{
 		NewCheck(IdentityRecords, Passed), NewCheck(IdentityRecords, Inconclusive, RecordsNotFound), NewCheck(FaceMatch, Failed, FaceNoMatch),
 		NewCheck(FaceMatch, Failed, DocumentExpired), NewCheck(HolderMatch, Failed, HolderMismatch), NewCheck(FaceMatch, Failed, FaceSpoofSuspected),
 		NewCheck(FaceMatch, Failed, IdentityMismatch, DocumentExpired), NewCheck(FaceMatch, Failed, IdentityMismatch, FaceSpoofSuspected),
 	} {
-		require.Equal(t, other, named("样䶮").Spare(other))
+		require.Equal(t, other, named("样䶮").SpareMismatch(other))
 	}
 	p := Policy{Checks: map[CheckType]Requirement{IdentityRecords: Required}}
-	require.Equal(t, OutcomeReview, Judge(p, []Check{named("样䶮").Spare(differs)}).Outcome)
-	require.Equal(t, OutcomeDeclined, Judge(p, []Check{subject().Spare(differs)}).Outcome)
+	require.Equal(t, OutcomeReview, Judge(p, []Check{named("样䶮").SpareMismatch(differs)}).Outcome)
+	require.Equal(t, OutcomeDeclined, Judge(p, []Check{subject().SpareMismatch(differs)}).Outcome)
 }
 
 func TestAFaceSessionOfARareNameEndsInconclusiveOnAMismatch(t *testing.T) {
 	r := FaceResult{Judged: true, Reason: IdentityMismatch, Checks: []Check{NewCheck(Liveness, Passed), NewCheck(FaceMatch, Failed, IdentityMismatch)}}
-	spared := named("样䶮").SpareFace(r)
+	spared := named("样䶮").SpareFaceMismatch(r)
 	require.Equal(t, EndedInconclusive, spared.Ending())
 	require.Equal(t, IdentityNameRare, spared.Reason)
 	require.Equal(t, EndedFinally, r.Ending(), "what was given stays as it is")
-	require.Equal(t, r, subject().SpareFace(r))
+	require.Equal(t, r, subject().SpareFaceMismatch(r))
 	noMatch := FaceResult{Judged: true, Reason: FaceNoMatch, Checks: []Check{NewCheck(FaceMatch, Failed, FaceNoMatch)}}
-	require.Equal(t, noMatch, named("样䶮").SpareFace(noMatch))
-	require.Equal(t, FaceResult{Reason: SessionExpired}.Ending(), named("样䶮").SpareFace(FaceResult{Reason: SessionExpired}).Ending())
+	require.Equal(t, noMatch, named("样䶮").SpareFaceMismatch(noMatch))
+	require.Equal(t, FaceResult{Reason: SessionExpired}.Ending(), named("样䶮").SpareFaceMismatch(FaceResult{Reason: SessionExpired}).Ending())
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
-// Fault is a hard rule that a field of a claim breaks. It names field and rule,
+// FieldError is a hard rule that a field of a claim breaks. It names field and rule,
 // never the value.
-type Fault = residentid.Fault
+type FieldError = residentid.FieldError
 
 // subjectRules are the rules for every subject: resident cards only. Whether
 // the vendors' records know other cards is unconfirmed.
@@ -18,7 +18,7 @@ var subjectRules residentid.Rules
 // CheckSubject normalises a claimed subject and reports the first hard fault of
 // every field. A card that is well-formed but expired has none: that is for
 // DocumentCheck to say.
-func CheckSubject(s Subject, today time.Time) (Subject, []Fault) {
+func CheckSubject(s Subject, today time.Time) (Subject, []FieldError) {
 	s, f := s.findings(today)
 	return s, f.Malformed
 }
@@ -55,9 +55,9 @@ func DocumentCheck(s Subject, today time.Time) Check {
 		return NewCheck(DocumentValidity, status, append(codes, notes...)...)
 	}
 	switch {
-	case slices.ContainsFunc(f.Malformed, func(x Fault) bool { return x.Code == residentid.UnsupportedDocument }):
+	case slices.ContainsFunc(f.Malformed, func(x FieldError) bool { return x.Code == residentid.UnsupportedDocument }):
 		return with(Inconclusive, DocumentTypeUnsupported)
-	case slices.ContainsFunc(f.Malformed, func(x Fault) bool { return !s.unread(x.Field) }):
+	case slices.ContainsFunc(f.Malformed, func(x FieldError) bool { return !s.unread(x.Field) }):
 		return with(Inconclusive, DocumentImplausible)
 	case f.Expired:
 		return with(Failed, DocumentExpired)

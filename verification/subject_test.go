@@ -44,7 +44,7 @@ func TestCheckSubjectNormalisesWhatIsWellFormed(t *testing.T) {
 
 func TestCheckSubjectNamesEveryFieldAtFault(t *testing.T) {
 	_, faults := CheckSubject(Subject{}, today)
-	require.Equal(t, []Fault{
+	require.Equal(t, []FieldError{
 		{Field: "subject.id_number", Code: residentid.IDLength},
 		{Field: "subject.name", Code: residentid.NameEmpty},
 		{Field: "subject.id_validity.from", Code: residentid.ValidityMalformed},

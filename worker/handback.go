@@ -18,10 +18,10 @@ const handBackAfter = 18 * time.Second
 // errHandedBack is why a step's context ended.
 var errHandedBack = errors.New("the worker stops")
 
-// handBack ends what a stopping worker cannot finish and gives it back, so that
+// handBackInterceptor ends what a stopping worker cannot finish and gives it back, so that
 // another worker begins it anew at once. Without it the step would stand until
 // its time-out, with a person waiting.
-type handBack struct {
+type handBackInterceptor struct {
 	interceptor.WorkerInterceptorBase
 	// told is closed when the stop is asked for; the SDK's own channel, when a
 	// worker ends by itself, and up to ten seconds later.
@@ -30,7 +30,7 @@ type handBack struct {
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (h *handBack) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (h *handBackInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	i := &handingBack{when: h}
 	i.Next = next
 	return i
@@ -38,7 +38,7 @@ func (h *handBack) InterceptActivity(_ context.Context, next interceptor.Activit
 
 type handingBack struct {
 	interceptor.ActivityInboundInterceptorBase
-	when *handBack
+	when *handBackInterceptor
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.

@@ -19,11 +19,11 @@ func stopping(t *testing.T, after time.Duration, step func(context.Context) (str
 	t.Helper()
 	stop := make(chan struct{})
 	close(stop)
-	return running(t, &handBack{told: stop, after: after}, make(chan struct{}), step)
+	return running(t, &handBackInterceptor{told: stop, after: after}, make(chan struct{}), step)
 }
 
 // running runs a step on a worker; sdk is closed when this ends by itself.
-func running(t *testing.T, h *handBack, sdk chan struct{}, step func(context.Context) (string, error)) (string, error) {
+func running(t *testing.T, h *handBackInterceptor, sdk chan struct{}, step func(context.Context) (string, error)) (string, error) {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
@@ -56,7 +56,7 @@ func TestAStepThatAStopCannotWaitForIsHandedBackToBeDoneAnew(t *testing.T) {
 func TestAWorkerThatEndsByItselfHandsBackToo(t *testing.T) {
 	ended := make(chan struct{})
 	close(ended)
-	_, err := running(t, &handBack{told: make(chan struct{}), after: time.Millisecond}, ended, func(ctx context.Context) (string, error) {
+	_, err := running(t, &handBackInterceptor{told: make(chan struct{}), after: time.Millisecond}, ended, func(ctx context.Context) (string, error) {
 		<-ctx.Done()
 		return "", ctx.Err()
 	})

@@ -47,7 +47,7 @@ func Run(ctx context.Context, d Deps) error {
 		WorkerStopTimeout: stopTimeout,
 		OnFatalError:      fatal,
 		Interceptors: []interceptor.WorkerInterceptor{
-			&panics{metrics: d.Metrics}, &heartbeat{every: beatEvery}, &handBack{told: ctx.Done(), after: handBackAfter},
+			&panics{metrics: d.Metrics}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
 		},
 		// The SDK would hold most heartbeats back, for four fifths of their time-out.
 		MaxHeartbeatThrottleInterval: beatEvery,

@@ -23,7 +23,7 @@ func (r *run) readChip(ctx workflow.Context) {
 		}
 		if err == nil && !out.Unreadable {
 			r.implausible = out.Implausible
-			r.put(ctx, out.Checks...)
+			r.setChecks(ctx, out.Checks...)
 			return
 		}
 		reason := verification.DocumentUnreadable

@@ -45,21 +45,21 @@ func (r *run) face(ctx workflow.Context) {
 	}
 }
 
-// afterwards is what follows a session's end.
-type afterwards int
+// faceOutcome is what follows a session's end.
+type faceOutcome int
 
 const (
-	faceSettled afterwards = iota
+	faceSettled faceOutcome = iota
 	faceRetry
 	// faceAgain: another session at once.
 	faceAgain
 )
 
 // conclude takes a session's result into the state and says what follows.
-func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) afterwards {
+func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) faceOutcome {
 	if r.relinkOf != nil {
 		if result.Reason == "" && !result.Judged {
-			r.take()
+			r.takeRetry()
 			return faceAgain
 		}
 		r.relinkOf = nil // its session is over: what came of it is the answer
@@ -84,11 +84,11 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 	}
 	switch ending {
 	case verification.EndedPassed, verification.EndedFinally, verification.EndedSuspicious, verification.EndedInconclusive:
-		r.putFace(ctx, result.Checks)
+		r.setFaceChecks(ctx, result.Checks)
 		r.waiting(ctx)
 		return faceSettled
 	case verification.EndedRetryable:
-		r.putFace(ctx, result.Checks)
+		r.setFaceChecks(ctx, result.Checks)
 		if exhausted {
 			r.waiting(ctx)
 			return faceSettled
@@ -112,9 +112,9 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 // gravity orders what is held of the holder; what is not here weighs nothing.
 var gravity = map[verification.CheckStatus]int{verification.Passed: 1, verification.Inconclusive: 2, verification.Failed: 3}
 
-// putFace takes a session's checks. What the chip said of the holder stands,
+// setFaceChecks takes a session's checks. What the chip said of the holder stands,
 // unless the face vendor says worse.
-func (r *run) putFace(ctx workflow.Context, checks []verification.Check) {
+func (r *run) setFaceChecks(ctx workflow.Context, checks []verification.Check) {
 	for _, c := range checks {
 		known, ok := verification.Find(r.state.Checks, c.Type)
 		if c.Type == verification.HolderMatch && ok && gravity[c.Status] < gravity[known.Status] {
@@ -123,14 +123,14 @@ func (r *run) putFace(ctx workflow.Context, checks []verification.Check) {
 		if slices.Contains(faceChecks, c.Type) {
 			c.Tried = r.tried
 		}
-		r.put(ctx, c)
+		r.setChecks(ctx, c)
 	}
 }
 
 // next excludes a provider that cannot serve this person or us. Without
 // another one, what is ours to mend ends in error, and what is the vendor's
 // limit is inconclusive: neither is the person's fault.
-func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.ReasonCode) afterwards {
+func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.ReasonCode) faceOutcome {
 	r.excluded[route.Provider] = true
 	switch {
 	case !r.allExcluded() && r.state.Attempt.Session < r.in.Policy.Sessions:
@@ -162,7 +162,7 @@ func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) b
 		r.expire(ctx, reason)
 		return false
 	}
-	r.take()
+	r.takeRetry()
 	return true
 }
 
@@ -189,7 +189,7 @@ func (r *run) waiting(ctx workflow.Context) {
 func (r *run) resetFace(ctx workflow.Context) {
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
-			r.putFace(ctx, []verification.Check{verification.NewCheck(t, verification.Pending)})
+			r.setFaceChecks(ctx, []verification.Check{verification.NewCheck(t, verification.Pending)})
 		}
 	}
 }
@@ -203,7 +203,7 @@ func (r *run) settleFace(ctx workflow.Context, status verification.CheckStatus, 
 	r.fail(ctx, verification.ReasonOf(reason))
 	for _, t := range faceChecks {
 		if r.in.Policy.Wants(t) {
-			r.putFace(ctx, []verification.Check{verification.NewCheck(t, status, reason)})
+			r.setFaceChecks(ctx, []verification.Check{verification.NewCheck(t, status, reason)})
 		}
 	}
 	r.waiting(ctx)

@@ -57,7 +57,7 @@ func (r *run) listen(ctx workflow.Context) {
 // hint notes that a session should be looked at: the newest, or one that was
 // left. Hints coalesce; one for a session whose end is known says nothing.
 func (r *run) hint(h Hint) {
-	for _, f := range r.formers {
+	for _, f := range r.replaced {
 		if f.session == h.Session {
 			f.hinted = true
 			return
@@ -86,7 +86,7 @@ func (r *run) showable() bool { return r.state.Status != verification.Processing
 
 func (r *run) launch(ctx workflow.Context) (Launched, error) {
 	r.accepted(ctx)
-	err := r.awaitTold(ctx, r.showable)
+	err := r.awaitPublished(ctx, r.showable)
 	return Launched{Status: r.state.Status}, err
 }
 
@@ -125,7 +125,7 @@ func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
 	default:
 		r.retryOf = &req
 	}
-	err := r.awaitTold(ctx, func() bool { return !r.retrying() && r.showable() })
+	err := r.awaitPublished(ctx, func() bool { return !r.retrying() && r.showable() })
 	return Retried{Session: r.state.Attempt.Session}, err
 }
 
@@ -144,8 +144,8 @@ func (r *run) repeats(req RetryRequest) bool {
 // retrying: a retry was called for and not taken yet.
 func (r *run) retrying() bool { return r.retryOf != nil || r.relinkOf != nil }
 
-// take takes the retry that was called for: the next session makes up for it.
-func (r *run) take() {
+// takeRetry takes the retry that was called for: the next session makes up for it.
+func (r *run) takeRetry() {
 	for _, req := range []*RetryRequest{r.retryOf, r.relinkOf} {
 		if req != nil {
 			r.retried[req.Session] = true

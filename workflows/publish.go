@@ -114,10 +114,10 @@ func isPermanent(err error) bool {
 // on record only with the next one.
 func (r *run) accepted(ctx workflow.Context) { r.published.accepted = task(ctx) }
 
-// awaitTold waits for a condition, or the end, and until the store has what a
+// awaitPublished waits for a condition, or the end, and until the store has what a
 // reader must then find there. A run that is canceled has an end to tell of, so
 // the waiting outlives it.
-func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
+func (r *run) awaitPublished(ctx workflow.Context, condition func() bool) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(ctx, func() bool { return condition() || r.closed() }); err != nil {
 		return err
@@ -128,5 +128,5 @@ func (r *run) awaitTold(ctx workflow.Context, condition func() bool) error {
 
 // awaitEnd waits until the end is in the store.
 func (r *run) awaitEnd(ctx workflow.Context) error {
-	return r.awaitTold(ctx, func() bool { return false })
+	return r.awaitPublished(ctx, func() bool { return false })
 }

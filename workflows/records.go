@@ -29,12 +29,12 @@ func (r *run) records(ctx workflow.Context) {
 	err := workflow.ExecuteActivity(ctx, acts.CheckRecords, in).Get(ctx, &out)
 	switch {
 	case err == nil:
-		r.put(ctx, out.Check)
+		r.setChecks(ctx, out.Check)
 	case ctx.Err() != nil:
 	default:
 		workflow.GetLogger(ctx).Warn("records vendor gave no answer", "provider", p.RecordsProvider(), "waited", workflow.Now(ctx).Sub(started))
 		c := verification.NewCheck(verification.IdentityRecords, verification.Unavailable, unavailableReason(err))
 		c.Provider = p.RecordsProvider()
-		r.put(ctx, c)
+		r.setChecks(ctx, c)
 	}
 }

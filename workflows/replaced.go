@@ -12,11 +12,11 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// former is a session that the run has left before its vendor said how it ended:
+// replacedSession is a session that the run has left before its vendor said how it ended:
 // another one took its place, or its vendor could not be asked. Its page may
 // still be open in an old tab, or on another device, and what the vendor judges
 // of the person there counts.
-type former struct {
+type replacedSession struct {
 	route   FaceRoute
 	session int
 	// hinted: its vendor, or a browser, says "look now".
@@ -37,20 +37,20 @@ type former struct {
 // leave keeps the session in sight: its vendor has not said how it ended. A hint
 // whose look has not ended is still to be followed.
 func (w *watcher) leave(asked time.Time) {
-	if len(w.formers) == 0 {
+	if len(w.replaced) == 0 {
 		w.follow()
 	}
 	hinted := w.hinted == w.session || w.look != nil
-	w.formers = append(w.formers, &former{route: w.route, session: w.session, asked: asked, hinted: hinted})
+	w.replaced = append(w.replaced, &replacedSession{route: w.route, session: w.session, asked: asked, hinted: hinted})
 }
 
-// followFormers looks at a session that was left when a hint comes for it, and
+// watchReplaced looks at a session that was left when a hint comes for it, and
 // once before something counts that it may outweigh. Nothing waits in between,
 // and a run that left no session is none the wiser; a look costs six events, a
 // result that must be fetched six more.
-func (r *run) followFormers(ctx workflow.Context) {
+func (r *run) watchReplaced(ctx workflow.Context) {
 	for {
-		var due *former
+		var due *replacedSession
 		if workflow.Await(ctx, func() bool { due = r.due(); return due != nil }) != nil {
 			return
 		}
@@ -60,18 +60,18 @@ func (r *run) followFormers(ctx workflow.Context) {
 }
 
 // due is the next session to be looked at.
-func (r *run) due() *former {
-	i := slices.IndexFunc(r.formers, func(f *former) bool {
+func (r *run) due() *replacedSession {
+	i := slices.IndexFunc(r.replaced, func(f *replacedSession) bool {
 		return !f.over && !f.looking && (f.wanted || f.hinted && f.looks < maxLooks)
 	})
 	if i < 0 {
 		return nil
 	}
-	return r.formers[i]
+	return r.replaced[i]
 }
 
 // lookAt looks at a session that was left, and weighs what its vendor says.
-func (r *run) lookAt(ctx workflow.Context, f *former) {
+func (r *run) lookAt(ctx workflow.Context, f *replacedSession) {
 	if rest := f.looked.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 && !f.wanted {
 		_ = workflow.Sleep(ctx, rest)
 	}
@@ -80,13 +80,13 @@ func (r *run) lookAt(ctx workflow.Context, f *former) {
 	result := r.ask(ctx, f)
 	f.looked, f.looking, f.wanted, f.over = workflow.Now(ctx), false, false, result != nil
 	if result != nil && ctx.Err() == nil { // after the end nothing changes
-		r.weigh(ctx, *result)
+		r.countReplaced(ctx, *result)
 	}
 }
 
 // ask asks the vendor of a session that was left how it ended; nil: it goes on,
 // or nobody can tell. Each call has one try, since a pass may wait for it.
-func (r *run) ask(ctx workflow.Context, f *former) *verification.FaceResult {
+func (r *run) ask(ctx workflow.Context, f *replacedSession) *verification.FaceResult {
 	in := activities.SessionInput{ID: r.in.ID, Session: f.session, Provider: f.route.Provider, Last: f.wanted && f.route.Notifies}
 	look := stepLookBack
 	if f.route.Captures {
@@ -115,10 +115,10 @@ func (r *run) ask(ctx workflow.Context, f *former) *verification.FaceResult {
 	return &fetched.Result
 }
 
-// weigh takes what came of a session that was left. An ending without a judgement
+// countReplaced takes what came of a session that was left. An ending without a judgement
 // counts only from the newest session. Beside a pass that is about to count, and
 // once the face side is settled, only what speaks against the person weighs.
-func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
+func (r *run) countReplaced(ctx workflow.Context, result verification.FaceResult) {
 	ending, checks := result.Ending(), result.Checks
 	switch ending {
 	case verification.EndedFinally, verification.EndedSuspicious:
@@ -150,7 +150,7 @@ func (r *run) weigh(ctx workflow.Context, result verification.FaceResult) {
 		reason.Retryable = reason.Retryable && ending != verification.EndedRetryable
 	}
 	r.fail(ctx, reason)
-	r.putFace(ctx, checks)
+	r.setFaceChecks(ctx, checks)
 	if r.state.Status == verification.InReview {
 		r.awaitReview(ctx, *r.state.ExpiresAt)
 		return
@@ -174,9 +174,9 @@ func (r *run) passCounts(ctx workflow.Context) bool {
 // More passes than passing count, or not, before the caller goes on.
 func (r *run) lookBack(ctx workflow.Context, passing int) (settled bool) {
 	wanted := func() bool {
-		return r.passing > passing || slices.ContainsFunc(r.formers, func(f *former) bool { return f.wanted })
+		return r.passing > passing || slices.ContainsFunc(r.replaced, func(f *replacedSession) bool { return f.wanted })
 	}
-	for _, f := range r.formers {
+	for _, f := range r.replaced {
 		f.wanted = !f.over && workflow.Now(ctx).Sub(f.asked) > justNow
 	}
 	if wanted() {

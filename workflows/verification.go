@@ -57,10 +57,10 @@ type run struct {
 	verdict *verification.Verdict
 	// tried are the providers that could not open the present session.
 	tried []verification.Tried
-	// formers are the sessions that were left before their vendor said how they
+	// replaced are the sessions that were left before their vendor said how they
 	// ended, and follow begins to follow them. passing counts the passes that are
 	// about to count, and stopFace ends the newest session.
-	formers  []*former
+	replaced []*replacedSession
 	follow   func()
 	passing  int
 	stopFace workflow.CancelFunc
@@ -113,7 +113,7 @@ func (r *run) begin(ctx workflow.Context) {
 	err := local(ctx, stepBegin, acts.Begin, in, &out)
 	switch {
 	case err == nil:
-		r.put(ctx, out.Checks...)
+		r.setChecks(ctx, out.Checks...)
 	case ctx.Err() != nil:
 	default:
 		// The only error that is not tried again: there is no such row.
@@ -130,7 +130,7 @@ func (r *run) verify(ctx workflow.Context) {
 	}
 	sides, stop := workflow.WithCancel(ctx)
 	defer stop()
-	r.follow = func() { workflow.Go(ctx, r.followFormers) } // to the run's end
+	r.follow = func() { workflow.Go(ctx, r.watchReplaced) } // to the run's end
 	workflow.Go(sides, r.records)
 	workflow.Go(sides, r.face)
 	_ = workflow.Await(ctx, func() bool {
@@ -251,9 +251,9 @@ func (r *run) fail(ctx workflow.Context, reason verification.Reason) {
 	r.change(ctx, func(s *verification.State, now time.Time) { s.Fail(now, reason) })
 }
 
-// put takes checks.
-func (r *run) put(ctx workflow.Context, checks ...verification.Check) {
-	r.change(ctx, func(s *verification.State, now time.Time) { s.Put(now, checks...) })
+// setChecks records the results of checks.
+func (r *run) setChecks(ctx workflow.Context, checks ...verification.Check) {
+	r.change(ctx, func(s *verification.State, now time.Time) { s.SetChecks(now, checks...) })
 }
 
 // awaitVendors shows that vendors are at work, for so long at most.

@@ -125,7 +125,7 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 		return "", nil
 	}
 	if w.quiet() {
-		w.heed()
+		w.takeHint()
 		w.looks++
 		w.look = w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
 	}
@@ -134,7 +134,7 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 
 // heed takes the hint. Whose browser came back had begun; a vendor that tells of
 // an end tells of those, too, who never came.
-func (w *watcher) heed() {
+func (w *watcher) takeHint() {
 	if w.hinted == w.session {
 		w.hinted, w.begun = 0, w.begun || w.returned == w.session
 	}
@@ -294,7 +294,7 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 
 // ranOut is the end of a session whose time is over.
 func (w *watcher) ranOut() verification.FaceResult {
-	w.heed() // the hint that came too late for a look
+	w.takeHint() // the hint that came too late for a look
 	return verification.FaceResult{Reason: verification.SessionExpired, Begun: w.begun}
 }
 
@@ -313,7 +313,7 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 		if last.IsReady() {
 			return w.seen(ctx, last)
 		}
-		w.heed()
+		w.takeHint()
 		w.looks++
 		look := w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
 		if phase, result := w.seen(ctx, look); over(phase) {

@@ -42,13 +42,13 @@ func (c *Config) checkSettings() []error {
 func (c *Config) checkVendors(needs Needs) []error {
 	var faults []error
 	for _, v := range c.Vendors {
-		if s, ok := v.Told.(provider.Switched); ok {
-			check := settings.NewCheck(v.Told)
+		if s, ok := v.Settings.(provider.Switched); ok {
+			check := settings.NewCheck(v.Settings)
 			check.OneOf(s.State(), provider.SwitchStates...)
 			faults = append(faults, split(check.Err())...)
 		}
 		if v.On() && needs.Providers {
-			faults = append(faults, split(v.Told.Validate())...)
+			faults = append(faults, split(v.Settings.Validate())...)
 		}
 	}
 	return append(faults, c.checkStandIns(needs.StandIns)...)
@@ -75,8 +75,8 @@ func (c *Config) checkStandIns(standIns []string) []error {
 		if c.SandboxForward.On() {
 			faults = append(faults, fmt.Errorf("YANZHEN_SANDBOX_FORWARD brings stand-in vendors, but %s names a real one: unset one of the two", address))
 		}
-		for _, s := range settings.Of(v.Told) {
-			if secrets[strings.ToLower(s.Value(v.Told))] {
+		for _, s := range settings.Of(v.Settings) {
+			if secrets[strings.ToLower(s.Value(v.Settings))] {
 				faults = append(faults, &settings.Error{Setting: s.Name, What: "is the stand-in's, but " + address + " names a real vendor: set the credential that this one gave you"})
 			}
 		}

@@ -58,17 +58,17 @@ type Caller struct {
 // Vendor is a vendor with what it was told.
 type Vendor struct {
 	provider.Vendor
-	Told provider.Settings
+	Settings provider.Settings
 }
 
 // On reports whether the vendor is configured.
-func (v Vendor) On() bool { return settings.On(v.Told) }
+func (v Vendor) On() bool { return settings.On(v.Settings) }
 
 // remote returns the setting that names a host of the vendor which is not this
 // machine; "": none does.
 func (v Vendor) remote() string {
-	for _, s := range settings.Of(v.Told) {
-		if address := s.Value(v.Told); s.Address && address != "" {
+	for _, s := range settings.Of(v.Settings) {
+		if address := s.Value(v.Settings); s.Address && address != "" {
 			if host, ok := settings.Host(address); !ok || !settings.Loopback(host) {
 				return s.Name
 			}
@@ -83,7 +83,7 @@ func (c *Config) Registry(log *slog.Logger) (*provider.Registry, error) {
 	var errs []error
 	for _, v := range c.Vendors {
 		if v.On() {
-			errs = append(errs, v.Told.Register(r, log))
+			errs = append(errs, v.Settings.Register(r, log))
 			r.Describe(v.Vendor)
 		}
 	}
@@ -95,7 +95,7 @@ func (c *Config) Registry(log *slog.Logger) (*provider.Registry, error) {
 func (c *Config) Switches() map[string]string {
 	out := map[string]string{}
 	for _, v := range c.Vendors {
-		if s, ok := v.Told.(provider.Switched); ok {
+		if s, ok := v.Settings.(provider.Switched); ok {
 			out[v.Name] = *s.State()
 		}
 	}
@@ -108,7 +108,7 @@ func (c Config) String() string {
 	var b strings.Builder
 	b.WriteString(settings.Lines(c))
 	for _, v := range c.Vendors {
-		b.WriteString(settings.Lines(v.Told))
+		b.WriteString(settings.Lines(v.Settings))
 	}
 	for _, cl := range c.Clients {
 		fmt.Fprintf(&b, "client %s: return URLs %s\n", cl.ID, strings.Join(cl.ReturnURLs, " "))

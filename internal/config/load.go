@@ -39,7 +39,7 @@ func Load(environ []string, vendors []provider.Vendor, needs Needs) (*Config, er
 	faults := c.unknown(vars)
 	faults = append(faults, settings.Read(c, vars)...)
 	for _, v := range c.Vendors {
-		faults = append(faults, settings.Read(v.Told, vars)...)
+		faults = append(faults, settings.Read(v.Settings, vars)...)
 	}
 	for _, err := range append(c.checkSettings(), c.checkVendors(needs)...) {
 		if !slices.ContainsFunc(faults, func(unread error) bool { return sameSetting(unread, err) }) {
@@ -49,7 +49,7 @@ func Load(environ []string, vendors []provider.Vendor, needs Needs) (*Config, er
 	faults = append(faults, c.loadCatalogue()...)
 	faults = append(faults, c.checkNeeds(needs)...)
 	if len(faults) > 0 {
-		return nil, faultList(faults)
+		return nil, errorList(faults)
 	}
 	return c, nil
 }
@@ -70,12 +70,12 @@ func toMap(environ []string) map[string]string {
 	return vars
 }
 
-// faultList prints faults one a line.
-type faultList []error
+// errorList prints faults one a line.
+type errorList []error
 
-func (l faultList) Unwrap() []error { return l }
+func (l errorList) Unwrap() []error { return l }
 
-func (l faultList) Error() string {
+func (l errorList) Error() string {
 	var b strings.Builder
 	b.WriteString("the configuration has errors:")
 	for _, err := range l {
@@ -88,7 +88,7 @@ func (l faultList) Error() string {
 func (c *Config) settings() []settings.Setting {
 	all := settings.Of(c)
 	for _, v := range c.Vendors {
-		all = append(all, settings.Of(v.Told)...)
+		all = append(all, settings.Of(v.Settings)...)
 	}
 	return all
 }
@@ -197,7 +197,7 @@ func (c *Config) missing(p verification.Policy) []error {
 			}
 			faults = append(faults, fmt.Errorf("policy %s: unknown provider %q, want one of %s", p.Name, name, strings.Join(names, ", ")))
 		case !c.Vendors[at].On():
-			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Told)))
+			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Settings)))
 		}
 	}
 	return faults

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func (s *sqlStore) SaveNotice(ctx context.Context, v Notice) (untold bool, err error) {
+func (s *sqlStore) SaveNotice(ctx context.Context, v Notice) (undelivered bool, err error) {
 	sealed, err := s.seal(sessionRow(v.VerificationID, v.Number), columnNotice, v.Data)
 	if err != nil {
 		return false, err
@@ -27,9 +27,9 @@ func (s *sqlStore) SaveNotice(ctx context.Context, v Notice) (untold bool, err e
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT NOT notice_told FROM sessions WHERE verification_id = $1 AND number = $2 AND closed_at IS NULL`,
-			v.VerificationID, v.Number).Scan(&untold)
+			v.VerificationID, v.Number).Scan(&undelivered)
 	})
-	return untold, err
+	return undelivered, err
 }
 
 func (s *sqlStore) Notice(ctx context.Context, id string, number int) ([]byte, error) {
@@ -41,28 +41,28 @@ func (s *sqlStore) Notice(ctx context.Context, id string, number int) ([]byte, e
 	return s.open(sessionRow(id, number), columnNotice, sealed)
 }
 
-func (s *sqlStore) MarkTold(ctx context.Context, id string, number int) error {
+func (s *sqlStore) MarkDelivered(ctx context.Context, id string, number int) error {
 	return wrap("mark a notice delivered", touched(s.write.ExecContext(ctx,
 		`UPDATE sessions SET notice_told = TRUE WHERE verification_id = $1 AND number = $2`, id, number)))
 }
 
-func (s *sqlStore) Untold(ctx context.Context, before time.Time, limit int) ([]Notice, error) {
+func (s *sqlStore) UndeliveredNotices(ctx context.Context, before time.Time, limit int) ([]Notice, error) {
 	rows, err := s.read.QueryContext(ctx, `
 		SELECT verification_id, number, provider FROM sessions WHERE notice IS NOT NULL AND NOT notice_told AND notice_at < $1
 		ORDER BY notice_at LIMIT $2`, stamp(before), limit)
 	if err != nil {
-		return nil, wrap("untold", err)
+		return nil, wrap("undelivered", err)
 	}
 	defer func() { _ = rows.Close() }() // rows.Err has told already
 	var out []Notice
 	for rows.Next() {
 		var v Notice
 		if err := rows.Scan(&v.VerificationID, &v.Number, &v.Provider); err != nil {
-			return nil, wrap("untold", err)
+			return nil, wrap("undelivered", err)
 		}
 		out = append(out, v)
 	}
-	return out, wrap("untold", rows.Err())
+	return out, wrap("undelivered", rows.Err())
 }
 
 func (s *sqlStore) CountLookup(ctx context.Context, id string, number, budget int) (int, error) {

@@ -78,7 +78,7 @@ func TestAJudgementTakesThePlaceOfANoticeWithoutOne(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, v.stands, string(got), v.data)
 			require.Equal(t, v.data == v.stands, untold, "what took the place was not told yet: %s", v.data)
-			require.NoError(t, s.MarkTold(t.Context(), id, 1))
+			require.NoError(t, s.MarkDelivered(t.Context(), id, 1))
 		}
 	})
 }
@@ -102,7 +102,7 @@ func TestANoticeIsUntoldUntilTheRunWasTold(t *testing.T) {
 		keep(4, noon.Add(time.Hour), false)
 		numbers := func() (list []int) {
 			t.Helper()
-			notices, err := s.Untold(t.Context(), noon.Add(time.Minute), 10)
+			notices, err := s.UndeliveredNotices(t.Context(), noon.Add(time.Minute), 10)
 			require.NoError(t, err)
 			for _, v := range notices {
 				require.Equal(t, id, v.VerificationID)
@@ -112,7 +112,7 @@ func TestANoticeIsUntoldUntilTheRunWasTold(t *testing.T) {
 			return list
 		}
 		require.Equal(t, []int{2, 1}, numbers(), "the oldest first, and none that is young or quiet")
-		require.NoError(t, s.MarkTold(t.Context(), id, 2))
+		require.NoError(t, s.MarkDelivered(t.Context(), id, 2))
 		require.Equal(t, []int{1}, numbers())
 		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
 		require.Empty(t, numbers())

@@ -281,12 +281,12 @@ type Store interface {
 	// one, but that a judgement takes the place of what holds none. It reports
 	// whether the run is still to be told of the one that is kept. ErrNotFound for
 	// an unknown session and after the end.
-	SaveNotice(ctx context.Context, v Notice) (untold bool, err error)
-	// MarkTold notes that the run knows of the session's notice. Untold returns
+	SaveNotice(ctx context.Context, v Notice) (undelivered bool, err error)
+	// MarkDelivered notes that the run knows of the session's notice. UndeliveredNotices returns
 	// those, without data, that were kept before the time and are still to be
 	// told, the oldest first.
-	MarkTold(ctx context.Context, id string, number int) error
-	Untold(ctx context.Context, before time.Time, limit int) ([]Notice, error)
+	MarkDelivered(ctx context.Context, id string, number int) error
+	UndeliveredNotices(ctx context.Context, before time.Time, limit int) ([]Notice, error)
 	// Notice returns it; nil: none came.
 	Notice(ctx context.Context, id string, number int) ([]byte, error)
 	// CountLookup counts one more look-up before it is made, and returns the

@@ -53,16 +53,16 @@ func undecided(r verification.ReasonCode, charge verification.Billable) meaning 
 }
 
 const (
-	charged = verification.BillableYes
-	free    = verification.BillableNo
-	untold  = verification.BillableUnknown // the documents do not say
+	charged  = verification.BillableYes
+	free     = verification.BillableNo
+	unstated = verification.BillableUnknown // the documents do not say
 )
 
 // Whose picture an error is about, by the parameter behind its code.
 const (
-	theirs  = "data_source" // the authority's photo
-	ours    = "image_ref"   // a photo that we gave
-	persons = "image"       // what the person's camera took
+	referencePhoto = "data_source" // the authority's photo
+	givenPhoto     = "image_ref"   // a photo that we gave
+	livePhoto      = "image"       // what the person's camera took
 )
 
 // verifyErrors maps verify_result.error_message, by its code and, where one
@@ -72,18 +72,18 @@ var verifyErrors = map[string]meaning{
 	"NO_SUCH_ID_NUMBER":        undecided(verification.RecordsNotFound, charged),
 	"ID_NUMBER_NAME_NOT_MATCH": failed(verification.IdentityMismatch, charged),
 
-	"IMAGE_ERROR_UNSUPPORTED_FORMAT:" + theirs: undecided(verification.FaceNoReferencePhoto, charged),
-	"IMAGE_ERROR_UNSUPPORTED_FORMAT:" + ours:   undecided(verification.FaceNoReferencePhoto, free),
-	"NO_FACE_FOUND:" + theirs:                  undecided(verification.FaceNoReferencePhoto, charged),
-	"NO_FACE_FOUND:" + ours:                    undecided(verification.FaceNoReferencePhoto, free),
-	"NO_FACE_FOUND:" + persons:                 failed(verification.FacePoorCapture, free),
-	"NO_FACE_FOUND":                            undecided(verification.FaceNotCompared, untold), // in whose picture?
+	"IMAGE_ERROR_UNSUPPORTED_FORMAT:" + referencePhoto: undecided(verification.FaceNoReferencePhoto, charged),
+	"IMAGE_ERROR_UNSUPPORTED_FORMAT:" + givenPhoto:     undecided(verification.FaceNoReferencePhoto, free),
+	"NO_FACE_FOUND:" + referencePhoto:                  undecided(verification.FaceNoReferencePhoto, charged),
+	"NO_FACE_FOUND:" + givenPhoto:                      undecided(verification.FaceNoReferencePhoto, free),
+	"NO_FACE_FOUND:" + livePhoto:                       failed(verification.FacePoorCapture, free),
+	"NO_FACE_FOUND":                                    undecided(verification.FaceNotCompared, unstated), // in whose picture?
 	// Documented for the sister interface that compares without a page.
-	"MULTIPLE_FACES:" + theirs:  undecided(verification.FaceNoReferencePhoto, untold),
-	"MULTIPLE_FACES:" + ours:    undecided(verification.FaceNoReferencePhoto, untold),
-	"MULTIPLE_FACES:" + persons: failed(verification.FacePoorCapture, untold),
-	"INVALID_NAME_FORMAT":       undecided(verification.IdentityNameMalformed, untold),
-	"INVALID_IDCARD_NUMBER":     undecided(verification.IdentityNumberMalformed, untold),
+	"MULTIPLE_FACES:" + referencePhoto: undecided(verification.FaceNoReferencePhoto, unstated),
+	"MULTIPLE_FACES:" + givenPhoto:     undecided(verification.FaceNoReferencePhoto, unstated),
+	"MULTIPLE_FACES:" + livePhoto:      failed(verification.FacePoorCapture, unstated),
+	"INVALID_NAME_FORMAT":              undecided(verification.IdentityNameMalformed, unstated),
+	"INVALID_IDCARD_NUMBER":            undecided(verification.IdentityNumberMalformed, unstated),
 
 	// The vendor advises to stop and call: the next person would fare no better.
 	"DATA_SOURCE_ERROR": {reason: verification.ProviderUnavailable, charge: free, next: true},
@@ -99,7 +99,7 @@ func meaningOf(message string) (m meaning, code string) {
 	if m, known := verifyErrors[code]; known {
 		return m, code
 	}
-	return undecided(verification.ProviderContractViolation, untold), shownCode(code)
+	return undecided(verification.ProviderContractViolation, unstated), shownCode(code)
 }
 
 // splitError takes the forms CODE, CODE: param and CODE:param apart.
@@ -111,12 +111,12 @@ func splitError(message string) (code, param string) {
 // pictureOf tells whose picture a parameter names, e.g. image_ref1.
 func pictureOf(param string) string {
 	switch {
-	case param == theirs:
-		return theirs
-	case strings.HasPrefix(param, ours):
-		return ours
-	case strings.HasPrefix(param, persons):
-		return persons
+	case param == referencePhoto:
+		return referencePhoto
+	case strings.HasPrefix(param, givenPhoto):
+		return givenPhoto
+	case strings.HasPrefix(param, livePhoto):
+		return livePhoto
 	}
 	return ""
 }
@@ -200,7 +200,7 @@ var apiCode = regexp.MustCompile(`^[A-Z][A-Z_]{1,63}$`)
 // shownCode is a code as it may be shown, with the picture that it is about.
 func shownCode(code string) string {
 	name, picture, more := strings.Cut(code, ":")
-	if !apiCode.MatchString(name) || more && !slices.Contains([]string{theirs, ours, persons}, picture) {
+	if !apiCode.MatchString(name) || more && !slices.Contains([]string{referencePhoto, givenPhoto, livePhoto}, picture) {
 		return "unrecognized"
 	}
 	return code

@@ -50,7 +50,7 @@ func (a answer) ended() verification.FaceResult {
 	result, known := unjudged[a.Status.text]
 	if !known {
 		v := garbled("status")
-		return resultOf(untold, shownCode(a.Status.text), *v, v)
+		return resultOf(unstated, shownCode(a.Status.text), *v, v)
 	}
 	result.ProviderCode = a.Status.text
 	if why := a.FailReason.text; a.Status.text == noWebRTC && why != "" {
@@ -264,7 +264,7 @@ func (a answer) charge() verification.Billable {
 	if a.Verify.v.FaceID.given() || a.Verify.v.Ref1.given() {
 		return charged
 	}
-	return untold
+	return unstated
 }
 
 // resultOf makes a judged session of what its stages said; nil: not reached.

@@ -63,8 +63,8 @@ func TestAnUnknownStatusIsForAHuman(t *testing.T) {
 		require.Equal(t, verification.FaceResult{
 			Judged: true, Begun: true, ProviderCode: code, Reason: verification.ProviderContractViolation,
 			Checks: []verification.Check{
-				check(live, verification.Inconclusive, untold, code, verification.ProviderContractViolation),
-				check(match, verification.Inconclusive, untold, code, verification.ProviderContractViolation),
+				check(live, verification.Inconclusive, unstated, code, verification.ProviderContractViolation),
+				check(match, verification.Inconclusive, unstated, code, verification.ProviderContractViolation),
 			},
 		}, result, status)
 	}
@@ -83,14 +83,14 @@ func TestErrorsOfTheComparisonMeanWhatTheirTableSays(t *testing.T) {
 		"NO_FACE_FOUND:image":                         check(match, verification.Failed, free, "NO_FACE_FOUND:image", verification.FacePoorCapture),
 		" NO_FACE_FOUND : image_best ":                check(match, verification.Failed, free, "NO_FACE_FOUND:image", verification.FacePoorCapture),
 		"NO_FACE_FOUND: image_ref2":                   check(match, verification.Inconclusive, free, "NO_FACE_FOUND:image_ref", verification.FaceNoReferencePhoto),
-		"NO_FACE_FOUND":                               check(match, verification.Inconclusive, untold, "NO_FACE_FOUND", verification.FaceNotCompared),
-		"MULTIPLE_FACES: image":                       check(match, verification.Failed, untold, "MULTIPLE_FACES:image", verification.FacePoorCapture),
-		"INVALID_NAME_FORMAT":                         check(match, verification.Inconclusive, untold, "INVALID_NAME_FORMAT", verification.IdentityNameMalformed),
-		"INVALID_IDCARD_NUMBER":                       check(match, verification.Inconclusive, untold, "INVALID_IDCARD_NUMBER", verification.IdentityNumberMalformed),
-		"SOMETHING_NEW":                               check(match, verification.Inconclusive, untold, "SOMETHING_NEW", verification.ProviderContractViolation),
-		"IMAGE_ERROR_UNSUPPORTED_FORMAT":              check(match, verification.Inconclusive, untold, "IMAGE_ERROR_UNSUPPORTED_FORMAT", verification.ProviderContractViolation),
-		"测试甲 110199199003070017":                      check(match, verification.Inconclusive, untold, "unrecognized", verification.ProviderContractViolation),
-		"id_number_name_not_match":                    check(match, verification.Inconclusive, untold, "unrecognized", verification.ProviderContractViolation),
+		"NO_FACE_FOUND":                               check(match, verification.Inconclusive, unstated, "NO_FACE_FOUND", verification.FaceNotCompared),
+		"MULTIPLE_FACES: image":                       check(match, verification.Failed, unstated, "MULTIPLE_FACES:image", verification.FacePoorCapture),
+		"INVALID_NAME_FORMAT":                         check(match, verification.Inconclusive, unstated, "INVALID_NAME_FORMAT", verification.IdentityNameMalformed),
+		"INVALID_IDCARD_NUMBER":                       check(match, verification.Inconclusive, unstated, "INVALID_IDCARD_NUMBER", verification.IdentityNumberMalformed),
+		"SOMETHING_NEW":                               check(match, verification.Inconclusive, unstated, "SOMETHING_NEW", verification.ProviderContractViolation),
+		"IMAGE_ERROR_UNSUPPORTED_FORMAT":              check(match, verification.Inconclusive, unstated, "IMAGE_ERROR_UNSUPPORTED_FORMAT", verification.ProviderContractViolation),
+		"测试甲 110199199003070017":                      check(match, verification.Inconclusive, unstated, "unrecognized", verification.ProviderContractViolation),
+		"id_number_name_not_match":                    check(match, verification.Inconclusive, unstated, "unrecognized", verification.ProviderContractViolation),
 	} {
 		// Whether anything stands beside an error is not known; it decides alone.
 		for _, beside := range []string{"", `,"result_faceid":{"confidence":99,"thresholds":{"1e-4":69.3}}`} {
@@ -225,7 +225,7 @@ func TestAPersonWhoFailedLivenessIsNotHeldForAnswersThatNeverCame(t *testing.T) 
 	result := judged(t, asked{Will: true, ScoresOnly: true}, answerOf("OK", `"liveness_result":{"result":"FAIL"}`))
 	require.Equal(t, verification.EndedRetryable, result.Ending())
 	require.Equal(t, verification.FaceNotLive, result.Reason)
-	require.Equal(t, untold, result.Checks[0].Billable)
+	require.Equal(t, unstated, result.Checks[0].Billable)
 }
 
 const faceID = `"result_faceid":{"confidence":83.412,"thresholds":{"1e-3":62.169,"1e-4":69.315,"1e-5":74.399,"1e-6":78.038}}`

@@ -164,7 +164,7 @@ func TestAnInspectionTellsTheHeaderAndTheKeysAndDecryptsNothing(t *testing.T) {
 	require.Equal(t, in.String(), text)
 	require.Equal(t, Inspection{
 		Bytes:  len(f.tokens["RSA-OAEP-256 A256GCM kid"]),
-		Header: []HeaderMember{{"alg", "RSA-OAEP-256"}, {"enc", "A256GCM"}, {"kid", "rsa-1"}}, Accepted: true,
+		Header: []HeaderField{{"alg", "RSA-OAEP-256"}, {"enc", "A256GCM"}, {"kid", "rsa-1"}}, Accepted: true,
 		Keys: []InspectedKey{{Kid: "rsa-1", Type: "RSA 2048"}},
 	}, in)
 	// The wrong key is found out by decrypting only.
@@ -196,7 +196,7 @@ func TestAnInspectionTellsEveryReasonForRefusing(t *testing.T) {
 		"its header brings its own key or work: jku", "its header names extensions that must be understood: crit",
 		"its alg RSA1_5 is not allowed", "its enc A128GCM is not allowed", "it is compressed, with DEF", string(noKey),
 	}, in.Refusals)
-	require.Equal(t, []HeaderMember{
+	require.Equal(t, []HeaderField{
 		{"alg", "RSA1_5"}, {"crit", `["exp"]`}, {"enc", "A128GCM"}, {"jku", ""}, {"kid", "?[2J"}, {"sub", ""}, {"zip", "DEF"},
 	}, in.Header)
 	require.NotContains(t, in.String(), "110199")
@@ -215,7 +215,7 @@ func TestATokenCanBeInspectedBeforeThereIsAnyKey(t *testing.T) {
 	in, err := inspect(f.tokens["ECDH-ES A256GCM kid"], Config{})
 	require.NoError(t, err)
 	require.Equal(t, []string{string(noKey)}, in.Refusals)
-	require.Contains(t, in.Header, HeaderMember{"epk", "P-256"})
+	require.Contains(t, in.Header, HeaderField{"epk", "P-256"})
 	_, err = inspect(f.tokens["ECDH-ES A256GCM kid"], Config{JWKS: "/nowhere"})
 	require.ErrorContains(t, err, "YANZHEN_SINO_JWKS")
 	_, err = inspect(f.tokens["ECDH-ES A256GCM kid"], Config{AllowedAlg: []string{"RSA1_5"}})

@@ -115,7 +115,7 @@ func ephemeral(raw json.RawMessage) (curve, fault string) {
 		}
 	}
 	for _, name := range []string{"x", "y"} {
-		if fault := coordinateFault(name, text(name), curve); fault != "" {
+		if fault := coordinateError(name, text(name), curve); fault != "" {
 			return curve, fault
 		}
 	}
@@ -128,9 +128,9 @@ func ephemeral(raw json.RawMessage) (curve, fault string) {
 	return curve, ""
 }
 
-// coordinateFault says what is wrong with a coordinate, or with a private
+// coordinateError says what is wrong with a coordinate, or with a private
 // number, of an EC key; empty: nothing.
-func coordinateFault(name, text, curve string) string {
+func coordinateError(name, text, curve string) string {
 	if text == "" {
 		return "lacks " + name
 	}
@@ -168,9 +168,9 @@ func (h header) forbidden() []refusal {
 	return errs
 }
 
-// faults lists why a header is refused, the gravest first; no key has been
+// errors lists why a header is refused, the gravest first; no key has been
 // looked at.
-func (o *opener) faults(h header) []refusal {
+func (o *opener) errors(h header) []refusal {
 	errs := h.forbidden()
 	add := func(format string, args ...any) { errs = append(errs, refusal(fmt.Sprintf(format, args...))) }
 	if !slices.Contains(o.algs, h.alg) {

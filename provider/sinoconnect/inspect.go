@@ -17,7 +17,7 @@ type Inspection struct {
 	// Header lists the members of the protected header by name. Values stand
 	// beside those that describe the encryption; what else a sender puts there
 	// may be about a person.
-	Header []HeaderMember `json:"header"`
+	Header []HeaderField `json:"header"`
 	// Accepted: our settings would try to open it. Refusals say why not.
 	Accepted bool     `json:"accepted"`
 	Refusals []string `json:"refusals,omitempty"`
@@ -25,8 +25,8 @@ type Inspection struct {
 	Keys []InspectedKey `json:"keys"`
 }
 
-// HeaderMember is one member of a protected header, made safe for a terminal.
-type HeaderMember struct {
+// HeaderField is one member of a protected header, made safe for a terminal.
+type HeaderField struct {
 	Name  string `json:"name"`
 	Value string `json:"value,omitempty"`
 }
@@ -53,7 +53,7 @@ func (c *Config) InspectToken(token string) (description string, accepted bool, 
 
 func (c *Config) inspect(token string) (Inspection, error) {
 	token = strings.TrimSpace(token)
-	in := Inspection{Bytes: len(token), Header: []HeaderMember{}, Keys: []InspectedKey{}}
+	in := Inspection{Bytes: len(token), Header: []HeaderField{}, Keys: []InspectedKey{}}
 	check := settings.NewCheck(c)
 	o := c.newOpener(check)
 	if err := check.Err(); err != nil {
@@ -74,10 +74,10 @@ func (c *Config) inspect(token string) (Inspection, error) {
 	return in, nil
 }
 
-func (h header) describe() []HeaderMember {
-	out := []HeaderMember{}
+func (h header) describe() []HeaderField {
+	out := []HeaderField{}
 	for _, name := range slices.Sorted(maps.Keys(h.members)) {
-		m := HeaderMember{Name: shown(name)}
+		m := HeaderField{Name: shown(name)}
 		switch {
 		case name == "epk":
 			m.Value = shown(h.curve)

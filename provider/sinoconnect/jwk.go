@@ -9,9 +9,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/strictjson"
 )
 
-// jwkFault says why a member of a set cannot be read as a key, as far as the
+// jwkError says why a member of a set cannot be read as a key, as far as the
 // standard tells: what is missing or of another form, and never a value.
-func jwkFault(raw json.RawMessage) string {
+func jwkError(raw json.RawMessage) string {
 	var members map[string]json.RawMessage
 	if strictjson.CheckFolded(raw) != nil || json.Unmarshal(raw, &members) != nil || members == nil {
 		return "is no JSON object, or has a property twice"
@@ -41,7 +41,7 @@ func jwkFault(raw json.RawMessage) string {
 		return fmt.Sprintf("is of the kty %s and lacks %s", text("kty"), strings.Join(missing, ", "))
 	}
 	if text("kty") == "EC" {
-		return ecFault(members, text)
+		return ecError(members, text)
 	}
 	for _, name := range names {
 		if _, err := base64.RawURLEncoding.DecodeString(text(name)); err != nil {
@@ -65,7 +65,7 @@ func absent(names []string, text func(string) string) []string {
 	return missing
 }
 
-func ecFault(members map[string]json.RawMessage, text func(string) string) string {
+func ecError(members map[string]json.RawMessage, text func(string) string) string {
 	curve := text("crv")
 	if coordinate[curve] == 0 {
 		return fmt.Sprintf("is an EC key on the curve %s, not P-256, P-384 or P-521", shown(curve))
@@ -75,7 +75,7 @@ func ecFault(members map[string]json.RawMessage, text func(string) string) strin
 		numbers = append(numbers, "d")
 	}
 	for _, name := range numbers {
-		if fault := coordinateFault(name, text(name), curve); fault != "" {
+		if fault := coordinateError(name, text(name), curve); fault != "" {
 			return fault
 		}
 	}

@@ -286,7 +286,7 @@ func readSet(from string) ([]jose.JSONWebKey, error) {
 	for i, raw := range set.Keys {
 		var k jose.JSONWebKey
 		if err := k.UnmarshalJSON(raw); err != nil {
-			faults = append(faults, fmt.Sprintf("has a key %d that cannot be used: it %s", i, jwkFault(raw)))
+			faults = append(faults, fmt.Sprintf("has a key %d that cannot be used: it %s", i, jwkError(raw)))
 		}
 		keys = append(keys, k)
 	}

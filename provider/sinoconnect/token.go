@@ -201,7 +201,7 @@ func (o *opener) examine(token string) (header, *jose.JSONWebEncryption, []refus
 		return header{}, nil, []refusal{badHeader}
 	}
 	h.wrapped = base64.RawURLEncoding.DecodedLen(len(parts[1]))
-	if refusals := append(o.faults(h), shape(parts, h)...); len(refusals) > 0 {
+	if refusals := append(o.errors(h), shape(parts, h)...); len(refusals) > 0 {
 		return h, nil, refusals
 	}
 	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.KeyAlgorithm(h.alg)}, []jose.ContentEncryption{jose.ContentEncryption(h.enc)})

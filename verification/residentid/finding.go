@@ -50,8 +50,8 @@ const (
 	FieldTo     Field = "subject.id_validity.to"
 )
 
-// Fault is a hard finding in one field. It never holds the value.
-type Fault struct {
+// FieldError is a hard finding in one field. It never holds the value.
+type FieldError struct {
 	Field Field `json:"field"`
 	Code  Code  `json:"code"`
 }
@@ -60,7 +60,7 @@ type Fault struct {
 type Findings struct {
 	// Malformed holds the first hard finding of every field that has one, in
 	// the order number, name, from, to.
-	Malformed []Fault
+	Malformed []FieldError
 	// Expired: the last day is before today. It may stand beside Malformed,
 	// which then counts.
 	Expired bool

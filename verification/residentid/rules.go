@@ -62,7 +62,7 @@ func (r Rules) Check(c Card, today time.Time) (Card, Findings) {
 	var f Findings
 	fault := func(field Field, code Code) {
 		if code != OK {
-			f.Malformed = append(f.Malformed, Fault{field, code})
+			f.Malformed = append(f.Malformed, FieldError{field, code})
 		}
 	}
 

@@ -78,7 +78,7 @@ func TestEveryTestCardMeetsItsExpectation(t *testing.T) {
 
 func TestEveryFieldAtFaultIsReportedOnce(t *testing.T) {
 	_, f := residentid.Rules{}.Check(residentid.Card{Number: "110199199003070011", Name: "样 例", From: "2020-01-15", To: "soon"}, today)
-	require.Equal(t, []residentid.Fault{
+	require.Equal(t, []residentid.FieldError{
 		{Field: residentid.FieldNumber, Code: residentid.IDChecksum},
 		{Field: residentid.FieldName, Code: residentid.NameCharset},
 		{Field: residentid.FieldFrom, Code: residentid.ValidityMalformed},
@@ -90,7 +90,7 @@ func TestEveryFieldAtFaultIsReportedOnce(t *testing.T) {
 
 func TestAMalformedCardStaysMalformedWhenItIsExpiredToo(t *testing.T) {
 	_, f := residentid.Rules{}.Check(residentid.Card{Number: "330199199801010140", Name: "", From: "20160901", To: "20260901"}, today)
-	require.Equal(t, []residentid.Fault{{Field: residentid.FieldName, Code: residentid.NameEmpty}}, f.Malformed)
+	require.Equal(t, []residentid.FieldError{{Field: residentid.FieldName, Code: residentid.NameEmpty}}, f.Malformed)
 	require.True(t, f.Expired)
 	require.Equal(t, residentid.NameEmpty, f.Code())
 }

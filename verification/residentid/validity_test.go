@@ -50,12 +50,12 @@ func TestValidityDatesNameTheRuleThatTheyBreak(t *testing.T) {
 		{"foreigner, long-term", foreign, "20240110", "00000000", OK, ValidityTermUnknown},
 		{"old foreigner's card", "CHN110199900307", "20200110", "20300110", OK, OK},
 	} {
-		var want []Fault
+		var want []FieldError
 		if c.fromCode != OK {
-			want = append(want, Fault{FieldFrom, c.fromCode})
+			want = append(want, FieldError{FieldFrom, c.fromCode})
 		}
 		if c.toCode != OK {
-			want = append(want, Fault{FieldTo, c.toCode})
+			want = append(want, FieldError{FieldTo, c.toCode})
 		}
 		all := Rules{Permits: true, PermanentResidents: true}
 		_, f := all.Check(Card{Number: c.number, Name: "测试甲", From: c.from, To: c.to}, testDay)
