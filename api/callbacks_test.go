@@ -1,15 +1,11 @@
 package api
 
 import (
-	"bytes"
-	"encoding/base64"
 	"log/slog"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -201,7 +197,7 @@ func FuzzCallbackPath(f *testing.F) {
 	require.NoError(f, err)
 	// {ticket} stands for the genuine one: each worker of the fuzzer has keys of
 	// its own.
-	for _, ticket := range []string{"{ticket}", "{ticket}A", "A{ticket}", "{ticket}.", "{ticket}/{ticket}", "a.b.c.d.e", "eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA"} {
+	for _, ticket := range []string{"{ticket}", "{ticket}A", "A{ticket}", "{ticket} ", "{ticket}.", "{ticket}/{ticket}", "a.b.c.d.e", "eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA"} {
 		f.Add("tencent_eid", "return", ticket)
 	}
 	f.Add("megvii_faceid", "return", "{ticket}")
@@ -214,28 +210,12 @@ func FuzzCallbackPath(f *testing.F) {
 		req.URL.Path = "/callbacks/" + provider + "/" + kind + "/" + ticket
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, req)
-		if provider == "tencent_eid" && kind == "return" && sameTicket(ticket, genuine) {
+		if provider == "tencent_eid" && kind == "return" && ticket == genuine { // a ticket has one spelling
 			require.Equal(t, []string{"hint", "landing"}, fake.calls)
 			return
 		}
 		require.GreaterOrEqual(t, w.Code, 400)
 		require.Less(t, w.Code, 500)
 		require.Empty(t, fake.calls)
-	})
-}
-
-// sameTicket: blanks and a segment's unused last bits are no part of a ticket.
-func sameTicket(a, b string) bool {
-	left := strings.Split(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, a), ".")
-	right := strings.Split(b, ".")
-	return slices.EqualFunc(left, right, func(x, y string) bool {
-		p, err := base64.RawURLEncoding.DecodeString(x)
-		q, _ := base64.RawURLEncoding.DecodeString(y)
-		return err == nil && bytes.Equal(p, q)
 	})
 }
