@@ -44,6 +44,7 @@ type Verifications interface {
 	Reopen(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)
 	Decisions(ctx context.Context, client, id string) ([]starter.Act, error)
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
+	Timeline(ctx context.Context, client, id string) ([]starter.Moment, error)
 	Policies() []verification.Policy
 	Providers(ctx context.Context) ([]starter.Provider, error)
 	Notify(ctx context.Context, n starter.Notice) (starter.NoticeResult, error)
@@ -99,7 +100,9 @@ type server struct {
 	Deps
 	keys       atomic.Pointer[keyring]
 	operations map[string]operation
-	links      answeredLinks
+	// contractJSON is Contract as JSON.
+	contractJSON []byte
+	links        answeredLinks
 }
 
 // New returns the API's handler. It fails only on a contract or clients that
@@ -119,6 +122,9 @@ func New(d Deps) (*Handler, error) {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	s := &server{Deps: d, operations: operations}
+	if s.contractJSON, err = asJSON(Contract); err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
 	s.keys.Store(newKeyring(d.Clients, d.Reviewers, nil))
 
 	gin.SetMode(gin.ReleaseMode)

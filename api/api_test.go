@@ -44,6 +44,7 @@ type fakeVerifications struct {
 	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	reopen   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
+	timeline func(client, id string) ([]starter.Moment, error)
 	outputs  func(starter.Reading) (verification.Subject, error)
 	owner    func(clients []string, id string) (string, error)
 	list     func(q starter.ListQuery, limit int, cursor string) (starter.Page, error)
@@ -119,6 +120,11 @@ func (f *fakeVerifications) List(_ context.Context, q starter.ListQuery, limit i
 func (f *fakeVerifications) Outputs(_ context.Context, r starter.Reading) (verification.Subject, error) {
 	f.note("outputs")
 	return f.outputs(r)
+}
+
+func (f *fakeVerifications) Timeline(_ context.Context, client, id string) ([]starter.Moment, error) {
+	f.note("timeline")
+	return f.timeline(client, id)
 }
 
 func (f *fakeVerifications) Decisions(_ context.Context, client, id string) ([]starter.Act, error) {

@@ -56,6 +56,18 @@ func TestTheContractIsServedAsItIs(t *testing.T) {
 	require.Equal(t, onDisk, w.Body.Bytes())
 }
 
+func TestTheContractIsServedAsJSON(t *testing.T) {
+	w := newRig(t).serveRaw(httptest.NewRequest("GET", "/openapi.json", nil))
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	var fromJSON, fromYAML any
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &fromJSON))
+	text, err := asJSON(Contract)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &fromYAML))
+	require.Equal(t, fromYAML, fromJSON)
+}
+
 // serveRaw is for the one answer that may hold the examples' number.
 func (r *rig) serveRaw(req *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -119,7 +131,7 @@ func TestEveryDomainWordIsInTheContract(t *testing.T) {
 func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 	text := string(Contract)
 	for _, f := range []*httpError{errNotFound, errMethod, errUnauthenticated, errKeyMissing, errKeyInvalid, errMediaType,
-		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errPurpose, errInternal, errScope(ScopeRead)} {
+		errTooLarge, errJSON, errDuplicate, errNoBody, errUnread, unbindable(nil), errParameter, errPrecondition, errVersion, errPurpose, errNoLink, errInternal, errScope(ScopeRead)} {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -158,6 +159,21 @@ func (s *server) CancelVerification(ctx context.Context, r contract.CancelVerifi
 	}
 	tag := etag(v.Revision)
 	return contract.CancelVerification200JSONResponse{Body: answerOf(v), Headers: contract.CancelVerification200ResponseHeaders{ETag: &tag}}, nil
+}
+
+// GetContractJSON answers GET /openapi.json.
+func (s *server) GetContractJSON(context.Context, contract.GetContractJSONRequestObject) (contract.GetContractJSONResponseObject, error) {
+	return contractJSON(s.contractJSON), nil
+}
+
+// contractJSON is written as it is: decoded and encoded, it would lose its order.
+type contractJSON []byte
+
+// VisitGetContractJSONResponse writes the answer.
+func (text contractJSON) VisitGetContractJSONResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	_, err := w.Write(text)
+	return err
 }
 
 // GetContract answers GET /openapi.yaml.

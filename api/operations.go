@@ -44,10 +44,12 @@ var pathParameter = regexp.MustCompile(`\{([a-z_]+)\}`)
 // operationKey is how gin names an operation.
 func operationKey(method, fullPath string) string { return method + " " + fullPath }
 
+func asJSON(document []byte) ([]byte, error) { return yaml.YAMLToJSON(document) }
+
 // readOperations reads the contract's operations, so that what is checked and
 // what is published cannot differ.
 func readOperations(document []byte) (map[string]operation, error) {
-	asJSON, err := yaml.YAMLToJSON(document)
+	text, err := asJSON(document)
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +59,10 @@ func readOperations(document []byte) (map[string]operation, error) {
 			Parameters map[string]parameterObject `json:"parameters"`
 		} `json:"components"`
 	}
-	if err := json.Unmarshal(asJSON, &doc); err != nil {
+	if err := json.Unmarshal(text, &doc); err != nil {
 		return nil, err
 	}
-	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ var (
 	errVersion = &httpError{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
 	errPurpose  = &httpError{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
+	errNoLink   = &httpError{status: 409, code: "no_link", title: "There is no link for the person now."}
 	errInternal = &httpError{status: 500, code: string(starter.Internal), title: "Internal server error."}
 )
 

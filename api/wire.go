@@ -86,7 +86,7 @@ func checkOf(c verification.Check) contract.Check {
 		CompletedAt: utc(c.CompletedAt),
 	}
 	if c.Billable != "" {
-		b := contract.CheckBillable(c.Billable)
+		b := contract.Billable(c.Billable)
 		out.Billable = &b
 	}
 	if len(c.Tried) > 0 {

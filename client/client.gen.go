@@ -17,6 +17,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for Billable.
+const (
+	BillableNo      Billable = "no"
+	BillableUnknown Billable = "unknown"
+	BillableYes     Billable = "yes"
+)
+
+// Valid indicates whether the value is a known member of the Billable enum.
+func (e Billable) Valid() bool {
+	switch e {
+	case BillableNo:
+		return true
+	case BillableUnknown:
+		return true
+	case BillableYes:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancelRequestReason.
 const (
 	CancelRequestReasonCanceledByCaller CancelRequestReason = "canceled.by_caller"
@@ -26,27 +47,6 @@ const (
 func (e CancelRequestReason) Valid() bool {
 	switch e {
 	case CancelRequestReasonCanceledByCaller:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CheckBillable.
-const (
-	CheckBillableNo      CheckBillable = "no"
-	CheckBillableUnknown CheckBillable = "unknown"
-	CheckBillableYes     CheckBillable = "yes"
-)
-
-// Valid indicates whether the value is a known member of the CheckBillable enum.
-func (e CheckBillable) Valid() bool {
-	switch e {
-	case CheckBillableNo:
-		return true
-	case CheckBillableUnknown:
-		return true
-	case CheckBillableYes:
 		return true
 	default:
 		return false
@@ -263,6 +263,36 @@ func (e ProviderState) Valid() bool {
 	}
 }
 
+// Defines values for ReasonEntryClass.
+const (
+	ReasonEntryClassFinal     ReasonEntryClass = "final"
+	ReasonEntryClassNeutral   ReasonEntryClass = "neutral"
+	ReasonEntryClassNote      ReasonEntryClass = "note"
+	ReasonEntryClassRetryable ReasonEntryClass = "retryable"
+	ReasonEntryClassSession   ReasonEntryClass = "session"
+	ReasonEntryClassSuspicion ReasonEntryClass = "suspicion"
+)
+
+// Valid indicates whether the value is a known member of the ReasonEntryClass enum.
+func (e ReasonEntryClass) Valid() bool {
+	switch e {
+	case ReasonEntryClassFinal:
+		return true
+	case ReasonEntryClassNeutral:
+		return true
+	case ReasonEntryClassNote:
+		return true
+	case ReasonEntryClassRetryable:
+		return true
+	case ReasonEntryClassSession:
+		return true
+	case ReasonEntryClassSuspicion:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	StatusCanceled      Status = "canceled"
@@ -366,6 +396,9 @@ type Attempt struct {
 	Session int `json:"session"`
 }
 
+// Billable defines model for Billable.
+type Billable string
+
 // CancelRequest defines model for CancelRequest.
 type CancelRequest struct {
 	// Reason A reason code; free text is not taken, for it would have to be kept.
@@ -377,8 +410,8 @@ type CancelRequestReason string
 
 // Check defines model for Check.
 type Check struct {
-	Billable    *CheckBillable `json:"billable,omitempty"`
-	CompletedAt *time.Time     `json:"completed_at,omitempty"`
+	Billable    *Billable  `json:"billable,omitempty"`
+	CompletedAt *time.Time `json:"completed_at,omitempty"`
 
 	// Provider Examples: acedata
 	Provider *string `json:"provider,omitempty"`
@@ -395,9 +428,6 @@ type Check struct {
 	Tried *[]Tried  `json:"tried,omitempty"`
 	Type  CheckType `json:"type"`
 }
-
-// CheckBillable defines model for Check.Billable.
-type CheckBillable string
 
 // CheckStatus defines model for Check.Status.
 type CheckStatus string
@@ -745,6 +775,15 @@ type Outputs struct {
 	Name string `json:"name"`
 }
 
+// PersonText What may be shown to the person; null for what does not concern them.
+type PersonText struct {
+	// En Examples: Your face did not match. Please try again in good light.
+	En *string `json:"en"`
+
+	// ZhCN Examples: 人脸比对未通过，请在光线充足处重试。
+	ZhCN *string `json:"zh-CN"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	// AlwaysReview A human decides whatever the checks say.
@@ -938,6 +977,77 @@ type Reason struct {
 // Examples: face.no_match
 type ReasonCode = string
 
+// ReasonEntry defines model for ReasonEntry.
+type ReasonEntry struct {
+	// Action What those who run the service do.
+	//
+	// Examples: Nothing.
+	Action string `json:"action"`
+
+	// Class `final` declines with a failed check · `retryable` may pass next time ·
+	// `suspicion`: a vendor saw an attack · `neutral` says nothing against
+	// the person · `note` changes nothing · `session`: how a session or a
+	// verification ended without a judgement.
+	Class ReasonEntryClass `json:"class"`
+
+	// Code Why a check, a session or a verification ended as it did. Codes are
+	// stable; new ones may be added.
+	//
+	// - `identity.mismatch`, `identity.number_malformed`,
+	//   `identity.name_malformed`, `identity.number_attacked`,
+	//   `identity.name_rare`
+	// - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+	//   `records.charge_unknown`
+	// - `document.expired`, `document.unreadable`, `document.implausible`,
+	//   `document.type_unsupported`, `document.validity_malformed`,
+	//   `document.validity_unclear`, `document.validity_age_mismatch`,
+	//   `document.before_chip_cards`, `document.birth_date_mismatch`,
+	//   `document.sex_mismatch`, `document.expiring`,
+	//   `document.sequence_zero`, `document.name_private_use`
+	// - `holder.mismatch`
+	// - `face.no_match`, `face.not_live`, `face.poor_capture`,
+	//   `face.spoof_suspected`, `face.injection_suspected`,
+	//   `face.no_reference_photo`, `face.not_compared`
+	// - `session.canceled`, `session.expired`, `session.interrupted`,
+	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+	//   `session.attempts_exhausted`, `session.verification_ended`,
+	//   `session.daily_cap`
+	// - `device.unsupported`, `device.camera_denied`
+	// - `provider.unavailable`, `provider.misconfigured`,
+	//   `provider.contract_violation`, `provider.holder_unregistered`
+	// - `review.always`, `review.deadline`, `review.approved`,
+	//   `review.rejected`
+	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `engine.ended`
+	//
+	//
+	// Examples: face.no_match
+	Code ReasonCode `json:"code"`
+
+	// Final Trying again cannot change it.
+	Final bool `json:"final"`
+
+	// Meaning Examples: Similarity below the vendor's threshold.
+	Meaning string `json:"meaning"`
+
+	// Retryable The same person may pass, or finish, next time.
+	Retryable bool `json:"retryable"`
+
+	// Text What may be shown to the person; null for what does not concern them.
+	Text PersonText `json:"text"`
+}
+
+// ReasonEntryClass `final` declines with a failed check · `retryable` may pass next time ·
+// `suspicion`: a vendor saw an attack · `neutral` says nothing against
+// the person · `note` changes nothing · `session`: how a session or a
+// verification ended without a judgement.
+type ReasonEntryClass string
+
+// ReasonList defines model for ReasonList.
+type ReasonList struct {
+	Reasons []ReasonEntry `json:"reasons"`
+}
+
 // ReopenRequest defines model for ReopenRequest.
 type ReopenRequest struct {
 	// Note For other reviewers; no ID number.
@@ -1009,6 +1119,41 @@ type StartRequest struct {
 // without one.
 type Status string
 
+// Step defines model for Step.
+type Step struct {
+	At       time.Time `json:"at"`
+	Billable *Billable `json:"billable,omitempty"`
+
+	// Provider Examples: tencent_eid
+	Provider *string `json:"provider,omitempty"`
+
+	// ProviderCode The vendor's own code.
+	//
+	// Examples: 0
+	ProviderCode *string       `json:"provider_code,omitempty"`
+	Reasons      *[]ReasonCode `json:"reasons,omitempty"`
+
+	// Session The number of the session or the scan.
+	//
+	// Examples: 1
+	Session *int `json:"session,omitempty"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status *Status `json:"status,omitempty"`
+
+	// Type An event's type, such as `verification.completed`, or `chip.scanned`,
+	// `session.requested`, `session.opened`, `session.closed`,
+	// `records.asked`, `records.answered`, `review.approved`,
+	// `review.declined`, `review.reopened`. New ones may come.
+	//
+	//
+	// Examples: session.opened
+	Type string `json:"type"`
+}
+
 // Subject The person, as they claim to be. Each member has its rules (GB 11643 for
 // the number, the Law on Resident Identity Cards for the dates) and each
 // rule its code; a broken one is 422 and starts nothing. A card that is
@@ -1026,6 +1171,11 @@ type Subject struct {
 	//
 	// Examples: 测试甲
 	Name string `json:"name"`
+}
+
+// Timeline defines model for Timeline.
+type Timeline struct {
+	Steps []Step `json:"steps"`
 }
 
 // Tried defines model for Tried.
@@ -1242,6 +1392,12 @@ type GetOutputsParams struct {
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
+// GetQRParams defines parameters for GetQR.
+type GetQRParams struct {
+	// Size At most how wide, in pixels, 200 to 2000; 384 without it.
+	Size *int `form:"size,omitempty" json:"size,omitempty"`
+}
+
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
 	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
@@ -1382,6 +1538,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
 	ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListReasons List the reason codes
+	//
+	// What each code means, whether another try may help, and a text for the person.
+	//
+	// Corresponds with GET /v1/reasons (the `ListReasons` operationId).
+	ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListVerifications List verifications
 	//
 	// Those of the caller, or of a reviewer's clients, of every status, the
@@ -1498,6 +1661,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
 	GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetQR Show the person's link as a QR code
+	//
+	// For a desktop, from which the person goes on with their phone. What
+	// `next_action.url` says, as a picture, and as secret; 409 `no_link`
+	// without one.
+	//
+	// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
+	GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReopenVerificationWithBody Take a completed verification back into review
 	//
 	// A decision then makes a new version of the verdict and the old one
@@ -1557,6 +1729,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
 	RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTimeline Read what was done and when
+	//
+	// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+	//
+	// Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
+	GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // Callback A person's browser comes back from a vendor
@@ -1638,6 +1817,23 @@ func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn
 // Corresponds with GET /v1/providers (the `ListProviders` operationId).
 func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListProvidersRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReasons List the reason codes
+//
+// What each code means, whether another try may help, and a text for the person.
+//
+// Corresponds with GET /v1/reasons (the `ListReasons` operationId).
+func (c *Client) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReasonsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1864,6 +2060,25 @@ func (c *Client) GetOutputs(ctx context.Context, id VerificationID, params *GetO
 	return c.Client.Do(req)
 }
 
+// GetQR Show the person's link as a QR code
+//
+// For a desktop, from which the person goes on with their phone. What
+// `next_action.url` says, as a picture, and as secret; 409 `no_link`
+// without one.
+//
+// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
+func (c *Client) GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetQRRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReopenVerificationWithBody Take a completed verification back into review
 //
 // A decision then makes a new version of the verdict and the old one
@@ -1954,6 +2169,23 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
 func (c *Client) RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryVerificationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTimeline Read what was done and when
+//
+// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+//
+// Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
+func (c *Client) GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimelineRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2163,6 +2395,33 @@ func NewListProvidersRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListReasonsRequest constructs an http.Request for the ListReasons method
+func NewListReasonsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reasons")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2664,6 +2923,67 @@ func NewGetOutputsRequest(server string, id VerificationID, params *GetOutputsPa
 	return req, nil
 }
 
+// NewGetQRRequest constructs an http.Request for the GetQR method
+func NewGetQRRequest(server string, id VerificationID, params *GetQRParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/qr.png", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Size != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "size", *params.Size, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReopenVerificationRequest calls the generic ReopenVerification builder with application/json body
 func NewReopenVerificationRequest(server string, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2788,6 +3108,40 @@ func NewRetryVerificationRequestWithBody(server string, id VerificationID, param
 	return req, nil
 }
 
+// NewGetTimelineRequest constructs an http.Request for the GetTimeline method
+func NewGetTimelineRequest(server string, id VerificationID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/timeline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2880,6 +3234,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/providers (the `ListProviders` operationId).
 	ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersResponse, error)
+
+	// ListReasonsWithResponse List the reason codes
+	//
+	// What each code means, whether another try may help, and a text for the person.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reasons (the `ListReasons` operationId).
+	ListReasonsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListReasonsResponse, error)
 
 	// ListVerificationsWithResponse List verifications
 	//
@@ -3005,6 +3368,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
 	GetOutputsWithResponse(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*GetOutputsResponse, error)
 
+	// GetQRWithResponse Show the person's link as a QR code
+	//
+	// For a desktop, from which the person goes on with their phone. What
+	// `next_action.url` says, as a picture, and as secret; 409 `no_link`
+	// without one.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
+	GetQRWithResponse(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*GetQRResponse, error)
+
 	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 	//
 	// A decision then makes a new version of the verdict and the old one
@@ -3064,6 +3438,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
 	RetryVerificationWithResponse(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryVerificationResponse, error)
+
+	// GetTimelineWithResponse Read what was done and when
+	//
+	// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
+	GetTimelineWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error)
 }
 
 // CallbackResponse200Headers the declared response headers of an HTTP 200 response for Callback
@@ -3336,6 +3719,54 @@ func (r ListProvidersResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListProvidersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListReasonsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReasonList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListReasonsResponse) GetJSON200() *ReasonList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListReasonsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListReasonsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReasonsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReasonsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReasonsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3753,6 +4184,54 @@ func (r GetOutputsResponse) ContentType() string {
 	return ""
 }
 
+// GetQRResponse200Headers the declared response headers of an HTTP 200 response for GetQR
+type GetQRResponse200Headers struct {
+	CacheControl *string
+}
+
+type GetQRResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetQRResponse200Headers
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetQRResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetQRResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetQRResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetQRResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetQRResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReopenVerificationResponse200Headers the declared response headers of an HTTP 200 response for ReopenVerification
 type ReopenVerificationResponse200Headers struct {
 	ETag *string
@@ -3863,6 +4342,54 @@ func (r RetryVerificationResponse) ContentType() string {
 	return ""
 }
 
+type GetTimelineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Timeline
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTimelineResponse) GetJSON200() *Timeline {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTimelineResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTimelineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimelineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimelineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTimelineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // CallbackWithResponse A person's browser comes back from a vendor
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3940,6 +4467,21 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, req
 		return nil, err
 	}
 	return ParseListProvidersResponse(rsp)
+}
+
+// ListReasonsWithResponse List the reason codes
+//
+// What each code means, whether another try may help, and a text for the person.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reasons (the `ListReasons` operationId).
+func (c *ClientWithResponses) ListReasonsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListReasonsResponse, error) {
+	rsp, err := c.ListReasons(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReasonsResponse(rsp)
 }
 
 // ListVerificationsWithResponse List verifications
@@ -4126,6 +4668,23 @@ func (c *ClientWithResponses) GetOutputsWithResponse(ctx context.Context, id Ver
 	return ParseGetOutputsResponse(rsp)
 }
 
+// GetQRWithResponse Show the person's link as a QR code
+//
+// For a desktop, from which the person goes on with their phone. What
+// `next_action.url` says, as a picture, and as secret; 409 `no_link`
+// without one.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
+func (c *ClientWithResponses) GetQRWithResponse(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*GetQRResponse, error) {
+	rsp, err := c.GetQR(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetQRResponse(rsp)
+}
+
 // ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 //
 // A decision then makes a new version of the verdict and the old one
@@ -4208,6 +4767,21 @@ func (c *ClientWithResponses) RetryVerificationWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseRetryVerificationResponse(rsp)
+}
+
+// GetTimelineWithResponse Read what was done and when
+//
+// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
+func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error) {
+	rsp, err := c.GetTimeline(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimelineResponse(rsp)
 }
 
 // ParseCallbackResponse parses an HTTP response from a CallbackWithResponse call
@@ -4472,6 +5046,39 @@ func ParseListProvidersResponse(rsp *http.Response) (*ListProvidersResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ProviderList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListReasonsResponse parses an HTTP response from a ListReasonsWithResponse call
+func ParseListReasonsResponse(rsp *http.Response) (*ListReasonsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReasonsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReasonList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4867,6 +5474,45 @@ func ParseGetOutputsResponse(rsp *http.Response) (*GetOutputsResponse, error) {
 	return response, nil
 }
 
+// ParseGetQRResponse parses an HTTP response from a GetQRWithResponse call
+func ParseGetQRResponse(rsp *http.Response) (*GetQRResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetQRResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetQRResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReopenVerificationResponse parses an HTTP response from a ReopenVerificationWithResponse call
 func ParseReopenVerificationResponse(rsp *http.Response) (*ReopenVerificationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4954,6 +5600,39 @@ func ParseRetryVerificationResponse(rsp *http.Response) (*RetryVerificationRespo
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTimelineResponse parses an HTTP response from a GetTimelineWithResponse call
+func ParseGetTimelineResponse(rsp *http.Response) (*GetTimelineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimelineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Timeline
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -109,7 +109,7 @@ func checkLine(c client.Check) string {
 		by = append(by, "code "+*c.ProviderCode)
 	}
 	if c.Billable != nil && *c.Billable != "" {
-		by = append(by, map[client.CheckBillable]string{"yes": "charged", "no": "not charged", "unknown": "charge unknown"}[*c.Billable])
+		by = append(by, map[client.Billable]string{"yes": "charged", "no": "not charged", "unknown": "charge unknown"}[*c.Billable])
 	}
 	if len(by) > 0 {
 		s += "  (" + strings.Join(by, ", ") + ")"

@@ -18,6 +18,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for Billable.
+const (
+	BillableNo      Billable = "no"
+	BillableUnknown Billable = "unknown"
+	BillableYes     Billable = "yes"
+)
+
+// Valid indicates whether the value is a known member of the Billable enum.
+func (e Billable) Valid() bool {
+	switch e {
+	case BillableNo:
+		return true
+	case BillableUnknown:
+		return true
+	case BillableYes:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancelRequestReason.
 const (
 	CancelRequestReasonCanceledByCaller CancelRequestReason = "canceled.by_caller"
@@ -27,27 +48,6 @@ const (
 func (e CancelRequestReason) Valid() bool {
 	switch e {
 	case CancelRequestReasonCanceledByCaller:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CheckBillable.
-const (
-	CheckBillableNo      CheckBillable = "no"
-	CheckBillableUnknown CheckBillable = "unknown"
-	CheckBillableYes     CheckBillable = "yes"
-)
-
-// Valid indicates whether the value is a known member of the CheckBillable enum.
-func (e CheckBillable) Valid() bool {
-	switch e {
-	case CheckBillableNo:
-		return true
-	case CheckBillableUnknown:
-		return true
-	case CheckBillableYes:
 		return true
 	default:
 		return false
@@ -264,6 +264,36 @@ func (e ProviderState) Valid() bool {
 	}
 }
 
+// Defines values for ReasonEntryClass.
+const (
+	ReasonEntryClassFinal     ReasonEntryClass = "final"
+	ReasonEntryClassNeutral   ReasonEntryClass = "neutral"
+	ReasonEntryClassNote      ReasonEntryClass = "note"
+	ReasonEntryClassRetryable ReasonEntryClass = "retryable"
+	ReasonEntryClassSession   ReasonEntryClass = "session"
+	ReasonEntryClassSuspicion ReasonEntryClass = "suspicion"
+)
+
+// Valid indicates whether the value is a known member of the ReasonEntryClass enum.
+func (e ReasonEntryClass) Valid() bool {
+	switch e {
+	case ReasonEntryClassFinal:
+		return true
+	case ReasonEntryClassNeutral:
+		return true
+	case ReasonEntryClassNote:
+		return true
+	case ReasonEntryClassRetryable:
+		return true
+	case ReasonEntryClassSession:
+		return true
+	case ReasonEntryClassSuspicion:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	StatusCanceled      Status = "canceled"
@@ -367,6 +397,9 @@ type Attempt struct {
 	Session int `json:"session"`
 }
 
+// Billable defines model for Billable.
+type Billable string
+
 // CancelRequest defines model for CancelRequest.
 type CancelRequest struct {
 	// Reason A reason code; free text is not taken, for it would have to be kept.
@@ -378,8 +411,8 @@ type CancelRequestReason string
 
 // Check defines model for Check.
 type Check struct {
-	Billable    *CheckBillable `json:"billable,omitempty"`
-	CompletedAt *time.Time     `json:"completed_at,omitempty"`
+	Billable    *Billable  `json:"billable,omitempty"`
+	CompletedAt *time.Time `json:"completed_at,omitempty"`
 
 	// Provider Examples: acedata
 	Provider *string `json:"provider,omitempty"`
@@ -396,9 +429,6 @@ type Check struct {
 	Tried *[]Tried  `json:"tried,omitempty"`
 	Type  CheckType `json:"type"`
 }
-
-// CheckBillable defines model for Check.Billable.
-type CheckBillable string
 
 // CheckStatus defines model for Check.Status.
 type CheckStatus string
@@ -746,6 +776,15 @@ type Outputs struct {
 	Name string `json:"name"`
 }
 
+// PersonText What may be shown to the person; null for what does not concern them.
+type PersonText struct {
+	// En Examples: Your face did not match. Please try again in good light.
+	En *string `json:"en"`
+
+	// ZhCN Examples: 人脸比对未通过，请在光线充足处重试。
+	ZhCN *string `json:"zh-CN"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	// AlwaysReview A human decides whatever the checks say.
@@ -939,6 +978,77 @@ type Reason struct {
 // Examples: face.no_match
 type ReasonCode = string
 
+// ReasonEntry defines model for ReasonEntry.
+type ReasonEntry struct {
+	// Action What those who run the service do.
+	//
+	// Examples: Nothing.
+	Action string `json:"action"`
+
+	// Class `final` declines with a failed check · `retryable` may pass next time ·
+	// `suspicion`: a vendor saw an attack · `neutral` says nothing against
+	// the person · `note` changes nothing · `session`: how a session or a
+	// verification ended without a judgement.
+	Class ReasonEntryClass `json:"class"`
+
+	// Code Why a check, a session or a verification ended as it did. Codes are
+	// stable; new ones may be added.
+	//
+	// - `identity.mismatch`, `identity.number_malformed`,
+	//   `identity.name_malformed`, `identity.number_attacked`,
+	//   `identity.name_rare`
+	// - `records.not_found`, `records.not_verifiable`, `records.daily_cap`,
+	//   `records.charge_unknown`
+	// - `document.expired`, `document.unreadable`, `document.implausible`,
+	//   `document.type_unsupported`, `document.validity_malformed`,
+	//   `document.validity_unclear`, `document.validity_age_mismatch`,
+	//   `document.before_chip_cards`, `document.birth_date_mismatch`,
+	//   `document.sex_mismatch`, `document.expiring`,
+	//   `document.sequence_zero`, `document.name_private_use`
+	// - `holder.mismatch`
+	// - `face.no_match`, `face.not_live`, `face.poor_capture`,
+	//   `face.spoof_suspected`, `face.injection_suspected`,
+	//   `face.no_reference_photo`, `face.not_compared`
+	// - `session.canceled`, `session.expired`, `session.interrupted`,
+	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
+	//   `session.attempts_exhausted`, `session.verification_ended`,
+	//   `session.daily_cap`
+	// - `device.unsupported`, `device.camera_denied`
+	// - `provider.unavailable`, `provider.misconfigured`,
+	//   `provider.contract_violation`, `provider.holder_unregistered`
+	// - `review.always`, `review.deadline`, `review.approved`,
+	//   `review.rejected`
+	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `engine.ended`
+	//
+	//
+	// Examples: face.no_match
+	Code ReasonCode `json:"code"`
+
+	// Final Trying again cannot change it.
+	Final bool `json:"final"`
+
+	// Meaning Examples: Similarity below the vendor's threshold.
+	Meaning string `json:"meaning"`
+
+	// Retryable The same person may pass, or finish, next time.
+	Retryable bool `json:"retryable"`
+
+	// Text What may be shown to the person; null for what does not concern them.
+	Text PersonText `json:"text"`
+}
+
+// ReasonEntryClass `final` declines with a failed check · `retryable` may pass next time ·
+// `suspicion`: a vendor saw an attack · `neutral` says nothing against
+// the person · `note` changes nothing · `session`: how a session or a
+// verification ended without a judgement.
+type ReasonEntryClass string
+
+// ReasonList defines model for ReasonList.
+type ReasonList struct {
+	Reasons []ReasonEntry `json:"reasons"`
+}
+
 // ReopenRequest defines model for ReopenRequest.
 type ReopenRequest struct {
 	// Note For other reviewers; no ID number.
@@ -1010,6 +1120,41 @@ type StartRequest struct {
 // without one.
 type Status string
 
+// Step defines model for Step.
+type Step struct {
+	At       time.Time `json:"at"`
+	Billable *Billable `json:"billable,omitempty"`
+
+	// Provider Examples: tencent_eid
+	Provider *string `json:"provider,omitempty"`
+
+	// ProviderCode The vendor's own code.
+	//
+	// Examples: 0
+	ProviderCode *string       `json:"provider_code,omitempty"`
+	Reasons      *[]ReasonCode `json:"reasons,omitempty"`
+
+	// Session The number of the session or the scan.
+	//
+	// Examples: 1
+	Session *int `json:"session,omitempty"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status *Status `json:"status,omitempty"`
+
+	// Type An event's type, such as `verification.completed`, or `chip.scanned`,
+	// `session.requested`, `session.opened`, `session.closed`,
+	// `records.asked`, `records.answered`, `review.approved`,
+	// `review.declined`, `review.reopened`. New ones may come.
+	//
+	//
+	// Examples: session.opened
+	Type string `json:"type"`
+}
+
 // Subject The person, as they claim to be. Each member has its rules (GB 11643 for
 // the number, the Law on Resident Identity Cards for the dates) and each
 // rule its code; a broken one is 422 and starts nothing. A card that is
@@ -1027,6 +1172,11 @@ type Subject struct {
 	//
 	// Examples: 测试甲
 	Name string `json:"name"`
+}
+
+// Timeline defines model for Timeline.
+type Timeline struct {
+	Steps []Step `json:"steps"`
 }
 
 // Tried defines model for Tried.
@@ -1243,6 +1393,12 @@ type GetOutputsParams struct {
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
+// GetQRParams defines parameters for GetQR.
+type GetQRParams struct {
+	// Size At most how wide, in pixels, 200 to 2000; 384 without it.
+	Size *int `form:"size,omitempty" json:"size,omitempty"`
+}
+
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
 	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
@@ -1278,6 +1434,9 @@ type ServerInterface interface {
 	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(c *gin.Context, provider string, kind string, ticket string)
+	// GetContractJSON This document as JSON
+	// (GET /openapi.json)
+	GetContractJSON(c *gin.Context)
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
@@ -1290,6 +1449,9 @@ type ServerInterface interface {
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(c *gin.Context)
+	// ListReasons List the reason codes
+	// (GET /v1/reasons)
+	ListReasons(c *gin.Context)
 	// ListVerifications List verifications
 	// (GET /v1/verifications)
 	ListVerifications(c *gin.Context, params ListVerificationsParams)
@@ -1311,12 +1473,18 @@ type ServerInterface interface {
 	// GetOutputs Read whom a verification was about
 	// (GET /v1/verifications/{id}/outputs)
 	GetOutputs(c *gin.Context, id VerificationID, params GetOutputsParams)
+	// GetQR Show the person's link as a QR code
+	// (GET /v1/verifications/{id}/qr.png)
+	GetQR(c *gin.Context, id VerificationID, params GetQRParams)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(c *gin.Context, id VerificationID, params ReopenVerificationParams)
 	// RetryVerification Open a new session
 	// (POST /v1/verifications/{id}/retry)
 	RetryVerification(c *gin.Context, id VerificationID, params RetryVerificationParams)
+	// GetTimeline Read what was done and when
+	// (GET /v1/verifications/{id}/timeline)
+	GetTimeline(c *gin.Context, id VerificationID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1414,6 +1582,19 @@ func (siw *ServerInterfaceWrapper) CallbackPost(c *gin.Context) {
 	siw.Handler.CallbackPost(c, provider, kind, ticket)
 }
 
+// GetContractJSON operation middleware
+func (siw *ServerInterfaceWrapper) GetContractJSON(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetContractJSON(c)
+}
+
 // GetContract operation middleware
 func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 
@@ -1486,6 +1667,19 @@ func (siw *ServerInterfaceWrapper) ListProviders(c *gin.Context) {
 	}
 
 	siw.Handler.ListProviders(c)
+}
+
+// ListReasons operation middleware
+func (siw *ServerInterfaceWrapper) ListReasons(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListReasons(c)
 }
 
 // ListVerifications operation middleware
@@ -1854,6 +2048,42 @@ func (siw *ServerInterfaceWrapper) GetOutputs(c *gin.Context) {
 	siw.Handler.GetOutputs(c, id, params)
 }
 
+// GetQR operation middleware
+func (siw *ServerInterfaceWrapper) GetQR(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetQRParams
+
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", c.Request.URL.Query(), &params.Size, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter size: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetQR(c, id, params)
+}
+
 // ReopenVerification operation middleware
 func (siw *ServerInterfaceWrapper) ReopenVerification(c *gin.Context) {
 
@@ -1952,6 +2182,31 @@ func (siw *ServerInterfaceWrapper) RetryVerification(c *gin.Context) {
 	siw.Handler.RetryVerification(c, id, params)
 }
 
+// GetTimeline operation middleware
+func (siw *ServerInterfaceWrapper) GetTimeline(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetTimeline(c, id)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -1984,16 +2239,20 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/verifications/:id", wrapper.GetVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
+	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
+	router.GET(options.BaseURL+"/v1/verifications/:id/qr.png", wrapper.GetQR)
 	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
+	router.GET(options.BaseURL+"/v1/reasons", wrapper.ListReasons)
 	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
+	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON)
 }
 
 type BadLinkApplicationProblemPlusJSONResponse Problem
@@ -2230,6 +2489,27 @@ func (response CallbackPostdefaultApplicationProblemPlusJSONResponse) VisitCallb
 	return err
 }
 
+type GetContractJSONRequestObject struct {
+}
+
+type GetContractJSONResponseObject interface {
+	VisitGetContractJSONResponse(w http.ResponseWriter) error
+}
+
+type GetContractJSON200JSONResponse map[string]interface{}
+
+func (response GetContractJSON200JSONResponse) VisitGetContractJSONResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetContractRequestObject struct {
 }
 
@@ -2361,6 +2641,44 @@ type ListProvidersdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListProvidersdefaultApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReasonsRequestObject struct {
+}
+
+type ListReasonsResponseObject interface {
+	VisitListReasonsResponse(w http.ResponseWriter) error
+}
+
+type ListReasons200JSONResponse ReasonList
+
+func (response ListReasons200JSONResponse) VisitListReasonsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReasonsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReasonsdefaultApplicationProblemPlusJSONResponse) VisitListReasonsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2786,6 +3104,60 @@ func (response GetOutputsdefaultApplicationProblemPlusJSONResponse) VisitGetOutp
 	return err
 }
 
+type GetQRRequestObject struct {
+	Id     VerificationID `json:"id"`
+	Params GetQRParams
+}
+
+type GetQRResponseObject interface {
+	VisitGetQRResponse(w http.ResponseWriter) error
+}
+
+type GetQR200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetQR200ImagepngResponse struct {
+	Body          io.Reader
+	Headers       GetQR200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetQR200ImagepngResponse) VisitGetQRResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetQRdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetQRdefaultApplicationProblemPlusJSONResponse) VisitGetQRResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReopenVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params ReopenVerificationParams
@@ -2888,6 +3260,45 @@ func (response RetryVerificationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type GetTimelineRequestObject struct {
+	Id VerificationID `json:"id"`
+}
+
+type GetTimelineResponseObject interface {
+	VisitGetTimelineResponse(w http.ResponseWriter) error
+}
+
+type GetTimeline200JSONResponse Timeline
+
+func (response GetTimeline200JSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimelinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// Callback A person's browser comes back from a vendor
@@ -2896,6 +3307,9 @@ type StrictServerInterface interface {
 	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(ctx context.Context, request CallbackPostRequestObject) (CallbackPostResponseObject, error)
+	// GetContractJSON This document as JSON
+	// (GET /openapi.json)
+	GetContractJSON(ctx context.Context, request GetContractJSONRequestObject) (GetContractJSONResponseObject, error)
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
@@ -2908,6 +3322,9 @@ type StrictServerInterface interface {
 	// ListProviders The providers and their switches
 	// (GET /v1/providers)
 	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
+	// ListReasons List the reason codes
+	// (GET /v1/reasons)
+	ListReasons(ctx context.Context, request ListReasonsRequestObject) (ListReasonsResponseObject, error)
 	// ListVerifications List verifications
 	// (GET /v1/verifications)
 	ListVerifications(ctx context.Context, request ListVerificationsRequestObject) (ListVerificationsResponseObject, error)
@@ -2929,12 +3346,18 @@ type StrictServerInterface interface {
 	// GetOutputs Read whom a verification was about
 	// (GET /v1/verifications/{id}/outputs)
 	GetOutputs(ctx context.Context, request GetOutputsRequestObject) (GetOutputsResponseObject, error)
+	// GetQR Show the person's link as a QR code
+	// (GET /v1/verifications/{id}/qr.png)
+	GetQR(ctx context.Context, request GetQRRequestObject) (GetQRResponseObject, error)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(ctx context.Context, request ReopenVerificationRequestObject) (ReopenVerificationResponseObject, error)
 	// RetryVerification Open a new session
 	// (POST /v1/verifications/{id}/retry)
 	RetryVerification(ctx context.Context, request RetryVerificationRequestObject) (RetryVerificationResponseObject, error)
+	// GetTimeline Read what was done and when
+	// (GET /v1/verifications/{id}/timeline)
+	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -3050,6 +3473,30 @@ func (sh *strictHandler) CallbackPost(ctx *gin.Context, provider string, kind st
 	}
 }
 
+// GetContractJSON operation middleware
+func (sh *strictHandler) GetContractJSON(ctx *gin.Context) {
+	var request GetContractJSONRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetContractJSON(ctx, request.(GetContractJSONRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetContractJSON")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetContractJSONResponseObject); ok {
+		if err := validResponse.VisitGetContractJSONResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetContract operation middleware
 func (sh *strictHandler) GetContract(ctx *gin.Context) {
 	var request GetContractRequestObject
@@ -3141,6 +3588,30 @@ func (sh *strictHandler) ListProviders(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListProvidersResponseObject); ok {
 		if err := validResponse.VisitListProvidersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListReasons operation middleware
+func (sh *strictHandler) ListReasons(ctx *gin.Context) {
+	var request ListReasonsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReasons(ctx, request.(ListReasonsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReasons")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListReasonsResponseObject); ok {
+		if err := validResponse.VisitListReasonsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -3391,6 +3862,33 @@ func (sh *strictHandler) GetOutputs(ctx *gin.Context, id VerificationID, params 
 	}
 }
 
+// GetQR operation middleware
+func (sh *strictHandler) GetQR(ctx *gin.Context, id VerificationID, params GetQRParams) {
+	var request GetQRRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQR(ctx, request.(GetQRRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQR")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetQRResponseObject); ok {
+		if err := validResponse.VisitGetQRResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReopenVerification operation middleware
 func (sh *strictHandler) ReopenVerification(ctx *gin.Context, id VerificationID, params ReopenVerificationParams) {
 	var request ReopenVerificationRequestObject
@@ -3474,6 +3972,32 @@ func (sh *strictHandler) RetryVerification(ctx *gin.Context, id VerificationID, 
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryVerificationResponseObject); ok {
 		if err := validResponse.VisitRetryVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTimeline operation middleware
+func (sh *strictHandler) GetTimeline(ctx *gin.Context, id VerificationID) {
+	var request GetTimelineRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimeline(ctx, request.(GetTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetTimelineResponseObject); ok {
+		if err := validResponse.VisitGetTimelineResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -333,6 +333,9 @@ type Store interface {
 	// Audited returns a verification's lines, the oldest first.
 	Audited(ctx context.Context, id string) ([]Audit, error)
 
+	// Steps returns what was done for a verification, the oldest first.
+	Steps(ctx context.Context, id string) ([]Step, error)
+
 	// List returns a page of clients' rows.
 	List(ctx context.Context, q Query) ([]Row, error)
 	// Revisions returns the revisions of the rows that are there, in one query.

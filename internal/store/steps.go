@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// Kinds of steps.
+const (
+	StepScanned         = "chip.scanned"
+	StepSessionAsked    = "session.requested"
+	StepSessionOpened   = "session.opened"
+	StepSessionClosed   = "session.closed"
+	StepRecordsAsked    = "records.asked"
+	StepRecordsAnswered = "records.answered"
+)
+
+// Step is one thing that was done for a verification, with its time and nothing
+// of the person.
+type Step struct {
+	At   time.Time
+	Kind string
+	// Number is the session's, or the scan's.
+	Number   int
+	Provider string
+	// Code is the vendor's own.
+	Code     string
+	Billable verification.Billable
+}
+
+func (s *sqlStore) Steps(ctx context.Context, id string) ([]Step, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT scanned_at AS at, '`+StepScanned+`' AS kind, number, '' AS provider, '' AS code, '' AS billable FROM scans WHERE verification_id = $1
+		UNION ALL SELECT intended_at, '`+StepSessionAsked+`', number, provider, '', '' FROM sessions WHERE verification_id = $1
+		UNION ALL SELECT opened_at, '`+StepSessionOpened+`', number, provider, '', '' FROM sessions WHERE verification_id = $1 AND opened_at IS NOT NULL
+		UNION ALL SELECT closed_at, '`+StepSessionClosed+`', number, provider, '', '' FROM sessions WHERE verification_id = $1 AND closed_at IS NOT NULL
+		UNION ALL SELECT intended_at, '`+StepRecordsAsked+`', 0, provider, '', '' FROM calls WHERE verification_id = $1
+		UNION ALL SELECT answered_at, '`+StepRecordsAnswered+`', 0, provider, code, billable FROM calls WHERE verification_id = $1 AND answered_at IS NOT NULL
+		ORDER BY 1, 3, 2`, id)
+	if err != nil {
+		return nil, wrap("steps", err)
+	}
+	defer rows.Close()
+	var out []Step
+	for rows.Next() {
+		var v Step
+		var at sql.NullInt64
+		var billable string
+		if err := rows.Scan(&at, &v.Kind, &v.Number, &v.Provider, &v.Code, &billable); err != nil {
+			return nil, wrap("steps", err)
+		}
+		v.At, v.Billable = timeOf(at), verification.Billable(billable)
+		out = append(out, v)
+	}
+	return out, wrap("steps", rows.Err())
+}
