@@ -1314,10 +1314,6 @@ type IfMatch = string
 // VerificationID defines model for VerificationID.
 type VerificationID = string
 
-// BadLink RFC 9457. Of what the caller sent it holds at most the name of an
-// unknown property, and no value.
-type BadLink = Problem
-
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After The `next_cursor` of an earlier answer; any other text is 422.
@@ -3466,19 +3462,12 @@ type CallbackResponse303Headers struct {
 type CallbackResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *BadLink
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *CallbackResponse200Headers
 	// Headers303 the parsed response headers for an HTTP 303 response
 	Headers303 *CallbackResponse303Headers
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r CallbackResponse) GetApplicationproblemJSON404() *BadLink {
-	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -3532,19 +3521,12 @@ type CallbackPostResponse303Headers struct {
 type CallbackPostResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *BadLink
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *CallbackPostResponse200Headers
 	// Headers303 the parsed response headers for an HTTP 303 response
 	Headers303 *CallbackPostResponse303Headers
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r CallbackPostResponse) GetApplicationproblemJSON404() *BadLink {
-	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -4801,22 +4783,12 @@ func ParseCallbackResponse(rsp *http.Response) (*CallbackResponse, error) {
 	case rsp.StatusCode == 303:
 		break // No content-type
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest BadLink
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
-
-	case rsp.StatusCode == 404:
-		// Content-type (text/html) unsupported
 
 	}
 
@@ -4891,22 +4863,12 @@ func ParseCallbackPostResponse(rsp *http.Response) (*CallbackPostResponse, error
 	case rsp.StatusCode == 303:
 		break // No content-type
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest BadLink
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
-
-	case rsp.StatusCode == 404:
-		// Content-type (text/html) unsupported
 
 	}
 

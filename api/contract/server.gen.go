@@ -1315,10 +1315,6 @@ type IfMatch = string
 // VerificationID defines model for VerificationID.
 type VerificationID = string
 
-// BadLink RFC 9457. Of what the caller sent it holds at most the name of an
-// unknown property, and no value.
-type BadLink = Problem
-
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After The `next_cursor` of an earlier answer; any other text is 422.
@@ -2234,32 +2230,25 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
+	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
+	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON)
+	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
+	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
+	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
+	router.GET(options.BaseURL+"/v1/reasons", wrapper.ListReasons)
 	router.GET(options.BaseURL+"/v1/verifications", wrapper.ListVerifications)
 	router.POST(options.BaseURL+"/v1/verifications", wrapper.StartVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id", wrapper.GetVerification)
-	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
-	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
-	router.GET(options.BaseURL+"/v1/verifications/:id/qr.png", wrapper.GetQR)
-	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
+	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
+	router.GET(options.BaseURL+"/v1/verifications/:id/qr.png", wrapper.GetQR)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
-	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
-	router.GET(options.BaseURL+"/v1/reasons", wrapper.ListReasons)
-	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
-	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
-	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
-	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
-	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
-	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON)
-}
-
-type BadLinkApplicationProblemPlusJSONResponse Problem
-type BadLinkTexthtmlResponse struct {
-	Body io.Reader
-
-	ContentLength int64
+	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
+	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
 }
 
 type ClosePageResponseHeaders struct {
@@ -2337,39 +2326,6 @@ func (response Callback303Response) VisitCallbackResponse(w http.ResponseWriter)
 	return nil
 }
 
-type Callback404ApplicationProblemPlusJSONResponse struct {
-	BadLinkApplicationProblemPlusJSONResponse
-}
-
-func (response Callback404ApplicationProblemPlusJSONResponse) VisitCallbackResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Callback404TexthtmlResponse struct{ BadLinkTexthtmlResponse }
-
-func (response Callback404TexthtmlResponse) VisitCallbackResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(404)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
 type CallbackdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -2437,39 +2393,6 @@ func (response CallbackPost303Response) VisitCallbackPostResponse(w http.Respons
 	}
 	w.WriteHeader(303)
 	return nil
-}
-
-type CallbackPost404ApplicationProblemPlusJSONResponse struct {
-	BadLinkApplicationProblemPlusJSONResponse
-}
-
-func (response CallbackPost404ApplicationProblemPlusJSONResponse) VisitCallbackPostResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CallbackPost404TexthtmlResponse struct{ BadLinkTexthtmlResponse }
-
-func (response CallbackPost404TexthtmlResponse) VisitCallbackPostResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(404)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
 }
 
 type CallbackPostdefaultApplicationProblemPlusJSONResponse struct {
