@@ -1,5 +1,3 @@
-//go:build explore
-
 package workflows_test
 
 import (
@@ -106,8 +104,8 @@ func (o *outside) lawsOfTheVerdict() {
 	}
 	if s.Decision == verification.Approved {
 		for ct, want := range o.in.Policy.Checks {
-			if c, _ := verification.Find(s.Checks, ct); want == verification.Required && c.Status != verification.Passed {
-				o.fault("approved with %s %s", ct, c.Status)
+			if c, _ := verification.Find(s.Checks, ct); want == verification.Required && (c.Status != verification.Passed || len(c.Reasons) > 0) {
+				o.fault("approved with %s %s %v", ct, c.Status, c.Reasons)
 			}
 		}
 		return

@@ -1,5 +1,3 @@
-//go:build explore
-
 package workflows_test
 
 import (
@@ -463,6 +461,7 @@ func (o *outside) expectTold(s verification.State) {
 		soon += away + time.Minute // to the next try after it
 	}
 	o.at(soon, func() {
+		o.observe() // a timer moves it unseen
 		if o.IsWorkflowCompleted() || o.seen.Version != s.Version || o.reopened {
 			return
 		}

@@ -1,4 +1,4 @@
-//go:build race && explore
+//go:build race
 
 package workflows_test
 
