@@ -58,6 +58,12 @@ var _ Verifications = (*starter.Starter)(nil)
 // Its errors are *starter.Error.
 type Outbox interface {
 	Events(ctx context.Context, client, after string, limit int) (starter.EventPage, error)
+	Redeliver(ctx context.Context, client, event, endpoint string) ([]starter.Delivery, error)
+	Deliveries(ctx context.Context, client string, q starter.DeliveryFilter, limit int, cursor string) (starter.DeliveryPage, error)
+	Endpoints(ctx context.Context, client string) ([]starter.Endpoint, error)
+	TestEndpoint(ctx context.Context, client, id string) (starter.Delivery, error)
+	PauseEndpoint(ctx context.Context, client, id string) (starter.Endpoint, error)
+	ResumeEndpoint(ctx context.Context, client, id string, since time.Time) (starter.Endpoint, int, error)
 }
 
 var _ Outbox = (*starter.Starter)(nil)

@@ -201,7 +201,7 @@ func newRig(t *testing.T) *rig {
 			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeOutputs)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopeOutputs)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview)
 	limited, hash := NewKey()

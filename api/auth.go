@@ -24,6 +24,8 @@ const (
 	ScopeReview     = "review:write"
 	// ScopeEvents reads the feed.
 	ScopeEvents = "events:read"
+	// ScopeWebhooks reads the log of deliveries, sends again, and pauses.
+	ScopeWebhooks = "webhooks:write"
 )
 
 // Client is an onboarding service, as the configuration names it.

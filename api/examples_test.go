@@ -28,7 +28,10 @@ var decoders = map[string]any{
 	"listDecisions": client.ParseListDecisionsResponse, "reopenVerification": client.ParseReopenVerificationResponse,
 	"listPolicies": client.ParseListPoliciesResponse, "listReasons": client.ParseListReasonsResponse,
 	"listProviders": client.ParseListProvidersResponse, "listEvents": client.ParseListEventsResponse,
-	"getQR": client.ParseGetQRResponse,
+	"getQR": client.ParseGetQRResponse, "redeliverEvent": client.ParseRedeliverEventResponse, "listDeliveries": client.ParseListDeliveriesResponse,
+	"listWebhookEndpoints": client.ParseListWebhookEndpointsResponse, "testWebhookEndpoint": client.ParseTestWebhookEndpointResponse,
+	"pauseWebhookEndpoint": client.ParsePauseWebhookEndpointResponse, "resumeWebhookEndpoint": client.ParseResumeWebhookEndpointResponse,
+	"recoverWebhookEndpoint": client.ParseRecoverWebhookEndpointResponse,
 }
 
 // decoded is an answer as the client's caller gets it.

@@ -119,7 +119,7 @@ clients:
     keys:
       - name: dev
         hash: "{{.KeyHash}}"
-        scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read"]
+        scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read", "webhooks:write"]
     purposes: ["account_opening"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
 policies:

@@ -89,7 +89,7 @@ was over.`,
 	})
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), demoCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
-		providerCommand(), reviewCommand(), clientCommand(),
+		providerCommand(), reviewCommand(), clientCommand(), webhookCommand(),
 		initCommand(), setupCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root

@@ -27,7 +27,7 @@ type EventPage struct {
 func (s *Starter) Events(ctx context.Context, client, after string, limit int) (EventPage, error) {
 	position, ok := s.openFeedCursor(client, after)
 	if !ok {
-		return EventPage{}, &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "after", Code: "cursor", Message: "Unknown cursor."}}}
+		return EventPage{}, &Error{Code: InvalidRequest, Fields: []FieldError{{Field: "after", Code: "cursor.unknown", Message: "Unknown cursor."}}}
 	}
 	events, err := s.store.Feed(ctx, client, position, s.now().Add(-feedLife), limit+1)
 	if err != nil {

@@ -135,6 +135,36 @@ func (e DecisionAct) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateAborted   DeliveryState = "aborted"
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateDue       DeliveryState = "due"
+	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStateHeld      DeliveryState = "held"
+	DeliveryStateSending   DeliveryState = "sending"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateAborted:
+		return true
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateDue:
+		return true
+	case DeliveryStateFailed:
+		return true
+	case DeliveryStateHeld:
+		return true
+	case DeliveryStateSending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NextActionType.
 const (
 	NextActionTypeRedirect NextActionType = "redirect"
@@ -363,6 +393,30 @@ func (e VerdictDecision) Valid() bool {
 	}
 }
 
+// Defines values for WebhookEndpointState.
+const (
+	WebhookEndpointStateDisabled WebhookEndpointState = "disabled"
+	WebhookEndpointStateOff      WebhookEndpointState = "off"
+	WebhookEndpointStateOn       WebhookEndpointState = "on"
+	WebhookEndpointStatePaused   WebhookEndpointState = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointState enum.
+func (e WebhookEndpointState) Valid() bool {
+	switch e {
+	case WebhookEndpointStateDisabled:
+		return true
+	case WebhookEndpointStateOff:
+		return true
+	case WebhookEndpointStateOn:
+		return true
+	case WebhookEndpointStatePaused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListVerificationsParamsOrder.
 const (
 	ListVerificationsParamsOrderAsc  ListVerificationsParamsOrder = "asc"
@@ -536,6 +590,64 @@ type DecisionRequest struct {
 	Reason string `json:"reason"`
 }
 
+// Delivery defines model for Delivery.
+type Delivery struct {
+	// Attempts Of this round.
+	//
+	// Examples: 2
+	Attempts  int        `json:"attempts"`
+	CreatedAt time.Time  `json:"created_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+
+	// Endpoint Examples: main
+	Endpoint string `json:"endpoint"`
+
+	// EventId Examples: evt_5xq2m7kd3fhtbyc4w6nzr2pjea
+	EventId string `json:"event_id"`
+
+	// EventType Examples: verification.completed
+	EventType     string     `json:"event_type"`
+	LastAttemptAt *time.Time `json:"last_attempt_at"`
+
+	// LastClass What came of the last attempt: `2xx`, `3xx`, `4xx` or `5xx`, or why
+	// there was no answer, such as `timeout` or `tls`. New ones may come.
+	//
+	//
+	// Examples: 5xx
+	LastClass *string `json:"last_class"`
+
+	// NextAttemptAt About when it is tried again.
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+
+	// Round 0, and one more each time that it is sent again.
+	//
+	// Examples: 0
+	Round int `json:"round"`
+
+	// State `due`: not sent yet · `sending`: on its way, or tried again ·
+	// `held`: until its endpoint is on · `delivered` · `failed`: the last try
+	// failed, too · `aborted`: the receiver does not want it.
+	State DeliveryState `json:"state"`
+
+	// VerificationId Null for an event about an endpoint.
+	//
+	// Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId *string `json:"verification_id"`
+}
+
+// DeliveryList defines model for DeliveryList.
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries"`
+
+	// NextCursor For the next page; null at the end.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// DeliveryState `due`: not sent yet · `sending`: on its way, or tried again ·
+// `held`: until its endpoint is on · `delivered` · `failed`: the last try
+// failed, too · `aborted`: the receiver does not want it.
+type DeliveryState string
+
 // Event What happened, as the feed and the webhooks tell it. It names nobody:
 // read the verification for more.
 type Event struct {
@@ -631,7 +743,7 @@ type FieldError struct {
 	//   `return_url.not_allowed`
 	// - `reason.unknown`, `reason.not_for_decision`,
 	//   `reason.not_for_reopening`
-	// - `cursor.unknown`
+	// - `cursor.unknown`, `endpoint.unknown`
 	//
 	//
 	// Examples: id_number.check_digit
@@ -665,7 +777,7 @@ type FieldError struct {
 //     `return_url.not_allowed`
 //   - `reason.unknown`, `reason.not_for_decision`,
 //     `reason.not_for_reopening`
-//   - `cursor.unknown`
+//   - `cursor.unknown`, `endpoint.unknown`
 //
 // Examples: id_number.check_digit
 type FieldErrorCode = string
@@ -1049,6 +1161,22 @@ type ReasonList struct {
 	Reasons []ReasonEntry `json:"reasons"`
 }
 
+// RecoverRequest defines model for RecoverRequest.
+type RecoverRequest struct {
+	// Since Of which events on.
+	//
+	// Examples: 2026-11-23T00:00:00Z
+	Since time.Time `json:"since"`
+}
+
+// RedeliverRequest defines model for RedeliverRequest.
+type RedeliverRequest struct {
+	// Endpoint The one endpoint that gets it.
+	//
+	// Examples: main
+	Endpoint *string `json:"endpoint,omitempty"`
+}
+
 // ReopenRequest defines model for ReopenRequest.
 type ReopenRequest struct {
 	// Note For other reviewers; no ID number.
@@ -1060,6 +1188,15 @@ type ReopenRequest struct {
 	//
 	// Examples: holder.mismatch
 	Reason string `json:"reason"`
+}
+
+// Resumed defines model for Resumed.
+type Resumed struct {
+	// Deliveries How many are sent now.
+	//
+	// Examples: 12
+	Deliveries      int             `json:"deliveries"`
+	WebhookEndpoint WebhookEndpoint `json:"webhook_endpoint"`
 }
 
 // RetryRequest defines model for RetryRequest.
@@ -1306,6 +1443,42 @@ type VerificationList struct {
 	Verifications []VerificationItem `json:"verifications"`
 }
 
+// WebhookEndpoint defines model for WebhookEndpoint.
+type WebhookEndpoint struct {
+	// ChangedAt When it was switched last.
+	ChangedAt *time.Time `json:"changed_at"`
+
+	// Events The types that it takes; empty means all.
+	Events []string `json:"events"`
+
+	// FailingSince The first failure since the last success.
+	FailingSince *time.Time `json:"failing_since"`
+
+	// Id Examples: main
+	Id string `json:"id"`
+
+	// Origin Of its URL.
+	//
+	// Examples: https://shop.example
+	Origin string `json:"origin"`
+
+	// Reason Why it is `off`: `failing` or `gone`.
+	//
+	// Examples: failing
+	Reason *string `json:"reason"`
+
+	// State `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+	State WebhookEndpointState `json:"state"`
+}
+
+// WebhookEndpointState `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+type WebhookEndpointState string
+
+// WebhookEndpointList defines model for WebhookEndpointList.
+type WebhookEndpointList struct {
+	WebhookEndpoints []WebhookEndpoint `json:"webhook_endpoints"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1314,6 +1487,27 @@ type IfMatch = string
 
 // VerificationID defines model for VerificationID.
 type VerificationID = string
+
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
+
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// EventId Only those of an event.
+	EventId *string `form:"event_id,omitempty" json:"event_id,omitempty"`
+
+	// Endpoint Only those to an endpoint.
+	Endpoint *string `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+
+	// State Only those that are in a state.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit How many at most, 1 to 100; 20 without it.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
@@ -1407,6 +1601,9 @@ type RetryVerificationParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// RedeliverEventJSONRequestBody defines body for RedeliverEvent for application/json ContentType.
+type RedeliverEventJSONRequestBody = RedeliverRequest
+
 // StartVerificationJSONRequestBody defines body for StartVerification for application/json ContentType.
 type StartVerificationJSONRequestBody = StartRequest
 
@@ -1422,6 +1619,9 @@ type ReopenVerificationJSONRequestBody = ReopenRequest
 // RetryVerificationJSONRequestBody defines body for RetryVerification for application/json ContentType.
 type RetryVerificationJSONRequestBody = RetryRequest
 
+// RecoverWebhookEndpointJSONRequestBody defines body for RecoverWebhookEndpoint for application/json ContentType.
+type RecoverWebhookEndpointJSONRequestBody = RecoverRequest
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// Callback A person's browser comes back from a vendor
@@ -1436,9 +1636,15 @@ type ServerInterface interface {
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// ListDeliveries Read the log of deliveries
+	// (GET /v1/deliveries)
+	ListDeliveries(c *gin.Context, params ListDeliveriesParams)
 	// ListEvents Read what happened, on from a cursor
 	// (GET /v1/events)
 	ListEvents(c *gin.Context, params ListEventsParams)
+	// RedeliverEvent Send an event again
+	// (POST /v1/events/{id}/redeliver)
+	RedeliverEvent(c *gin.Context, id string)
 	// ListPolicies List the policies that may be used
 	// (GET /v1/policies)
 	ListPolicies(c *gin.Context)
@@ -1481,6 +1687,21 @@ type ServerInterface interface {
 	// GetTimeline Read what was done and when
 	// (GET /v1/verifications/{id}/timeline)
 	GetTimeline(c *gin.Context, id VerificationID)
+	// ListWebhookEndpoints The client's endpoints
+	// (GET /v1/webhook_endpoints)
+	ListWebhookEndpoints(c *gin.Context)
+	// PauseWebhookEndpoint Hold an endpoint's events back
+	// (POST /v1/webhook_endpoints/{id}/pause)
+	PauseWebhookEndpoint(c *gin.Context, id WebhookEndpointID)
+	// RecoverWebhookEndpoint Switch an endpoint on, and send all that it missed
+	// (POST /v1/webhook_endpoints/{id}/recover)
+	RecoverWebhookEndpoint(c *gin.Context, id WebhookEndpointID)
+	// ResumeWebhookEndpoint Switch an endpoint on, and send what was held back
+	// (POST /v1/webhook_endpoints/{id}/resume)
+	ResumeWebhookEndpoint(c *gin.Context, id WebhookEndpointID)
+	// TestWebhookEndpoint Send a test
+	// (POST /v1/webhook_endpoints/{id}/test)
+	TestWebhookEndpoint(c *gin.Context, id WebhookEndpointID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1604,6 +1825,65 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	siw.Handler.GetContract(c)
 }
 
+// ListDeliveries operation middleware
+func (siw *ServerInterfaceWrapper) ListDeliveries(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeliveriesParams
+
+	// ------------- Optional query parameter "event_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_id", c.Request.URL.Query(), &params.EventId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter event_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint", c.Request.URL.Query(), &params.Endpoint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter endpoint: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDeliveries(c, params)
+}
+
 // ListEvents operation middleware
 func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
 
@@ -1637,6 +1917,31 @@ func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListEvents(c, params)
+}
+
+// RedeliverEvent operation middleware
+func (siw *ServerInterfaceWrapper) RedeliverEvent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeliverEvent(c, id)
 }
 
 // ListPolicies operation middleware
@@ -2203,6 +2508,119 @@ func (siw *ServerInterfaceWrapper) GetTimeline(c *gin.Context) {
 	siw.Handler.GetTimeline(c, id)
 }
 
+// ListWebhookEndpoints operation middleware
+func (siw *ServerInterfaceWrapper) ListWebhookEndpoints(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListWebhookEndpoints(c)
+}
+
+// PauseWebhookEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) PauseWebhookEndpoint(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WebhookEndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseWebhookEndpoint(c, id)
+}
+
+// RecoverWebhookEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) RecoverWebhookEndpoint(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WebhookEndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecoverWebhookEndpoint(c, id)
+}
+
+// ResumeWebhookEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) ResumeWebhookEndpoint(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WebhookEndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeWebhookEndpoint(c, id)
+}
+
+// TestWebhookEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) TestWebhookEndpoint(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WebhookEndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TestWebhookEndpoint(c, id)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -2234,7 +2652,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
+	router.GET(options.BaseURL+"/v1/deliveries", wrapper.ListDeliveries)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents)
+	router.POST(options.BaseURL+"/v1/events/:id/redeliver", wrapper.RedeliverEvent)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
 	router.GET(options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	router.GET(options.BaseURL+"/v1/reasons", wrapper.ListReasons)
@@ -2249,6 +2669,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
+	router.GET(options.BaseURL+"/v1/webhook_endpoints", wrapper.ListWebhookEndpoints)
+	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/pause", wrapper.PauseWebhookEndpoint)
+	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/recover", wrapper.RecoverWebhookEndpoint)
+	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/resume", wrapper.ResumeWebhookEndpoint)
+	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/test", wrapper.TestWebhookEndpoint)
 }
 
 type ClosePageResponseHeaders struct {
@@ -2460,6 +2885,45 @@ func (response GetContract200ApplicationyamlResponse) VisitGetContractResponse(w
 	return err
 }
 
+type ListDeliveriesRequestObject struct {
+	Params ListDeliveriesParams
+}
+
+type ListDeliveriesResponseObject interface {
+	VisitListDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListDeliveries200JSONResponse DeliveryList
+
+func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEventsRequestObject struct {
 	Params ListEventsParams
 }
@@ -2488,6 +2952,46 @@ type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeliverEventRequestObject struct {
+	Id   string `json:"id"`
+	Body *RedeliverEventJSONRequestBody
+}
+
+type RedeliverEventResponseObject interface {
+	VisitRedeliverEventResponse(w http.ResponseWriter) error
+}
+
+type RedeliverEvent202JSONResponse DeliveryList
+
+func (response RedeliverEvent202JSONResponse) VisitRedeliverEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeliverEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RedeliverEventdefaultApplicationProblemPlusJSONResponse) VisitRedeliverEventResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3222,6 +3726,201 @@ func (response GetTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetTim
 	return err
 }
 
+type ListWebhookEndpointsRequestObject struct {
+}
+
+type ListWebhookEndpointsResponseObject interface {
+	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEndpoints200JSONResponse WebhookEndpointList
+
+func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointRequestObject struct {
+	Id WebhookEndpointID `json:"id"`
+}
+
+type PauseWebhookEndpointResponseObject interface {
+	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type PauseWebhookEndpoint200JSONResponse WebhookEndpoint
+
+func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverWebhookEndpointRequestObject struct {
+	Id   WebhookEndpointID `json:"id"`
+	Body *RecoverWebhookEndpointJSONRequestBody
+}
+
+type RecoverWebhookEndpointResponseObject interface {
+	VisitRecoverWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type RecoverWebhookEndpoint200JSONResponse Resumed
+
+func (response RecoverWebhookEndpoint200JSONResponse) VisitRecoverWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitRecoverWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointRequestObject struct {
+	Id WebhookEndpointID `json:"id"`
+}
+
+type ResumeWebhookEndpointResponseObject interface {
+	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type ResumeWebhookEndpoint200JSONResponse Resumed
+
+func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointRequestObject struct {
+	Id WebhookEndpointID `json:"id"`
+}
+
+type TestWebhookEndpointResponseObject interface {
+	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestWebhookEndpoint202JSONResponse Delivery
+
+func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// Callback A person's browser comes back from a vendor
@@ -3236,9 +3935,15 @@ type StrictServerInterface interface {
 	// GetContract This document
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// ListDeliveries Read the log of deliveries
+	// (GET /v1/deliveries)
+	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
 	// ListEvents Read what happened, on from a cursor
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// RedeliverEvent Send an event again
+	// (POST /v1/events/{id}/redeliver)
+	RedeliverEvent(ctx context.Context, request RedeliverEventRequestObject) (RedeliverEventResponseObject, error)
 	// ListPolicies List the policies that may be used
 	// (GET /v1/policies)
 	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
@@ -3281,6 +3986,21 @@ type StrictServerInterface interface {
 	// GetTimeline Read what was done and when
 	// (GET /v1/verifications/{id}/timeline)
 	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
+	// ListWebhookEndpoints The client's endpoints
+	// (GET /v1/webhook_endpoints)
+	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
+	// PauseWebhookEndpoint Hold an endpoint's events back
+	// (POST /v1/webhook_endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
+	// RecoverWebhookEndpoint Switch an endpoint on, and send all that it missed
+	// (POST /v1/webhook_endpoints/{id}/recover)
+	RecoverWebhookEndpoint(ctx context.Context, request RecoverWebhookEndpointRequestObject) (RecoverWebhookEndpointResponseObject, error)
+	// ResumeWebhookEndpoint Switch an endpoint on, and send what was held back
+	// (POST /v1/webhook_endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
+	// TestWebhookEndpoint Send a test
+	// (POST /v1/webhook_endpoints/{id}/test)
+	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -3444,6 +4164,32 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 	}
 }
 
+// ListDeliveries operation middleware
+func (sh *strictHandler) ListDeliveries(ctx *gin.Context, params ListDeliveriesParams) {
+	var request ListDeliveriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeliveries(ctx, request.(ListDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDeliveriesResponseObject); ok {
+		if err := validResponse.VisitListDeliveriesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListEvents operation middleware
 func (sh *strictHandler) ListEvents(ctx *gin.Context, params ListEventsParams) {
 	var request ListEventsRequestObject
@@ -3463,6 +4209,53 @@ func (sh *strictHandler) ListEvents(ctx *gin.Context, params ListEventsParams) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeliverEvent operation middleware
+func (sh *strictHandler) RedeliverEvent(ctx *gin.Context, id string) {
+	var request RedeliverEventRequestObject
+
+	request.Id = id
+
+	var body RedeliverEventJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeliverEvent(ctx, request.(RedeliverEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeliverEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeliverEventResponseObject); ok {
+		if err := validResponse.VisitRedeliverEventResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -3921,6 +4714,152 @@ func (sh *strictHandler) GetTimeline(ctx *gin.Context, id VerificationID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetTimelineResponseObject); ok {
 		if err := validResponse.VisitGetTimelineResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWebhookEndpoints operation middleware
+func (sh *strictHandler) ListWebhookEndpoints(ctx *gin.Context) {
+	var request ListWebhookEndpointsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEndpoints(ctx, request.(ListWebhookEndpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEndpoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
+		if err := validResponse.VisitListWebhookEndpointsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseWebhookEndpoint operation middleware
+func (sh *strictHandler) PauseWebhookEndpoint(ctx *gin.Context, id WebhookEndpointID) {
+	var request PauseWebhookEndpointRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseWebhookEndpoint(ctx, request.(PauseWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
+		if err := validResponse.VisitPauseWebhookEndpointResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecoverWebhookEndpoint operation middleware
+func (sh *strictHandler) RecoverWebhookEndpoint(ctx *gin.Context, id WebhookEndpointID) {
+	var request RecoverWebhookEndpointRequestObject
+
+	request.Id = id
+
+	var body RecoverWebhookEndpointJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverWebhookEndpoint(ctx, request.(RecoverWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecoverWebhookEndpointResponseObject); ok {
+		if err := validResponse.VisitRecoverWebhookEndpointResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeWebhookEndpoint operation middleware
+func (sh *strictHandler) ResumeWebhookEndpoint(ctx *gin.Context, id WebhookEndpointID) {
+	var request ResumeWebhookEndpointRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeWebhookEndpoint(ctx, request.(ResumeWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
+		if err := validResponse.VisitResumeWebhookEndpointResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestWebhookEndpoint operation middleware
+func (sh *strictHandler) TestWebhookEndpoint(ctx *gin.Context, id WebhookEndpointID) {
+	var request TestWebhookEndpointRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhookEndpoint(ctx, request.(TestWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
+		if err := validResponse.VisitTestWebhookEndpointResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -134,6 +134,11 @@ func endpointEvent(client, endpoint, kind string, at time.Time) Event {
 	return Event{ID: newEventID(), Client: client, Type: kind, Endpoint: endpoint, Reasons: []verification.ReasonCode{}, CreatedAt: at.UTC().Truncate(time.Microsecond)}
 }
 
+func (s *sqlStore) EventType(ctx context.Context, client, event string) (kind string, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT type FROM events WHERE id = $1 AND client = $2`, event, client).Scan(&kind)
+	return kind, wrap("event", err)
+}
+
 func (s *sqlStore) Redeliver(ctx context.Context, client, event string, endpoints []string, now time.Time) error {
 	return s.update(ctx, "redeliver", func(tx *sql.Tx) error {
 		if _, err := s.lockFeed(ctx, tx); err != nil {

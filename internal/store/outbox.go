@@ -152,6 +152,8 @@ type Outbox interface {
 	// Deliveries returns a page of a client's log.
 	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)
 
+	// EventType returns the type of an event of the client's.
+	EventType(ctx context.Context, client, event string) (string, error)
 	// Redeliver sends an event of the client's to endpoints, again or for the first
 	// time.
 	Redeliver(ctx context.Context, client, event string, endpoints []string, now time.Time) error

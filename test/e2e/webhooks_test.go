@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -335,12 +336,43 @@ func TestWebhookEndpointOffAndRecovered(t *testing.T) {
 	s.untilEnd(v.ID, 30*time.Second)
 	s.whole(20*time.Second, other)
 	require.Empty(t, dead.events())
+	require.Contains(t, s.webhook("list"), "off (failing), failing since")
+	text, err := s.command("webhook", "test", "dead")
+	require.ErrorContains(t, err, "exit status 3", "it is tested while it is off, and refuses")
+	require.Contains(t, text, "attempt 1: 5xx")
 	dead.mu.Lock()
 	dead.answer = nil
 	dead.mu.Unlock()
-	st := s.openStore()
-	n, err := st.Recover(t.Context(), "shop", "dead", time.Now().Add(-time.Hour), time.Now())
-	require.NoError(t, err)
-	require.Equal(t, len(s.feed()), n)
+	require.Contains(t, s.webhook("test", "dead"), "delivered, attempt 1: 2xx")
+	require.Contains(t, s.webhook("recover", "dead", "--since", "1h"), " on\n")
+	events := s.whole(20*time.Second, dead)
+
+	require.Contains(t, s.webhook("pause", "dead"), " paused\n")
+	v = s.begin(s.person()).view
+	s.whole(20*time.Second, other)
+	require.Empty(t, dead.events()[v.ID])
+	require.Contains(t, s.webhook("resume", "dead"), "2 deliveries are on their way.")
 	s.whole(20*time.Second, dead)
+	first := events[0].ID
+	require.Contains(t, s.webhook("redeliver", first, "--endpoint", "dead"), "due")
+	require.Eventually(t, func() bool { dead.mu.Lock(); defer dead.mu.Unlock(); return dead.times[first] == 2 }, 20*time.Second, 100*time.Millisecond)
+	text, err = s.command("webhook", "pause", "nowhere")
+	require.ErrorContains(t, err, "exit status 3")
+	require.Contains(t, text, "not_found")
+}
+
+// webhook runs a command that must work.
+func (s *stack) webhook(args ...string) string {
+	s.t.Helper()
+	text, err := s.command(append([]string{"webhook"}, args...)...)
+	require.NoError(s.t, err, "%s", text)
+	return text
+}
+
+// command runs the command line as the client "shop".
+func (s *stack) command(args ...string) (string, error) {
+	c := exec.CommandContext(s.t.Context(), shared.yanzhen, args...)
+	c.Dir, c.Env = s.dir, []string{"HOME=" + s.dir, "YANZHEN_API=" + s.apiURL, "YANZHEN_API_KEY=" + s.keys["shop"]}
+	text, err := c.CombinedOutput()
+	return string(text), err
 }
