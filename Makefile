@@ -38,7 +38,7 @@ outdated: ## Compare direct dependencies with the newest versions; once a week
 record: temporal ## Record the workflows' histories anew, after a change of their order
 	go test -tags record -count=1 -timeout 20m -run '^TestRecord$$' ./workflows
 
-lint: generate ## Check format, vet, staticcheck, workflow determinism, generated code, import directions
+lint: generate ## Check format, vet, staticcheck, workflow determinism, generated code, import directions, the contract (npm)
 	@bash tools/lint.sh
 
 build: ## Build bin/yanzhen
