@@ -35,7 +35,7 @@ type Verifications interface {
 	Validate(req verification.Request) []starter.FieldError
 	Start(ctx context.Context, client, idempotencyKey string, req verification.Request, refused ...starter.FieldError) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
-	Wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error)
+	Wait(ctx context.Context, client, id string, known int, d time.Duration, stop <-chan struct{}) error
 	Owner(ctx context.Context, clients []string, id string) (string, error)
 	List(ctx context.Context, q starter.ListQuery, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.RetryRequest) (starter.View, error)

@@ -39,6 +39,7 @@ type fakeVerifications struct {
 	policies []verification.Policy
 	read     func(client, id string) (starter.View, error)
 	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
+	waited   *starter.View
 	retry    func(client, id string, session int) (starter.View, error)
 	retried  []starter.RetryRequest
 	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
@@ -82,13 +83,22 @@ func (f *fakeVerifications) Start(_ context.Context, client, key string, req ver
 }
 
 func (f *fakeVerifications) Read(_ context.Context, client, id string) (starter.View, error) {
+	if v := f.waited; v != nil {
+		f.waited = nil
+		return *v, nil
+	}
 	f.note("read")
 	return f.read(client, id)
 }
 
-func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int, d time.Duration) (starter.View, error) {
+// Wait is over when wait returns; what that returned is read next.
+func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int, d time.Duration, _ <-chan struct{}) error {
 	f.note("wait")
-	return f.wait(client, id, known, d)
+	v, err := f.wait(client, id, known, d)
+	if err == nil {
+		f.waited = &v
+	}
+	return err
 }
 
 func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starter.RetryRequest) (starter.View, error) {

@@ -62,21 +62,27 @@ func location(id string) string { return "/v1/verifications/" + id }
 // GetVerification answers GET /v1/verifications/{id}.
 func (s *server) GetVerification(ctx context.Context, r contract.GetVerificationRequestObject) (contract.GetVerificationResponseObject, error) {
 	ctx = plain(ctx)
-	wait := waitOf(r.Params.Wait)
 	known := knownVersion(r.Params.IfNoneMatch)
 	client, err := s.ownerOf(ctx, r.Id)
 	if err != nil {
 		return nil, err
 	}
-	var v starter.View
-	if wait > 0 {
+	if d := waitOf(r.Params.Wait); d > 0 {
 		if r.Params.IfNoneMatch == nil {
 			known = s.links.version(r.Id)
 		}
-		v, err = s.wait(ctx, client, r.Id, known, wait)
-	} else {
-		v, err = s.Verifications.Read(ctx, client, r.Id)
+		// Not through the end of the process: then the answer is as things stand, and
+		// the caller asks another one.
+		if err := s.Verifications.Wait(ctx, client, r.Id, known, d, s.Stopping); err != nil {
+			return nil, err
+		}
 	}
+	return s.readVerification(ctx, client, r, known)
+}
+
+// readVerification answers as things stand; known is what the caller had read.
+func (s *server) readVerification(ctx context.Context, client string, r contract.GetVerificationRequestObject, known int) (contract.GetVerificationResponseObject, error) {
+	v, err := s.Verifications.Read(ctx, client, r.Id)
 	if err != nil {
 		return nil, err
 	}
@@ -88,25 +94,6 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 	}
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
 		Headers: contract.GetVerification200ResponseHeaders{ETag: &tag}}, nil
-}
-
-// wait waits for a change, but not through the end of the process: then the
-// answer is as things stand, and the caller asks another one.
-func (s *server) wait(ctx context.Context, client, id string, known int, d time.Duration) (starter.View, error) {
-	patient, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-s.Stopping:
-			cancel()
-		case <-patient.Done():
-		}
-	}()
-	v, err := s.Verifications.Wait(patient, client, id, known, d)
-	if patient.Err() != nil && ctx.Err() == nil {
-		return s.Verifications.Read(ctx, client, id)
-	}
-	return v, err
 }
 
 func etag(version int) string { return `"v` + strconv.Itoa(version) + `"` }

@@ -96,8 +96,12 @@ func (s *server) observe(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
 	c.Next()
+	s.observed(c, id, named, time.Since(began))
+}
 
-	took, status := time.Since(began), c.Writer.Status()
+// observed logs and counts an answer.
+func (s *server) observed(c *gin.Context, id string, named *about, took time.Duration) {
+	status := c.Writer.Status()
 	method := knownMethod(methodOf(c.Request))
 	s.Metrics.Request(method, route(c), status, took)
 	level := slog.LevelInfo

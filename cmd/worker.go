@@ -31,6 +31,7 @@ back to be done by another worker; all of it within 25 s.`,
 
 func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 	p.works = true
+	fitMemory()
 	ops, err := listen(p.cfg.Ops, "YANZHEN_OPS_LISTEN")
 	if err != nil {
 		return err

@@ -46,30 +46,49 @@ func (s *Starter) Owner(ctx context.Context, clients []string, id string) (strin
 // Unknown is the revision to give to Wait when no earlier answer is known.
 const Unknown = -1
 
-// Wait reads a verification of the client once its revision is another than the
-// known one, it has ended, or d is over. To a caller who knows none (Unknown)
-// it answers at once what waits for somebody, and otherwise waits for a change.
-func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration) (View, error) {
+// Wait returns once a read of the client's verification tells something: its
+// revision is another than the known one, it has ended, or d is over. For a caller
+// who knows none (Unknown) that is at once when it waits for somebody, and
+// otherwise with the next change; nobody waits any more once stop is closed (nil:
+// never). Errors are those of Read.
+//
+// Thousands of callers wait at the same time, each on a stack of its own, so little
+// lies on it meanwhile.
+func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration, stop <-chan struct{}) error {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
-	v, err := s.Read(ctx, clientID, id)
-	if err != nil || d <= 0 || v.Status.Ended() || known == Unknown && waitsForSomebody(v) || known != Unknown && v.Revision != known {
-		return v, err
+	revision, tells, err := s.readAside(ctx, clientID, id, known)
+	if err != nil || tells || d <= 0 {
+		return err
 	}
-	changed, leave := s.waiting.join(id, v.Revision)
+	changed, leave := s.waiting.join(id, revision)
 	defer leave()
 	select {
 	case <-deadline.C:
-		return v, nil
 	case <-ctx.Done():
-		return v, nil
+	case <-stop:
 	case <-changed:
 	}
-	next, err := s.Read(ctx, clientID, id)
-	if err != nil && ctx.Err() != nil {
-		return v, nil
+	return nil
+}
+
+// readAside reads on a stack of its own, and reports whether a caller who knows a
+// revision learns something from it. A read goes deep, into the driver, the seals
+// and JSON, and a stack that has grown so far stays large.
+func (s *Starter) readAside(ctx context.Context, clientID, id string, known int) (revision int, tells bool, err error) {
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		var v View
+		if v, err = s.Read(ctx, clientID, id); err == nil {
+			revision = v.Revision
+			tells = v.Status.Ended() || known == Unknown && waitsForSomebody(v) || known != Unknown && v.Revision != known
+		}
+	}()
+	if p := <-done; p != nil {
+		panic(p) // whoever called knows what to do about it
 	}
-	return next, err
+	return revision, tells, err
 }
 
 // waitsForSomebody: the verification does not go on by itself, but by the

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -22,8 +23,7 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 	for name, do := range map[string]func(s *Starter, id string) error{
 		"read": func(s *Starter, id string) error { _, err := s.Read(context.Background(), "other", id); return err },
 		"wait": func(s *Starter, id string) error {
-			_, err := s.Wait(context.Background(), "other", id, Unknown, time.Second)
-			return err
+			return s.Wait(context.Background(), "other", id, Unknown, time.Second, nil)
 		},
 		"retry": func(s *Starter, id string) error {
 			_, err := s.Retry(context.Background(), "other", id, RetryRequest{Session: 1})
@@ -134,29 +134,37 @@ func TestARowWhoseRunHasNotBegunIsProcessing(t *testing.T) {
 	requireCode(t, err, EngineUnavailable)
 }
 
+// waited is what a caller reads who waited for it.
+func (s *Starter) waited(ctx context.Context, client, id string, known int, d time.Duration) (View, error) {
+	if err := s.Wait(ctx, client, id, known, d, nil); err != nil {
+		return View{}, err
+	}
+	return s.Read(ctx, client, id)
+}
+
 func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
 	began := time.Now()
-	got, err := r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 600*time.Millisecond)
+	got, err := r.s.waited(t.Context(), "shop", v.ID, v.Revision, 600*time.Millisecond)
 	require.NoError(t, err)
 	require.Equal(t, v.Revision, got.Revision)
 	require.GreaterOrEqual(t, time.Since(began), 500*time.Millisecond, "nothing changed, so it waits")
 
 	began = time.Now()
-	_, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision-1, time.Minute)
+	err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision-1, time.Minute, nil)
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 5*time.Second, "it is another revision than the known one")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err = r.s.Wait(ctx, "shop", v.ID, v.Revision, time.Minute)
+	err = r.s.Wait(ctx, "shop", v.ID, v.Revision, time.Minute, nil)
 	require.NoError(t, err, "a caller that leaves gets what there was")
 
 	st := r.state
 	st.Status, st.NextAction, st.Version = verification.Completed, nil, 9
 	time.AfterFunc(300*time.Millisecond, func() { _ = r.store.Finish(context.Background(), v.ID, st) })
-	got, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, time.Minute)
+	got, err = r.s.waited(t.Context(), "shop", v.ID, v.Revision, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
 }
@@ -176,13 +184,13 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 		v := r.launched()
 		r.changed(v.ID, change)
 		began := time.Now()
-		got, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, time.Minute)
+		got, err := r.s.waited(t.Context(), "shop", v.ID, Unknown, time.Minute)
 		require.NoError(t, err)
 		require.Less(t, time.Since(began), 10*time.Second, name)
 		require.Equal(t, r.state.Status, got.Status)
 
 		// Who has seen it waits for what comes of it.
-		again, err := r.s.Wait(t.Context(), "shop", v.ID, got.Revision, 300*time.Millisecond)
+		again, err := r.s.waited(t.Context(), "shop", v.ID, got.Revision, 300*time.Millisecond)
 		require.NoError(t, err)
 		require.Equal(t, got.Revision, again.Revision, name)
 		require.GreaterOrEqual(t, time.Since(began), 300*time.Millisecond, name)
@@ -195,7 +203,7 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 		v := r.launched()
 		r.changed(v.ID, change)
 		began := time.Now()
-		_, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond)
+		err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond, nil)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond, name)
 	}
@@ -211,7 +219,7 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 		}
 		link.Version = r.state.Version + 1
 		time.AfterFunc(300*time.Millisecond, func() { _ = r.store.Publish(context.Background(), v.ID, link) })
-		got, err := r.s.Wait(t.Context(), "shop", v.ID, revision, time.Minute)
+		got, err := r.s.waited(t.Context(), "shop", v.ID, revision, time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, "https://vendor.example/page", got.Link)
 	}
@@ -223,15 +231,18 @@ func TestWaitersShareOneStatement(t *testing.T) {
 	var asked atomic.Int32
 	var revision atomic.Int32
 	revision.Store(1)
-	w := waiters{revisions: func(_ context.Context, ids []string) (map[string]int, error) {
+	w := waiters{differ: func(_ context.Context, known string) (map[string]int, error) {
 		if asked.Add(1)%4 == 0 {
 			return nil, errors.New("away for a moment")
 		}
-		out := map[string]int{}
-		for _, id := range ids {
-			out[id] = 1
+		of := map[string]int{}
+		if err := json.Unmarshal([]byte(known), &of); err != nil {
+			return nil, err
 		}
-		out["changed"] = int(revision.Load())
+		out := map[string]int{}
+		if now := int(revision.Load()); of["changed"] != 0 && of["changed"] != now {
+			out["changed"] = now
+		}
 		return out, nil
 	}}
 	var leaves []func()

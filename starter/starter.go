@@ -99,7 +99,7 @@ func New(d Deps) *Starter {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.waiting.revisions = s.store.Revisions
+	s.waiting.differ = s.store.Changed
 	if s.patience <= 0 {
 		s.patience = workflows.StatusTimeout
 	}

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 )
@@ -17,11 +18,16 @@ const (
 // waiters wait for a change of a row. All of a process share one statement a
 // tick, however many they are; nobody asks while nobody waits.
 type waiters struct {
-	revisions func(ctx context.Context, ids []string) (map[string]int, error)
+	// differ returns the revisions that are other than those of a JSON object by
+	// id; 0: the row is gone.
+	differ func(ctx context.Context, known string) (map[string]int, error)
 
 	mu      sync.Mutex
 	by      map[string]map[*waiter]struct{}
 	looking bool
+	// known is what is waited for, as the store is asked; "": somebody came or left
+	// since.
+	known string
 }
 
 type waiter struct {
@@ -42,6 +48,7 @@ func (w *waiters) join(id string, known int) (changed <-chan struct{}, leave fun
 		w.by[id] = map[*waiter]struct{}{}
 	}
 	w.by[id][me] = struct{}{}
+	w.known = ""
 	if !w.looking {
 		w.looking = true
 		go w.look()
@@ -54,6 +61,7 @@ func (w *waiters) join(id string, known int) (changed <-chan struct{}, leave fun
 }
 
 func (w *waiters) drop(id string, who *waiter) {
+	w.known = ""
 	delete(w.by[id], who)
 	if len(w.by[id]) == 0 {
 		delete(w.by, id)
@@ -65,42 +73,54 @@ func (w *waiters) look() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for range tick.C {
-		ids := w.ids()
-		if ids == nil {
+		known := w.waitedFor()
+		if known == "" {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookTime)
-		now, err := w.revisions(ctx, ids)
+		now, err := w.differ(ctx, known)
 		cancel()
 		if err != nil {
 			continue // whoever waits reads the store at the end, and says so
 		}
-		w.notify(ids, now)
+		w.notify(now)
 	}
 }
 
-// ids are the rows that are waited for; nil ends the looking.
-func (w *waiters) ids() []string {
+// waitedFor is what the waiters know, row by row; "" ends the looking.
+func (w *waiters) waitedFor() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.by) == 0 {
 		w.looking = false
-		return nil
+		return ""
 	}
-	ids := make([]string, 0, len(w.by))
-	for id := range w.by {
-		ids = append(ids, id)
+	if w.known == "" {
+		known := make(map[string]int, len(w.by))
+		for id, all := range w.by {
+			for one := range all {
+				if other, ok := known[id]; ok && other != one.known {
+					known[id] = -1 // two know different ones, so one of them is told
+					break
+				}
+				known[id] = one.known
+			}
+		}
+		text, err := json.Marshal(known)
+		if err != nil {
+			panic(err) // a map of numbers
+		}
+		w.known = string(text)
 	}
-	return ids
+	return w.known
 }
 
-func (w *waiters) notify(ids []string, now map[string]int) {
+func (w *waiters) notify(now map[string]int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, id := range ids {
-		revision, there := now[id]
+	for id, revision := range now {
 		for who := range w.by[id] {
-			if !there || revision != who.known {
+			if revision != who.known {
 				close(who.changed)
 				w.drop(id, who)
 			}

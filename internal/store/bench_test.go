@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,13 +24,15 @@ func BenchmarkStore(b *testing.B) {
 		}
 		s := open(b, dsn, keySet(b, 1, 2))
 		at := func(i int) string { return fmt.Sprintf("ver_%026d", i) }
-		var ids []string
+		revisions := map[string]int{}
 		for i := range 200 {
 			r := row()
 			r.ID, r.CreatedAt = at(i), noon.Add(time.Duration(i)*time.Second)
 			inserted(b, s, r)
-			ids = append(ids, r.ID)
+			revisions[r.ID] = 1
 		}
+		known, err := json.Marshal(revisions)
+		require.NoError(b, err)
 		version := 1
 		state := func() verification.State {
 			version++
@@ -38,9 +41,9 @@ func BenchmarkStore(b *testing.B) {
 			return st
 		}
 		for what, f := range map[string]func(i int) error{
-			"Load":      func(i int) error { _, err := s.Load(b.Context(), at(i%200)); return err },
-			"Publish":   func(i int) error { return s.Publish(b.Context(), at(i%200), state()) },
-			"Revisions": func(int) error { _, err := s.Revisions(b.Context(), ids); return err },
+			"Load":    func(i int) error { _, err := s.Load(b.Context(), at(i%200)); return err },
+			"Publish": func(i int) error { return s.Publish(b.Context(), at(i%200), state()) },
+			"Changed": func(int) error { _, err := s.Changed(b.Context(), string(known)); return err },
 			"List": func(int) error {
 				_, err := s.List(b.Context(), store.Query{Clients: []string{client}, Status: verification.Processing, Limit: 20})
 				return err

@@ -33,6 +33,8 @@ type dialect struct {
 	holdNumber string
 	// eachOf yields the strings of a JSON array ($1).
 	eachOf string
+	// pairsOf yields key and value of a JSON object ($1).
+	pairsOf string
 	// forget makes erased bytes leave the files that the product can reach.
 	forget string
 }
@@ -42,6 +44,7 @@ var sqlite = dialect{
 	migrations:  "migrations/sqlite",
 	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
 	eachOf:      `SELECT value FROM json_each($1)`,
+	pairsOf:     `json_each($1)`,
 	// holdRow, takeRows and holdNumber are empty: every writing transaction begins
 	// IMMEDIATE and is alone.
 
@@ -57,6 +60,7 @@ var postgres = dialect{
 	holdRow:     ` FOR NO KEY UPDATE`,
 	takeRows:    ` FOR UPDATE SKIP LOCKED`,
 	eachOf:      `SELECT json_array_elements_text($1::json)`,
+	pairsOf:     `json_each_text($1::json)`,
 	holdNumber:  `SELECT pg_advisory_xact_lock($1)`,
 	// forget is empty: a dead row version, which holds ciphertext, stays until
 	// the server's own vacuum and log recycling have come by.

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,24 +128,22 @@ func (s *sqlStore) listOf(ctx context.Context, q Query, client string) ([]Row, e
 	return out, wrap("list", rows.Err())
 }
 
-func (s *sqlStore) Revisions(ctx context.Context, ids []string) (map[string]int, error) {
-	list, err := json.Marshal(ids)
+func (s *sqlStore) Changed(ctx context.Context, known string) (map[string]int, error) {
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT k.key, COALESCE(v.revision, 0) FROM `+s.dialect.pairsOf+` AS k LEFT JOIN verifications v ON v.id = k.key
+		WHERE COALESCE(v.revision, 0) <> CAST(k.value AS INTEGER)`, known)
 	if err != nil {
-		return nil, fmt.Errorf("store: revisions: %w", err)
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, revision FROM verifications WHERE id IN (`+s.dialect.eachOf+`)`, string(list))
-	if err != nil {
-		return nil, wrap("revisions", err)
+		return nil, wrap("changed", err)
 	}
 	defer rows.Close()
-	out := make(map[string]int, len(ids))
+	out := map[string]int{}
 	for rows.Next() {
 		var id string
 		var revision int
 		if err := rows.Scan(&id, &revision); err != nil {
-			return nil, wrap("revisions", err)
+			return nil, wrap("changed", err)
 		}
 		out[id] = revision
 	}
-	return out, wrap("revisions", rows.Err())
+	return out, wrap("changed", rows.Err())
 }

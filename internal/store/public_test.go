@@ -218,20 +218,24 @@ func TestList(t *testing.T) {
 	})
 }
 
-func TestRevisions(t *testing.T) {
+// What is other than its waiter knows is told, with its revision, and nothing else.
+func TestChanged(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
-		ids := []string{"ver_unknown"}
 		for i := range 3 {
 			r := row()
 			r.ID = fmt.Sprintf("ver_%d", i)
 			inserted(t, s, r)
-			ids = append(ids, r.ID)
 		}
 		require.NoError(t, s.Publish(t.Context(), "ver_1", state(2, verification.RequiresInput, 1)))
-		got, err := s.Revisions(t.Context(), ids)
+		for range 3 { // as a statement that is kept
+			got, err := s.Changed(t.Context(), `{"ver_0":1,"ver_1":1,"ver_2":3,"ver_unknown":1}`)
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{"ver_1": 2, "ver_2": 1, "ver_unknown": 0}, got)
+		}
+		got, err := s.Changed(t.Context(), `{"ver_0":1,"ver_1":2}`)
 		require.NoError(t, err)
-		require.Equal(t, map[string]int{"ver_0": 1, "ver_1": 2, "ver_2": 1}, got)
+		require.Empty(t, got)
 	})
 }
 

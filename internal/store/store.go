@@ -338,8 +338,10 @@ type Store interface {
 
 	// List returns a page of clients' rows.
 	List(ctx context.Context, q Query) ([]Row, error)
-	// Revisions returns the revisions of the rows that are there, in one query.
-	Revisions(ctx context.Context, ids []string) (map[string]int, error)
+	// Changed returns the revisions of rows that are other than the known ones, a
+	// JSON object by id, in one query; 0: the row is not there. Whoever asks again
+	// and again, for thousands, has the text ready.
+	Changed(ctx context.Context, known string) (map[string]int, error)
 	// Events returns a verification's events in their order.
 	Events(ctx context.Context, id string) ([]Event, error)
 	Outbox
