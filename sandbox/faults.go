@@ -74,6 +74,8 @@ func (f Fault) check() error {
 		return errors.New("delay needs delay_ms")
 	case f.Times < 0 || f.DelayMS < 0 || f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("times, delay_ms or status out of range")
+	case f.Kind == FaultRefuse && f.Subject != "":
+		return errors.New("a refused request is unread: it cannot be about one person")
 	case f.Processed && (f.Kind == FaultDrop || f.Kind == FaultRefuse):
 		return errors.New("processed contradicts the kind; drop_after drops a processed call")
 	}
