@@ -1631,8 +1631,8 @@ type HttpRequestDoer interface {
 	Do(req *http.Request) (*http.Response, error)
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
+// Core which conforms to the OpenAPI3 specification for this service.
+type Core struct {
 	// The endpoint of the server conforming to this interface, with scheme,
 	// https://api.deepmap.com for example. This can contain a path relative
 	// to the server, such as https://api.deepmap.com/dev-test, and all the
@@ -1649,12 +1649,12 @@ type Client struct {
 }
 
 // ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
+type ClientOption func(*Core) error
 
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
+// Creates a new Core, with reasonable defaults
+func NewClient(server string, opts ...ClientOption) (*Core, error) {
 	// create a client with sane default values
-	client := Client{
+	client := Core{
 		Server: server,
 	}
 	// mutate client and add all optional params
@@ -1677,7 +1677,7 @@ func NewClient(server string, opts ...ClientOption) (*Client, error) {
 // WithHTTPClient allows overriding the default Doer, which is
 // automatically created using http.Client. This is useful for tests.
 func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
+	return func(c *Core) error {
 		c.Client = doer
 		return nil
 	}
@@ -1686,7 +1686,7 @@ func WithHTTPClient(doer HttpRequestDoer) ClientOption {
 // WithRequestEditorFn allows setting up a callback function, which will be
 // called right before sending the request. This can be used to mutate the request.
 func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
+	return func(c *Core) error {
 		c.RequestEditors = append(c.RequestEditors, fn)
 		return nil
 	}
@@ -2016,7 +2016,7 @@ type ClientInterface interface {
 // Callback A person's browser comes back from a vendor
 //
 // Corresponds with GET /callbacks/{provider}/{kind}/{ticket} (the `Callback` operationId).
-func (c *Client) Callback(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) Callback(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCallbackRequest(c.Server, provider, kind, ticket)
 	if err != nil {
 		return nil, err
@@ -2036,7 +2036,7 @@ func (c *Client) Callback(ctx context.Context, provider string, kind string, tic
 // that is not genuine is 404 like a bad ticket, and changes nothing.
 //
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
-func (c *Client) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCallbackPostRequest(c.Server, provider, kind, ticket)
 	if err != nil {
 		return nil, err
@@ -2053,7 +2053,7 @@ func (c *Client) CallbackPost(ctx context.Context, provider string, kind string,
 // What was sent to the client's endpoints, and what is still to be sent; the newest first.
 //
 // Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
-func (c *Client) ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDeliveriesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
@@ -2075,7 +2075,7 @@ func (c *Client) ListDeliveries(ctx context.Context, params *ListDeliveriesParam
 // verifications themselves, and begin without it.
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
-func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
@@ -2096,7 +2096,7 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/events/{id}/redeliver (the `RedeliverEvent` operationId).
-func (c *Client) RedeliverEventWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RedeliverEventWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRedeliverEventRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2117,7 +2117,7 @@ func (c *Client) RedeliverEventWithBody(ctx context.Context, id string, contentT
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/events/{id}/redeliver (the `RedeliverEvent` operationId).
-func (c *Client) RedeliverEvent(ctx context.Context, id string, body RedeliverEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RedeliverEvent(ctx context.Context, id string, body RedeliverEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRedeliverEventRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -2134,7 +2134,7 @@ func (c *Client) RedeliverEvent(ctx context.Context, id string, body RedeliverEv
 // Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
 //
 // Corresponds with GET /v1/policies (the `ListPolicies` operationId).
-func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPoliciesRequest(c.Server)
 	if err != nil {
 		return nil, err
@@ -2149,7 +2149,7 @@ func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn
 // ListProviders The providers and their switches
 //
 // Corresponds with GET /v1/providers (the `ListProviders` operationId).
-func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListProvidersRequest(c.Server)
 	if err != nil {
 		return nil, err
@@ -2166,7 +2166,7 @@ func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorF
 // What each code means, whether another try may help, and a text for the person.
 //
 // Corresponds with GET /v1/reasons (the `ListReasons` operationId).
-func (c *Client) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListReasonsRequest(c.Server)
 	if err != nil {
 		return nil, err
@@ -2186,7 +2186,7 @@ func (c *Client) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn)
 // and nothing is left out or told twice. What was erased is not listed.
 //
 // Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
-func (c *Client) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListVerificationsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
@@ -2211,7 +2211,7 @@ func (c *Client) ListVerifications(ctx context.Context, params *ListVerification
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications (the `StartVerification` operationId).
-func (c *Client) StartVerificationWithBody(ctx context.Context, params *StartVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) StartVerificationWithBody(ctx context.Context, params *StartVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStartVerificationRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2236,7 +2236,7 @@ func (c *Client) StartVerificationWithBody(ctx context.Context, params *StartVer
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications (the `StartVerification` operationId).
-func (c *Client) StartVerification(ctx context.Context, params *StartVerificationParams, body StartVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) StartVerification(ctx context.Context, params *StartVerificationParams, body StartVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStartVerificationRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
@@ -2257,7 +2257,7 @@ func (c *Client) StartVerification(ctx context.Context, params *StartVerificatio
 // answered before), and otherwise once something has changed.
 //
 // Corresponds with GET /v1/verifications/{id} (the `GetVerification` operationId).
-func (c *Client) GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetVerificationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -2277,7 +2277,7 @@ func (c *Client) GetVerification(ctx context.Context, id VerificationID, params 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *Client) CancelVerificationWithBody(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) CancelVerificationWithBody(ctx context.Context, id VerificationID, params *CancelVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2297,7 +2297,7 @@ func (c *Client) CancelVerificationWithBody(ctx context.Context, id Verification
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
-func (c *Client) CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2320,7 +2320,7 @@ func (c *Client) CancelVerification(ctx context.Context, id VerificationID, para
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
-func (c *Client) DecideVerificationWithBody(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) DecideVerificationWithBody(ctx context.Context, id VerificationID, params *DecideVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2343,7 +2343,7 @@ func (c *Client) DecideVerificationWithBody(ctx context.Context, id Verification
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/decision (the `DecideVerification` operationId).
-func (c *Client) DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) DecideVerification(ctx context.Context, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2360,7 +2360,7 @@ func (c *Client) DecideVerification(ctx context.Context, id VerificationID, para
 // The oldest first. A word that came too late is listed, too.
 //
 // Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
-func (c *Client) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDecisionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -2382,7 +2382,7 @@ func (c *Client) ListDecisions(ctx context.Context, id VerificationID, reqEditor
 // what for is on record before it is answered.
 //
 // Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
-func (c *Client) GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOutputsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -2401,7 +2401,7 @@ func (c *Client) GetOutputs(ctx context.Context, id VerificationID, params *GetO
 // without one.
 //
 // Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
-func (c *Client) GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetQRRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -2424,7 +2424,7 @@ func (c *Client) GetQR(ctx context.Context, id VerificationID, params *GetQRPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
-func (c *Client) ReopenVerificationWithBody(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ReopenVerificationWithBody(ctx context.Context, id VerificationID, params *ReopenVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReopenVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2447,7 +2447,7 @@ func (c *Client) ReopenVerificationWithBody(ctx context.Context, id Verification
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/reopen (the `ReopenVerification` operationId).
-func (c *Client) ReopenVerification(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ReopenVerification(ctx context.Context, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReopenVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2474,7 +2474,7 @@ func (c *Client) ReopenVerification(ctx context.Context, id VerificationID, para
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RetryVerificationWithBody(ctx context.Context, id VerificationID, params *RetryVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryVerificationRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2501,7 +2501,7 @@ func (c *Client) RetryVerificationWithBody(ctx context.Context, id VerificationI
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/verifications/{id}/retry (the `RetryVerification` operationId).
-func (c *Client) RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RetryVerification(ctx context.Context, id VerificationID, params *RetryVerificationParams, body RetryVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryVerificationRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -2518,7 +2518,7 @@ func (c *Client) RetryVerification(ctx context.Context, id VerificationID, param
 // Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
 //
 // Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
-func (c *Client) GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTimelineRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -2535,7 +2535,7 @@ func (c *Client) GetTimeline(ctx context.Context, id VerificationID, reqEditors 
 // As the configuration names them, and how they stand.
 //
 // Corresponds with GET /v1/webhook_endpoints (the `ListWebhookEndpoints` operationId).
-func (c *Client) ListWebhookEndpoints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ListWebhookEndpoints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWebhookEndpointsRequest(c.Server)
 	if err != nil {
 		return nil, err
@@ -2552,7 +2552,7 @@ func (c *Client) ListWebhookEndpoints(ctx context.Context, reqEditors ...Request
 // They wait until it is resumed. One that is off stays off.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/pause (the `PauseWebhookEndpoint` operationId).
-func (c *Client) PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPauseWebhookEndpointRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -2573,7 +2573,7 @@ func (c *Client) PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/recover (the `RecoverWebhookEndpoint` operationId).
-func (c *Client) RecoverWebhookEndpointWithBody(ctx context.Context, id WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RecoverWebhookEndpointWithBody(ctx context.Context, id WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRecoverWebhookEndpointRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -2594,7 +2594,7 @@ func (c *Client) RecoverWebhookEndpointWithBody(ctx context.Context, id WebhookE
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/recover (the `RecoverWebhookEndpoint` operationId).
-func (c *Client) RecoverWebhookEndpoint(ctx context.Context, id WebhookEndpointID, body RecoverWebhookEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) RecoverWebhookEndpoint(ctx context.Context, id WebhookEndpointID, body RecoverWebhookEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRecoverWebhookEndpointRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -2609,7 +2609,7 @@ func (c *Client) RecoverWebhookEndpoint(ctx context.Context, id WebhookEndpointI
 // ResumeWebhookEndpoint Switch an endpoint on, and send what was held back
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/resume (the `ResumeWebhookEndpoint` operationId).
-func (c *Client) ResumeWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) ResumeWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewResumeWebhookEndpointRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -2628,7 +2628,7 @@ func (c *Client) ResumeWebhookEndpoint(ctx context.Context, id WebhookEndpointID
 // the log.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/test (the `TestWebhookEndpoint` operationId).
-func (c *Client) TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Core) TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTestWebhookEndpointRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -3911,7 +3911,7 @@ func NewTestWebhookEndpointRequest(server string, id WebhookEndpointID) (*http.R
 	return req, nil
 }
 
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
+func (c *Core) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
 			return err
@@ -3942,7 +3942,7 @@ func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithRes
 
 // WithBaseURL overrides the baseURL.
 func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
+	return func(c *Core) error {
 		newBaseURL, err := url.Parse(baseURL)
 		if err != nil {
 			return err
