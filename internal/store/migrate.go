@@ -55,6 +55,16 @@ func Migrate(ctx context.Context, dsn string) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 
+	// What a SQLite file's lock kept from migrating waits as long for the others
+	// as PostgreSQL's lock does.
+	for until := time.Now().Add(lockPatience); ; time.Sleep(busyEvery) {
+		if err := p.migrate(ctx); !busy(err) || ctx.Err() != nil || time.Now().After(until) {
+			return err
+		}
+	}
+}
+
+func (p pools) migrate(ctx context.Context) error {
 	have, want, err := p.version(ctx)
 	if err != nil {
 		return err

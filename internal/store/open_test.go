@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,6 +61,31 @@ func TestSeveralMayMigrateAtOnce(t *testing.T) {
 			require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()))
 		})
 	}
+}
+
+// A busy machine may take longer over another's migration than one statement
+// waits for SQLite's lock.
+func TestAMigrationWaitsForALongOne(t *testing.T) {
+	t.Parallel()
+	dsn := fresh["sqlite"](t)
+	require.NoError(t, os.MkdirAll(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), 0o700))
+	other, err := raw(t, dsn).Conn(t.Context())
+	require.NoError(t, err)
+	defer other.Close()
+	_, err = other.ExecContext(t.Context(), `BEGIN EXCLUSIVE`)
+	require.NoError(t, err)
+
+	migrated := make(chan error, 1)
+	go func() { migrated <- store.Migrate(t.Context(), dsn) }()
+	select {
+	case err := <-migrated:
+		t.Fatalf("did not wait: %v", err)
+	case <-time.After(12 * time.Second): // a statement waits for 10 s
+	}
+	_, err = other.ExecContext(t.Context(), `ROLLBACK`)
+	require.NoError(t, err)
+	require.NoError(t, <-migrated)
+	require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()))
 }
 
 // A pooler's connection outlives the set-up: a lock left on it would hold up the
