@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -101,6 +103,9 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 		return err
 	}
 	if len(lacks) == 0 { // so it is ours, and nobody else's retention is changed
+		if err := shown(ctx, c, namespace); err != nil {
+			return err
+		}
 		return setRetention(ctx, c, namespace, retention, say)
 	}
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: lacks})
@@ -109,6 +114,33 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 	}
 	say("search attributes: registered " + names(lacks))
 	return errNotShown // this soon
+}
+
+// shown asks whether those of the server's services know the namespace that hold
+// the runs and hand out the tasks: each learns of a new one by itself, and would
+// refuse a start until then.
+func shown(ctx context.Context, c client.Client, namespace string) error {
+	const nothing = "yanzhen-setup"
+	_, err := c.WorkflowService().DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{
+		Namespace: namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: nothing},
+	})
+	if _, unknown := errors.AsType[*serviceerror.NotFound](err); err != nil && !unknown {
+		return notShown(err, "look for a run", namespace)
+	}
+	_, err = c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: nothing}, TaskQueueType: enums.TASK_QUEUE_TYPE_WORKFLOW,
+	})
+	return notShown(err, "look at a task queue", namespace)
+}
+
+func notShown(err error, what, namespace string) error {
+	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
+		return errNotShown
+	}
+	if err != nil {
+		return fmt.Errorf("%s in namespace %q: %w", what, namespace, err)
+	}
+	return nil
 }
 
 // setRetention gives the namespace the wanted retention, if it has another.
