@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,7 +53,9 @@ func TestANewFaceProviderRunsWithNothingButItsLineInTheList(t *testing.T) {
 			require.False(t, started.Accepted)
 			require.Equal(t, toy.Name, v.Provider)
 			require.NotEmpty(t, v.Link)
-			callback := vendor.End(v.Link, run.verdict)
+			callback, tell := vendor.End(v.Link, run.verdict)
+			tell = sync.OnceFunc(tell)
+			defer tell()
 			require.NotEmpty(t, callback)
 			if run.hinted {
 				res, err := direct.Get(callback)
@@ -61,6 +64,7 @@ func TestANewFaceProviderRunsWithNothingButItsLineInTheList(t *testing.T) {
 				require.Equal(t, http.StatusOK, res.StatusCode, "no return URL: our own closing page")
 				require.Equal(t, 1, s.signals(v.ID))
 			}
+			tell()
 			require.Eventually(t, func() bool {
 				now, err := start.Read(t.Context(), "shop", v.ID)
 				require.NoError(t, err)

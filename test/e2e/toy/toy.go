@@ -97,16 +97,16 @@ func (v *Vendor) Open(_ context.Context, o provider.Opening) (provider.Opened, e
 }
 
 // End ends the session behind a link: passed, or failed for a reason. It
-// returns the address to which the person's browser goes back.
-func (v *Vendor) End(link string, verdict verification.ReasonCode) string {
+// returns the address to which the person's browser goes back. Who asks the
+// vendor waits until it is told to tell, so that a poll is no faster than that.
+func (v *Vendor) End(link string, verdict verification.ReasonCode) (callback string, tell func()) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	one, ok := v.sessions[strings.TrimPrefix(link, "https://toy.example/")]
 	if !ok {
-		return ""
+		return "", v.mu.Unlock
 	}
 	one.over, one.verdict = true, verdict
-	return one.returnURL
+	return one.returnURL, v.mu.Unlock
 }
 
 // Look tells whether the session is over.
