@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need beside Go: PostgreSQL's server programs, PgBouncer before
-# them, and Chromium for the pages. On Debian they are installed where that is allowed; elsewhere one
+# them, Chromium for the pages, and a C compiler for the race detector. On Debian they are installed where that is allowed; elsewhere one
 # sentence says what to install.
 set -euo pipefail
 
@@ -22,8 +22,13 @@ have_chromium() {
   done
   [ -x '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome' ]
 }
+# Go takes the compiler that CC names. The headers are a package of their own.
+have_compiler() {
+  echo '#include <stdlib.h>' | ${CC:-gcc} -E -x c - >/dev/null 2>&1
+}
 
 missing=()
+have_compiler || missing+=(gcc libc6-dev)
 have_postgres || missing+=(postgresql)
 have_pgbouncer || missing+=(pgbouncer)
 have_chromium || missing+=(chromium)
