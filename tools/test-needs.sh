@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Go: PostgreSQL's server programs, PgBouncer before
-# them, Chromium for the pages, and a C compiler for the race detector. On Debian they are installed where that is allowed; elsewhere one
+# them, Chromium for the pages, a C compiler for the race detector, and Node.js for
+# other implementations of what we speak. On Debian they are installed where that is allowed; elsewhere one
 # sentence says what to install.
 set -euo pipefail
 
@@ -27,11 +28,14 @@ have_compiler() {
   echo '#include <stdlib.h>' | ${CC:-gcc} -E -x c - >/dev/null 2>&1
 }
 
+have_node() { command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; }
+
 missing=()
 have_compiler || missing+=(gcc libc6-dev)
 have_postgres || missing+=(postgresql)
 have_pgbouncer || missing+=(pgbouncer)
 have_chromium || missing+=(chromium)
+have_node || missing+=(nodejs npm)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 id=$(. /etc/os-release 2>/dev/null && echo "${ID:-}") || true
