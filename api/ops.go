@@ -43,6 +43,9 @@ type OpsDeps struct {
 	// Expiring tells of API keys that end soon; they are told of, and do not make
 	// the process unready.
 	Expiring func() []string
+	// Catalogue tells whether the file that the process goes by is the newest one;
+	// an older one does not make it unready.
+	Catalogue func() error
 	// Logger hears when readiness is lost and when it is back.
 	Logger *slog.Logger
 }
@@ -118,6 +121,11 @@ func (r *readiness) look() {
 	if r.deps.Expiring != nil {
 		r.warn(before, r.deps.Expiring())
 	}
+	if r.deps.Catalogue != nil {
+		before := r.status
+		note(catalogue, r.deps.Catalogue()) // who keeps the old one logs why
+		r.status = before
+	}
 	r.until = time.Now().Add(readyFor)
 	r.log(before)
 }
@@ -138,6 +146,9 @@ func (r *readiness) warn(before map[string]string, keys []string) {
 		r.deps.Logger.Warn("an API key ends soon: make another with yanzhen client rotate", "key", key)
 	}
 }
+
+// catalogue is the part that does not count.
+const catalogue = "catalogue"
 
 // ready is what readiness says of a part that is.
 const ready = "ok"

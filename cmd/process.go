@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -78,7 +80,8 @@ func answer(w http.ResponseWriter, status int, kind string, body map[string]any)
 
 // fromEnvironment assembles the parts with Temporal's own settings.
 func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options, error) {
-	cfg, err := load(os.Environ(), needs)
+	environ := os.Environ()
+	cfg, err := load(environ, needs)
 	if err != nil {
 		return nil, client.Options{}, err
 	}
@@ -95,6 +98,8 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 		return nil, o, err
 	}
 	o.MetricsHandler = p.metrics.Engine()
+	p.catalogue.seen = sumOf(cfg.File)
+	p.catalogue.load = func() (*config.Config, error) { return load(environ, needs) }
 	return p, o, nil
 }
 
@@ -108,6 +113,9 @@ func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener,
 		port.stop()
 		p.log.Info("stopping")
 	})()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // from the start: it would end the process
+	defer signal.Stop(hup)
 	asked := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -120,6 +128,7 @@ func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener,
 			}
 			return err
 		}
+		g.Go(func() error { p.watchCatalogue(ctx, hup); return nil })
 		return run(ctx, func() {
 			port.run(p.opsHandler())
 		})

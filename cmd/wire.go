@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -37,6 +38,7 @@ type parts struct {
 	metrics   *telemetry.Metrics
 	starter   *starter.Starter
 	endpoints *webhook.Endpoints
+	catalogue *catalogue
 	// works: this process runs the verifications.
 	works bool
 }
@@ -51,7 +53,8 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics(), endpoints: &webhook.Endpoints{}}
+	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics(), endpoints: &webhook.Endpoints{},
+		catalogue: &catalogue{}}
 	p.endpoints.Set(config.Endpoints(cfg.Clients))
 	registry.Observe(p.metrics.VendorCall)
 	return p, nil
@@ -86,6 +89,12 @@ func (p *parts) connected() {
 	p.starter = starter.New(starter.Deps{
 		Engine: p.temporal, Store: p.store, Keys: p.keys, Policies: p.cfg.Policies, Registry: p.vendors, Switches: switches(p.cfg), Logger: p.log,
 		Endpoints: p.endpoints, FirstPause: p.cfg.Webhooks.Schedule[0],
+	})
+	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
+		return func() {
+			p.starter.SetPolicies(cfg.Policies)
+			p.endpoints.Set(config.Endpoints(cfg.Clients))
+		}, nil
 	})
 }
 
@@ -170,12 +179,26 @@ func (p *parts) deliverNotices(ctx context.Context) {
 }
 
 // apiHandler answers the API's requests. When stopping is closed, reads that
-// wait for a change are answered as they stand.
+// wait for a change are answered as they stand. A new catalogue makes a new
+// handler; what the old one has begun, it ends.
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
-	return api.New(api.Deps{
-		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
-		Stopping: stopping,
+	build := func(cfg *config.Config) (http.Handler, error) {
+		return api.New(api.Deps{
+			Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(cfg.Clients), Reviewers: apiReviewers(cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
+			Stopping: stopping,
+		})
+	}
+	h, err := build(p.cfg)
+	if err != nil {
+		return nil, err
+	}
+	var now atomic.Pointer[http.Handler]
+	now.Store(&h)
+	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
+		h, err := build(cfg)
+		return func() { now.Store(&h) }, err
 	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*now.Load()).ServeHTTP(w, r) }), nil
 }
 
 // runAPI serves the API until ctx ends.
@@ -194,7 +217,7 @@ func (p *parts) runOps(ctx context.Context, l net.Listener) error {
 }
 
 func (p *parts) opsHandler() http.Handler {
-	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log}
+	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log, Catalogue: p.catalogue.fault}
 	clients, reviewers := apiClients(p.cfg.Clients), apiReviewers(p.cfg.Reviewers)
 	d.Expiring = func() []string { return api.Expiring(clients, reviewers, time.Now()) }
 	if p.works {

@@ -128,7 +128,7 @@ func (s *Starter) dropScan(ctx context.Context, row store.Row, q RetryRequest) {
 }
 
 func (s *Starter) scanHash(row store.Row, q RetryRequest) []byte {
-	return s.reqIDHash(s.policies[row.Policy.Name], q.NFCReqID)
+	return s.reqIDHash(s.byName()[row.Policy.Name], q.NFCReqID)
 }
 
 // scanError: a retry brought a scan where none is asked for, or none where one

@@ -203,7 +203,7 @@ func (s *Starter) Reopen(ctx context.Context, clientID, id string, w ReviewReque
 // startReview starts the run that holds a reopened case in review. found: it
 // was started before and is open.
 func (s *Starter) startReview(ctx context.Context, row store.Row, reason verification.ReasonCode) (found bool, err error) {
-	policy, ok := s.policies[row.Policy.Name]
+	policy, ok := s.byName()[row.Policy.Name]
 	if !ok {
 		policy = verification.DefaultPolicy()
 		policy.Name, policy.Version = row.Policy.Name, row.Policy.Version

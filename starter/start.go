@@ -64,7 +64,7 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 	if faults := slices.Concat(refused, s.Validate(req)); len(faults) > 0 {
 		return s.replayRefused(ctx, clientID, id, fingerprint, faults)
 	}
-	policy, now := s.policies[req.Policy], s.now()
+	policy, now := s.byName()[req.Policy], s.now()
 	row := store.Row{
 		ID:            id,
 		Client:        clientID,

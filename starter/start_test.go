@@ -162,12 +162,12 @@ func TestAReplayIsNoOtherRequestWhenThePolicyHasANewVersion(t *testing.T) {
 	r.launched()
 	newer := policy()
 	newer.Version = 3
-	r.s.policies["cn-resident"] = newer
+	r.s.SetPolicies(map[string]verification.Policy{"cn-resident": newer})
 	_, started, err := r.s.Start(t.Context(), "shop", "k", request())
 	require.NoError(t, err)
 	require.True(t, started.Replayed)
 
-	delete(r.s.policies, "cn-resident")
+	r.s.SetPolicies(nil)
 	_, started, err = r.s.Start(t.Context(), "shop", "k", request())
 	require.NoError(t, err, "a verification that runs does not need its policy in the configuration")
 	require.True(t, started.Replayed)

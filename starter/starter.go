@@ -6,6 +6,7 @@ package starter
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -66,10 +67,11 @@ type Deps struct {
 // verifications. It is safe
 // for concurrent use.
 type Starter struct {
-	engine   Engine
-	store    store.Store
-	keys     Keys
-	policies map[string]verification.Policy
+	engine Engine
+	store  store.Store
+	keys   Keys
+	// policies may be replaced while others ask: see SetPolicies.
+	policies atomic.Pointer[map[string]verification.Policy]
 	registry *provider.Registry
 	// endpoints and firstPause are for deliveries.
 	endpoints  *webhook.Endpoints
@@ -86,10 +88,11 @@ type Starter struct {
 // New makes a Starter.
 func New(d Deps) *Starter {
 	s := &Starter{
-		engine: d.Engine, store: d.Store, keys: d.Keys, policies: d.Policies, registry: d.Registry, switches: d.Switches,
+		engine: d.Engine, store: d.Store, keys: d.Keys, registry: d.Registry, switches: d.Switches,
 		endpoints: d.Endpoints, firstPause: d.FirstPause,
 		now: d.Now, log: d.Logger, patience: d.Patience,
 	}
+	s.SetPolicies(d.Policies)
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -105,6 +108,13 @@ func New(d Deps) *Starter {
 	}
 	return s
 }
+
+// SetPolicies replaces the policies under which verifications start; those that
+// run keep theirs.
+func (s *Starter) SetPolicies(byName map[string]verification.Policy) { s.policies.Store(&byName) }
+
+// byName are the policies by name, each in its newest version.
+func (s *Starter) byName() map[string]verification.Policy { return *s.policies.Load() }
 
 // View is a verification as its client sees it: the state, and of the person
 // only what may be shown.

@@ -21,9 +21,9 @@ func UnknownPolicy() FieldError {
 
 // Policies returns the configured policies by name.
 func (s *Starter) Policies() []verification.Policy {
-	out := make([]verification.Policy, 0, len(s.policies))
-	for _, name := range slices.Sorted(maps.Keys(s.policies)) {
-		out = append(out, s.policies[name])
+	out := make([]verification.Policy, 0, len(s.byName()))
+	for _, name := range slices.Sorted(maps.Keys(s.byName())) {
+		out = append(out, s.byName()[name])
 	}
 	return out
 }
@@ -36,7 +36,7 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	add := func(field, code, message string) {
 		faults = append(faults, FieldError{Field: field, Code: code, Message: message})
 	}
-	policy, ok := s.policies[req.Policy]
+	policy, ok := s.byName()[req.Policy]
 	if !ok {
 		faults = append(faults, UnknownPolicy())
 	}

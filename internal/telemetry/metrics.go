@@ -29,6 +29,7 @@ type Metrics struct {
 	sent     *prometheus.CounterVec
 	off      prometheus.Counter
 	backlog  prometheus.Gauge
+	stale    prometheus.Gauge
 	engine   *engineSeries
 	// failedAt is when a workflow's task last failed by its code.
 	failedAt atomic.Int64 // nanoseconds since 1970
@@ -77,13 +78,16 @@ func NewMetrics() *Metrics {
 		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "yanzhen_webhook_backlog_seconds", Help: "For how long the oldest event or delivery has been waiting for the relay; 0: none does.",
 		}),
+		stale: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the process goes by an older one; the log tells which.",
+		}),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},
 	}
 	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
 	for _, where := range []string{Workflow, Activity, HTTP} {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.engine,
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -198,5 +202,18 @@ func (m *Metrics) WebhookOff() {
 func (m *Metrics) WebhookBacklog(d time.Duration) {
 	if m != nil {
 		m.backlog.Set(d.Seconds())
+	}
+}
+
+// CatalogueStale tells whether the process goes by an older file of clients and
+// policies than the one that is there.
+func (m *Metrics) CatalogueStale(yes bool) {
+	if m == nil {
+		return
+	}
+	if yes {
+		m.stale.Set(1)
+	} else {
+		m.stale.Set(0)
 	}
 }

@@ -1,0 +1,115 @@
+package cmd
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/api"
+	"github.com/yanzhen-id/yanzhen/internal/config"
+)
+
+// catalogue is the file of clients, reviewers and policies while the process
+// runs.
+type catalogue struct {
+	// load reads the settings and the file anew; nil: never.
+	load func() (*config.Config, error)
+	// seen is the content that was read last.
+	seen [sha256.Size]byte
+
+	mu sync.Mutex
+	// takers go by the file.
+	takers []taker
+	stale  bool
+}
+
+// taker looks at a new file and returns how it takes it over.
+type taker func(*config.Config) (take func(), err error)
+
+func (c *catalogue) onChange(t taker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.takers = append(c.takers, t)
+}
+
+// reload takes the file over, wholly or not at all.
+func (c *catalogue) reload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stale = true
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	var all []func()
+	for _, t := range c.takers {
+		take, err := t(cfg)
+		if err != nil {
+			return err
+		}
+		all = append(all, take)
+	}
+	for _, take := range all {
+		take()
+	}
+	c.stale = false
+	return nil
+}
+
+// fault tells whether the process goes by an older file than the one that is
+// there.
+func (c *catalogue) fault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stale {
+		return api.Unready("old_one_kept")
+	}
+	return nil
+}
+
+// rereadEvery is how often the file is looked at. It is read and not watched: a
+// mounted one is often replaced as a whole, by a link or a rename.
+const rereadEvery = 2 * time.Second
+
+// watchCatalogue takes the file over when it changes, and when it is told to,
+// until ctx ends. A faulty file changes nothing, and its errors are logged.
+func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
+	if p.cfg.File == "" || p.catalogue.load == nil {
+		return
+	}
+	tick := time.NewTicker(rereadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-told:
+			p.catalogue.seen = sumOf(p.cfg.File)
+		case <-tick.C:
+			now := sumOf(p.cfg.File)
+			if now == p.catalogue.seen {
+				continue
+			}
+			p.catalogue.seen = now
+		}
+		err := p.catalogue.reload()
+		p.metrics.CatalogueStale(err != nil)
+		if err != nil {
+			p.log.Error("the catalogue has errors, and the old one is kept", "file", p.cfg.File, "error", err)
+			continue
+		}
+		p.log.Info("the catalogue was read again", "file", p.cfg.File)
+	}
+}
+
+// sumOf tells one content of a file from another; one that cannot be read is
+// another one, too.
+func sumOf(file string) [sha256.Size]byte {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return [sha256.Size]byte{}
+	}
+	return sha256.Sum256(text)
+}
