@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -43,8 +44,12 @@ type recording struct {
 func hintAt(d time.Duration, session, times int) func(*testing.T, client.Client, string) {
 	return func(t *testing.T, c client.Client, id string) {
 		time.Sleep(d)
-		for range times {
-			require.NoError(t, c.SignalWorkflow(context.Background(), id, "", workflows.SignalHint, workflows.Hint{Session: session}))
+		for i := range times {
+			err := c.SignalWorkflow(context.Background(), id, "", workflows.SignalHint, workflows.Hint{Session: session})
+			if _, over := errors.AsType[*serviceerror.NotFound](err); over && i > 0 {
+				return // on a busy machine the run ends before the last of many
+			}
+			require.NoError(t, err)
 		}
 	}
 }
@@ -306,6 +311,9 @@ func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 		&p.RetryWindow: 2 * time.Second, &p.ReviewDeadline: 4 * time.Second,
 	} {
 		*clock = verification.Duration(d)
+	}
+	if r.meddle != nil { // whoever retries finds the time for it on a busy machine, too
+		p.RetryWindow = verification.Duration(time.Minute)
 	}
 	if r.policy != nil {
 		r.policy(p)
