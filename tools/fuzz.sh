@@ -34,9 +34,19 @@ left() {
     }' "$FUZZ_USED"
 }
 
+fuzz() {
+  : >"$FUZZ_USED"
+  go test -exec "bash '$PWD/tools/fuzz.sh' --timed" -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$package" 2>&1
+}
+
 while IFS=: read -r file name; do
   package=./$(dirname "$file")
-  out=$(go test -exec "bash '$PWD/tools/fuzz.sh' --timed" -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$package" 2>&1) && ok=yes || ok=no
+  out=$(fuzz) && ok=yes || ok=no
+  # go test may end a run that found nothing by its own deadline, as if that
+  # were a failure (golang/go#75804, mended in Go 1.27).
+  if [ $ok = no ] && grep -q 'context deadline exceeded' <<<"$out" && ! grep -q 'Failing input' <<<"$out"; then
+    out=$(fuzz) && ok=yes || ok=no
+  fi
   # Its last line of progress: "fuzz: elapsed: 20s, execs: 91820 (4591/sec), …"
   read -r seconds tries < <(sed -nE 's/^fuzz: elapsed: (([0-9]+)m)?([0-9]+)s, execs: ([0-9]+).*/\2 \3 \4/p' <<<"$out" |
     tail -1 | awk '{ print NF == 3 ? $1 * 60 + $2 " " $3 : $1 " " $2 }')
