@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -154,8 +155,17 @@ func New(d Deps) (*Handler, error) {
 			HandlerErrorFunc:         s.refuse,
 			ResponseErrorHandlerFunc: func(c *gin.Context, err error) { s.unsent(c, err) },
 		}),
-		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, errParameter) }})
+		contract.GinServerOptions{ErrorHandler: func(c *gin.Context, _ error, _ int) { s.refuse(c, unbound(c)) }})
 	return &Handler{server: s, router: router}, nil
+}
+
+// unbound is for what the checks of parameters let pass and the generated code
+// does not. A part of the path that is empty names nothing.
+func unbound(c *gin.Context) error {
+	if slices.ContainsFunc(c.Params, func(p gin.Param) bool { return p.Value == "" }) {
+		return errNotFound
+	}
+	return errParameter
 }
 
 // Handler answers HEAD as it answers GET; the HTTP server leaves out the body.

@@ -22,10 +22,11 @@ func (s *server) GetOutputs(ctx context.Context, r contract.GetOutputsRequestObj
 	if err != nil {
 		return nil, err
 	}
+	body := contract.Outputs{Name: subject.Name, IdNumber: subject.IDNumber}
+	body.IdValidity.From, body.IdValidity.To = nonEmpty(subject.IDValidity.From), nonEmpty(subject.IDValidity.To)
 	store := noStore
 	return contract.GetOutputs200JSONResponse{
 		Headers: contract.GetOutputs200ResponseHeaders{CacheControl: &store},
-		Body: contract.Outputs{Name: subject.Name, IdNumber: subject.IDNumber,
-			IdValidity: contract.IDValidity{From: subject.IDValidity.From, To: subject.IDValidity.To}},
+		Body:    body,
 	}, nil
 }

@@ -881,8 +881,18 @@ type Outputs struct {
 	// IdNumber Examples: 110199199003070017
 	IdNumber string `json:"id_number"`
 
-	// IdValidity The card's validity, both days included.
-	IdValidity IDValidity `json:"id_validity"`
+	// IdValidity Both days included; null where a chip's date was not understood and none was claimed.
+	IdValidity struct {
+		// From YYYYMMDD
+		//
+		// Examples: 20200115
+		From *string `json:"from"`
+
+		// To YYYYMMDD, or 00000000 for a card without an end (长期).
+		//
+		// Examples: 20400115
+		To *string `json:"to"`
+	} `json:"id_validity"`
 
 	// Name Examples: 测试甲
 	Name string `json:"name"`
