@@ -66,6 +66,7 @@ type Activities struct {
 	After func(time.Duration) <-chan time.Time
 
 	reported reportedEnds
+	results  shares
 }
 
 // BeginInput is the argument of Begin.
@@ -179,6 +180,10 @@ func (a *Activities) subject(ctx context.Context, id string) (verification.Subje
 	if err != nil {
 		return verification.Subject{}, err
 	}
+	return subjectOf(row)
+}
+
+func subjectOf(row store.Row) (verification.Subject, error) {
 	subject := row.Subject()
 	if subject == nil {
 		return verification.Subject{}, rowMissing("the row holds no subject")

@@ -54,6 +54,9 @@ func (f *faceFake) Look(_ context.Context, s provider.FaceSession) (provider.Loo
 	return f.look(s)
 }
 func (f *faceFake) Result(_ context.Context, s provider.FaceSession) (verification.FaceResult, error) {
+	if f.result == nil {
+		return verification.FaceResult{}, errors.New("this vendor has no result to fetch")
+	}
 	return f.result(s)
 }
 

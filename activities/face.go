@@ -219,8 +219,32 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		}
 		look.Result = &spared
 	}
-	return LookResult{Phase: look.Phase, Begun: begun, Result: look.Result}, nil
+	out := LookResult{Phase: look.Phase, Begun: begun, Result: look.Result}
+	if out.Phase == provider.Finished && out.Result == nil && vendor.Callback == nil {
+		out.Result = a.resultAtOnce(whole, vendor, s)
+	}
+	return out, nil
 }
+
+// resultAtOnce fetches the result in the try that saw the end, where that leaves
+// time for it and the vendor's limit: a share of it, since all workers together
+// keep it only on the queue of FetchSession. nil: it is fetched there, which
+// also decides what an error means.
+func (a *Activities) resultAtOnce(ctx context.Context, vendor provider.FaceVendor, s provider.FaceSession) *verification.FaceResult {
+	if until, ok := ctx.Deadline(); ok && time.Until(until) < fetchReserve || !a.results.allow(vendor) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchReserve-time.Second)
+	defer cancel()
+	result, err := a.result(ctx, vendor, s)
+	if err != nil {
+		return nil
+	}
+	return &result
+}
+
+// fetchReserve is the time that a try needs to have left for fetching a result.
+const fetchReserve = 4 * time.Second
 
 // settle keeps what a vendor told that tells it only once: this try's answer may
 // not reach the engine. The portrait goes with that, unless another session's
@@ -257,20 +281,35 @@ func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchRe
 	if err != nil {
 		return FetchResult{}, err
 	}
-	result, err := vendor.Provider.Result(ctx, s)
-	if provider.ClassOf(err) == provider.Gone && err != nil {
-		return FetchResult{Result: verification.FaceResult{Reason: verification.SessionExpired, Begun: true}}, nil
-	}
+	result, err := a.result(ctx, vendor, s)
 	if err != nil {
 		a.logVendor(ctx, in.ID, in.Provider, err)
 		return FetchResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
 	}
+	return FetchResult{Result: result}, nil
+}
+
+func (a *Activities) result(ctx context.Context, vendor provider.FaceVendor, s provider.FaceSession) (verification.FaceResult, error) {
+	result, err := vendor.Provider.Result(ctx, s)
+	if provider.ClassOf(err) == provider.Gone && err != nil {
+		return verification.FaceResult{Reason: verification.SessionExpired, Begun: true}, nil
+	}
+	if err != nil {
+		return verification.FaceResult{}, err
+	}
 	result.Begun = true
-	return FetchResult{Result: s.Subject.SpareFaceMismatch(result)}, nil
+	return s.Subject.SpareFaceMismatch(result), nil
 }
 
 func (a *Activities) session(ctx context.Context, in SessionInput) (provider.FaceSession, store.Session, error) {
-	subject, err := a.subject(ctx, in.ID)
+	row, err := a.load(ctx, in.ID)
+	if err != nil {
+		return provider.FaceSession{}, store.Session{}, err
+	}
+	if row.Ended { // a poll goes with its run, which takes a moment longer
+		return provider.FaceSession{}, store.Session{}, rowMissing("the verification has ended")
+	}
+	subject, err := subjectOf(row)
 	if err != nil {
 		return provider.FaceSession{}, store.Session{}, err
 	}

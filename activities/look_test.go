@@ -92,3 +92,69 @@ func TestPortraitStaysForWhoeverWasNotJudged(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, left, *out.Result, "how it ended is told only once too")
 }
+
+// The try that sees the end fetches the result, so that the run needs no other
+// step; what that does not bring is left to FetchSession.
+func TestTheLookThatSeesTheEndFetchesTheResult(t *testing.T) {
+	b := newBench(t)
+	in := openSession(b)
+	b.face.look = func(provider.FaceSession) (provider.Look, error) { return provider.Look{Phase: provider.Finished}, nil }
+	fetched := 0
+	b.face.result = func(provider.FaceSession) (verification.FaceResult, error) {
+		if fetched++; fetched == 1 {
+			return verification.FaceResult{}, &provider.Error{Op: "face.result", Class: provider.RateLimited, Code: "RequestLimitExceeded"}
+		}
+		return verification.FaceResult{Judged: true, Checks: []verification.Check{verification.NewCheck(verification.Liveness, verification.Passed)}}, nil
+	}
+	out, err := run[activities.LookResult](b, b.PollSession, in)
+	require.NoError(t, err)
+	require.Equal(t, provider.Finished, out.Phase)
+	require.Nil(t, out.Result, "whoever fetches it decides about errors")
+
+	for _, step := range []any{b.PollSession, b.LookAtSession} {
+		out, err = run[activities.LookResult](b, step, in)
+		require.NoError(t, err)
+		require.Equal(t, verification.EndedPassed, out.Result.Ending())
+		require.True(t, out.Result.Begun)
+	}
+	require.Equal(t, 3, fetched)
+}
+
+// All workers together keep a vendor's limit on the queue of FetchSession; the
+// looks of one process take a share of it, and no more.
+func TestLooksFetchNoMoreResultsThanTheirShare(t *testing.T) {
+	b := newBench(t)
+	vendors := &provider.Registry{}
+	vendors.AddFace(provider.FaceVendor{Name: "face", Provider: b.face, Open: provider.Queue{Name: "face", PerSecond: 16}, PollFirst: time.Minute, PollMax: time.Minute})
+	b.Vendors = vendors
+	in := openSession(b)
+	b.face.look = func(provider.FaceSession) (provider.Look, error) { return provider.Look{Phase: provider.Finished}, nil }
+	fetched := 0
+	b.face.result = func(provider.FaceSession) (verification.FaceResult, error) {
+		fetched++
+		return verification.FaceResult{Judged: true, Checks: []verification.Check{verification.NewCheck(verification.Liveness, verification.Passed)}}, nil
+	}
+	began := time.Now()
+	for range 10 {
+		out, err := run[activities.LookResult](b, b.LookAtSession, in)
+		require.NoError(t, err)
+		require.Equal(t, provider.Finished, out.Phase)
+	}
+	require.LessOrEqual(t, fetched, 2+int(2*time.Since(began).Seconds())+1)
+	require.GreaterOrEqual(t, fetched, 2)
+}
+
+// A run takes its poll with it, a moment after its end is written and the
+// session's token is erased: a try in that moment asks nobody.
+func TestAPollAfterTheEndAsksNobody(t *testing.T) {
+	b := newBench(t)
+	in := openSession(b)
+	_, err := run[struct{}](b, b.Finish, activities.FinishInput{ID: in.ID, State: verification.State{Status: verification.Canceled, Version: 9}})
+	require.NoError(t, err)
+	b.face.look = func(provider.FaceSession) (provider.Look, error) {
+		t.Error("the vendor was asked")
+		return provider.Look{}, nil
+	}
+	_, err = run[activities.LookResult](b, b.PollSession, in)
+	require.True(t, errorType(t, err).NonRetryable())
+}

@@ -19,6 +19,9 @@ func (r *run) face(ctx workflow.Context) {
 	defer func() {
 		r.faceOver()
 		r.retryOf, r.relinkOf = nil, nil // nobody takes them any more
+		if !r.endsNow() {
+			r.endRace()
+		}
 	}()
 	if !r.in.Policy.WantsFace() {
 		return
@@ -37,7 +40,9 @@ func (r *run) face(ctx workflow.Context) {
 		case faceSettled:
 			return
 		case faceAgain:
+			r.endRace()
 		case faceRetry:
+			r.endRace()
 			if !r.awaitRetry(ctx, verification.ActionRetry) {
 				return
 			}

@@ -69,7 +69,7 @@ func (r *run) publish(ctx workflow.Context) {
 			in := activities.PublishInput{ID: r.in.ID, State: r.state}
 			switch {
 			case task(ctx) != r.published.accepted:
-				settable.Set(in.State.Version, local(ctx, stepPublish, acts.Publish, in, nil))
+				settable.Set(in.State.Version, local(ctx, stepPublish.on(ctx, "", "", "", 0), stepPublish, acts.Publish, in, nil))
 			case r.waits():
 				err := workflow.ExecuteActivity(stepPublish.on(ctx, "", "", "", 0), acts.Publish, in).Get(ctx, nil)
 				settable.Set(in.State.Version, err)
@@ -91,8 +91,9 @@ func (r *run) waits() bool {
 }
 
 // local runs a step that only touches the store as a local activity, and, where
-// the store gives no answer in time, as a regular one.
-func local(ctx workflow.Context, s step, activity, in, out any) error {
+// the store gives no answer in time, as a regular one, with the options of its
+// own context.
+func local(ctx, regular workflow.Context, s step, activity, in, out any) error {
 	options := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		ScheduleToCloseTimeout: localTime, Summary: s.summary,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: s.first, BackoffCoefficient: 2, MaximumAttempts: 3},
@@ -101,7 +102,7 @@ func local(ctx workflow.Context, s step, activity, in, out any) error {
 	if err == nil || isCanceled(err) || isPermanent(err) {
 		return err
 	}
-	return workflow.ExecuteActivity(s.on(ctx, "", "", "", 0), activity, in).Get(ctx, out)
+	return workflow.ExecuteActivity(regular, activity, in).Get(ctx, out)
 }
 
 // isPermanent reports whether another try could not end otherwise.

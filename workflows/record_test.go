@@ -151,8 +151,9 @@ var recordings = []recording{
 		s.lookError = until(4500*time.Millisecond, provider.Unavailable)
 	}, outcome: verification.OutcomeApproved},
 	{name: "last-look-never-answered", script: func(s *script) { s.lookError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
-	{name: "result-after-an-outage", script: func(s *script) { s.fetchError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
-	{name: "result-never-answered", script: func(s *script) { s.fetchError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
+	{name: "result-of-its-own", script: func(s *script) { s.resultInLook = false }, outcome: verification.OutcomeApproved},
+	{name: "result-after-an-outage", script: func(s *script) { s.resultInLook = false; s.fetchError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
+	{name: "result-never-answered", script: func(s *script) { s.resultInLook = false; s.fetchError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
 	{name: "records-slower-than-the-face", script: func(s *script) { s.delay["CheckRecords"] = 2 * time.Second }, outcome: verification.OutcomeApproved},
 	{name: "records-after-the-face", policy: func(p *verification.Policy) { p.RecordsWhen = verification.AfterFace }, outcome: verification.OutcomeApproved},
 	{name: "records-differ-while-the-face-is-open", script: func(s *script) {
@@ -179,7 +180,7 @@ var recordings = []recording{
 		time.Sleep(300 * time.Millisecond)
 		updated(t, c, id, workflows.UpdateRetry, workflows.RetryUpdateID(0), workflows.RetryRequest{Scanned: true})
 	}, outcome: verification.OutcomeApproved},
-	{name: "captured", script: func(s *script) { s.resultInLook = true; s.sessions[1] = session{over: time.Second, result: passed()} },
+	{name: "captured", script: func(s *script) { s.sessions[1] = session{over: time.Second, result: passed()} },
 		input: func(in *workflows.VerificationInput) { in.Face[0].Captures = true }, meddle: hintAt(500*time.Millisecond, 1, 1), outcome: verification.OutcomeApproved},
 	{name: "failed-over", script: func(s *script) { s.openFails = map[string]provider.Class{"face": provider.Unavailable} }, input: withSecond, outcome: verification.OutcomeApproved},
 	{name: "lost-link-given-again", script: func(s *script) { s.sessions[1] = session{over: time.Second, result: passed()} },
@@ -193,8 +194,8 @@ var recordings = []recording{
 		relinkAt(500*time.Millisecond)(t, c, id)
 		hintAt(time.Second, 1, 1)(t, c, id)
 	}, outcome: verification.OutcomeApproved},
-	{name: "notice", script: func(s *script) { s.resultInLook = true }, input: withNotices, meddle: hintAt(700*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
-	{name: "notice-that-never-came", script: func(s *script) { s.resultInLook = true }, input: withNotices, outcome: verification.OutcomeApproved},
+	{name: "notice", input: withNotices, meddle: hintAt(700*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
+	{name: "notice-that-never-came", input: withNotices, outcome: verification.OutcomeApproved},
 	{name: "reviewed", script: quick(spoof()), meddle: func(t *testing.T, c client.Client, id string) {
 		time.Sleep(1500 * time.Millisecond)
 		updated(t, c, id, workflows.UpdateDecide, workflows.DecideUpdateID(1), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
@@ -300,6 +301,7 @@ func (all *scripts) register(w worker.Worker) {
 func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 	s := newScript()
 	s.sessions[1] = session{begun: 100 * time.Millisecond, over: 600 * time.Millisecond, result: passed()}
+	s.resultInLook = true // the look that sees the end fetches the result
 	if r.script != nil {
 		r.script(s)
 	}

@@ -180,6 +180,7 @@ func (r *run) lookBack(ctx workflow.Context, passing int) (settled bool) {
 		f.wanted = !f.over && workflow.Now(ctx).Sub(f.asked) > justNow
 	}
 	if wanted() {
+		r.endRace()
 		r.busy(ctx, stepLookBack.scheduleToClose+stepResultBack.scheduleToClose)
 		_ = workflow.Await(ctx, func() bool { return !wanted() })
 	}

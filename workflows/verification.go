@@ -70,6 +70,8 @@ type run struct {
 	implausible bool
 	// rowMissing: there is no row to write the end to.
 	rowMissing bool
+	// unwatch ends what the newest session's race has left under way, if it has.
+	unwatch workflow.CancelFunc
 
 	published published
 }
@@ -110,7 +112,7 @@ func (r *run) run(ctx, work workflow.Context) (VerificationResult, error) {
 func (r *run) begin(ctx workflow.Context) {
 	in := activities.BeginInput{ID: r.in.ID, Policy: r.in.Policy}
 	var out activities.BeginResult
-	err := local(ctx, stepBegin, acts.Begin, in, &out)
+	err := local(ctx, stepBegin.on(ctx, "", "", "", 0), stepBegin, acts.Begin, in, &out)
 	switch {
 	case err == nil:
 		r.setChecks(ctx, out.Checks...)
@@ -144,6 +146,11 @@ func (r *run) settled(ctx workflow.Context) bool {
 	return ctx.Err() != nil || r.end != nil || verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
 }
 
+// endsNow reports whether the end, or a review, follows the face side at once.
+func (r *run) endsNow() bool {
+	return r.end != nil || r.recordsDone || verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
+}
+
 // judge applies the policy to what was found.
 func (r *run) judge(ctx workflow.Context) {
 	if ctx.Err() != nil || r.end != nil {
@@ -168,6 +175,7 @@ func (r *run) review(ctx workflow.Context) {
 	if ctx.Err() != nil || r.end != nil || r.verdict != nil {
 		return
 	}
+	r.endRace()
 	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline.Std())
 	r.awaitReview(ctx, deadline)
 	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline.Std(), "Review deadline", func() bool { return r.decided != nil })

@@ -23,23 +23,39 @@ const lookPause = 2 * time.Second
 // whoever wins only says that there is one to fetch.
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
 	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: *r.state.NextAction}
-	racing, stop := workflow.WithCancel(ctx)
-	phase, result := w.race(racing, *r.state.ExpiresAt)
-	stop() // the losers
+	// A run that ends at once takes what is still under way with it: canceling the
+	// losers would cost it events, and a task of its own.
+	racing, stop := workflow.NewDisconnectedContext(ctx)
+	r.unwatch = stop
+	began := task(ctx)
+	phase, result := w.race(ctx, racing, *r.state.ExpiresAt)
 	switch {
 	case ctx.Err() != nil:
+		if task(ctx) == began {
+			r.endRace() // before it began
+		}
 		return verification.FaceResult{}
 	case result != nil:
 		return *result
 	case phase == replaced:
 		w.leave(time.Time{})
 		return verification.FaceResult{}
-	case phase == provider.Finished:
-		return w.fetch(ctx)
 	case phase == provider.RanOut:
 		return w.ranOut()
 	}
+	r.endRace()
+	if phase == provider.Finished {
+		return w.fetch(ctx)
+	}
 	return w.lastLook(ctx)
+}
+
+// endRace ends what a session's race has left under way.
+func (r *run) endRace() {
+	if r.unwatch != nil {
+		r.unwatch()
+		r.unwatch = nil
+	}
 }
 
 // watcher is the state of one session's race.
@@ -67,12 +83,12 @@ type watcher struct {
 }
 
 // race waits until the session is over or its timer fires. It returns the
-// phase that was seen last.
-func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase, *verification.FaceResult) {
+// phase that was seen last. What it starts runs on racing, and outlives it.
+func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provider.Phase, *verification.FaceResult) {
 	left := func() time.Duration { return expires.Sub(workflow.Now(ctx)) }
-	timer := workflow.NewTimerWithOptions(ctx, left(), workflow.TimerOptions{Summary: "The face session's link expires"})
+	timer := workflow.NewTimerWithOptions(racing, left(), workflow.TimerOptions{Summary: "The face session's link expires"})
 	grace := w.route.Grace.Std()
-	w.startPoll(ctx, left())
+	w.startPoll(racing, left())
 	for {
 		err := workflow.Await(ctx, func() bool {
 			return ready(w.poll) || ready(w.look) || ready(w.relook) || ready(w.pause) || timer.IsReady() ||
@@ -81,19 +97,19 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 		var phase provider.Phase
 		var result *verification.FaceResult
 		switch {
-		case err != nil, ctx.Err() != nil: // which makes the timer ready, too
+		case err != nil, ctx.Err() != nil:
 			return "", nil
 		case ready(w.poll):
 			phase, result = w.seen(ctx, w.poll)
 			w.poll, w.stopping = nil, false // not over: it failed for good, or was stopped
 		case ready(w.look):
-			phase, result = w.looked(ctx, left)
+			phase, result = w.looked(racing, left)
 		case ready(w.relook):
 			phase, result = w.relooked(ctx)
 		case timer.IsReady() && grace > 0:
 			// The link is dead, and the vendor may yet say how it ended.
 			w.busy(ctx, grace)
-			timer = workflow.NewTimerWithOptions(ctx, grace, workflow.TimerOptions{Summary: "The vendor's word on the ended session is waited for"})
+			timer = workflow.NewTimerWithOptions(racing, grace, workflow.TimerOptions{Summary: "The vendor's word on the ended session is waited for"})
 			grace = 0
 		case timer.IsReady():
 			return w.underWay(ctx)
@@ -103,9 +119,9 @@ func (w *watcher) race(ctx workflow.Context, expires time.Time) (provider.Phase,
 			w.comparing = 0
 			w.busy(ctx, captureStartToClose)
 		case w.mayRelook():
-			phase, result = w.lostLink(ctx)
+			phase, result = w.lostLink(racing)
 		default:
-			phase, result = w.lookNow(ctx)
+			phase, result = w.lookNow(racing)
 		}
 		if over(phase) {
 			return phase, result
@@ -127,9 +143,26 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 	if w.quiet() {
 		w.takeHint()
 		w.looks++
-		w.look = w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
+		w.look = w.lookOnce(ctx)
 	}
 	return "", nil
+}
+
+// lookOnce starts a look. What a vendor notified us of is in the store, so that
+// the look asks nobody else: it is a local activity.
+func (w *watcher) lookOnce(ctx workflow.Context) workflow.Future {
+	suffix := fmt.Sprintf("-%d", w.looks)
+	if !w.route.Notifies {
+		return w.start(ctx, stepLook, acts.LookAtSession, suffix, 0, w.input())
+	}
+	seen, settable := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		var out activities.LookResult
+		regular := stepLook.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", 0)
+		err := local(ctx, regular, stepLook, acts.LookAtSession, w.input(), &out)
+		settable.Set(out, err)
+	})
+	return seen
 }
 
 // heed takes the hint. Whose browser came back had begun; a vendor that tells of
@@ -315,8 +348,7 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 		}
 		w.takeHint()
 		w.looks++
-		look := w.start(ctx, stepLook, acts.LookAtSession, fmt.Sprintf("-%d", w.looks), 0, w.input())
-		if phase, result := w.seen(ctx, look); over(phase) {
+		if phase, result := w.seen(ctx, w.lookOnce(ctx)); over(phase) {
 			return phase, result
 		}
 	}

@@ -117,6 +117,9 @@ func arguments(o Options) []string {
 	for _, queue := range unhurried {
 		args = append(args, "--dynamic-config-value", "history."+queue+"ProcessorMaxPollRPS=2000")
 	}
+	// What a run's own worker does for it, the writing of the end above all, comes
+	// back with the task that asks for it.
+	args = append(args, "--dynamic-config-value", "system.enableActivityEagerExecution=true")
 	if o.Headless {
 		args = append(args, "--headless")
 	} else {

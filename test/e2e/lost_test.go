@@ -234,9 +234,15 @@ func (s *stack) returnCaptured(v view) { s.t.Helper(); s.visit(s.backFrom(v)) }
 // the person's browser.
 func (s *stack) backFrom(v view) string {
 	s.t.Helper()
+	return s.backWith(v, sandbox.CaptureSame)
+}
+
+// backWith is backFrom with an outcome of the page.
+func (s *stack) backWith(v view, outcome string) string {
+	s.t.Helper()
 	session := s.sinoSession(v)
 	require.NoError(s.t, s.vendors.SinoBegin(session))
-	res, err := direct.PostForm(s.vendorsURL+"/page/sino/"+session+"/end", url.Values{"outcome": {sandbox.CaptureSame}})
+	res, err := direct.PostForm(s.vendorsURL+"/page/sino/"+session+"/end", url.Values{"outcome": {outcome}})
 	require.NoError(s.t, err)
 	res.Body.Close()
 	require.Equal(s.t, http.StatusSeeOther, res.StatusCode)
