@@ -43,7 +43,9 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 		}
 	}
 	updateID := workflows.RetryUpdateID(q.Session)
-	if next := st.NextAction; st.Attempt.Session == q.Session && next != nil && next.Type == verification.ActionRedirect {
+	next := st.NextAction
+	newest := st.Attempt.Session == q.Session && next != nil
+	if newest && next.Type == verification.ActionRedirect {
 		// For a lost link, which may be lost again: were it known as the session's
 		// one retry, the session could never be replaced later.
 		updateID = workflows.RelinkUpdateID(q.Session, st.Version)
@@ -51,7 +53,8 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 	v, err := s.update(ctx, row, client.UpdateWorkflowOptions{
 		UpdateID:   updateID,
 		UpdateName: workflows.UpdateRetry,
-		Args:       []any{workflows.RetryRequest{Session: q.Session, Scanned: q.NFCReqID != "", Version: version}},
+		Args: []any{workflows.RetryRequest{Session: q.Session, Scanned: q.NFCReqID != "", Version: version,
+			Ended: newest && next.Type == verification.ActionRetry}},
 	})
 	return s.retried(ctx, row, q, v, err)
 }

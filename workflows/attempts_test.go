@@ -303,3 +303,25 @@ func TestCancelFromTheUIAfterTheVerdictKeepsTheVerdict(t *testing.T) {
 	e.at(time.Minute, e.CancelWorkflow)
 	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
 }
+
+// A worker was lost after it had shown that a session ended, and the task is
+// tried again: a retry that comes before the end is there once more is no lost
+// link. Taken for one, it would be answered with the session that ended, and its
+// id would be used up.
+func TestARetryOfAnEndedSessionIsNoLostLink(t *testing.T) {
+	sc := newScript()
+	sc.sessions = map[int]session{1: {over: time.Minute, result: notAlike()}, 2: {over: time.Minute, result: passed()}}
+	e := newEnv(t, sc)
+	var early, taken *answer
+	e.at(30*time.Second, func() {
+		early = e.update(workflows.UpdateRetry, "early", workflows.RetryRequest{Session: 1, Ended: true})
+	})
+	e.at(2*time.Minute, func() {
+		taken = e.update(workflows.UpdateRetry, workflows.RetryUpdateID(1), workflows.RetryRequest{Session: 1, Ended: true})
+	})
+	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
+	early.refused(t, workflows.RefusedState)
+	require.NoError(t, taken.rejected)
+	require.NoError(t, taken.failed)
+	require.True(t, taken.completed)
+}

@@ -119,6 +119,8 @@ type RetryRequest struct {
 	Session int `json:"session"`
 	// Scanned: a new chip scan, numbered Session+1, is in the store.
 	Scanned bool `json:"scanned,omitempty"`
+	// Ended: the caller has seen that the session ended, so it is no lost link.
+	Ended bool `json:"ended,omitempty"`
 	// Version of the state that the caller read; 0: whatever it is.
 	Version int `json:"version,omitempty"`
 }

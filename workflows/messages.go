@@ -101,6 +101,10 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 	if next == nil || r.retrying() {
 		return refused(RefusedState, "there is no session to retry", r.state)
 	}
+	if req.Ended && next.Type == verification.ActionRedirect {
+		// The task that showed its end was lost, and is being tried again.
+		return refused(RefusedState, "the session has not ended", r.state)
+	}
 	if r.changedSince(req.Version) {
 		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
