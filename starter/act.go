@@ -97,7 +97,7 @@ func (s *Starter) updateOnce(ctx context.Context, o client.UpdateWorkflowOptions
 }
 
 // behindPause is how long a run that is behind its row is left alone.
-const behindPause = 200 * time.Millisecond
+const behindPause = 50 * time.Millisecond
 
 // behind reports whether a run refused an update because it has not come, once
 // more, to where its row stands already: the task that wrote the row was lost
