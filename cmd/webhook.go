@@ -47,7 +47,7 @@ recover it: what it missed is sent.`,
 	list := webhookSub(&f, "list", "List the endpoints and the newest deliveries", (*caller).listWebhooks)
 	list.Args = noArgs
 	c.AddCommand(list, webhookSub(&f, "test ID", "Send a test to an endpoint, and wait for what comes of it", (*caller).testEndpoint),
-		redeliver, recoverAll, webhookSub(&f, "pause ID", "Hold an endpoint's events back", (*caller).pauseEndpoint), resume, webhookSecretCommand())
+		redeliver, recoverAll, webhookSub(&f, "pause ID", "Hold an endpoint's events back", (*caller).pauseEndpoint), resume, webhookSecretCommand(), webhookConformCommand())
 	return c
 }
 

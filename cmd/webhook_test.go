@@ -2,6 +2,10 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -35,4 +39,42 @@ func TestWebhookSecret(t *testing.T) {
 	require.NoError(t, root.Execute())
 	_, err := webhook.ParseSecret(strings.TrimSpace(out.String()))
 	require.NoError(t, err)
+}
+
+// The report is read by people and by machines, and the exit code tells a
+// receiver that mishandles something.
+func TestWebhookConform(t *testing.T) {
+	text := webhook.NewSecret()
+	secret, err := webhook.ParseSecret(text)
+	require.NoError(t, err)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if webhook.Verify(r.Header, body, time.Now(), secret) != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	conform := func(args ...string) error {
+		root := Root()
+		root.SetOut(io.Discard)
+		root.SetArgs(append([]string{"webhook", "conform"}, args...))
+		return root.Execute()
+	}
+	err = conform(receiver.URL, "--secret", text)
+	require.NoError(t, err)
+	err = conform(receiver.URL, "--secret", webhook.NewSecret())
+	require.ErrorContains(t, err, "the receiver mishandles")
+	err = conform(receiver.URL, "--secret", "whsec_")
+	require.ErrorContains(t, err, "WEBHOOK_SECRET")
+	err = conform("nowhere", "--secret", text)
+	require.ErrorContains(t, err, "https URL")
+
+	var out bytes.Buffer
+	require.Error(t, printReport(&out, webhook.Report{Findings: []webhook.Finding{{Check: "takes a", Want: "2xx", Got: "5xx", Why: "because"}}}, true))
+	var report webhook.Report
+	require.NoError(t, json.Unmarshal(out.Bytes(), &report))
+	require.Equal(t, webhook.Class("5xx"), report.Findings[0].Got)
+	out.Reset()
+	require.Error(t, printReport(&out, report, false))
+	require.Equal(t, "WRONG  takes a: want 2xx, got 5xx; because\n", out.String())
 }
