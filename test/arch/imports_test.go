@@ -42,6 +42,7 @@ var allowed = []struct {
 	{part: "api", may: []string{"verification", "starter", "webhook", "internal/sealing", "internal/telemetry", "internal/strictjson"}},
 	// These two speak to us, or we to them, over the wire: they share nothing.
 	{part: "client", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "examples", may: []string{"client"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "sandbox", never: []string{"go.temporal.io"}},
 	{part: "cmd/engine", never: []string{"github.com/gin-gonic"}},
 	{part: "cmd/devstack", may: []string{"cmd/engine"}, never: []string{"github.com/gin-gonic"}},
