@@ -28,7 +28,7 @@ type Store interface {
 	MarkBegun(ctx context.Context, id string, number int) error
 	MarkCaptured(ctx context.Context, id string, number int) error
 	Scan(ctx context.Context, id string, number int) (store.Scan, error)
-	SaveCard(ctx context.Context, id string, card verification.Card) error
+	SaveCard(ctx context.Context, id string, card verification.Card, numberHash []byte) error
 	Portrait(ctx context.Context, id string) ([]byte, error)
 	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
 	Notice(ctx context.Context, id string, number int) ([]byte, error)

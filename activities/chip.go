@@ -54,12 +54,22 @@ func (a *Activities) ReadChip(ctx context.Context, in ChipInput) (ChipResult, er
 		if !in.KeepPortrait {
 			card.Portrait = nil
 		}
-		if err := a.Store.SaveCard(ctx, in.ID, card); err != nil {
+		if err := a.Store.SaveCard(ctx, in.ID, card, a.holderHash(card)); err != nil {
 			return ChipResult{}, storeError(err)
 		}
 		row.Card = &card
 	}
 	return a.chipChecks(in, *row.Card, row.Request.Subject), nil
+}
+
+// holderHash is what the holder's verification is found by; nil for a chip that
+// tells no number.
+func (a *Activities) holderHash(card verification.Card) []byte {
+	number := card.Subject().IDNumber
+	if number == "" {
+		return nil
+	}
+	return a.Keys.Hash(verification.PurposeNumber, number)
 }
 
 func (a *Activities) chipFailed(ctx context.Context, in ChipInput, err error) (ChipResult, error) {

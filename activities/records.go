@@ -197,5 +197,5 @@ func sameCode(asked []store.Call, code string) int {
 // numberToday names the person's number to the daily caps, which hold for all
 // verifications together, and the day.
 func (a *Activities) numberToday(s verification.Subject) (hash []byte, day string) {
-	return a.Keys.Hash("daily-cap", s.IDNumber), residentid.Day(a.Now())
+	return a.Keys.Hash(verification.PurposeNumber, s.IDNumber), residentid.Day(a.Now())
 }

@@ -135,7 +135,7 @@ func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)
 	}
 	for _, code := range []starter.Code{starter.InvalidRequest, starter.IdempotencyKeyReused, starter.NotFound, starter.Redacted,
-		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.VersionConflict, starter.ReviewOver, starter.EngineUnavailable, starter.Internal} {
+		starter.InvalidState, starter.SessionReplaced, starter.ReqIDReused, starter.AlreadyOpen, starter.VersionConflict, starter.ReviewOver, starter.EngineUnavailable, starter.Internal} {
 		f := httpErrorOf(&starter.Error{Code: code})
 		require.Equal(t, string(code), f.code)
 		require.True(t, strings.Contains(text, "`"+f.code+"`"), f.code)

@@ -45,7 +45,7 @@ func policyAnswer(p verification.Policy) contract.Policy {
 	out := contract.Policy{
 		Name: p.Name, Version: p.Version, Presentation: contract.Presentation(p.Presentation), Checks: []contract.PolicyCheck{},
 		NfcReqid: p.Wants(verification.DocumentChip), Attempts: p.Attempts, Sessions: p.Sessions,
-		AlwaysReview: p.AlwaysReview,
+		AlwaysReview: p.AlwaysReview, OneOpen: p.OneOpen,
 	}
 	for _, t := range verification.CheckTypes {
 		if p.Wants(t) {

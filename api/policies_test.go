@@ -23,7 +23,7 @@ func TestAClientUsesItsPolicies(t *testing.T) {
 	r.fake.policies = twoPolicies()
 	w := r.do(call{method: "GET", path: "/v1/policies", key: r.limited})
 	require.Equal(t, 200, w.Code, w.Body.String())
-	require.JSONEq(t, `{"policies":[{"name":"cn-chip","version":1,"presentation":"vendor","nfc_reqid":true,"attempts":3,"sessions":6,"always_review":false,
+	require.JSONEq(t, `{"policies":[{"name":"cn-chip","version":1,"presentation":"vendor","nfc_reqid":true,"attempts":3,"sessions":6,"always_review":false,"one_open":false,
 		"checks":[{"type":"document_chip","requirement":"required"},{"type":"holder_match","requirement":"if_available"}]}]}`, w.Body.String())
 	for _, key := range []string{r.shop, r.reviewer} {
 		w = r.do(call{method: "GET", path: "/v1/policies", key: key})
@@ -68,4 +68,15 @@ func TestAccessIsReplacedWhileRequestsCome(t *testing.T) {
 	r.now = r.now.Add(time.Hour)
 	require.Equal(t, 401, read(r.shop), "the old key has ended")
 	require.Equal(t, 200, read(fresh))
+}
+
+// Who is verified already is told which verification to go on with.
+func TestAnOpenVerificationOfThePersonIsNamed(t *testing.T) {
+	r := newRig(t)
+	r.fake.start = func(string, string, verification.Request) (starter.View, starter.Started, error) {
+		return starter.View{}, starter.Started{}, &starter.Error{Code: starter.AlreadyOpen, ID: knownID}
+	}
+	w := r.post(goodBody(""))
+	problemIn(t, w, 409, "already_open")
+	require.Contains(t, w.Body.String(), `"verification_id":"`+knownID+`"`)
 }

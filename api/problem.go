@@ -23,6 +23,7 @@ type httpError struct {
 	now     verification.Status
 	allowed []verification.Status
 	session int
+	open    string
 	// header is one more header, for the statuses that demand one.
 	header, value string
 }
@@ -99,6 +100,9 @@ func httpErrorOf(err error) *httpError {
 			now: e.Status, session: e.Session}
 	case starter.ReqIDReused:
 		return &httpError{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
+	case starter.AlreadyOpen:
+		return &httpError{status: 409, code: string(e.Code), title: "The person has an open verification of yours.", open: e.ID,
+			detail: "Go on with it, or cancel it."}
 	case starter.VersionConflict:
 		return &httpError{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
 	case starter.ReviewOver:
@@ -181,6 +185,7 @@ func (f *httpError) document(requestID string) contract.Problem {
 	if f.session > 0 {
 		p.CurrentSession = &f.session
 	}
+	p.VerificationId = nonEmpty(f.open)
 	return p
 }
 

@@ -33,6 +33,8 @@ const (
 	SessionReplaced Code = "session_replaced"
 	// ReqIDReused: the chip scan was used before, by whomever.
 	ReqIDReused Code = "reqid_reused"
+	// AlreadyOpen: the client has an open verification of this person, ID.
+	AlreadyOpen Code = "already_open"
 	// VersionConflict: the verification has changed since the caller read it.
 	VersionConflict Code = "version_conflict"
 	// ReviewOver: the verdict was reopened before, and its review is over.

@@ -50,7 +50,7 @@ type Started struct {
 func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request, refused ...FieldError) (View, Started, error) {
 	id := s.keys.VerificationID(clientID, idempotencyKey)
 	v, started, err := s.start(ctx, clientID, id, req, refused)
-	if e, ok := errors.AsType[*Error](err); ok && e.Code != InvalidRequest && e.Code != ReqIDReused {
+	if e, ok := errors.AsType[*Error](err); ok && e.ID == "" && e.Code != InvalidRequest && e.Code != ReqIDReused {
 		e.ID = id
 	}
 	return v, started, err
@@ -77,10 +77,17 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		Request:       normalised(req, now),
 		ReferenceHash: s.referenceHash(clientID, req.ClientReferenceID),
 		ReqIDHash:     s.reqIDHash(policy, req.NFCReqID),
+		OneOpen:       policy.OneOpen,
+	}
+	if row.Request.Subject != nil {
+		row.NumberHash = s.keys.Hash(verification.PurposeNumber, row.Request.Subject.IDNumber)
 	}
 	existing, created, err := s.store.Insert(ctx, row)
 	if errors.Is(err, store.ErrReqIDReused) {
 		return View{}, Started{}, &Error{Code: ReqIDReused}
+	}
+	if open, ok := errors.AsType[*store.AlreadyOpenError](err); ok {
+		return View{}, Started{}, &Error{Code: AlreadyOpen, ID: open.ID}
 	}
 	if err != nil {
 		return View{}, Started{}, storeError("insert the row", err)

@@ -303,3 +303,27 @@ func TestStartRefusedByTheCaller(t *testing.T) {
 	require.True(t, started.Replayed)
 	require.Equal(t, id, v.ID)
 }
+
+// Under a policy with one_open a person has one open verification of a client: a
+// further start is told which, starts nothing, and is free again after its end.
+func TestStartOneOpen(t *testing.T) {
+	r := newRig(t)
+	policies := map[string]verification.Policy{}
+	for name, p := range r.s.byName() {
+		p.OneOpen = true
+		policies[name] = p
+	}
+	r.s = New(Deps{Engine: r.engine, Store: r.store, Keys: r.keys, Policies: policies, Registry: r.s.registry, Now: func() time.Time { return r.now }})
+	id := r.keys.VerificationID("shop", "a")
+	r.engine.launch = func(context.Context) error { r.run(id, 1); return nil }
+	_, _, err := r.s.Start(t.Context(), "shop", "a", request())
+	require.NoError(t, err)
+	asked := len(r.engine.calls)
+	_, _, err = r.s.Start(t.Context(), "shop", "b", request())
+	require.Equal(t, id, requireCode(t, err, AlreadyOpen).ID)
+	require.Len(t, r.engine.calls, asked)
+	v, started, err := r.s.Start(t.Context(), "shop", "a", request())
+	require.NoError(t, err)
+	require.True(t, started.Replayed)
+	require.Equal(t, id, v.ID)
+}

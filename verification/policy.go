@@ -97,6 +97,10 @@ type Policy struct {
 	// as where no face is asked for.
 	AlwaysReview bool `json:"always_review,omitempty"`
 
+	// OneOpen: a start is refused while the same client has an open verification of
+	// the claimed person.
+	OneOpen bool `json:"one_open,omitempty"`
+
 	// RotateProviders: a further session begins with the provider after the
 	// last one's, instead of the first of the list.
 	RotateProviders bool `json:"rotate_providers,omitempty"`

@@ -94,3 +94,7 @@ func (s Subject) findings(today time.Time) (Subject, residentid.Findings) {
 		IDValidity: Validity{From: card.From, To: card.To},
 	}, f
 }
+
+// PurposeNumber is the purpose under which a person's number is hashed, so that
+// what is counted and found by it agrees. The word is part of what rests.
+const PurposeNumber = "daily-cap"

@@ -924,6 +924,9 @@ type Policy struct {
 	// NfcReqid A start, and a retry, may bring an `nfc_reqid`; a subject is then not needed.
 	NfcReqid bool `json:"nfc_reqid"`
 
+	// OneOpen A start is 409 `already_open` while the client has an open verification of the person.
+	OneOpen bool `json:"one_open"`
+
 	// Presentation Where the person does what they are asked to; without it the policy's.
 	// `vendor`: on the face vendor's own page, to which `next_action` leads.
 	Presentation Presentation `json:"presentation"`
@@ -996,6 +999,9 @@ type Problem struct {
 
 	// Type Examples: urn:yanzhen:problem:invalid_request
 	Type string `json:"type"`
+
+	// VerificationId With `already_open`, the one that is open.
+	VerificationId *string `json:"verification_id,omitempty"`
 }
 
 // Provider defines model for Provider.

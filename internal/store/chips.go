@@ -78,7 +78,7 @@ func (s *sqlStore) Scan(ctx context.Context, id string, number int) (Scan, error
 	return v, err
 }
 
-func (s *sqlStore) SaveCard(ctx context.Context, id string, card verification.Card) error {
+func (s *sqlStore) SaveCard(ctx context.Context, id string, card verification.Card, numberHash []byte) error {
 	plain, err := json.Marshal(card)
 	if err != nil {
 		return errors.New("store: the card does not encode") // the cause may quote it
@@ -99,7 +99,7 @@ func (s *sqlStore) SaveCard(ctx context.Context, id string, card verification.Ca
 		if held.ended {
 			return ErrNotFound // what Finish erased must not come back
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE verifications SET card = $2, portrait = $3 WHERE id = $1`, id, sealed, portrait)
+		_, err = tx.ExecContext(ctx, `UPDATE verifications SET card = $2, portrait = $3, number_hash = COALESCE(number_hash, $4) WHERE id = $1`, id, sealed, portrait, numberHash)
 		return err
 	})
 }

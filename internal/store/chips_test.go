@@ -90,7 +90,7 @@ func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 		before, err := s.Load(t.Context(), "ver_a")
 		require.NoError(t, err)
 		require.Nil(t, before.Subject())
-		require.NoError(t, s.SaveCard(t.Context(), "ver_a", card))
+		require.NoError(t, s.SaveCard(t.Context(), "ver_a", card, nil))
 		after, err := s.Load(t.Context(), "ver_a")
 		require.NoError(t, err)
 		require.Equal(t, card.Subject(), *after.Subject())
@@ -98,7 +98,7 @@ func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 
 		claimed := row()
 		inserted(t, s, claimed)
-		require.NoError(t, s.SaveCard(t.Context(), claimed.ID, card))
+		require.NoError(t, s.SaveCard(t.Context(), claimed.ID, card, nil))
 		got, err := s.Load(t.Context(), claimed.ID)
 		require.NoError(t, err)
 		require.Equal(t, verification.Subject{Name: holder, IDNumber: number, IDValidity: card.Validity}, *got.Subject(),
@@ -109,7 +109,7 @@ func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 		inserted(t, s, unclear)
 		undated := card
 		undated.Validity.To = ""
-		require.NoError(t, s.SaveCard(t.Context(), unclear.ID, undated))
+		require.NoError(t, s.SaveCard(t.Context(), unclear.ID, undated, nil))
 		got, err = s.Load(t.Context(), unclear.ID)
 		require.NoError(t, err)
 		require.Equal(t, unclear.Request.Subject.IDValidity, got.Subject().IDValidity, "dates that were not understood say nothing against claimed ones")
@@ -121,7 +121,7 @@ func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 		s := open(t, dsn, keySet(t, 1, 2))
 		for _, id := range []string{"ver_a", "ver_b"} {
 			inserted(t, s, chipRow(id, "scan of "+id))
-			require.NoError(t, s.SaveCard(t.Context(), id, card))
+			require.NoError(t, s.SaveCard(t.Context(), id, card, nil))
 			got, err := s.Portrait(t.Context(), id)
 			require.NoError(t, err)
 			require.Equal(t, card.Portrait, got)
@@ -137,7 +137,7 @@ func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 		scan, err := s.Scan(t.Context(), "ver_b", 0)
 		require.NoError(t, err)
 		require.Empty(t, scan.ReqID, "nor the scan's id")
-		require.ErrorIs(t, s.SaveCard(t.Context(), "ver_b", card), store.ErrNotFound, "what the end erased does not come back")
+		require.ErrorIs(t, s.SaveCard(t.Context(), "ver_b", card, nil), store.ErrNotFound, "what the end erased does not come back")
 		require.ErrorIs(t, s.AddScan(t.Context(), store.Scan{VerificationID: "ver_b", Number: 1, Hash: []byte("x")}), store.ErrNotFound)
 
 		if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {

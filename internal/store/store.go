@@ -34,12 +34,23 @@ var (
 	// ErrChanged: a row or an event is not what this key set's owner wrote:
 	// somebody changed the database. It is an alarm, and never answered from.
 	ErrChanged = errors.New("store: changed outside of yanzhen")
+	// ErrAlreadyOpen: the client has an open verification of the same person; an
+	// *AlreadyOpenError names it. Nothing was written.
+	ErrAlreadyOpen = errors.New("store: already open")
 	// ErrFull: the disk under the database takes no more; reads may go on.
 	ErrFull = errors.New("the disk under the database is full")
 	// ErrOtherKeys: the store was made with another hash key, or holds values that
 	// were sealed with a key that is not in the key set.
 	ErrOtherKeys = errors.New("store: created with another key set")
 )
+
+// AlreadyOpenError names the open verification.
+type AlreadyOpenError struct{ ID string }
+
+func (e *AlreadyOpenError) Error() string { return ErrAlreadyOpen.Error() + ": " + e.ID }
+
+// Is makes it an ErrAlreadyOpen.
+func (e *AlreadyOpenError) Is(target error) bool { return target == ErrAlreadyOpen }
 
 // Row is one verification as the store knows it.
 type Row struct {
@@ -69,6 +80,9 @@ type Row struct {
 	// ReferenceHash and NumberHash are keyed hashes of the caller's reference and
 	// of the claimed number, by which rows are found. Insert writes them.
 	ReferenceHash, NumberHash []byte
+	// OneOpen: Insert refuses the row while the client has an open one with the
+	// same NumberHash (ErrAlreadyOpen).
+	OneOpen bool
 	// Scanned: the start brought a scan, which is scan 0.
 	Scanned bool
 	// Card is what was read from the chip, without its portrait; nil: nothing.
@@ -273,7 +287,9 @@ type Store interface {
 	Scan(ctx context.Context, id string, number int) (Scan, error)
 	// SaveCard stores what a chip told, and its portrait apart (nil: none is
 	// kept). ErrNotFound after the end.
-	SaveCard(ctx context.Context, id string, card verification.Card) error
+	// numberHash is the holder's number, by which the row is found where nobody was
+	// claimed.
+	SaveCard(ctx context.Context, id string, card verification.Card, numberHash []byte) error
 	// Portrait returns the chip's portrait, nil where none is kept.
 	Portrait(ctx context.Context, id string) ([]byte, error)
 

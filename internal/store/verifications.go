@@ -110,6 +110,9 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 			stamp(r.StartCalledAt), public.status, public.decision, public.state, public.version, public.revision,
 			stamp(r.OverdueAt), public.mac, request, r.ReferenceHash, r.NumberHash))
 		if created = err == nil; created {
+			if err := s.refuseOpen(ctx, tx, r); err != nil {
+				return err
+			}
 			if err := s.addEvent(ctx, tx, EventCreated, public, r.State); err != nil {
 				return err
 			}
@@ -127,6 +130,29 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 		return err
 	})
 	return row, created, err
+}
+
+// refuseOpen finds another open verification of the new row's person.
+func (s *sqlStore) refuseOpen(ctx context.Context, tx *sql.Tx, r Row) error {
+	if !r.OneOpen || len(r.NumberHash) == 0 {
+		return nil
+	}
+	// Two starts for one person at once: the second one waits, and sees the first.
+	if err := s.queueUp(ctx, tx, "open", r.NumberHash, r.Client); err != nil {
+		return err
+	}
+	var open AlreadyOpenError
+	err := tx.QueryRowContext(ctx, `
+		SELECT id FROM verifications
+		WHERE client = $1 AND number_hash = $2 AND ended_at IS NULL AND redacted_at IS NULL AND id <> $3
+		ORDER BY created_at DESC LIMIT 1`, r.Client, r.NumberHash, r.ID).Scan(&open.ID)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return &open
 }
 
 // touch notes a repeated start call on the row that is there. Another client's
