@@ -36,7 +36,7 @@ left() {
 
 fuzz() {
   : >"$FUZZ_USED"
-  go test -exec "bash '$PWD/tools/fuzz.sh' --timed" -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$package" 2>&1
+  go test -exec "bash '$PWD/tools/fuzz.sh' --timed" -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 1s "$package" 2>&1
 }
 
 while IFS=: read -r file name; do
