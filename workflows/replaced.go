@@ -75,10 +75,14 @@ func (r *run) lookAt(ctx workflow.Context, f *replacedSession) {
 	if rest := f.looked.Add(lookPause).Sub(workflow.Now(ctx)); rest > 0 && !f.wanted {
 		_ = workflow.Sleep(ctx, rest)
 	}
+	// Where a look that a hint caused spends none of the vendor's look-ups, it is
+	// not the one that a pass waits for.
+	answers := f.wanted || !f.route.Notifies
 	f.hinted = false
 	f.looks++
 	result := r.ask(ctx, f)
-	f.looked, f.looking, f.wanted, f.over = workflow.Now(ctx), false, false, result != nil
+	f.looked, f.looking, f.over = workflow.Now(ctx), false, result != nil
+	f.wanted = f.wanted && !answers && !f.over
 	if result != nil && ctx.Err() == nil { // after the end nothing changes
 		r.countReplaced(ctx, *result)
 	}

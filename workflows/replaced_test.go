@@ -281,6 +281,20 @@ func TestReplacedSessionIsLookedAtBeforeTheFaceEndsForWantOfAPass(t *testing.T) 
 	}
 }
 
+// A vendor that notifies is asked before a pass counts, also where a hint's look,
+// which reads its notices only, is under way.
+func TestPassWaitsForALookUpNotForAHintsLook(t *testing.T) {
+	sc, e := oldTab(t, passed())
+	e.in.Face[0].Polled, e.in.Face[0].Notifies = false, true
+	sc.sessions[1] = session{}
+	sc.sessions[2] = session{over: 2 * time.Minute, result: passed()}
+	sc.resultInLook, sc.delay["LookAtSession"] = true, 5*time.Second
+	e.at(3*time.Minute+time.Second, func() { e.hint(2) })
+	e.at(3*time.Minute+3*time.Second, func() { e.hint(1) })
+	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
+	require.Equal(t, 1, sc.lastLooks)
+}
+
 // A pass of an old tab that waits for another one's look is not lost because the
 // newest session runs out in that very moment.
 func TestPassThatIsAboutToCountOutlivesTheNewestSession(t *testing.T) {
