@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev test test-short explore race fuzz outdated record lint build generate test-needs temporal
+.PHONY: help dev test test-short explore race fuzz bench outdated record lint build generate test-needs temporal
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -35,6 +35,10 @@ race: test-needs temporal ## Run the tests with the race detector
 
 fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tries a second
 	@bash tools/fuzz.sh
+
+# Both sides run on one server in turns, so that ratios hold on a busy machine.
+bench: temporal ## Measure the product beside a bare workflow (SHORT=-short STORE=sqlite PAIRS=5)
+	go test -tags bench -count=1 -timeout 0 -v -run '^TestBench$$' ./test/bench $(SHORT) -store $(or $(STORE),sqlite) -pairs $(or $(PAIRS),5) -out $(CURDIR)/docs
 
 outdated: ## Compare direct dependencies with the newest versions; once a week
 	@bash tools/outdated.sh

@@ -35,6 +35,8 @@ type Options struct {
 	// UIPort of the web UI; 0: a free one. Headless leaves the UI out.
 	UIPort   int
 	Headless bool
+	// MetricsPort of the server's own metrics; 0: a free one that nobody knows.
+	MetricsPort int
 	// Namespace; empty: "default".
 	Namespace string
 	// SearchAttributes that the namespace has.
@@ -124,6 +126,9 @@ func arguments(o Options) []string {
 		args = append(args, "--headless")
 	} else {
 		args = append(args, "--ui-port", strconv.Itoa(o.UIPort))
+	}
+	if o.MetricsPort != 0 {
+		args = append(args, "--metrics-port", strconv.Itoa(o.MetricsPort))
 	}
 	if o.DBFile != "" {
 		args = append(args, "--db-filename", o.DBFile, "--sqlite-pragma", "journal_mode=wal")
