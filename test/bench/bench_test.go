@@ -35,6 +35,7 @@ var (
 	kind  = flag.String("store", "sqlite", "where the product's store is: sqlite or postgres")
 	pairs = flag.Int("pairs", 5, "pairs of batches; 3 with -short")
 	out   = flag.String("out", ".", "the folder for performance.json and performance.svg")
+	build = flag.String("binary", "", "the product's binary, if it is not to be built: two builds are compared by their ratios")
 	only  = flag.String("paths", "callback,poll", "which paths, with commas between them")
 
 	discard = slog.New(slog.DiscardHandler)
@@ -78,6 +79,9 @@ func TestBench(t *testing.T) {
 		for _, atOnce := range levels {
 			row := Row{Path: path, AtOnce: atOnce}
 			n := max(10, 3*atOnce)
+			if testing.Short() {
+				n = max(8, 2*atOnce)
+			}
 			for i := range many {
 				var p Pair
 				for turn := range 2 { // who is first changes

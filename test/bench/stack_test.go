@@ -78,11 +78,14 @@ func newStack(t *testing.T, kind string) *stack {
 
 func (s *stack) startProduct(engine, dsn string) {
 	t := s.t
-	yanzhen := filepath.Join(s.dir, "yanzhen")
-	build := exec.Command("go", "build", "-o", yanzhen, ".")
-	build.Dir = "../.."
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	yanzhen := *build
+	if yanzhen == "" {
+		yanzhen = filepath.Join(s.dir, "yanzhen")
+		cmd := exec.Command("go", "build", "-o", yanzhen, ".")
+		cmd.Dir = "../.."
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 	keys, err := sealing.Generate()
 	require.NoError(t, err)
 	keyFile, catalogue := filepath.Join(s.dir, "keys.json"), filepath.Join(s.dir, "yanzhen.yaml")
