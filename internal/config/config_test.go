@@ -375,6 +375,7 @@ policies:
     unknown_charge: review
     suspicion: decline
     always_review: true
+    one_open: true
     rotate_providers: true
     attempts: 4
     sessions: 5
@@ -397,7 +398,7 @@ policies:
 			verification.DocumentChip: verification.Required, verification.IdentityRecords: verification.IfAvailable, verification.FaceMatch: verification.Required},
 		FaceProviders: []string{"a", "b"}, RecordsProviders: []string{"c"}, RecordsWhen: verification.AfterFace, ChipProvider: "d",
 		Capture: verification.CapturePassed, Comparer: "e", CompareThreshold: 51.5,
-		UnknownCharge: verification.UnknownReview, Suspicion: verification.SuspicionDecline, AlwaysReview: true, RotateProviders: true,
+		UnknownCharge: verification.UnknownReview, Suspicion: verification.SuspicionDecline, AlwaysReview: true, OneOpen: true, RotateProviders: true,
 		Attempts: 4, Sessions: 5, RecordsDailyCap: 6, SessionsDailyCap: 7,
 		StartPatience: verification.Duration(time.Second), RecordsPatience: verification.Duration(2 * time.Second),
 		LastLookPatience: verification.Duration(3 * time.Second), RetryWindow: verification.Duration(4 * time.Second),
@@ -442,7 +443,7 @@ func TestDocsShowThePropertiesOfAPolicyAsTheyAre(t *testing.T) {
 	}
 	text, err := json.Marshal(verification.DefaultPolicy())
 	require.NoError(t, err)
-	defaults := map[string]any{"always_review": false, "rotate_providers": false} // false is left out
+	defaults := map[string]any{"always_review": false, "one_open": false, "rotate_providers": false} // false is left out
 	require.NoError(t, json.Unmarshal(text, &defaults))
 	fields := reflect.TypeFor[verification.Policy]()
 	for i := range fields.NumField() {
