@@ -25,3 +25,6 @@ func SetComparesQuietly(t testing.TB, d time.Duration) {
 	comparesQuietly = d
 	t.Cleanup(func() { comparesQuietly = before })
 }
+
+// PollPause is pollPause.
+var PollPause = pollPause

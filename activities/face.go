@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
@@ -127,18 +128,35 @@ type LookResult struct {
 
 // PollSession looks once and fails with TypePending while the session is not
 // over, so that the server calls it again: first after the vendor's PollFirst,
-// growing to its PollMax.
+// growing to its PollMax, and rarely once nobody is likely to be there.
 func (a *Activities) PollSession(ctx context.Context, in SessionInput) (LookResult, error) {
 	vendor, err := a.face(in.Provider)
 	if err != nil {
 		return LookResult{}, err
 	}
-	next := backoff(activity.GetInfo(ctx).Attempt, vendor.PollFirst, vendor.PollMax, 1.5)
+	info := activity.GetInfo(ctx)
+	next := pollPause(vendor, info.Attempt, info.StartedTime.Sub(info.ScheduledTime))
 	out, err := a.look(ctx, vendor, in, next)
 	if err == nil && out.Phase != provider.Finished && out.Phase != provider.RanOut {
 		return LookResult{}, pending(next)
 	}
 	return out, err
+}
+
+// likelyThere is how long after its link was shown a session's person is likely
+// to be on their way through it. Who comes later is seen when their browser
+// returns, or at the next of the rare polls.
+const likelyThere = 45 * time.Second
+
+// latePause is the time between two polls from then on, at least.
+const latePause = 30 * time.Second
+
+// pollPause is the time to the next poll, of a poll that began so long ago.
+func pollPause(v provider.FaceVendor, attempt int32, ago time.Duration) time.Duration {
+	if ago < likelyThere {
+		return backoff(attempt, v.PollFirst, v.PollMax, 1.5)
+	}
+	return max(v.PollMax, latePause+time.Duration(float64(latePause)*rand.Float64()/5))
 }
 
 // LookAtSession looks once and answers what it saw, over or not.

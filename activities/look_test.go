@@ -158,3 +158,28 @@ func TestAPollAfterTheEndAsksNobody(t *testing.T) {
 	_, err = run[activities.LookResult](b, b.PollSession, in)
 	require.True(t, errorType(t, err).NonRetryable())
 }
+
+// A session that nobody opens costs no more than 30 looks, the last one at its
+// expiry included; while its person is likely to be there, it is looked at every
+// few seconds.
+func TestAnAbandonedSessionIsLookedAtThirtyTimes(t *testing.T) {
+	for name, v := range map[string]provider.FaceVendor{
+		"tencent": {PollFirst: time.Second, PollMax: 10 * time.Second},
+		"sino":    {PollFirst: 2500 * time.Millisecond, PollMax: 5 * time.Second},
+	} {
+		for range 200 {
+			looks, quick, ago := 1, 0, time.Duration(0) // the last one
+			for attempt := int32(1); ago < 10*time.Minute; attempt++ {
+				looks++
+				if ago < 45*time.Second {
+					quick++
+				}
+				pause := activities.PollPause(v, attempt, ago)
+				require.Less(t, pause, 37*time.Second)
+				ago += pause
+			}
+			require.LessOrEqual(t, looks, 30, name)
+			require.GreaterOrEqual(t, quick, 8, name)
+		}
+	}
+}

@@ -25,7 +25,8 @@ type FaceVendor struct {
 	// from Open's, so that polls never starve openings.
 	Watch Queue
 	// PollFirst and PollMax bound the time between two looks, growing from the
-	// first to the second. 0: the vendor is not polled.
+	// first to the second while the person is likely to be there. 0: the vendor
+	// is not polled.
 	PollFirst, PollMax time.Duration
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn string

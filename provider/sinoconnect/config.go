@@ -52,7 +52,7 @@ type Config struct {
 	ReqIDLife    time.Duration `env:"REQID_LIFE" envDefault:"5m" help:"How long a scan can be fetched."`
 	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lives: the vendor's own end is not published."`
 	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"Between two looks at a face session, at first"`
-	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last."`
+	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last, while the person is likely to be there: for 45 s. Afterwards it is half a minute."`
 	Rate         float64       `env:"RATE" envDefault:"5" help:"Chips read and sessions opened a second by all workers together, at most,"`
 	PollRate     float64       `env:"POLL_RATE" envDefault:"5" help:"and looks at sessions, which never keep those waiting. The vendor publishes no limit."`
 	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
