@@ -88,6 +88,7 @@ var errDone = errors.New("done")
 // runDev brings the stack up, shows its verifications and keeps the stack up
 // until ctx ends.
 func runDev(ctx context.Context, o devOptions, out io.Writer) error {
+	out = &lineWriter{to: out}
 	began := time.Now()
 	dir, err := filepath.Abs(dataDir(o.data))
 	if err != nil {
@@ -133,7 +134,9 @@ type stack struct {
 	server    *devstack.Server
 	parts     *parts
 	standIns  http.Handler
-	listeners struct{ api, ops, sandbox net.Listener }
+	listeners struct{ api, ops, sandbox, receiver net.Listener }
+	// hooks prints what is sent to the receiver.
+	hooks http.Handler
 }
 
 // startStack starts the server and connects to it; what it opened is closed again
@@ -147,6 +150,9 @@ func startStack(ctx context.Context, dir, binary string, o devOptions, out io.Wr
 	}()
 	temporalPort, uiPort, err := s.listen(o, out)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.receive(o, out); err != nil {
 		return nil, err
 	}
 	state, cfg, err := prepare(dir, s.state, o)
@@ -220,6 +226,7 @@ func (s *stack) run(ctx context.Context, script func(context.Context) error) err
 	g, ctx := errgroup.WithContext(ctx)
 	l := s.listeners
 	g.Go(func() error { return serve(ctx, l.sandbox, s.standIns, s.log) })
+	g.Go(func() error { return serve(ctx, l.receiver, s.hooks, s.log) })
 	g.Go(func() error { return s.parts.runWorker(ctx) })
 	g.Go(func() error { return s.parts.runAPI(ctx, l.api) })
 	g.Go(func() error { return s.parts.runOps(ctx, l.ops) })
@@ -252,7 +259,7 @@ func (s *stack) run(ctx context.Context, script func(context.Context) error) err
 }
 
 func (s *stack) close() {
-	for _, l := range []net.Listener{s.listeners.api, s.listeners.ops, s.listeners.sandbox} {
+	for _, l := range []net.Listener{s.listeners.api, s.listeners.ops, s.listeners.sandbox, s.listeners.receiver} {
 		if l != nil {
 			l.Close()
 		}

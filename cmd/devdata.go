@@ -27,6 +27,9 @@ type devState struct {
 	Sandbox    string `json:"sandbox"`
 	Temporal   string `json:"temporal"`
 	TemporalUI string `json:"temporal_ui,omitempty"`
+	// Receiver is where the client's webhooks go, and hookSecret signs them.
+	Receiver   string `json:"receiver"`
+	hookSecret string
 }
 
 // dataDir is where the local stack keeps everything: the user's cache folder,
@@ -122,6 +125,7 @@ clients:
         scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read", "webhooks:write"]
     purposes: ["account_opening"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
+    webhooks: [{id: printer, url: "{{.Receiver}}", secrets: ["{{.HookSecret}}"]}]
 policies:
 {{- range .Policies}}
   - name: {{.}}
@@ -157,7 +161,8 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 		return s, nil, err
 	}
 	err = devCatalogue.Execute(f, map[string]any{
-		"Client": devClient, "ReturnURLs": o.returnURLs, "KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
+		"Client": devClient, "ReturnURLs": o.returnURLs, "KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox,
+		"Receiver": s.Receiver, "HookSecret": s.hookSecret, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
 	})
 	if err := errors.Join(err, f.Close()); err != nil {
 		return s, nil, err
@@ -173,6 +178,8 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 		"YANZHEN_PUBLIC_URL="+s.API,
 		"YANZHEN_API_LISTEN="+trimScheme(s.API),
 		"YANZHEN_OPS_LISTEN="+trimScheme(s.Ops),
+		"YANZHEN_WEBHOOK_ALLOW=127.0.0.0/8,::1/128", // receivers on this machine
+		"YANZHEN_WEBHOOK_SCHEDULE=0s,2s,5s,15s,1m,5m",
 		"YANZHEN_TENCENT_IAI_PATIENCE=10s",
 		"YANZHEN_MEGVII_LOOK_AFTER=1s",
 		"YANZHEN_SINO_POLL_MIN=500ms",

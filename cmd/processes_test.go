@@ -162,7 +162,7 @@ func TestDevShowsAVerificationOfEachPolicyAndEndsWithOnce(t *testing.T) {
 		return err
 	}}, &out))
 	for _, want := range []string{"invented ", "identity_records  passed", "face_match        passed", "holder_match      passed",
-		"APPROVED  by policy", "cn-resident: ", "cn-resident-megvii: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped."} {
+		"APPROVED  by policy", "cn-resident: ", "cn-resident-megvii: ", "cn-chip: ", "cn-chip-capture: ", "cn-no-face: ", "their card is scanned: ", "REVIEW  a human", "curl -H 'Authorization: Bearer yz_", "/openapi.yaml", "Stopped.", "  webhook          verification.completed  ver_"} {
 		require.Contains(t, out.String(), want)
 	}
 	requireMetrics(t, metrics)
