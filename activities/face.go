@@ -110,9 +110,8 @@ type SessionInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
-	// Last: the session's time is over. A vendor that notifies us, and allows
-	// few look-ups, is asked only then.
-	Last bool `json:"last,omitempty"`
+	// LookUp: a vendor that notifies us, and allows few look-ups, may be asked.
+	LookUp bool `json:"look_up,omitempty"`
 	// Capture is set for providers that hand out pictures.
 	Capture *CaptureInput `json:"capture,omitempty"`
 }
@@ -184,12 +183,19 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		return LookResult{Phase: provider.Finished, Begun: true, Result: known.Outcome}, nil
 	}
 	if vendor.Callback != nil {
-		if out, done, err := a.notified(ctx, vendor, in, s); done || err != nil {
-			return out, err
+		if result, err := a.notified(ctx, vendor, in, s); err != nil {
+			return LookResult{}, err
+		} else if result != nil {
+			return LookResult{Phase: provider.Finished, Begun: result.Begun, Result: result}, nil
 		}
 	}
 	if err := a.switched(ctx, in.Provider, false); err != nil {
 		return LookResult{}, vendorError(err, true, switchPause)
+	}
+	if vendor.Callback != nil {
+		if asks, err := a.spendLookup(ctx, in, s); err != nil || !asks {
+			return LookResult{Phase: provider.Unasked, Begun: known.Begun}, err
+		}
 	}
 	look, err := vendor.Provider.Look(ctx, s)
 	if provider.ClassOf(err) == provider.Gone && err != nil {
@@ -204,7 +210,7 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 				return LookResult{}, storeError(err)
 			}
 		}
-		return LookResult{}, vendorError(err, true, max(next, a.lookupPause(vendor)))
+		return LookResult{}, vendorError(err, true, max(next, a.lookupPause(vendor, s)))
 	}
 	if look.Capture != nil {
 		if err := a.Store.MarkCaptured(ctx, in.ID, in.Session); err != nil {

@@ -46,8 +46,8 @@ func notifyBench(t *testing.T) (*bench, *int) {
 	return b, &lookups
 }
 
-func lookAt(b *bench, last bool) (activities.LookResult, error) {
-	return run[activities.LookResult](b, b.LookAtSession, activities.SessionInput{ID: "ver_1", Session: 1, Provider: "notifier", Last: last})
+func lookAt(b *bench, lookUp bool) (activities.LookResult, error) {
+	return run[activities.LookResult](b, b.LookAtSession, activities.SessionInput{ID: "ver_1", Session: 1, Provider: "notifier", LookUp: lookUp})
 }
 
 func TestNoticeIsTheResultAndCostsNoLookUp(t *testing.T) {
@@ -66,20 +66,55 @@ func TestHintWithoutANoticeCostsNoLookUp(t *testing.T) {
 	b, lookups := notifyBench(t)
 	out, err := lookAt(b, false)
 	require.NoError(t, err)
-	require.Equal(t, provider.Untouched, out.Phase)
+	require.Equal(t, provider.Unasked, out.Phase)
 	require.Zero(t, *lookups)
 }
 
-func TestThreeLookUpsAtMostWhateverBecomesOfThem(t *testing.T) {
-	b, lookups := notifyBench(t)
-	for range 3 {
-		_, err := lookAt(b, true)
-		require.GreaterOrEqual(t, errorType(t, err).NextRetryDelay(), 10*time.Minute, "they are few")
+// Three look-ups at most, whatever becomes of them: one before the session's
+// expiry, one at it, which is always kept, and those that are left ten minutes and
+// two hours after it.
+func TestLookUpsAreSpentWhenTheyHelpMost(t *testing.T) {
+	for _, early := range []int{0, 1, 5} {
+		b, lookups := notifyBench(t)
+		unasked := func() {
+			t.Helper()
+			before := *lookups
+			out, err := lookAt(b, true)
+			require.NoError(t, err)
+			require.Equal(t, provider.Unasked, out.Phase)
+			require.Equal(t, before, *lookups)
+		}
+		for n := range early {
+			if n == 0 {
+				_, err := lookAt(b, true)
+				require.Error(t, err)
+				continue
+			}
+			unasked()
+		}
+		expires := b.now.Add(time.Minute)
+		for _, at := range []struct{ after, next time.Duration }{{30 * time.Second, 10 * time.Minute}, {10 * time.Minute, 2 * time.Hour}, {2 * time.Hour, 2 * time.Hour}}[:3-min(early, 1)] {
+			b.now = expires.Add(at.after)
+			_, err := lookAt(b, true)
+			require.InDelta(t, (at.next - at.after).Seconds(), errorType(t, err).NextRetryDelay().Seconds(), 2, "after %s", at.after)
+		}
+		unasked()
+		require.Equal(t, 3, *lookups)
 	}
-	out, err := lookAt(b, true)
-	require.NoError(t, err)
-	require.Equal(t, provider.RanOut, out.Phase)
-	require.Equal(t, 3, *lookups)
+}
+
+// A provider that is off is not asked, and that costs no look-up.
+func TestLookUpThatASwitchForbidsIsNotSpent(t *testing.T) {
+	b, lookups := notifyBench(t)
+	b.Switches = map[string]store.SwitchState{"notifier": store.SwitchOff}
+	for range 5 {
+		_, err := lookAt(b, true)
+		require.Equal(t, provider.SwitchedOff, activities.ClassOf(err))
+	}
+	b.Switches = nil
+	_, err := lookAt(b, true)
+	require.Equal(t, provider.Unavailable, activities.ClassOf(err))
+	require.Equal(t, 1, *lookups)
 }
 
 func TestSwitchKeepsAProviderFromBeingCalled(t *testing.T) {

@@ -71,6 +71,7 @@ const (
 	Begun     Phase = "begun"     // the person is in the flow
 	Finished  Phase = "finished"  // over, passed or not: fetch the result
 	RanOut    Phase = "ran_out"   // the vendor's clock ended it
+	Unasked   Phase = "unasked"   // nothing came of it so far, and its vendor was not asked
 )
 
 // Look is a vendor's answer to whether a session is over.

@@ -30,7 +30,8 @@ type FaceVendor struct {
 	PollFirst, PollMax time.Duration
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn string
-	// TellsBegun: a look tells whether the person has begun.
+	// TellsBegun: a look tells whether the person has begun, or that nobody was
+	// asked.
 	TellsBegun bool
 	// Captures: a look may hand out pictures, and only once. Looks then never
 	// overlap.

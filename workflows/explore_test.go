@@ -159,7 +159,7 @@ func (o *outside) route(i int) {
 	case asked:
 		r.TellsBegun = true
 	case notified:
-		r.Polled, r.Notifies, r.Grace = false, true, verification.Duration(30*time.Second)
+		r.Polled, r.Notifies, r.TellsBegun, r.Grace = false, true, true, verification.Duration(30*time.Second)
 	case picturing:
 		r.Captures = true
 	}

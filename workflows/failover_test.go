@@ -134,6 +134,7 @@ func TestLostLinksCountAgainstTheSessions(t *testing.T) {
 func notifying(t *testing.T, sc *script) *env {
 	e := newEnv(t, sc)
 	e.in.Face[0].Polled, e.in.Face[0].Notifies, e.in.Face[0].Grace = false, true, verification.Duration(30*time.Second)
+	e.in.Face[0].TellsBegun = true
 	sc.resultInLook = true
 	return e
 }
@@ -144,7 +145,7 @@ func TestNoticeEndsTheSessionWithoutALookUp(t *testing.T) {
 	e.at(31*time.Second, func() { e.hint(1) })
 	s := e.run()
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
-	require.Zero(t, sc.lastLooks)
+	require.Zero(t, sc.lookUps)
 	require.Zero(t, sc.count("PollSession")+sc.count("FetchSession"))
 }
 
@@ -171,7 +172,7 @@ func TestSilenceIsLookedUpAfterExpiryAndGrace(t *testing.T) {
 		require.WithinDuration(t, before.ExpiresAt.Add(30*time.Second), *shown.ExpiresAt, 2*time.Second)
 	}
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
-	require.Equal(t, 1, sc.lastLooks)
+	require.Equal(t, 1, sc.lookUps)
 	require.InDelta(t, (sessionLife + 30*time.Second).Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 5)
 }
 
@@ -214,10 +215,83 @@ func TestALastLookThatIsWaitedOutShowsItsOwnClock(t *testing.T) {
 func TestNoticeIsReadWhileTheLookUpWaitsOutAnOutage(t *testing.T) {
 	sc := newScript()
 	sc.sessions[1] = session{over: 20 * time.Minute, result: passed()}
-	sc.lastLookError = until(10*time.Hour, provider.Unavailable)
+	sc.lookUpError = until(10*time.Hour, provider.Unavailable)
 	e := notifying(t, sc)
 	e.at(21*time.Minute, func() { e.hint(1) })
 	s := e.run()
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
 	require.Less(t, s.UpdatedAt.Sub(s.CreatedAt), 25*time.Minute)
+}
+
+// silent is a vendor that notifies us and whose notices are lost: only look-ups
+// find anything. Its sessions live for an hour.
+func silent(t *testing.T, sessions map[int]session) (*script, *env) {
+	life := sessionLife
+	sessionLife = time.Hour
+	t.Cleanup(func() { sessionLife = life })
+	sc := newScript()
+	sc.sessions, sc.silent = sessions, true
+	return sc, notifying(t, sc)
+}
+
+// The api was away when the vendor told, or the vendor told nobody: the person is
+// back, and does not wait for the session's expiry.
+func TestBrowserThatCameBackWithoutANoticeIsLookedUpFiveMinutesLater(t *testing.T) {
+	sc, e := silent(t, map[int]session{1: {over: 2 * time.Minute, result: passed()}})
+	for _, at := range []time.Duration{121 * time.Second, 3 * time.Minute, 4 * time.Minute} {
+		e.at(at, func() { e.hint(1) })
+	}
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 1, sc.lookUps)
+	require.InDelta(t, (7 * time.Minute).Seconds(), s.UpdatedAt.Sub(s.CreatedAt).Seconds(), 10)
+}
+
+// One look-up is spent before the expiry, however often the browser comes back
+// and the link is asked for again; one is taken at the expiry.
+func TestOneLookUpIsSpentBeforeTheExpiryAndOneAtIt(t *testing.T) {
+	for name, meddle := range map[string]func(*env){
+		"the browser came back":         func(*env) {},
+		"and the link is lost later":    func(e *env) { e.at(20*time.Minute, func() { e.relink(1) }) },
+		"and the link was lost before":  func(e *env) { e.at(2*time.Minute, func() { e.relink(1) }) },
+		"and the link is lost meantime": func(e *env) { e.at(5*time.Minute+30*time.Second, func() { e.relink(1) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sc, e := silent(t, map[int]session{1: {}}) // nobody opened it, as the vendor tells
+			for i := range 10 {
+				e.at(time.Duration(i+1)*time.Minute, func() { e.hint(1) })
+			}
+			meddle(e)
+			before := 0
+			e.at(59*time.Minute, func() { before = sc.lookUps })
+			e.run()
+			want := 1
+			if name == "and the link is lost later" {
+				want = 2 // the run asks, and the step knows that none is left
+			}
+			require.Equal(t, want, before)
+			require.Equal(t, before+1, sc.lookUps)
+			require.Equal(t, 1, sc.count("OpenSession"))
+		})
+	}
+}
+
+// What the vendor has judged is not bought again by a retry.
+func TestRetryLooksUpTheSessionThatItWouldReplace(t *testing.T) {
+	sc, e := silent(t, map[int]session{1: {over: 2 * time.Minute, result: passed()}, 2: {}})
+	e.at(3*time.Minute, func() { e.relink(1) })
+	s := e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 1, sc.count("OpenSession"))
+	require.Less(t, s.UpdatedAt.Sub(s.CreatedAt), 4*time.Minute)
+
+	// Somebody is at it: a new session, and the old one is looked up once more,
+	// within what is left, before a pass counts.
+	sc, e = silent(t, map[int]session{1: {begun: time.Second}, 2: {over: 2 * time.Minute, result: passed()}})
+	e.at(3*time.Minute, func() { e.relink(1) })
+	e.at(6*time.Minute, func() { e.relink(2) })
+	s = e.run()
+	require.Equal(t, verification.OutcomeApproved, s.Outcome())
+	require.Equal(t, 2, sc.count("OpenSession"))
+	require.Equal(t, 3, sc.lookUps)
 }

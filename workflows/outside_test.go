@@ -244,17 +244,19 @@ func (o *outside) look(name string, in activities.SessionInput) (activities.Look
 		if v.noticed && finished {
 			return activities.LookResult{Phase: provider.Finished, Begun: true, Result: &v.result}, nil
 		}
-		if !in.Last {
-			return activities.LookResult{Phase: provider.Untouched}, nil
+		budget := 3
+		if now.Before(v.opened.Add(sessionLife)) {
+			budget = 1
 		}
-		if v.lookups++; v.lookups > 3 {
-			return activities.LookResult{Phase: provider.RanOut}, nil
+		if !in.LookUp || v.lookups >= budget {
+			return activities.LookResult{Phase: provider.Unasked}, nil
 		}
+		v.lookups++
 	}
 	if err := fails(o.script.lookError, at); err != nil {
 		return activities.LookResult{}, err
 	}
-	out := activities.LookResult{Phase: provider.Untouched, Begun: v.kind == asked && v.begun > 0 && !now.Before(v.opened.Add(v.begun))}
+	out := activities.LookResult{Phase: provider.Untouched, Begun: v.kind != picturing && v.begun > 0 && !now.Before(v.opened.Add(v.begun))}
 	switch {
 	case finished && v.kind == picturing:
 		if v.handed {

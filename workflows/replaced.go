@@ -91,7 +91,7 @@ func (r *run) lookAt(ctx workflow.Context, f *replacedSession) {
 // ask asks the vendor of a session that was left how it ended; nil: it goes on,
 // or nobody can tell. Each call has one try, since a pass may wait for it.
 func (r *run) ask(ctx workflow.Context, f *replacedSession) *verification.FaceResult {
-	in := activities.SessionInput{ID: r.in.ID, Session: f.session, Provider: f.route.Provider, Last: f.wanted && f.route.Notifies}
+	in := activities.SessionInput{ID: r.in.ID, Session: f.session, Provider: f.route.Provider, LookUp: f.wanted}
 	look := stepLookBack
 	if f.route.Captures {
 		in.Capture = r.capture(false)

@@ -292,7 +292,7 @@ func TestPassWaitsForALookUpNotForAHintsLook(t *testing.T) {
 	e.at(3*time.Minute+time.Second, func() { e.hint(2) })
 	e.at(3*time.Minute+3*time.Second, func() { e.hint(1) })
 	require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
-	require.Equal(t, 1, sc.lastLooks)
+	require.Equal(t, 1, sc.lookUps)
 }
 
 // A pass of an old tab that waits for another one's look is not lost because the
@@ -352,7 +352,7 @@ func TestSuspicionInAnOldTabCountsUntilTheEnd(t *testing.T) {
 func TestNoticeAfterAnEndThatNobodyCouldTellCounts(t *testing.T) {
 	sc := newScript()
 	sc.sessions[1] = session{begun: time.Second, over: 20 * time.Minute, result: passed()}
-	sc.lastLookError = until(1000*time.Hour, provider.Unavailable)
+	sc.lookUpError = until(1000*time.Hour, provider.Unavailable)
 	e := notifying(t, sc)
 	e.in.Policy.LastLookPatience = verification.Duration(5 * time.Minute)
 	e.at(time.Minute, func() { e.hint(1) })

@@ -26,9 +26,11 @@ type script struct {
 	openError, lookError, fetchError, recordsError, chipError func(sinceStart time.Duration) error
 	// storeAway is until when after its start the store cannot be published to.
 	storeAway time.Duration
-	// lastLookError fails the last looks, which lastLooks counts.
-	lastLookError func(sinceStart time.Duration) error
-	lastLooks     int
+	// lookUpError fails the looks that may use up one of a vendor's few, which
+	// lookUps counts. silent: without one of them nothing is found.
+	silent      bool
+	lookUpError func(sinceStart time.Duration) error
+	lookUps     int
 	// openFails keeps single providers from opening; openedAt are those that did.
 	openFails map[string]provider.Class
 	openedAt  []string
@@ -199,9 +201,12 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 	at := s.call(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if in.Last {
-		s.lastLooks++
-		if err := fails(s.lastLookError, at); err != nil {
+	if s.silent && !in.LookUp {
+		return activities.LookResult{Phase: provider.Unasked}, nil
+	}
+	if in.LookUp {
+		s.lookUps++
+		if err := fails(s.lookUpError, at); err != nil {
 			return activities.LookResult{}, err
 		}
 	}

@@ -80,6 +80,10 @@ type watcher struct {
 	// while after it.
 	lookedAt time.Time
 	pause    workflow.Future
+	// early is when a vendor that notifies us, and allows few look-ups, is asked
+	// since the browser came back and no notice did; asked: it was, before its time.
+	early workflow.Future
+	asked bool
 }
 
 // race waits until the session is over or its timer fires. It returns the
@@ -92,7 +96,7 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 	for {
 		err := workflow.Await(ctx, func() bool {
 			return ready(w.poll) || ready(w.look) || ready(w.relook) || ready(w.pause) || timer.IsReady() ||
-				w.mayLook() || w.mayRelook() || w.comparing == w.session
+				w.mayLook() || w.mayRelook() || w.mayLookUp() || w.comparing == w.session
 		})
 		var phase provider.Phase
 		var result *verification.FaceResult
@@ -120,6 +124,9 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 			w.busy(ctx, captureStartToClose)
 		case w.mayRelook():
 			phase, result = w.lostLink(racing)
+		case w.mayLookUp():
+			w.early, w.asked = nil, true
+			w.look = w.start(racing, stepLook, acts.LookAtSession, "-early", 0, w.lookUp())
 		default:
 			phase, result = w.lookNow(racing)
 		}
@@ -165,6 +172,12 @@ func (w *watcher) lookOnce(ctx workflow.Context) workflow.Future {
 	return seen
 }
 
+// earlyLook is how long after the browser came back a notice is waited for.
+const earlyLook = 5 * time.Minute
+
+// mayLookUp: the browser came back a while ago, and no notice did.
+func (w *watcher) mayLookUp() bool { return ready(w.early) && w.look == nil && !w.asked }
+
 // heed takes the hint. Whose browser came back had begun; a vendor that tells of
 // an end tells of those, too, who never came.
 func (w *watcher) takeHint() {
@@ -182,6 +195,9 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 	}
 	if w.route.Captures {
 		w.startPoll(ctx, left())
+	}
+	if w.route.Notifies && !w.asked && w.early == nil && left() > earlyLook {
+		w.early = workflow.NewTimerWithOptions(ctx, earlyLook, workflow.TimerOptions{Summary: "The browser came back, and no notice"})
 	}
 	if w.state.Status == verification.Processing && left() > 0 { // what was compared is lost
 		w.awaitInput(ctx, w.link)
@@ -204,7 +220,8 @@ func (w *watcher) lostLink(ctx workflow.Context) (provider.Phase, *verification.
 	if !w.route.TellsBegun {
 		return replaced, nil
 	}
-	w.relook = w.start(ctx, stepRelook, acts.LookAtSession, "", 0, w.input())
+	w.asked = true
+	w.relook = w.start(ctx, stepRelook, acts.LookAtSession, "", 0, w.lookUp())
 	return "", nil
 }
 
@@ -337,7 +354,7 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	w.look, w.pause = nil, nil // they ended with the race
-	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lastInput())
+	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lookUp())
 	for {
 		noticed := func() bool { return w.route.Notifies && w.mayLook() }
 		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
@@ -354,11 +371,10 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 	}
 }
 
-// lastInput is the input of the last look, which may use up one of a vendor's
-// few look-ups.
-func (w *watcher) lastInput() activities.SessionInput {
+// lookUp is the input of a look that may use up one of a vendor's few look-ups.
+func (w *watcher) lookUp() activities.SessionInput {
 	in := w.input()
-	in.Last = w.route.Notifies
+	in.LookUp = true
 	return in
 }
 

@@ -68,7 +68,7 @@ func (c *Client) entry() provider.FaceVendor {
 		Open:     provider.Queue{Name: "megvii", PerSecond: c.cfg.Rate},
 		Watch:    provider.Queue{Name: "megvii-result", PerSecond: c.cfg.Rate},
 		Grace:    c.cfg.LookAfter,
-		Callback: c,
+		Callback: c, TellsBegun: true,
 	}
 }
 

@@ -372,7 +372,7 @@ func TestTheEntryInTheRegistryIsNeverPolled(t *testing.T) {
 	v := c.entry()
 	require.Equal(t, provider.FaceVendor{
 		Name: "megvii_faceid", Provider: c, Open: provider.Queue{Name: "megvii", PerSecond: 5},
-		Watch: provider.Queue{Name: "megvii-result", PerSecond: 5}, Grace: 30 * time.Second, Callback: c,
+		Watch: provider.Queue{Name: "megvii-result", PerSecond: 5}, Grace: 30 * time.Second, Callback: c, TellsBegun: true,
 	}, v)
 	require.Equal(t, 2*time.Second, newClient(t, func(c *Config) { c.LookAfter = 2 * time.Second }).entry().Grace)
 }

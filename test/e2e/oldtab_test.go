@@ -125,3 +125,43 @@ func TestFailedAttemptsInOldTabsOfMegviiCount(t *testing.T) {
 	require.Equal(t, verification.OutcomeDeclined, v.Outcome)
 	require.True(t, strings.Contains(reasonsOf(v.Verdict.Reasons), string(verification.SessionAttemptsExhausted)))
 }
+
+// The api is away when the person ends and comes back: their retry finds that the
+// vendor has judged the session, which is not thrown away and bought again.
+func TestARetryAtMegviiFindsWhatNobodyTold(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{megvii: true, policies: crashPolicy})
+	p := s.person()
+	a := s.beginUnder(onlyMegvii, p)
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	token := s.megviiToken(a.view)
+	s.endMegvii(a.view, sandbox.MegviiPass, sandbox.NotifyOptions{Never: true, NoReturn: true})
+	again := s.retry(a.view.ID, 1, "")
+	require.Equal(t, http.StatusOK, again.status, "%s", again.body)
+	require.Equal(t, 1, again.view.Attempt.Session)
+	s.approved(s.untilEnd(a.view.ID, comesBack))
+	require.Equal(t, 1, s.asked("get_token"))
+	require.Equal(t, 1, s.lookedUp(token))
+
+	// Of a link that nobody has opened yet the same one is told.
+	b := s.beginUnder(onlyMegvii, s.person())
+	require.Equal(t, http.StatusCreated, b.status, "%s", b.body)
+	again = s.retry(b.view.ID, 1, "")
+	require.Equal(t, http.StatusOK, again.status, "%s", again.body)
+	require.Equal(t, 1, again.view.Attempt.Session)
+	require.Equal(t, b.view.NextAction.URL, again.view.NextAction.URL)
+	require.Equal(t, 2, s.asked("get_token"))
+}
+
+// The vendor said that the flow was over, and lost what came of it.
+func TestAFinishedSessionWhoseResultIsGoneIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: crashPolicy})
+	s.fault(sandbox.Fault{Vendor: sandbox.Tencent, Operation: "GetEidResult", Kind: sandbox.FaultErrorCode, Code: "InvalidParameterValue.BizTokenExpired", Times: 1})
+	v := s.opened(s.person())
+	s.comeBack(v, "0")
+	again := s.untilRetry(v.ID)
+	require.Equal(t, verification.RequiresInput, again.Status)
+	require.Equal(t, verification.SessionExpired, again.LastError.Code)
+	s.approved(s.retried(v.ID))
+}
