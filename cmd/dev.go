@@ -329,7 +329,7 @@ func (s *stack) demonstrate(ctx context.Context, o devOptions, out io.Writer) er
 			fmt.Fprintf(out, "%s: %s\n", d.policy, d.what)
 			v, err := runDemo(ctx, c, demoOptions{
 				policy: d.policy, chip: d.chip, sandbox: s.state.Sandbox, outcomes: d.outcomes, notify: "both",
-				stage: defaultStage, pause: 500 * time.Millisecond, timeout: 2 * time.Minute,
+				stage: defaultStage, pause: 100 * time.Millisecond, timeout: 2 * time.Minute,
 			}, out, nil)
 			if err != nil {
 				return fmt.Errorf("the verification: %w (logs: %s)", err, s.dir)

@@ -127,6 +127,11 @@ func arguments(o Options) []string {
 	} else {
 		args = append(args, "--ui-port", strconv.Itoa(o.UIPort))
 	}
+	// One process gains nothing by parts of a queue: what comes to a part for which
+	// no worker asks at that moment takes a way round.
+	for _, side := range []string{"Read", "Write"} {
+		args = append(args, "--dynamic-config-value", "matching.numTaskqueue"+side+"Partitions=1")
+	}
 	if o.MetricsPort != 0 {
 		args = append(args, "--metrics-port", strconv.Itoa(o.MetricsPort))
 	}
