@@ -107,6 +107,7 @@ type server struct {
 	Deps
 	keys       atomic.Pointer[keyring]
 	operations map[string]operation
+	reference  referencePage
 	// contractJSON is Contract as JSON.
 	contractJSON []byte
 	links        answeredLinks
@@ -129,6 +130,9 @@ func New(d Deps) (*Handler, error) {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	s := &server{Deps: d, operations: operations}
+	if s.reference, err = newReferencePage(Contract); err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
 	if s.contractJSON, err = asJSON(Contract); err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}

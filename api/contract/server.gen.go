@@ -1646,6 +1646,9 @@ type ServerInterface interface {
 	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(c *gin.Context, provider string, kind string, ticket string)
+	// GetDocs This document for people
+	// (GET /docs)
+	GetDocs(c *gin.Context)
 	// GetContractJSON This document as JSON
 	// (GET /openapi.json)
 	GetContractJSON(c *gin.Context)
@@ -1813,6 +1816,19 @@ func (siw *ServerInterfaceWrapper) CallbackPost(c *gin.Context) {
 	}
 
 	siw.Handler.CallbackPost(c, provider, kind, ticket)
+}
+
+// GetDocs operation middleware
+func (siw *ServerInterfaceWrapper) GetDocs(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDocs(c)
 }
 
 // GetContractJSON operation middleware
@@ -2666,6 +2682,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
+	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/v1/deliveries", wrapper.ListDeliveries)
@@ -2850,6 +2867,33 @@ func (response CallbackPostdefaultApplicationProblemPlusJSONResponse) VisitCallb
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocsRequestObject struct {
+}
+
+type GetDocsResponseObject interface {
+	VisitGetDocsResponse(w http.ResponseWriter) error
+}
+
+type GetDocs200TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetDocs200TexthtmlResponse) VisitGetDocsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -3945,6 +3989,9 @@ type StrictServerInterface interface {
 	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	// (POST /callbacks/{provider}/{kind}/{ticket})
 	CallbackPost(ctx context.Context, request CallbackPostRequestObject) (CallbackPostResponseObject, error)
+	// GetDocs This document for people
+	// (GET /docs)
+	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
 	// GetContractJSON This document as JSON
 	// (GET /openapi.json)
 	GetContractJSON(ctx context.Context, request GetContractJSONRequestObject) (GetContractJSONResponseObject, error)
@@ -4125,6 +4172,30 @@ func (sh *strictHandler) CallbackPost(ctx *gin.Context, provider string, kind st
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CallbackPostResponseObject); ok {
 		if err := validResponse.VisitCallbackPostResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDocs operation middleware
+func (sh *strictHandler) GetDocs(ctx *gin.Context) {
+	var request GetDocsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDocs(ctx, request.(GetDocsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDocs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDocsResponseObject); ok {
+		if err := validResponse.VisitGetDocsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
