@@ -33,7 +33,7 @@ func TestSetupReadiesANewNamespaceAndMayBeRepeated(t *testing.T) {
 		return engine.Setup(t.Context(), c, namespace, workflows.SearchAttributes(), retention, func(line string) { said = append(said, line) })
 	}
 	err = setup()
-	require.Contains(t, said[0], "made")
+	require.Contains(t, said[0], "created")
 	// The server learns of a new namespace and new attributes with some delay.
 	for until := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
 		require.True(t, engine.NotYet(err), "%v", err)
