@@ -5,13 +5,16 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev test test-short explore race fuzz bench outdated record lint build generate test-needs temporal
+.PHONY: help dev onboarding test test-short explore race fuzz bench outdated record lint build generate test-needs temporal
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
 dev: build ## Run the whole stack on this machine and show a verification of each policy
-	@bin/yanzhen dev
+	@bin/yanzhen dev $(if $(WEBHOOK),--webhook $(WEBHOOK))
+
+onboarding: build ## Run the example of an onboarding service beside `make dev`
+	@eval "$$(bin/yanzhen dev --env)" && go run ./examples/onboarding
 
 test: test-needs temporal ## Run every test (installs what they need on Debian)
 	go test -timeout 20m ./...

@@ -36,6 +36,8 @@ type devOptions struct {
 	ports    devPorts
 	// returnURLs are further ones of the client dev.
 	returnURLs []string
+	// webhook is where the client dev's events are sent; empty: nowhere.
+	webhook string
 	// catalogue is a file whose clients, reviewers and policies are taken too.
 	catalogue string
 	// logs are settings of the log.
@@ -47,7 +49,7 @@ type devOptions struct {
 }
 
 func devCommand() *cobra.Command {
-	o, ports := devOptions{ports: usualPorts}, portFlags{}
+	o, ports, env := devOptions{ports: usualPorts}, portFlags{}, false
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run the whole stack on this machine and show a verification of each policy",
@@ -63,6 +65,9 @@ it heeds YANZHEN_API_LISTEN, YANZHEN_OPS_LISTEN, YANZHEN_LOG_LEVEL and
 YANZHEN_LOG_FORMAT, and refuses the rest.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if env {
+				return printEnv(dataDir(o.data), c.OutOrStdout())
+			}
 			if err := ports.read(c); err != nil {
 				return err
 			}
@@ -77,6 +82,8 @@ YANZHEN_LOG_FORMAT, and refuses the rest.`,
 	}
 	ports.register(c, &o.ports)
 	c.Flags().StringArrayVar(&o.returnURLs, "return-url", nil, "where the client dev may send a browser, too; may be given several times")
+	c.Flags().StringVar(&o.webhook, "webhook", "", "where the client dev's events are sent, such as http://localhost:3000/webhooks/yanzhen")
+	c.Flags().BoolVar(&env, "env", false, "print the running stack's API, KEY and WEBHOOK_SECRET for a shell, and start nothing")
 	c.Flags().StringVar(&o.data, "data", "", "the data folder (default: yanzhen/dev in the user's cache folder)")
 	c.Flags().BoolVar(&o.once, "once", false, "end after the verifications")
 	return c
@@ -356,7 +363,7 @@ func (s *stack) links(id string, out io.Writer) {
 	for _, l := range [][2]string{
 		{"the first's run", s.state.TemporalUI + "/namespaces/default/workflows/" + id},
 		{"read it", fmt.Sprintf("curl -H 'Authorization: Bearer %s' %s/v1/verifications/%s", s.state.APIKey, s.state.API, id)},
-		{"for curl", fmt.Sprintf("export API=%s KEY=%s", s.state.API, s.state.APIKey)},
+		{"for curl", s.state.env()},
 		{"the contract", s.state.API + "/openapi.yaml"},
 		{"vendor calls", s.state.Sandbox + "/sandbox/ledger"},
 		{"health", s.state.Ops + "/readyz, " + s.state.Ops + "/metrics"},

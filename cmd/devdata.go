@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/sandbox"
+	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
 // devState is what other commands learn of the running local stack. It holds
@@ -30,6 +32,8 @@ type devState struct {
 	// Receiver is where the client's webhooks go, and hookSecret signs them.
 	Receiver   string `json:"receiver"`
 	hookSecret string
+	// WebhookSecret signs what is sent to the endpoint of --webhook.
+	WebhookSecret string `json:"webhook_secret,omitempty"`
 }
 
 // dataDir is where the local stack keeps everything: the user's cache folder,
@@ -57,6 +61,24 @@ func readState(dir string) (devState, bool) {
 		return devState{}, false
 	}
 	return s, true
+}
+
+// env is the line that sets the stack's address and secrets in a shell.
+func (s devState) env() string {
+	line := fmt.Sprintf("export API=%s KEY=%s", s.API, s.APIKey)
+	if s.WebhookSecret != "" {
+		line += " WEBHOOK_SECRET=" + s.WebhookSecret
+	}
+	return line
+}
+
+func printEnv(dir string, out io.Writer) error {
+	state, found := readState(dir)
+	if !found {
+		return exit(exitUsage, "no local stack in %s: start `yanzhen dev` in another terminal", dir)
+	}
+	fmt.Fprintln(out, state.env())
+	return nil
 }
 
 func (s devState) write(dir string) error {
@@ -125,7 +147,7 @@ clients:
         scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read", "webhooks:write"]
     purposes: ["account_opening"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
-    webhooks: [{id: printer, url: "{{.Receiver}}", secrets: ["{{.HookSecret}}"]}]
+    webhooks: [{id: printer, url: "{{.Receiver}}", secrets: ["{{.HookSecret}}"]}{{if .Webhook}}, {id: dev, url: {{printf "%q" .Webhook}}, secrets: ["{{.WebhookSecret}}"]}{{end}}]
 policies:
 {{- range .Policies}}
   - name: {{.}}
@@ -149,6 +171,9 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 	if s.APIKey == "" {
 		s.APIKey, _ = api.NewTestKey()
 	}
+	if o.webhook != "" {
+		s.WebhookSecret = cmp.Or(old.WebhookSecret, webhook.NewSecret())
+	}
 	keys := devKeys(dir)
 	if _, err := os.Stat(keys); errors.Is(err, os.ErrNotExist) {
 		if err := createKeys(keys, io.Discard); err != nil {
@@ -161,7 +186,7 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 		return s, nil, err
 	}
 	err = devCatalogue.Execute(f, map[string]any{
-		"Client": devClient, "ReturnURLs": o.returnURLs, "KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox,
+		"Webhook": o.webhook, "WebhookSecret": s.WebhookSecret, "Client": devClient, "ReturnURLs": o.returnURLs, "KeyHash": api.HashKey(s.APIKey), "Sandbox": s.Sandbox,
 		"Receiver": s.Receiver, "HookSecret": s.hookSecret, "Policies": slices.Sorted(maps.Keys(config.BuiltIn())),
 	})
 	if err := errors.Join(err, f.Close()); err != nil {
