@@ -33,7 +33,8 @@ import (
 
 var (
 	kind  = flag.String("store", "sqlite", "where the product's store is: sqlite or postgres")
-	pairs = flag.Int("pairs", 5, "pairs of batches; 3 with -short")
+	pairs = flag.Int("pairs", 5, "pairs of batches; 3 with -quick")
+	quick = flag.Bool("quick", false, "three pairs at 1 and 16, in minutes; -short would leave PostgreSQL out")
 	out   = flag.String("out", ".", "the folder for performance.json and performance.svg")
 	build = flag.String("binary", "", "the product's binary, if it is not to be built: two builds are compared by their ratios")
 	only  = flag.String("paths", "callback,poll", "which paths, with commas between them")
@@ -70,7 +71,7 @@ func TestBench(t *testing.T) {
 	s := newStack(t, *kind)
 	r := Report{At: time.Now(), Store: *kind, Cores: runtime.NumCPU(), Load: [2]string{load(), ""}}
 	many, levels := *pairs, []int{1, 16, 64}
-	if testing.Short() {
+	if *quick {
 		many, levels = 3, []int{1, 16}
 	}
 	for _, path := range strings.Split(*only, ",") {
@@ -79,7 +80,7 @@ func TestBench(t *testing.T) {
 		for _, atOnce := range levels {
 			row := Row{Path: path, AtOnce: atOnce}
 			n := max(10, 3*atOnce)
-			if testing.Short() {
+			if *quick {
 				n = max(8, 2*atOnce)
 			}
 			for i := range many {
