@@ -31,8 +31,9 @@ func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResu
 	phase, result := w.race(ctx, racing, *r.state.ExpiresAt)
 	switch {
 	case ctx.Err() != nil:
-		if task(ctx) == began {
-			r.endRace() // before it began
+		declined := verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
+		if task(ctx) == began || !r.faceDone && !declined {
+			r.endRace() // before it began; or whoever canceled wants no vendor asked any more
 		}
 		return verification.FaceResult{}
 	case result != nil:
