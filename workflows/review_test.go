@@ -14,22 +14,6 @@ func (e *env) decide(d workflows.DecideRequest) *answer {
 	return e.update(workflows.UpdateDecide, workflows.DecideUpdateID(d.Version)+string(d.Reason), d)
 }
 
-// decideEvery gives a reviewer's word at the first look, in the interval, that
-// finds the verification in review.
-func (e *env) decideEvery(interval time.Duration, decision verification.Decision) {
-	reason := verification.ReviewApproved
-	if decision == verification.Declined {
-		reason = verification.ReviewRejected
-	}
-	for d := interval; d < 8*24*time.Hour; d += interval {
-		e.at(d, func() {
-			if s := e.state(); s.Status == verification.InReview {
-				e.decide(workflows.DecideRequest{Decision: decision, Reason: reason, Version: s.Version})
-			}
-		})
-	}
-}
-
 func TestReviewersWordEndsAReview(t *testing.T) {
 	for decision, reason := range map[verification.Decision]verification.ReasonCode{
 		verification.Approved: verification.ReviewApproved, verification.Declined: verification.ReviewRejected,
