@@ -14,13 +14,15 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
+	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
 // A caller repeats a 503, an operator reads one line, and a load balancer asks
 // readiness; a 500 tells none of them anything.
 func TestAFullDiskUnderTheStore(t *testing.T) {
 	dir := t.TempDir()
-	state, cfg, err := prepare(dir, devState{API: "http://127.0.0.1:1", Ops: "http://127.0.0.1:2", Sandbox: "http://127.0.0.1:3"}, devOptions{})
+	state, cfg, err := prepare(dir, devState{API: "http://127.0.0.1:1", Ops: "http://127.0.0.1:2", Sandbox: "http://127.0.0.1:3",
+		Receiver: "http://127.0.0.1:4", hookSecret: webhook.NewSecret()}, devOptions{})
 	require.NoError(t, err)
 	cfg.Store = storetest.Postgres(t)
 	require.NoError(t, store.Migrate(t.Context(), cfg.Store))

@@ -405,7 +405,7 @@ func TestTheEntryInTheRegistryStaysBelowTheVendorsLimit(t *testing.T) {
 	require.NoError(t, err)
 	v := c.entry()
 	require.Equal(t, "acedata", v.Name)
-	require.Equal(t, provider.Queue{Name: "acedata", PerSecond: 10}, v.Queue)
+	require.Equal(t, provider.Queue{Name: "acedata", PerSecond: 50}, v.Queue)
 	require.Same(t, c, v.Provider)
 }
 
