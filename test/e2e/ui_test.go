@@ -35,7 +35,6 @@ func TestOpsReadARunInTheUIAsItIs(t *testing.T) {
 		"Open a face session (tencent_eid)",
 		"The face session's link expires",
 		"Poll the face session until it is over (tencent_eid)",
-		"Fetch the face session's result (tencent_eid)",
 		"Write the end to the store, erase links and tokens")
 	// The UI renders Markdown in frames.
 	ui.eventually("summary and details", `[...document.querySelectorAll("iframe")].map(f => f.contentDocument?.body?.innerText ?? "").join("\n")`,
