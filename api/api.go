@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -105,13 +106,33 @@ const (
 
 type server struct {
 	Deps
-	keys       atomic.Pointer[keyring]
+	keys atomic.Pointer[keyring]
+	published
+	links answeredLinks
+}
+
+// published is what is read out of Contract.
+type published struct {
 	operations map[string]operation
 	reference  referencePage
 	// contractJSON is Contract as JSON.
 	contractJSON []byte
-	links        answeredLinks
 }
+
+// readContract reads Contract once a process: it never changes, and takes tenths
+// of a second.
+var readContract = sync.OnceValues(func() (p published, err error) {
+	if p.operations, err = readOperations(Contract); err != nil {
+		return published{}, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	if p.reference, err = newReferencePage(Contract); err != nil {
+		return published{}, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	if p.contractJSON, err = asJSON(Contract); err != nil {
+		return published{}, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	return p, nil
+})
 
 // New returns the API's handler. It fails only on a contract or clients that
 // do not hold together.
@@ -125,17 +146,11 @@ func New(d Deps) (*Handler, error) {
 	if err := CheckAccess(d.Clients, d.Reviewers); err != nil {
 		return nil, err
 	}
-	operations, err := readOperations(Contract)
+	p, err := readContract()
 	if err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
+		return nil, err
 	}
-	s := &server{Deps: d, operations: operations}
-	if s.reference, err = newReferencePage(Contract); err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
-	}
-	if s.contractJSON, err = asJSON(Contract); err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
-	}
+	s := &server{Deps: d, published: p}
 	s.keys.Store(newKeyring(d.Clients, d.Reviewers, nil))
 
 	gin.SetMode(gin.ReleaseMode)
