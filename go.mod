@@ -3,7 +3,7 @@ module github.com/yanzhen-id/yanzhen
 go 1.26.0
 
 require (
-	github.com/chromedp/cdproto v0.160.0
+	github.com/chromedp/cdproto v0.160.1
 	github.com/chromedp/chromedp v0.23.0
 	github.com/emmansun/gmsm v0.15.5
 	github.com/getkin/kin-openapi v0.153.0
