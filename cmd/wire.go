@@ -179,26 +179,21 @@ func (p *parts) deliverNotices(ctx context.Context) {
 }
 
 // apiHandler answers the API's requests. When stopping is closed, reads that
-// wait for a change are answered as they stand. A new catalogue makes a new
-// handler; what the old one has begun, it ends.
+// wait for a change are answered as they stand. A new catalogue takes effect with
+// the next request; a rate limit that was used up stays so.
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
-	build := func(cfg *config.Config) (http.Handler, error) {
-		return api.New(api.Deps{
-			Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(cfg.Clients), Reviewers: apiReviewers(cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
-			Stopping: stopping,
-		})
-	}
-	h, err := build(p.cfg)
+	h, err := api.New(api.Deps{
+		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
+		Stopping: stopping,
+	})
 	if err != nil {
 		return nil, err
 	}
-	var now atomic.Pointer[http.Handler]
-	now.Store(&h)
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
-		h, err := build(cfg)
-		return func() { now.Store(&h) }, err
+		clients, reviewers := apiClients(cfg.Clients), apiReviewers(cfg.Reviewers)
+		return func() { _ = h.Replace(clients, reviewers) }, api.CheckAccess(clients, reviewers)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*now.Load()).ServeHTTP(w, r) }), nil
+	return h, nil
 }
 
 // runAPI serves the API until ctx ends.
@@ -218,8 +213,13 @@ func (p *parts) runOps(ctx context.Context, l net.Listener) error {
 
 func (p *parts) opsHandler() http.Handler {
 	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log, Catalogue: p.catalogue.fault}
-	clients, reviewers := apiClients(p.cfg.Clients), apiReviewers(p.cfg.Reviewers)
-	d.Expiring = func() []string { return api.Expiring(clients, reviewers, time.Now()) }
+	var now atomic.Pointer[config.Config]
+	now.Store(p.cfg)
+	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) { return func() { now.Store(cfg) }, nil })
+	d.Expiring = func() []string {
+		cfg := now.Load()
+		return api.Expiring(apiClients(cfg.Clients), apiReviewers(cfg.Reviewers), time.Now())
+	}
 	if p.works {
 		d.Workflows = p.workflows
 	}
