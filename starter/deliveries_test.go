@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,12 +19,15 @@ import (
 // relayEngine starts deliveries, as far as a test lets it.
 type relayEngine struct {
 	Engine
+	mu      sync.Mutex // starts come side by side
 	started []client.StartWorkflowOptions
 	inputs  []workflows.DeliveryInput
 	err     error
 }
 
 func (e *relayEngine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.started, e.inputs = append(e.started, o), append(e.inputs, args[0].(workflows.DeliveryInput))
 	return nil, e.err
 }
