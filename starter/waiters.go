@@ -10,7 +10,7 @@ import (
 const (
 	// lookEvery is how often the store is asked for the revisions that are
 	// waited for.
-	lookEvery = 100 * time.Millisecond
+	lookEvery = 75 * time.Millisecond
 	// lookTime bounds one such question.
 	lookTime = 5 * time.Second
 )
