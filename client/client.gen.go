@@ -1259,7 +1259,7 @@ type StartRequest struct {
 	// Examples: https://shop.example/back
 	ReturnUrl *string `json:"return_url,omitempty"`
 
-	// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+	// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
 	// the number, the Law on Resident Identity Cards for the dates) and each
 	// rule its code; a broken one is 422 and starts nothing. A card that is
 	// well-formed and expired starts a verification that ends declined.
@@ -1307,7 +1307,7 @@ type Step struct {
 	Type string `json:"type"`
 }
 
-// Subject The person, as they claim to be. Each member has its rules (GB 11643 for
+// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
 // the number, the Law on Resident Identity Cards for the dates) and each
 // rule its code; a broken one is 422 and starts nothing. A card that is
 // well-formed and expired starts a verification that ends declined.
@@ -1333,7 +1333,7 @@ type Timeline struct {
 
 // Tried defines model for Tried.
 type Tried struct {
-	// Class Of the fault.
+	// Class Of the error.
 	//
 	// Examples: unavailable
 	Class string `json:"class"`

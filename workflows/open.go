@@ -37,16 +37,16 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 		routes := r.candidates()
 		asked := false
 		for i, route := range routes {
-			hurry := stepOpen.startToClose
+			budget := stepOpen.startToClose
 			if round == 0 && i < len(routes)-1 {
-				hurry = openHurry / time.Duration(len(routes)-1)
+				budget = openBudget / time.Duration(len(routes)-1)
 			}
-			limit := max(left, hurry)
+			limit := max(left, budget)
 			if len(routes) > 1 {
-				limit = min(limit, hurry+queuePatience)
+				limit = min(limit, budget+queuePatience)
 			}
 			began := workflow.Now(ctx)
-			capped, err := r.openAt(ctx, route, limit, hurry)
+			capped, err := r.openAt(ctx, route, limit, budget)
 			switch {
 			case err == nil && capped == "":
 				return route, true
@@ -62,7 +62,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 				continue
 			}
 			asked = true
-			left -= min(workflow.Now(ctx).Sub(began), hurry)
+			left -= min(workflow.Now(ctx).Sub(began), budget)
 			switch class {
 			case provider.Refused:
 				r.excluded[route.Provider] = true
@@ -132,14 +132,14 @@ func (r *run) noteTried(route FaceRoute, err error) provider.Class {
 
 // openAt opens the session at a provider, unless a daily cap of the person's
 // number keeps it from that.
-func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, hurry time.Duration) (capped verification.ReasonCode, err error) {
+func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, budget time.Duration) (capped verification.ReasonCode, err error) {
 	n := r.state.Attempt.Session
 	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider, SessionsCap: r.in.Policy.SessionsDailyCap}
 	if c, ok := r.neededRecords(); ok && c.Status == verification.Pending {
 		in.RecordsCap = r.in.Policy.RecordsDailyCap
 	}
 	var out activities.OpenResult
-	actx := stepOpen.within(hurry).on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
+	actx := stepOpen.within(budget).on(ctx, route.OpenQueue, fmt.Sprintf("-%d", n), " ("+route.Provider+")", limit)
 	if err := workflow.ExecuteActivity(actx, acts.OpenSession, in).Get(ctx, &out); err != nil {
 		return "", err
 	}

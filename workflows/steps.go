@@ -74,8 +74,8 @@ var (
 
 	// relook tells whether a lost link was opened. One try, since a caller waits
 	// for it; without an answer a new session is opened.
-	stepRelook = step{id: "relook", summary: "Look whether the lost link was opened", startToClose: openHurry,
-		scheduleToClose: 2 * openHurry, tries: 1}
+	stepRelook = step{id: "relook", summary: "Look whether the lost link was opened", startToClose: openBudget,
+		scheduleToClose: 2 * openBudget, tries: 1}
 
 	// look back and result back: a session that was left, once. A pass may wait for
 	// them, so neither waits for anything.
@@ -113,11 +113,11 @@ var (
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
 )
 
-// openHurry is what all vendors but the last of the list may take together in
+// openBudget is what all vendors but the last of the list may take together in
 // the first round, so that the caller still gets a link in its one call, within
 // 5 s, when they never answer: the run, the last vendor and a busy machine need
 // the rest.
-const openHurry = 3 * time.Second
+const openBudget = 3 * time.Second
 
 // within is the step with less time for one try.
 func (s step) within(d time.Duration) step {
