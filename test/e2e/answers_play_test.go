@@ -249,8 +249,8 @@ func (p *playing) finish(killed bool) {
 	if p.last != "" {
 		p.same("last error", p.last, last)
 	}
-	if !killed || p.tried != "" { // a try that died with its worker stands there, too
-		p.same("tried", p.tried, p.triedFirst())
+	if tried := p.triedFirst(); !killed || !strings.Contains(tried, p.tried) { // a try that died with its worker stands there, too
+		p.same("tried", p.tried, tried)
 	}
 	if p.billed != "" && !killed {
 		p.same("billed", p.billed, p.bill())

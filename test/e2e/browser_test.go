@@ -50,7 +50,8 @@ func TestAPersonPassesOnAPhoneAndComesBackToTheShop(t *testing.T) {
 	end := s.untilEnd(v.ID, 30*time.Second)
 	require.Equal(t, verification.OutcomeApproved, end.Outcome)
 	require.Equal(t, 1, s.hints(v.ID), "the browser's return told the run to look")
-	require.Equal(t, 1, s.asked("GetEidResult"))
+	// It is free; the poll and the hint's look may both see the end.
+	require.Contains(t, []int{1, 2}, s.asked("GetEidResult"))
 }
 
 // TestAPersonWhoIsNotAlikeRetriesOnAPhoneAndPasses also holds what a used link
