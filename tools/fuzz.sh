@@ -50,6 +50,9 @@ while IFS=: read -r file name; do
   # Its last line of progress: "fuzz: elapsed: 20s, execs: 91820 (4591/sec), …"
   read -r seconds tries < <(sed -nE 's/^fuzz: elapsed: (([0-9]+)m)?([0-9]+)s, execs: ([0-9]+).*/\2 \3 \4/p' <<<"$out" |
     tail -1 | awk '{ print NF == 3 ? $1 * 60 + $2 " " $3 : $1 " " $2 }')
+  # What an earlier run kept is gone through first; that is no trying.
+  gone=$(sed -nE 's/^fuzz: elapsed: ([0-9]+)s, gathering baseline coverage.*now fuzzing.*/\1/p' <<<"$out" | tail -1)
+  [ "${seconds:-0}" -gt "${gone:-0}" ] && seconds=$((seconds - ${gone:-0}))
   part=$(left)
   per=$(awk -v n="${tries:-0}" -v s="${seconds:-0}" -v part="$part" 'BEGIN { print (s > 0) ? int(n / (s * part)) : 0 }')
   if [ $ok = no ]; then
