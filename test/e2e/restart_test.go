@@ -5,21 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 	"github.com/yanzhen-id/yanzhen/verification"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // post starts a verification under a key and fails no test: whoever calls it
@@ -86,22 +80,13 @@ func TestAnAPIKilledUnderAStartAnswersTheSameVerificationAfterwards(t *testing.T
 // have. The second one's api dies too, with the row written and no run.
 func TestARestartOfTheEngineIsNoEnd(t *testing.T) {
 	t.Parallel()
-	binary, err := devstack.Temporal(t.Context(), os.Stderr)
-	require.NoError(t, err)
-	o := devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db")}
-	server, err := devstack.StartTemporal(t.Context(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() { server.Stop() })
-	_, port, err := net.SplitHostPort(server.HostPort)
-	require.NoError(t, err)
-	o.Port, err = strconv.Atoi(port)
-	require.NoError(t, err)
+	engine := newOwnEngine(t)
 
-	s := newStack(t, options{policies: crashPolicy, temporal: server.HostPort})
+	s := newStack(t, options{policies: crashPolicy, temporal: engine.HostPort})
 	p, other := s.person(), s.person()
 	v := s.opened(p)
 	s.began(v)
-	server.Stop()
+	engine.Stop()
 	require.NoError(t, s.vendors.End(s.tokenOf(v), "0"), "the person does not wait for us")
 	unavailable := s.call("shop", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": "order-18"}, s.request(other))
 	require.Equal(t, http.StatusServiceUnavailable, unavailable.status, "%s", unavailable.body)
@@ -109,8 +94,7 @@ func TestARestartOfTheEngineIsNoEnd(t *testing.T) {
 	require.Equal(t, 2, s.rows(), "the row comes first")
 	s.api.kill()
 
-	server, err = devstack.StartTemporal(t.Context(), o)
-	require.NoError(t, err)
+	engine.startAgain(t)
 	s.restartAPI()
 	s.approved(s.untilEnd(v.ID, comesBack))
 	second := s.repeat("order-18", other)

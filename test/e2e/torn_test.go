@@ -2,11 +2,7 @@ package e2e
 
 import (
 	"database/sql"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -200,17 +195,8 @@ func tornAndRepeated(x *torn, p sandbox.Person) {
 // verification goes on as if nobody had asked.
 func TestAnUpdateThatWasLostLeftNothingBehind(t *testing.T) {
 	t.Parallel()
-	binary, err := devstack.Temporal(t.Context(), os.Stderr)
-	require.NoError(t, err)
-	o := devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db")}
-	server, err := devstack.StartTemporal(t.Context(), o)
-	require.NoError(t, err)
-	t.Cleanup(func() { server.Stop() })
-	_, port, err := net.SplitHostPort(server.HostPort)
-	require.NoError(t, err)
-	o.Port, err = strconv.Atoi(port)
-	require.NoError(t, err)
-	x := newTorn(t, server.HostPort)
+	engine := newOwnEngine(t)
+	x := newTorn(t, engine.HostPort)
 	p := x.person()
 	v := x.opened(p)
 	x.id = v.ID
@@ -228,7 +214,7 @@ func TestAnUpdateThatWasLostLeftNothingBehind(t *testing.T) {
 		t.Fatal("the cancellation came to no task")
 	}
 	x.worker.kill()
-	server.Stop() // what it only held in memory goes with it
+	engine.Stop() // what it only held in memory goes with it
 	x.waiting.Wait()
 	got, _ := x.answers.Load("update")
 	require.Equal(t, http.StatusServiceUnavailable, got.(answer).status, "%s", got.(answer).body)
@@ -237,8 +223,7 @@ func TestAnUpdateThatWasLostLeftNothingBehind(t *testing.T) {
 	require.Equal(t, before.Revision, row.Revision)
 	require.Equal(t, before.State, row.State)
 
-	server, err = devstack.StartTemporal(t.Context(), o)
-	require.NoError(t, err)
+	engine.startAgain(t)
 	x.gate.open()
 	x.workerAtGate()
 	require.NoError(t, x.vendors.Begin(x.tokenOf(v)))
