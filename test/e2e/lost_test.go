@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,9 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
-	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/sandbox"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // goesOn is how long after its worker was lost, and another one came, a run may
@@ -167,19 +164,11 @@ func (s *stack) untilGivenUp(queue string) {
 // freezable is an engine of the test's own, that can be made to stand still.
 func freezable(t *testing.T) (address string, freeze func() (thaw func())) {
 	t.Helper()
-	binary, err := devstack.Temporal(t.Context(), os.Stderr)
-	require.NoError(t, err)
-	server, err := devstack.StartTemporal(t.Context(), devstack.Options{
-		SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db"),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { server.Stop() })
-	_, port, err := net.SplitHostPort(server.HostPort)
-	require.NoError(t, err)
-	pid := childWith(t, port)
+	engine := newOwnEngine(t)
+	pid := childWith(t, strconv.Itoa(engine.options.Port))
 	thaw := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
 	t.Cleanup(thaw) // a process that stands still does not stop either
-	return server.HostPort, func() func() {
+	return engine.HostPort, func() func() {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 		return thaw
 	}
