@@ -16,8 +16,15 @@ dev: build ## Run the whole stack on this machine and show a verification of eac
 onboarding: build ## Run the example of an onboarding service beside `make dev`
 	@eval "$$(bin/yanzhen dev --env)" && go run ./examples/onboarding
 
+# A machine that stalls for seconds fails a test that waits for something: one of
+# few that failed is run once more, by itself, and named as one that was. A race
+# is never run again.
+suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fails --hide-summary skipped \
+	--rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
+	--rerun-fails-report=bin/failed-once.txt
+
 test: test-needs temporal ## Run every test (installs what they need on Debian)
-	go test -timeout 20m ./...
+	$(suite) --packages=./... -- -timeout 20m
 
 # The commands and the tests of the whole start a Temporal server each; -short
 # leaves PostgreSQL and the browser out of the others.
@@ -33,7 +40,7 @@ explore: ## Hold the laws against many seeded sequences (SEQUENCES=100000 SEED=0
 # process: the others start a binary that is not built to be watched, and with
 # one that is their clocks would fail before a race is found.
 race: test-needs temporal ## Run the tests with the race detector
-	go test -race -timeout 30m $$(go list ./... | grep -v '/test/e2e$$')
+	$(suite) --packages="$$(go list ./... | grep -v '/test/e2e$$')" -- -race -timeout 30m
 	go test -race -timeout 5m -run '^TestANewFaceProviderRuns' ./test/e2e
 
 fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tries a second

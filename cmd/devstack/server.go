@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,21 @@ func StartTemporal(ctx context.Context, o Options) (*Server, error) {
 	if o.Namespace == "" {
 		o.Namespace = "default"
 	}
+	// A port that was free may be taken before the server has it.
+	for tries := 3; ; tries-- {
+		s, err := startTemporal(ctx, o)
+		if s == nil || err == nil {
+			return s, err
+		}
+		s.Stop()
+		if o.Port != 0 || tries == 1 || !strings.Contains(s.tail.String(), "address already in use") {
+			return nil, err
+		}
+	}
+}
+
+// startTemporal returns a server that does not serve with the error.
+func startTemporal(ctx context.Context, o Options) (*Server, error) {
 	var err error
 	if o.Port == 0 {
 		if o.Port, err = FreePort(); err != nil {
@@ -91,11 +107,7 @@ func StartTemporal(ctx context.Context, o Options) (*Server, error) {
 	if err := s.launch(o); err != nil {
 		return nil, err
 	}
-	if err := s.awaitHealth(ctx); err != nil {
-		s.Stop()
-		return nil, err
-	}
-	return s, nil
+	return s, s.awaitHealth(ctx)
 }
 
 // FreePort returns a loopback port that was free a moment ago.

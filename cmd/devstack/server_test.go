@@ -2,6 +2,7 @@ package devstack_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,19 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	_, err := devstack.StartTemporal(t.Context(), devstack.Options{SearchAttributes: workflows.SearchAttributes(), Binary: broken, Headless: true})
 	require.ErrorContains(t, err, "no such flag: start-dev")
 	require.ErrorContains(t, err, "exit status 3")
+}
+
+// Between the look for a free port and the server's own use of it somebody else
+// may take it.
+func TestAPortThatWasTakenMeanwhileIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	unlucky := filepath.Join(dir, "temporal")
+	script := fmt.Sprintf("#!/bin/sh\n[ -e %[1]s/tried ] && exec %[2]s \"$@\"\ntouch %[1]s/tried\necho 'bind: address already in use' >&2\nexit 1\n", dir, binary(t))
+	require.NoError(t, os.WriteFile(unlucky, []byte(script), 0o755))
+	s, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: unlucky, Headless: true})
+	require.NoError(t, err)
+	s.Stop()
+	require.FileExists(t, filepath.Join(dir, "tried"))
 }
 
 func TestTheCommandOnPathIsPreferred(t *testing.T) {

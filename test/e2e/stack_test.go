@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -271,12 +273,17 @@ func (s *stack) logs() []byte {
 	return all.Bytes()
 }
 
-// freeAddress is a port that nobody listens on, below those from which systems
-// make connections: one of these would soon be somebody's.
+// freeAddress is an address that nobody else takes, also while its process is
+// down for a moment: others run tests on this machine, and each connection takes
+// a port of 127.0.0.1. Linux has the whole of 127.0.0.0/8 for that.
 func freeAddress(t *testing.T) string {
 	t.Helper()
+	host := "127.0.0.1"
+	if runtime.GOOS == "linux" {
+		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+	}
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)))
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(15000+rand.IntN(15000))))
 		if err == nil {
 			defer l.Close()
 			return l.Addr().String()

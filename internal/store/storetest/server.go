@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -145,12 +146,16 @@ func awaitServer(u *url.URL, ended <-chan struct{}) error {
 	}
 }
 
+// freePort is below the ports from which systems make connections: one of these
+// would soon be somebody's.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.IntN(15000))))
+		if err == nil {
+			return l.Addr().(*net.TCPAddr).Port, l.Close()
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("no port is free")
 }
 
 // debianBins is where Debian keeps PostgreSQL's programs, off the PATH.
