@@ -3,7 +3,7 @@ package verification
 // Guide is what a reason's text in the catalogue leaves to say: the same to the
 // person in Chinese, and what those who run the service do.
 type Guide struct {
-	// Chinese may be shown to the person; empty where User is.
+	// Chinese may be shown to the person.
 	Chinese string
 	// Do is what ops do.
 	Do string
@@ -40,8 +40,8 @@ var Guides = map[ReasonCode]Guide{
 	DocumentBirthMismatch:     {"证件信息需要进一步核对。", letHumanLook},
 	DocumentSexMismatch:       {"证件信息需要进一步核对。", letHumanLook},
 	DocumentExpiring:          {"证件即将到期。", nothingToDo},
-	DocumentSequenceZero:      {"", nothingToDo},
-	DocumentNamePrivateUse:    {"", nothingToDo},
+	DocumentSequenceZero:      {"您无需处理。", nothingToDo},
+	DocumentNamePrivateUse:    {"您无需处理。", nothingToDo},
 
 	HolderMismatch: {"证件不属于本人。", "Nothing; the decision is final."},
 
@@ -73,7 +73,7 @@ var Guides = map[ReasonCode]Guide{
 
 	ReviewAlways:   {"本次核验将由人工处理。", "Decide it in review."},
 	ReviewDeadline: {"审核未能按时完成。", "Start another verification; see that reviews are decided in time."},
-	ReviewApproved: {"", nothingToDo},
+	ReviewApproved: {"核验已通过。", nothingToDo},
 	ReviewRejected: {"核验未通过。", nothingToDo},
 
 	CanceledByCaller:   {"核验已取消。", nothingToDo},

@@ -59,11 +59,7 @@ func TestCatalogueEntriesCanBeShownAsTheyAre(t *testing.T) {
 		require.Regexp(t, `^[a-z]+\.[a-z][a-z0-9_]*$`, string(e.Code))
 		require.Contains(t, classes, e.Class, e.Code)
 		require.NotContains(t, e.User+e.Ops, "%", e.Code)
-		// Notes and a reviewer's word may have no text for the person; the other
-		// texts are whole sentences.
-		if e.Class != Note {
-			require.True(t, strings.HasSuffix(e.User, "."), e.Code)
-		}
+		require.True(t, strings.HasSuffix(e.User, "."), e.Code)
 		require.True(t, strings.HasSuffix(e.Ops, "."), e.Code)
 		got, ok := e.Code.Describe()
 		require.True(t, ok)
