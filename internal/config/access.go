@@ -22,6 +22,12 @@ type Client struct {
 	ReturnURLs []string `yaml:"return_urls,omitempty"`
 	// Webhooks are where its events are sent.
 	Webhooks []Webhook `yaml:"webhooks,omitempty"`
+
+	// DisplayName is what the person's page calls the client; without it the id.
+	DisplayName Words `yaml:"display_name,omitempty"`
+	// Logo is a PNG or JPEG file, Accent a colour as #rrggbb.
+	Logo   string `yaml:"logo,omitempty"`
+	Accent string `yaml:"accent,omitempty"`
 }
 
 // Key is an API key of a client; two while one is rotated.

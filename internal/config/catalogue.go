@@ -8,10 +8,12 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/yanzhen-id/yanzhen/page/brand"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -127,6 +129,12 @@ func (c *Config) takeClients(file catalogue) []error {
 		current = append(current, f.Client)
 	}
 	c.Clients, c.Reviewers = current, file.Reviewers
+	c.Brands = map[string]brand.Brand{}
+	for _, cl := range current {
+		b, wrong := cl.brand(filepath.Dir(c.File))
+		c.Brands[cl.ID] = b
+		faults = append(faults, wrong...)
+	}
 	return append(faults, CheckClients(current)...)
 }
 

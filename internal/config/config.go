@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/page/brand"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	Clients   []Client
 	Reviewers []Reviewer
 	Policies  map[string]verification.Policy
+	// Brands are what the person's page shows of each client, by its id.
+	Brands map[string]brand.Brand
 
 	// written names the policies that the catalogue holds.
 	written map[string]bool

@@ -33,7 +33,8 @@ var allowed = []struct {
 	{part: "provider", may: []string{"verification", "internal/settings", "internal/strictjson"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "webhook", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/store", may: []string{"verification", "internal/sealing", "webhook"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
-	{part: "internal/config", may: []string{"verification", "provider", "internal/settings", "webhook"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "page/brand", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/config", may: []string{"verification", "provider", "internal/settings", "webhook", "page/brand"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "activities", may: []string{"verification", "provider", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
 	// activities for method references, provider for its words.
 	{part: "workflows", may: []string{"verification", "activities", "provider"}, never: []string{"github.com/gin-gonic"}},
