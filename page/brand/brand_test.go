@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -130,4 +131,18 @@ func TestAnAccentKeepsItsContrast(t *testing.T) {
 	}
 	require.Equal(t, DefaultAccent.CSS(), Accent{}.CSS())
 	require.Contains(t, a.CSS(), "--accent:#1257c0;--on-accent:#ffffff")
+}
+
+// The style sheet of the page has the backgrounds against which an accent's
+// contrast is held.
+func TestTheStyleSheetHasTheBackgroundsOfTheAccents(t *testing.T) {
+	file, err := os.ReadFile("../static/page.css")
+	require.NoError(t, err)
+	light, dark, ok := strings.Cut(string(file), "prefers-color-scheme: dark")
+	require.True(t, ok)
+	require.Contains(t, light, "--page: "+lightPage+";")
+	require.Contains(t, dark, "--page: "+darkPage+";")
+	require.Contains(t, light, "--accent: "+DefaultAccent.Light+";")
+	require.Contains(t, dark, "--accent: "+DefaultAccent.Dark+";")
+	require.NotContains(t, string(file), "url(", "nothing is fetched")
 }
