@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,8 +15,8 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/idrecords"
 	"github.com/yanzhen-id/yanzhen/verification"
-	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 const (
@@ -30,9 +29,6 @@ const (
 	maxBody = 1 << 20
 	// The longest Retry-After that we believe.
 	maxRetryAfter = time.Hour
-	// A day limit is asked about again a little after midnight, when the
-	// vendor's clock has turned too.
-	afterMidnight = 2 * time.Minute
 )
 
 // Client asks AceData. It is safe for concurrent use and keeps no state.
@@ -67,8 +63,8 @@ func (c Client) GoString() string { return c.String() }
 // which one of the four members is missing, is not asked about: unavailable
 // with the reason, not charged.
 func (c *Client) Check(ctx context.Context, s verification.Subject) (verification.Check, error) {
-	if reason := c.unfit(s); reason != "" {
-		return newCheck(outcome{status: verification.Unavailable, reason: reason, billable: free}, ""), nil
+	if check, unfit := idrecords.Unfit(Name, s, c.cfg.Permits); unfit {
+		return check, nil
 	}
 	body, err := json.Marshal(newRequest(s))
 	if err != nil {
@@ -87,14 +83,7 @@ func (c *Client) Check(ctx context.Context, s verification.Subject) (verificatio
 	if err != nil {
 		return verification.Check{}, contractViolation("http_200")
 	}
-	o := c.cfg.classify(result, description)
-	if o.status == "" {
-		return verification.Check{}, &provider.Error{
-			Op: op, Class: provider.Unavailable, Code: result, Reason: o.reason,
-			RetryAfter: c.waitFor(o), MaxTries: o.maxTries, Billable: o.billable,
-		}
-	}
-	return newCheck(o, result), nil
+	return c.cfg.classify(result, description).Answer(Name, op, result, c.now())
 }
 
 // reply is an HTTP answer, its body read.
@@ -150,48 +139,6 @@ func contractViolation(code string) *provider.Error {
 		Op: op, Class: provider.ContractViolation, Code: code,
 		Reason: verification.ProviderContractViolation, Billable: verification.BillableUnknown,
 	}
-}
-
-func newCheck(o outcome, code string) verification.Check {
-	var reasons []verification.ReasonCode
-	if o.reason != "" {
-		reasons = append(reasons, o.reason)
-	}
-	check := verification.NewCheck(verification.IdentityRecords, o.status, reasons...)
-	check.Provider, check.ProviderCode, check.Billable = Name, code, o.billable
-	return check
-}
-
-var (
-	// Numbers of resident cards begin with a province, 11 to 65.
-	residentNumber = regexp.MustCompile(`^(1[1-9]|[2-5][0-9]|6[0-5])[0-9]{15}[0-9X]$`)
-	permitNumber   = regexp.MustCompile(`^8[1-3][0-9]{15}[0-9X]$`)
-	date           = regexp.MustCompile(`^[0-9]{8}$`)
-)
-
-// unfit says why a subject is not asked about; empty: it is. The rules for
-// numbers and dates have their home in the local checks, which come first;
-// what slips through them must still not be paid for.
-func (c *Client) unfit(s verification.Subject) verification.ReasonCode {
-	switch {
-	case !residentNumber.MatchString(s.IDNumber) && !(c.cfg.Permits && permitNumber.MatchString(s.IDNumber)):
-		return verification.DocumentTypeUnsupported
-	case s.Name == "":
-		return verification.IdentityNameMalformed
-	case !date.MatchString(s.IDValidity.From) || !date.MatchString(s.IDValidity.To):
-		return verification.DocumentValidityUnclear
-	}
-	return ""
-}
-
-// waitFor is how long to wait before asking again; 0: the caller's choice.
-func (c *Client) waitFor(o outcome) time.Duration {
-	if !o.nextDay {
-		return o.wait
-	}
-	now := c.now().In(residentid.Shanghai)
-	midnight := time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, residentid.Shanghai)
-	return midnight.Sub(now) + afterMidnight
 }
 
 // retryAfter reads Retry-After in both of its forms (RFC 9110, 10.2.3).

@@ -21,6 +21,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/idrecords"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -205,9 +206,9 @@ func TestADayLimitWaitsForTheNextDayInChina(t *testing.T) {
 	v := newVendor(t, says200(`{"result":"-8","description":"认证次数超过当日限制"}`))
 	c := v.client(t)
 	for now, want := range map[string]time.Duration{
-		"2026-03-01T15:30:00Z": 30*time.Minute + afterMidnight, // 23:30 in China
-		"2026-03-01T16:00:00Z": 24*time.Hour + afterMidnight,   // midnight in China
-		"2026-12-31T04:00:00Z": 12*time.Hour + afterMidnight,
+		"2026-03-01T15:30:00Z": 30*time.Minute + idrecords.AfterMidnight, // 23:30 in China
+		"2026-03-01T16:00:00Z": 24*time.Hour + idrecords.AfterMidnight,   // midnight in China
+		"2026-12-31T04:00:00Z": 12*time.Hour + idrecords.AfterMidnight,
 	} {
 		at, err := time.Parse(time.RFC3339, now)
 		require.NoError(t, err)
@@ -420,10 +421,10 @@ func FuzzAnAnswerNeverPassesButByZero(f *testing.F) {
 			return
 		}
 		o := cfg.classify(result, description)
-		if (o.status == verification.Passed) != (result == "0" && o != garbled) {
+		if (o.Status == verification.Passed) != (result == "0" && o != idrecords.Garbled) {
 			t.Fatalf("%q is %v", result, o)
 		}
-		if o.status == verification.Failed && result != "-1" {
+		if o.Status == verification.Failed && result != "-1" {
 			t.Fatalf("%q failed", result)
 		}
 		if len(result) > len("unrecognized") {

@@ -8,19 +8,9 @@ import (
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/idrecords"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
-
-// outcome is what an answer means: a check, or an error to wait out.
-type outcome struct {
-	// status of the check; empty: an error of class Unavailable instead.
-	status   verification.CheckStatus
-	reason   verification.ReasonCode
-	billable verification.Billable
-	wait     time.Duration
-	nextDay  bool // wait until the next day in China
-	maxTries int
-}
 
 // says is what a description tells.
 type says int
@@ -40,31 +30,19 @@ const (
 type rule struct {
 	says    says
 	profile string // empty: any
-	means   outcome
+	means   idrecords.Outcome
 }
 
+const free = verification.BillableNo
+
 var (
-	free    = verification.BillableNo
-	charged = verification.BillableYes
-
-	passed       = outcome{status: verification.Passed, billable: charged}
-	mismatched   = outcome{status: verification.Failed, reason: verification.IdentityMismatch, billable: charged}
-	notFound     = outcome{status: verification.Inconclusive, reason: verification.RecordsNotFound, billable: free}
-	unverifiable = outcome{status: verification.Inconclusive, reason: verification.RecordsNotVerifiable, billable: free}
-	badNumber    = outcome{status: verification.Inconclusive, reason: verification.IdentityNumberMalformed, billable: free}
-	badName      = outcome{status: verification.Inconclusive, reason: verification.IdentityNameMalformed, billable: free}
-	badDates     = outcome{status: verification.Inconclusive, reason: verification.DocumentValidityMalformed, billable: free}
-	// garbled: an answer of no list, or one that contradicts itself.
-	garbled = outcome{status: verification.Inconclusive, reason: verification.ProviderContractViolation, billable: verification.BillableUnknown}
-
 	// A database fault is asked about twice in all: the same code is the
 	// answer to malformed dates in the other list, and those never pass.
-	sourceFault = outcome{reason: verification.ProviderUnavailable, billable: free, maxTries: 2}
-	upgrading   = outcome{reason: verification.ProviderUnavailable, billable: free, wait: 5 * time.Minute}
-	dayLimit    = outcome{reason: verification.ProviderUnavailable, billable: free, nextDay: true, maxTries: 2}
+	sourceFault = idrecords.Outcome{Reason: verification.ProviderUnavailable, Billable: free, MaxTries: 2}
+	upgrading   = idrecords.Outcome{Reason: verification.ProviderUnavailable, Billable: free, Wait: 5 * time.Minute}
 	// limitOrNoRecord: asked once more on the next day; if it was no limit, the
 	// same answer comes back, and a human looks.
-	limitOrNoRecord = outcome{reason: verification.RecordsNotVerifiable, billable: free, nextDay: true, maxTries: 2}
+	limitOrNoRecord = idrecords.Outcome{Reason: verification.RecordsNotVerifiable, Billable: free, NextDay: true, MaxTries: 2}
 )
 
 // results maps every result code of both lists. AceData prints the list of
@@ -72,43 +50,43 @@ var (
 // and texts the endpoint repeats.
 var results = map[string][]rule{
 	"0": {
-		{says: mismatch, means: garbled}, {says: fault, means: garbled}, {says: noRecord, means: garbled},
-		{says: invalid, means: garbled}, {says: limit, means: garbled},
-		{means: passed},
+		{says: mismatch, means: idrecords.Garbled}, {says: fault, means: idrecords.Garbled}, {says: noRecord, means: idrecords.Garbled},
+		{says: invalid, means: idrecords.Garbled}, {says: limit, means: idrecords.Garbled},
+		{means: idrecords.Passed},
 	},
 	"-1": {
-		{says: fault, means: garbled}, {says: noRecord, means: garbled},
-		{says: invalid, means: garbled}, {says: limit, means: garbled},
-		{means: mismatched},
+		{says: fault, means: idrecords.Garbled}, {says: noRecord, means: idrecords.Garbled},
+		{says: invalid, means: idrecords.Garbled}, {says: limit, means: idrecords.Garbled},
+		{means: idrecords.Mismatched},
 	},
-	"-2": {{means: badNumber}},
-	"-3": {{means: badName}},
+	"-2": {{means: idrecords.BadNumber}},
+	"-3": {{means: idrecords.BadName}},
 	"-4": {
-		{says: dates, means: badDates}, {says: fault, means: sourceFault},
-		{profile: ProfileTencent, means: badDates}, {means: sourceFault},
+		{says: dates, means: idrecords.BadDates}, {says: fault, means: sourceFault},
+		{profile: ProfileTencent, means: idrecords.BadDates}, {means: sourceFault},
 	},
 	"-5": {
-		{says: noRecord, means: notFound}, {says: invalid, means: unverifiable},
-		{profile: ProfileDoc, means: notFound}, {means: unverifiable},
+		{says: noRecord, means: idrecords.NotFound}, {says: invalid, means: idrecords.Unverifiable},
+		{profile: ProfileDoc, means: idrecords.NotFound}, {means: idrecords.Unverifiable},
 	},
 	"-6": {{means: upgrading}},
 	"-7": {
-		{says: limit, means: dayLimit}, {says: noRecord, means: notFound},
-		{profile: ProfileDoc, means: dayLimit}, {profile: ProfileTencent, means: notFound}, {means: limitOrNoRecord},
+		{says: limit, means: idrecords.DayLimit}, {says: noRecord, means: idrecords.NotFound},
+		{profile: ProfileDoc, means: idrecords.DayLimit}, {profile: ProfileTencent, means: idrecords.NotFound}, {means: limitOrNoRecord},
 	},
-	"-8": {{means: dayLimit}},
+	"-8": {{means: idrecords.DayLimit}},
 }
 
 // classify reads a result: the description before the code, the profile where
 // the description is silent.
-func (c Config) classify(result, description string) outcome {
+func (c Config) classify(result, description string) idrecords.Outcome {
 	description = strings.ToLower(description)
 	for _, r := range results[result] {
 		if c.Keywords.tell(description, r.says) && (r.profile == "" || r.profile == c.ResultProfile) {
 			return r.means
 		}
 	}
-	return garbled
+	return idrecords.Garbled
 }
 
 func (k Keywords) tell(description string, s says) bool {

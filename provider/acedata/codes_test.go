@@ -10,6 +10,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/idrecords"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -21,32 +22,32 @@ func TestEveryResultCodeHasItsMeaningInEveryProfile(t *testing.T) {
 	profiles := []string{ProfileAuto, ProfileDoc, ProfileTencent}
 	for _, row := range []struct {
 		code, description string
-		means             [3]outcome // in the order of profiles
+		means             [3]idrecords.Outcome // in the order of profiles
 	}{
-		{"0", "", [3]outcome{passed, passed, passed}},
-		{"0", "一致", [3]outcome{passed, passed, passed}},
-		{"0", "姓名、身份证号及有效期一致", [3]outcome{passed, passed, passed}},
-		{"-1", "", [3]outcome{mismatched, mismatched, mismatched}},
-		{"-1", "不一致", [3]outcome{mismatched, mismatched, mismatched}},
-		{"-1", "有效期不一致", [3]outcome{mismatched, mismatched, mismatched}},
-		{"-2", "非法身份证号（长度、校验位等不正确）", [3]outcome{badNumber, badNumber, badNumber}},
-		{"-3", "非法姓名（长度、格式等不正确）", [3]outcome{badName, badName, badName}},
-		{"-4", "", [3]outcome{sourceFault, sourceFault, badDates}},
-		{"-4", "证件库服务异常", [3]outcome{sourceFault, sourceFault, sourceFault}},
-		{"-4", "非法有效期", [3]outcome{badDates, badDates, badDates}},
-		{"-4", "Illegal VALIDITY date", [3]outcome{badDates, badDates, badDates}},
-		{"-5", "", [3]outcome{unverifiable, notFound, unverifiable}},
-		{"-5", "证件库中无此身份证记录", [3]outcome{notFound, notFound, notFound}},
-		{"-5", "身份信息无效", [3]outcome{unverifiable, unverifiable, unverifiable}},
-		{"-6", "", [3]outcome{upgrading, upgrading, upgrading}},
-		{"-6", "权威比对系统升级中，请稍后再试", [3]outcome{upgrading, upgrading, upgrading}},
-		{"-7", "", [3]outcome{limitOrNoRecord, dayLimit, notFound}},
-		{"-7", "认证次数超过当日限制", [3]outcome{dayLimit, dayLimit, dayLimit}},
-		{"-7", "证件库中无此身份证记录", [3]outcome{notFound, notFound, notFound}},
-		{"-8", "认证次数超过当日限制，请次日重试", [3]outcome{dayLimit, dayLimit, dayLimit}},
-		{"-9", "", [3]outcome{garbled, garbled, garbled}},
-		{"1", "一致", [3]outcome{garbled, garbled, garbled}},
-		{"unrecognized", "一致", [3]outcome{garbled, garbled, garbled}},
+		{"0", "", [3]idrecords.Outcome{idrecords.Passed, idrecords.Passed, idrecords.Passed}},
+		{"0", "一致", [3]idrecords.Outcome{idrecords.Passed, idrecords.Passed, idrecords.Passed}},
+		{"0", "姓名、身份证号及有效期一致", [3]idrecords.Outcome{idrecords.Passed, idrecords.Passed, idrecords.Passed}},
+		{"-1", "", [3]idrecords.Outcome{idrecords.Mismatched, idrecords.Mismatched, idrecords.Mismatched}},
+		{"-1", "不一致", [3]idrecords.Outcome{idrecords.Mismatched, idrecords.Mismatched, idrecords.Mismatched}},
+		{"-1", "有效期不一致", [3]idrecords.Outcome{idrecords.Mismatched, idrecords.Mismatched, idrecords.Mismatched}},
+		{"-2", "非法身份证号（长度、校验位等不正确）", [3]idrecords.Outcome{idrecords.BadNumber, idrecords.BadNumber, idrecords.BadNumber}},
+		{"-3", "非法姓名（长度、格式等不正确）", [3]idrecords.Outcome{idrecords.BadName, idrecords.BadName, idrecords.BadName}},
+		{"-4", "", [3]idrecords.Outcome{sourceFault, sourceFault, idrecords.BadDates}},
+		{"-4", "证件库服务异常", [3]idrecords.Outcome{sourceFault, sourceFault, sourceFault}},
+		{"-4", "非法有效期", [3]idrecords.Outcome{idrecords.BadDates, idrecords.BadDates, idrecords.BadDates}},
+		{"-4", "Illegal VALIDITY date", [3]idrecords.Outcome{idrecords.BadDates, idrecords.BadDates, idrecords.BadDates}},
+		{"-5", "", [3]idrecords.Outcome{idrecords.Unverifiable, idrecords.NotFound, idrecords.Unverifiable}},
+		{"-5", "证件库中无此身份证记录", [3]idrecords.Outcome{idrecords.NotFound, idrecords.NotFound, idrecords.NotFound}},
+		{"-5", "身份信息无效", [3]idrecords.Outcome{idrecords.Unverifiable, idrecords.Unverifiable, idrecords.Unverifiable}},
+		{"-6", "", [3]idrecords.Outcome{upgrading, upgrading, upgrading}},
+		{"-6", "权威比对系统升级中，请稍后再试", [3]idrecords.Outcome{upgrading, upgrading, upgrading}},
+		{"-7", "", [3]idrecords.Outcome{limitOrNoRecord, idrecords.DayLimit, idrecords.NotFound}},
+		{"-7", "认证次数超过当日限制", [3]idrecords.Outcome{idrecords.DayLimit, idrecords.DayLimit, idrecords.DayLimit}},
+		{"-7", "证件库中无此身份证记录", [3]idrecords.Outcome{idrecords.NotFound, idrecords.NotFound, idrecords.NotFound}},
+		{"-8", "认证次数超过当日限制，请次日重试", [3]idrecords.Outcome{idrecords.DayLimit, idrecords.DayLimit, idrecords.DayLimit}},
+		{"-9", "", [3]idrecords.Outcome{idrecords.Garbled, idrecords.Garbled, idrecords.Garbled}},
+		{"1", "一致", [3]idrecords.Outcome{idrecords.Garbled, idrecords.Garbled, idrecords.Garbled}},
+		{"unrecognized", "一致", [3]idrecords.Outcome{idrecords.Garbled, idrecords.Garbled, idrecords.Garbled}},
 	} {
 		for i, profile := range profiles {
 			require.Equal(t, row.means[i], withProfile(profile).classify(row.code, row.description),
@@ -58,10 +59,10 @@ func TestEveryResultCodeHasItsMeaningInEveryProfile(t *testing.T) {
 func TestAnAnswerThatContradictsItselfNeitherPassesNorDeclines(t *testing.T) {
 	for _, description := range []string{"证件库服务异常", "证件库中无此身份证记录", "身份信息无效", "认证次数超过当日限制"} {
 		for _, code := range []string{"0", "-1"} {
-			require.Equal(t, garbled, withProfile(ProfileAuto).classify(code, description), "%s %s", code, description)
+			require.Equal(t, idrecords.Garbled, withProfile(ProfileAuto).classify(code, description), "%s %s", code, description)
 		}
 	}
-	require.Equal(t, garbled, withProfile(ProfileAuto).classify("0", "不一致"))
+	require.Equal(t, idrecords.Garbled, withProfile(ProfileAuto).classify("0", "不一致"))
 }
 
 func TestOnlyZeroPassesAndOnlyMinusOneFails(t *testing.T) {
@@ -70,12 +71,12 @@ func TestOnlyZeroPassesAndOnlyMinusOneFails(t *testing.T) {
 		for n := -60; n <= 60; n++ {
 			for _, d := range descriptions {
 				code := fmt.Sprint(n)
-				switch o := withProfile(profile).classify(code, d); o.status {
+				switch o := withProfile(profile).classify(code, d); o.Status {
 				case verification.Passed:
 					require.Equal(t, "0", code)
 				case verification.Failed:
 					require.Equal(t, "-1", code)
-					require.True(t, newCheck(o, code).FailedFinally())
+					require.True(t, o.Check(Name, code).FailedFinally())
 				}
 			}
 		}
@@ -86,11 +87,11 @@ func TestEveryReasonThatIsTalkedOfIsInTheCatalogue(t *testing.T) {
 	for code, rules := range results {
 		require.Equal(t, rule{means: rules[len(rules)-1].means}, rules[len(rules)-1], "the last rule of %s must always apply", code)
 		for _, r := range rules {
-			if r.means.status == verification.Passed {
+			if r.means.Status == verification.Passed {
 				continue
 			}
-			_, known := r.means.reason.Describe()
-			require.True(t, known, "%s: %q", code, r.means.reason)
+			_, known := r.means.Reason.Describe()
+			require.True(t, known, "%s: %q", code, r.means.Reason)
 		}
 	}
 }

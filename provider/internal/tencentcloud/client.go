@@ -14,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
@@ -41,12 +43,18 @@ type Settings struct {
 	Service, Version string
 	// Meaning reads the product's error codes.
 	Meaning func(code string) Meaning
+	// Charged: an answer costs money. One that was lost after the request had left,
+	// or that cannot be read, may have been charged; and no connection is kept, for
+	// on one that died meanwhile a request is lost that nobody has read.
+	Charged bool
 }
 
 // Meaning is what a code in Response.Error means for us.
 type Meaning struct {
 	Class  provider.Class
 	Reason verification.ReasonCode
+	// Billable: empty means no.
+	Billable verification.Billable
 }
 
 // Codes are a product's error codes.
@@ -85,7 +93,9 @@ func New(s Settings) *Client {
 	p.HttpProfile.Endpoint = s.Endpoint
 	p.HttpProfile.ReqTimeout = int(s.Timeout.Seconds()) + 5
 	c := &Client{settings: s, sdk: common.NewCommonClient(common.NewCredential(s.SecretID, s.SecretKey), s.Region, p)}
-	c.sdk.WithHttpTransport(Transport{provider.SendOnce{Base: http.DefaultTransport.(*http.Transport).Clone()}})
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.DisableKeepAlives = s.Charged
+	c.sdk.WithHttpTransport(Transport{provider.SendOnce{Base: base}})
 	return c
 }
 
@@ -99,34 +109,52 @@ func (Client) GoString() string { return "tencentcloud.Client" }
 func (c *Client) Call(ctx context.Context, op, action string, req tchttp.Request, base *tchttp.BaseRequest, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
 	defer cancel()
+	// sent turns true before the first byte of the request leaves, never after.
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	var status int
 	base.Init().WithApiInfo(c.settings.Service, c.settings.Version, action)
 	base.SetContext(withStatus(ctx, &status))
 	res := NewEnvelope()
 	if err := c.sdk.Send(req, res); err != nil {
-		return c.failure(ctx, op, err, status)
+		e, answered := c.failure(ctx, op, err, status)
+		if !answered && sent.Load() {
+			e.Billable = c.lost()
+		}
+		return e
 	}
 	if !res.Decode(out) {
-		return Violation(op, "response")
+		e := Violation(op, "response")
+		e.Billable = c.lost()
+		return e
 	}
 	return nil
 }
 
+// lost is what a call without an answer that can be read was charged.
+func (c *Client) lost() verification.Billable {
+	if c.settings.Charged {
+		return verification.BillableUnknown
+	}
+	return verification.BillableNo
+}
+
 // failure turns the SDK's error into ours. The SDK's own text holds whole
-// bodies; nothing of it is kept but a code of the contract's form.
-func (c *Client) failure(ctx context.Context, op string, err error, status int) *provider.Error {
-	e := NoAnswer(ctx, op, err)
+// bodies; nothing of it is kept but a code of the contract's form. answered: the
+// vendor said so itself.
+func (c *Client) failure(ctx context.Context, op string, err error, status int) (e *provider.Error, answered bool) {
+	e = NoAnswer(ctx, op, err)
 	sdk, ok := errors.AsType[*tcerr.TencentCloudSDKError](err)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return Violation(op, "too_large")
+		return Violation(op, "too_large"), false
 	case errors.Is(err, errRedirect):
-		return Violation(op, fmt.Sprintf("http_%d", status))
+		return Violation(op, fmt.Sprintf("http_%d", status)), false
 	case errors.Is(err, errNotJSON), ok && (sdk.Code == "ClientError.ParseJsonError" || sdk.Code == "ClientError.HttpStatusCodeError"):
 		// A gateway's page says that the API is not there; the same under 200 is
 		// what no contract knows.
 		if status == http.StatusOK {
-			return Violation(op, "not_json")
+			return Violation(op, "not_json"), false
 		}
 		e.Code = fmt.Sprintf("http_%d", status)
 	case ok && strings.HasPrefix(sdk.Code, "ClientError."):
@@ -134,8 +162,12 @@ func (c *Client) failure(ctx context.Context, op string, err error, status int) 
 	case ok:
 		known := c.settings.Meaning(sdk.Code)
 		e.Class, e.Reason, e.Code = known.Class, known.Reason, shown(sdk.Code)
+		if known.Billable != "" {
+			e.Billable = known.Billable
+		}
+		return e, true
 	}
-	return e
+	return e, false
 }
 
 // NoAnswer is a call that was given up before there was an answer.

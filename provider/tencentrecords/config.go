@@ -1,0 +1,67 @@
+package tencentrecords
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/yanzhen-id/yanzhen/internal/settings"
+	"github.com/yanzhen-id/yanzhen/provider"
+)
+
+// Vendor describes Tencent's records.
+func Vendor() provider.Vendor {
+	return provider.Vendor{
+		Name: Name, Kinds: []string{provider.KindRecords},
+		Settings: func() provider.Settings { return &Config{} },
+		Remedies: map[provider.Class]string{
+			provider.Misconfigured:     "The API key, its permission for CheckIdNameDate, the product's activation and balance, or a clock that is five minutes off: Tencent Cloud's console.",
+			provider.ContractViolation: "An answer that the documents do not know. Compare it with the vendor's page; it is never a pass nor a decline.",
+			provider.RateLimited:       "20 requests a second for an account: something else uses it too, or it was never enough.",
+			provider.Unavailable:       "Nothing: the policy's other records vendor is asked, or it is waited out while the face goes on. A call that may have been charged is repeated once at most.",
+		},
+	}
+}
+
+// Config points a Client at Tencent Cloud. Its credentials are those of
+// Tencent's other product unless it has its own.
+type Config struct {
+	_ struct{} `prefix:"TENCENT_RECORDS_"`
+
+	On        bool          `env:"ENABLED" envDefault:"false" needed:"true" help:"Enables tencent_records, the comparison of name, number and dates with the authority's records. The account needs the product, bought or post-paid."`
+	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The API key's id, if it is not YANZHEN_TENCENT_SECRET_ID,"`
+	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"and its key."`
+	Endpoint  string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
+	Rate      float64       `env:"RATE" envDefault:"15" help:"Calls a second of all workers together, at most. The vendor allows an account 20."`
+	Permits   bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+}
+
+// Validate implements provider.Settings.
+func (c *Config) Validate() error {
+	check := settings.NewCheck(c)
+	for _, credential := range []*string{&c.SecretID, &c.SecretKey} {
+		if *credential == "" {
+			check.Bad(credential, "is not set, nor are Tencent's other credentials, which would do")
+		}
+	}
+	check.Word(&c.SecretID, &c.SecretKey)
+	check.Endpoint(&c.Endpoint, &c.Scheme)
+	check.Span(&c.Timeout, provider.MaxCall)
+	check.Rate(&c.Rate)
+	return check.Err()
+}
+
+// Register implements provider.Settings.
+func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
+	client, err := New(*c)
+	if err == nil {
+		r.AddRecords(client.entry())
+	}
+	return err
+}
+
+// String, GoString and LogValue mask the secrets.
+func (c Config) String() string       { return settings.Line(c) }
+func (c Config) GoString() string     { return c.String() }
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
