@@ -9,6 +9,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/provider/sinoconnect"
 	"github.com/yanzhen-id/yanzhen/provider/tencent"
 	"github.com/yanzhen-id/yanzhen/provider/tencentiai"
+	"github.com/yanzhen-id/yanzhen/provider/tencentrecords"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 )
 
@@ -17,6 +18,7 @@ var vendors = []provider.Vendor{
 	tencent.Vendor(),
 	tencentiai.Vendor(),
 	acedata.Vendor(),
+	tencentrecords.Vendor(),
 	sinoconnect.Vendor(),
 	megvii.Vendor(),
 }

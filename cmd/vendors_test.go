@@ -27,6 +27,7 @@ var (
 	withEID     = []string{publicURL, "YANZHEN_TENCENT_SECRET_ID=i", "YANZHEN_TENCENT_SECRET_KEY=k", "YANZHEN_TENCENT_MERCHANT_ID=m", "YANZHEN_ACEDATA_TOKEN=t"}
 	withMegvii  = []string{publicURL, "YANZHEN_MEGVII_API_KEY=k", "YANZHEN_MEGVII_API_SECRET=s"}
 	withCompare = []string{"YANZHEN_TENCENT_IAI_ENABLED=true"}
+	withRecords = []string{"YANZHEN_TENCENT_RECORDS_ENABLED=true"}
 )
 
 func withSino(t *testing.T) []string {
@@ -123,10 +124,10 @@ func TestBuiltInPoliciesAreOfferedWhereTheirVendorsAreConfigured(t *testing.T) {
 // A step has 20 s, and an opening 12 s: a longer call would be cut in the
 // middle, perhaps after it was charged.
 func TestACallLongerThanItsStepIsRefused(t *testing.T) {
-	env := slices.Concat(withEID, withMegvii, withSino(t), withCompare)
+	env := slices.Concat(withEID, withMegvii, withSino(t), withCompare, withRecords)
 	for setting, limit := range map[string]string{
 		"YANZHEN_TENCENT_TIMEOUT": "11s", "YANZHEN_TENCENT_IAI_TIMEOUT": "18s",
-		"YANZHEN_ACEDATA_TIMEOUT": "18s", "YANZHEN_SINO_TIMEOUT": "18s", "YANZHEN_MEGVII_TIMEOUT": "11s",
+		"YANZHEN_ACEDATA_TIMEOUT": "18s", "YANZHEN_TENCENT_RECORDS_TIMEOUT": "18s", "YANZHEN_SINO_TIMEOUT": "18s", "YANZHEN_MEGVII_TIMEOUT": "11s",
 	} {
 		_, err := load(append(slices.Clone(env), setting+"=19s"), config.Needs{Providers: true})
 		require.ErrorContains(t, err, setting+" must be more than 0 and at most "+limit)

@@ -9,7 +9,7 @@ import (
 
 // adminRoutes are the paths that no vendor has:
 //
-//	POST   /sandbox/people                          make a person known: {name, id_number, valid_from, valid_to, acedata_outcome, tencent_outcome, megvii_outcome}
+//	POST   /sandbox/people                          make a person known: {name, id_number, valid_from, valid_to, acedata_outcome, tencent_records_outcome, tencent_outcome, megvii_outcome}
 //	POST   /sandbox/faults                          a Fault; GET lists, DELETE clears
 //	GET    /sandbox/ledger?vendor=&operation=&subject=&outcome=&token=&flag=   {calls, sessions, notifications, counts, charged}; DELETE empties
 //	GET    /sandbox/tencent/tokens/{token}          {status}

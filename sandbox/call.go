@@ -13,7 +13,7 @@ import (
 
 // operations of each vendor, as they stand in faults and in the ledger.
 var operations = map[string][]string{
-	Tencent:     {"GetEidToken", "CheckEidTokenStatus", "GetEidResult"},
+	Tencent:     {"GetEidToken", "CheckEidTokenStatus", "GetEidResult", "CheckIdNameDate"},
 	TencentIAI:  {"CompareFace"},
 	AceData:     {"check-2e"},
 	SinoConnect: {sinoChip, sinoFaceRequest, sinoFacePoll},

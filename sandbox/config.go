@@ -38,7 +38,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// TencentConfig sets the stand-in of Tencent Cloud FaceID (E证通).
+// TencentConfig sets the stand-in of Tencent Cloud FaceID (E证通 and the records).
 type TencentConfig struct {
 	Credentials []Credential
 	MerchantIDs []string
@@ -67,8 +67,11 @@ type TencentConfig struct {
 	// LinkUsedByOpen. With the former, a link that was looked at but not begun
 	// still works, as the status "init" suggests.
 	LinkUsedBy string
+	// RecordsSilent leaves the descriptions of CheckIdNameDate empty, whose texts
+	// the papers do not fix; RecordsNumeric sends its Result as a number.
+	RecordsSilent, RecordsNumeric bool
 	// Limits in calls a second, an account and action.
-	TokenRate, ResultRate, StatusRate float64
+	TokenRate, ResultRate, StatusRate, RecordsRate float64
 }
 
 // Credential is one API key pair of the account.
@@ -154,6 +157,7 @@ func DefaultConfig() Config {
 			TokenRate:      100,
 			ResultRate:     100,
 			StatusRate:     2000,
+			RecordsRate:    20,
 		},
 		AceData: AceDataConfig{
 			Tokens:             []string{DefaultAceDataToken},
@@ -194,6 +198,7 @@ func (c Config) withDefaults() Config {
 	orElse(&t.TokenRate, d.Tencent.TokenRate)
 	orElse(&t.ResultRate, d.Tencent.ResultRate)
 	orElse(&t.StatusRate, d.Tencent.StatusRate)
+	orElse(&t.RecordsRate, d.Tencent.RecordsRate)
 	orElse(&a.MismatchStatus, d.AceData.MismatchStatus)
 	orElse(&a.Profile, d.AceData.Profile)
 	orElse(&a.ErrorStyle, d.AceData.ErrorStyle)

@@ -3,7 +3,7 @@
 //
 // One handler serves everything:
 //
-//	/tencent, /tencent/                  Tencent Cloud FaceID, E证通: one POST endpoint, TC3-HMAC-SHA256 verified
+//	/tencent, /tencent/                  Tencent Cloud FaceID, E证通 and CheckIdNameDate: one POST endpoint, TC3-HMAC-SHA256 verified
 //	/iai, /iai/                          Tencent Cloud iai, CompareFace, signed in the same way
 //	/acedata/identity/idcard/check-2e    AceData Cloud: name, number and validity dates
 //	/sino/sino-connect/...               Fill Easy Sino Connect: nfc/callback, face-rec/request, face-rec/callback

@@ -41,7 +41,7 @@ type Fault struct {
 	// TokenKey of the one session or scan.
 	Subject string `json:"subject,omitempty"`
 	// Code belongs to error_code: an API error code; or a result code (a number),
-	// which then stands in an otherwise proper answer of GetEidResult or check-2e,
+	// which then stands in an otherwise proper answer of GetEidResult, CheckIdNameDate or check-2e,
 	// and is the score in one of CompareFace.
 	Code string `json:"code,omitempty"`
 	// Status belongs to error_code, where 0 means what the vendor documents for the
@@ -146,6 +146,8 @@ func (s *Sandbox) errorCode(c *call, f Fault) answer {
 	case isResult && f.Vendor == TencentIAI:
 		score, _ := strconv.ParseFloat(f.Code, 64)
 		return s.compared(c, score)
+	case isResult && c.operation == "CheckIdNameDate":
+		return s.idNameDate(f.Code)
 	case isResult && c.operation == "GetEidResult":
 		code, _ := strconv.Atoi(f.Code)
 		one, _ := s.sessions.find(c.token, c.now)

@@ -19,6 +19,11 @@ var spoiled = map[string]map[string]string{
 		FaultMissingMembers: `{"Response":{"Text":{"ErrMsg":"成功","Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000008"}}`,
 		FaultHuge:           `{"Response":{"Padding":"%s","Text":{"ErrCode":0,"ErrMsg":"成功","LiveStatus":0,"Comparestatus":0,"Sim":"91.07"},"RequestId":"00000000-0000-4000-8000-000000000009"}}`,
 	},
+	"CheckIdNameDate": {
+		FaultWrongTypes:     `{"Response":{"Result":{"code":0},"Description":["一致"],"RequestId":"00000000-0000-4000-8000-000000000013"}}`,
+		FaultMissingMembers: `{"Response":{"Description":"一致","RequestId":"00000000-0000-4000-8000-000000000014"}}`,
+		FaultHuge:           `{"Response":{"Padding":"%s","Result":"0","Description":"一致","RequestId":"00000000-0000-4000-8000-000000000015"}}`,
+	},
 	"check-2e": {
 		FaultWrongTypes:     `{"result":{"code":0},"description":["一致"]}`,
 		FaultMissingMembers: `{"description":"一致"}`,

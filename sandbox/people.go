@@ -31,6 +31,9 @@ type Person struct {
 	// AceDataOutcome forces check-2e's answer for this number, in the words of
 	// Outcome in acedata_forced.go ("-1", "500x2", "drop", …).
 	AceDataOutcome string `json:"acedata_outcome,omitempty"`
+	// TencentRecordsOutcome forces CheckIdNameDate's, in the words of
+	// tencent_records.go ("-1", "-6x1", "InternalError", "drop", …).
+	TencentRecordsOutcome string `json:"tencent_records_outcome,omitempty"`
 	// TencentOutcome forces how this person's face session ends: a number takes
 	// the place of 0 when the session ends with a pass; anything else is the API
 	// error with which GetEidToken answers ("FailedOperation.UnregisteredEid").
@@ -55,6 +58,11 @@ func (p Person) check() error {
 	if p.AceDataOutcome != "" {
 		if _, err := parseForced(p.AceDataOutcome); err != nil {
 			return fmt.Errorf("acedata_outcome: %w", err)
+		}
+	}
+	if p.TencentRecordsOutcome != "" {
+		if _, err := parseForcedRecords(p.TencentRecordsOutcome); err != nil {
+			return fmt.Errorf("tencent_records_outcome: %w", err)
 		}
 	}
 	if _, _, ok := verdictOf(p.MegviiOutcome, nil); !ok && p.MegviiOutcome != "" && !megviiLiteral(p.MegviiOutcome) {

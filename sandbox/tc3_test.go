@@ -49,6 +49,14 @@ func TestSignatureVectors(t *testing.T) {
 				"bb87f3d8fe9210edbd36e4927a80b7caa4b7554f873af11d30e3167901d13329",
 				"fad56e448298f8fdc4edfb300fff5653640ca042a82e6a9be784a44cf43898f1"},
 		},
+		"D, the records": {
+			key: "sandbox-secret-key", service: "faceid", host: "faceid.tencentcloudapi.com", stamp: 1751328000,
+			contentType: "application/json", signed: "content-type;host",
+			body:          `{"IdCard":"110199199003070017","Name":"测试甲","ValidityBegin":"20200115","ValidityEnd":"20400115"}`,
+			bodyHash:      "ef0a22ee3284be66806af303d59f7ea8d5473d19d5d6e3c80452028ff9e782d7",
+			canonicalHash: "044393ee06ef6b83cb5497df4394c910bb5ee081b225ac44bfa3fc1b0ddb3a91",
+			signature:     "762db6bc1af046340c6780b6c73fb628ca49fa45466ede3c56362a7507075b50",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequest(http.MethodPost, "https://"+v.host+"/", nil)

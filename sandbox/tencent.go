@@ -48,6 +48,7 @@ func (s *Sandbox) tencentCall(c *call) answer {
 		"GetEidToken":         {s.cfg.Tencent.TokenRate, s.getEidToken},
 		"CheckEidTokenStatus": {s.cfg.Tencent.StatusRate, s.checkEidTokenStatus},
 		"GetEidResult":        {s.cfg.Tencent.ResultRate, s.getEidResult},
+		"CheckIdNameDate":     {s.cfg.Tencent.RecordsRate, s.checkIDNameDate},
 	}[c.operation]
 	switch {
 	case !known:

@@ -93,9 +93,11 @@ func New(s Settings) *Client {
 	p.HttpProfile.Endpoint = s.Endpoint
 	p.HttpProfile.ReqTimeout = int(s.Timeout.Seconds()) + 5
 	c := &Client{settings: s, sdk: common.NewCommonClient(common.NewCredential(s.SecretID, s.SecretKey), s.Region, p)}
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.DisableKeepAlives = s.Charged
-	c.sdk.WithHttpTransport(Transport{provider.SendOnce{Base: base}})
+	var base http.RoundTripper = provider.SendOnce{Base: http.DefaultTransport.(*http.Transport).Clone()}
+	if s.Charged {
+		base = provider.NewHTTPClient().Transport
+	}
+	c.sdk.WithHttpTransport(Transport{base})
 	return c
 }
 
