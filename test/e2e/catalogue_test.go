@@ -32,6 +32,7 @@ func (s *stack) opsPage(path string) (status int, body string) {
 // is narrowed take effect while requests run, of which none fails; a faulty file
 // changes nothing, and says why.
 func TestCatalogueChangesWhileRequestsRun(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t)
 	s := newStack(t, options{env: reaching("0s,1s,1s,1s,1s"), webhooks: "[" + r.yaml("main") + "]"})
 	file := filepath.Join(s.dir, "yanzhen.yaml")

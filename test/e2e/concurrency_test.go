@@ -133,6 +133,9 @@ func TestAnotherClientsVerificationIsNotFoundOnEveryOperation(t *testing.T) {
 	a := s.begin(s.person())
 	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
 	id := a.view.ID
+	s.until(id, 30*time.Second, "the records' answer", func(v view) bool {
+		return find(t, v, verification.IdentityRecords).Status == verification.Passed
+	})
 	unknown := "ver_" + "aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	before := s.readRaw(id)
 	for name, op := range map[string]struct {

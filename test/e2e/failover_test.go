@@ -58,7 +58,7 @@ func TestBothVendorsDownTheRunWaitsAndGoesOnByItselfWhenOneIsBack(t *testing.T) 
 	for _, vendor := range []string{sandbox.Tencent, sandbox.Megvii} {
 		require.NoError(t, s.vendors.Fault(sandbox.Fault{Vendor: vendor, Kind: sandbox.FaultRefuse}))
 	}
-	a := s.beginUnder("cn-resident-failover", s.person())
+	a := s.beginAgain(with(s.request(s.person()), "policy", "cn-resident-failover"))
 	require.Equal(t, http.StatusAccepted, a.status, "%s", a.body)
 	require.Nil(t, a.view.NextAction)
 	require.Equal(t, verification.Processing, a.view.Status)

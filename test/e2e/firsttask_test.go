@@ -117,7 +117,7 @@ func TestEveryMessageIsRightInTheFirstTask(t *testing.T) {
 	for i, set := range sets {
 		runs[i] = &early{sent: set, person: s.person(), errs: map[string]error{}}
 		starts.Go(func() {
-			a := s.begin(runs[i].person)
+			a := s.beginAgain(s.request(runs[i].person))
 			if a.status == http.StatusAccepted {
 				runs[i].id = a.view.ID
 			}

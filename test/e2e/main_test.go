@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // atATime is how many parallel tests run together, unless -parallel says
 // otherwise. It is more than the cores: most of them wait for a clock, such as
 // the time-out by which the engine notices a lost worker.
-const atATime = 4
+const atATime = 6
 
 func runTogether() error {
 	flag.Parse()

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,8 +28,9 @@ func TestNodeExample(t *testing.T) {
 		out, err := c.CombinedOutput()
 		require.NoError(t, err, "%s: %s", command, out)
 	}
-	address, secret := freeAddress(t), webhook.NewSecret()
-	base, port := "http://"+address, address[strings.LastIndex(address, ":")+1:]
+	_, port, err := net.SplitHostPort(freeAddress(t)) // the example listens on localhost
+	require.NoError(t, err)
+	base, secret := "http://127.0.0.1:"+port, webhook.NewSecret()
 	s := newStack(t, options{env: reaching("0s,1s,2s"), returnURLs: []string{"http://localhost:" + port + "/applications/"},
 		webhooks: `[{id: node, url: "` + base + `/webhooks/yanzhen", secrets: [` + secret + `]}]`})
 	service := exec.CommandContext(t.Context(), "node", "dist/index.js")

@@ -169,6 +169,7 @@ const maxDeliveryEvents = 12
 // Every event reaches every endpoint that takes it, as the feed tells it; the
 // engine holds neither its content nor where it went.
 func TestWebhooks(t *testing.T) {
+	t.Parallel()
 	all, ends := newReceiver(t), newReceiver(t)
 	s := newStack(t, options{env: reaching("0s,1s,1s"),
 		webhooks: "[" + all.yaml("all") + ", " + strings.Replace(ends.yaml("ends"), "}", ", events: [verification.completed]}", 1) + "]"})
@@ -200,6 +201,7 @@ func TestWebhooks(t *testing.T) {
 // A receiver that is down for the whole schedule but its last try gets every
 // event; meanwhile it holds no verification open, and no history grows.
 func TestWebhookReceiverDown(t *testing.T) {
+	t.Parallel()
 	const schedule = "0s,1s,1s,1s,1s,1s,1s,1s,1s,2s"
 	last := len(strings.Split(schedule, ","))
 	r := newReceiver(t)
@@ -229,6 +231,7 @@ func TestWebhookReceiverDown(t *testing.T) {
 // delivery and its answer, costs no event: each arrives at least once, under one
 // id.
 func TestWebhooksWhenAWorkerIsLost(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t)
 	s := newStack(t, options{policies: crashPolicy, env: reaching("0s,1s,1s,1s,1s,1s"), webhooks: "[" + r.yaml("main") + "]"})
 	s.worker.kill()
@@ -264,6 +267,7 @@ var manyKills = flag.Int("webhook-verifications", 60, "how many verifications Te
 // Workers are killed at any moment while many verifications run: no event is
 // missing, and no sequence has a gap.
 func TestWebhooksWithRandomKills(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t)
 	r.answer = func(told, int) int {
 		if rand.IntN(4) == 0 {
@@ -325,6 +329,7 @@ func TestWebhooksWithRandomKills(t *testing.T) {
 // An endpoint that only failed for as long as the setting says is switched off,
 // and the client's others are told; switched on again, it gets what it missed.
 func TestWebhookEndpointOffAndRecovered(t *testing.T) {
+	t.Parallel()
 	dead, other := newReceiver(t), newReceiver(t)
 	dead.answer = func(told, int) int { return http.StatusBadGateway }
 	s := newStack(t, options{env: reaching("0s,1s,1s,1s,1s,1s,1s,1s", "YANZHEN_WEBHOOK_DISABLE_AFTER=3s"),
@@ -435,6 +440,7 @@ func standardwebhooks(t *testing.T, messages ...message) []string {
 // Another implementation of Standard Webhooks takes our deliveries, under either
 // of two secrets, and refuses what was changed, is old, or is under another one.
 func TestWebhooksVerifiedByAnotherImplementation(t *testing.T) {
+	t.Parallel()
 	old, next := webhook.NewSecret(), webhook.NewSecret()
 	got := make(chan message, 100)
 	r := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
