@@ -36,7 +36,7 @@ type call struct {
 	// idNumber and token are filled in as far as the body names them; subject
 	// is set instead of idNumber where only the digest of it is known.
 	idNumber, subject, token string
-	// flag marks, in the ledger, a call that a product must never make.
+	// flag is the ledger's Flag.
 	flag string
 }
 
@@ -125,7 +125,7 @@ func (s *Sandbox) peek(c *call) {
 		IDCard   string `json:"id_card"`
 	}
 	_ = json.Unmarshal(c.body, &named) // best effort; the vendor's own decoding follows
-	c.idNumber, c.token = named.IdCard+named.IDCard, named.EidToken
+	c.idNumber, c.token = s.peekSealed(c.body, named.IdCard)+named.IDCard, named.EidToken
 	if c.token != "" {
 		c.idNumber = s.sessions.idNumber(c.token)
 	}

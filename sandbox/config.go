@@ -70,6 +70,12 @@ type TencentConfig struct {
 	// RecordsSilent leaves the descriptions of CheckIdNameDate empty, whose texts
 	// the papers do not fix; RecordsNumeric sends its Result as a number.
 	RecordsSilent, RecordsNumeric bool
+	// SealedOnly refuses personal fields that are not sealed. Without it, both are
+	// taken.
+	SealedOnly bool
+	// SealedIV is the form in which the IV of sealed fields is read: SealedIVBase64
+	// or SealedIVText.
+	SealedIV string
 	// Limits in calls a second, an account and action.
 	TokenRate, ResultRate, StatusRate, RecordsRate float64
 }
@@ -121,6 +127,9 @@ const (
 	FillPKCS7 = "pkcs7"
 	FillNUL   = "nul"
 
+	SealedIVBase64 = "base64"
+	SealedIVText   = "text" // the characters are the bytes
+
 	LinkUsedByBegin = "begin"
 	LinkUsedByOpen  = "open"
 
@@ -154,6 +163,7 @@ func DefaultConfig() Config {
 			DesKeyForm:     DesKeyRaw04,
 			UserInfoFill:   FillPKCS7,
 			LinkUsedBy:     LinkUsedByBegin,
+			SealedIV:       SealedIVBase64,
 			TokenRate:      100,
 			ResultRate:     100,
 			StatusRate:     2000,
@@ -195,6 +205,7 @@ func (c Config) withDefaults() Config {
 	orElse(&t.DesKeyForm, d.Tencent.DesKeyForm)
 	orElse(&t.UserInfoFill, d.Tencent.UserInfoFill)
 	orElse(&t.LinkUsedBy, d.Tencent.LinkUsedBy)
+	orElse(&t.SealedIV, d.Tencent.SealedIV)
 	orElse(&t.TokenRate, d.Tencent.TokenRate)
 	orElse(&t.ResultRate, d.Tencent.ResultRate)
 	orElse(&t.StatusRate, d.Tencent.StatusRate)
@@ -230,6 +241,7 @@ func (c Config) Validate() error {
 	oneOf("Tencent.DesKeyForm", c.Tencent.DesKeyForm, DesKeyRaw04, DesKeyRaw, DesKeyDER, DesKeyC1C2C3)
 	oneOf("Tencent.UserInfoFill", c.Tencent.UserInfoFill, FillPKCS7, FillNUL)
 	oneOf("Tencent.LinkUsedBy", c.Tencent.LinkUsedBy, LinkUsedByBegin, LinkUsedByOpen)
+	oneOf("Tencent.SealedIV", c.Tencent.SealedIV, SealedIVBase64, SealedIVText)
 	oneOf("AceData.Profile", c.AceData.Profile, ProfileAceDataDoc, ProfileCheckIDNameDate)
 	oneOf("AceData.ErrorStyle", c.AceData.ErrorStyle, ErrorPlain, ErrorSuccessFalse)
 	if c.AceData.MismatchStatus != 400 && c.AceData.MismatchStatus != 401 {

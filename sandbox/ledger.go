@@ -23,7 +23,8 @@ type Entry struct {
 	// Token is TokenKey of the EidToken, reqid or face token, or of the token in
 	// the link to Megvii's page; empty where there is none.
 	Token string `json:"token,omitempty"`
-	// Flag names what a product must never do and did in this call: FlagURLSent.
+	// Flag names what a product must never do and did in this call: FlagURLSent;
+	// or FlagSealed.
 	// In a notification it is the kind, NotifyGood or another one.
 	Flag string `json:"flag,omitempty"`
 }

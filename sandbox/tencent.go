@@ -80,7 +80,7 @@ type eidTokenRequest struct {
 		InputType string
 		intentionConfig
 	}
-	Encryption *struct{ EncryptList []string }
+	Encryption *encryption
 }
 
 var idCardCharacters = regexp.MustCompile(`^[a-zA-Z0-9]*$`)
@@ -91,8 +91,6 @@ func (q *eidTokenRequest) fault() *apiError {
 	switch {
 	case q.MerchantId == nil || *q.MerchantId == "":
 		return &apiError{"MissingParameter", "MerchantId is required."}
-	case q.Encryption != nil && len(q.Encryption.EncryptList) > 0:
-		return &apiError{"InvalidParameter.UnsupportEncryptField", "The stand-in takes plain fields only."}
 	case utf8.RuneCountInString(*q.MerchantId) > 50:
 		return invalid("MerchantId is longer than 50 characters.")
 	case utf8.RuneCountInString(q.Name) > 32:
@@ -130,6 +128,9 @@ func (s *Sandbox) getEidToken(c *call) answer {
 	var q eidTokenRequest
 	if json.Unmarshal(c.body, &q) != nil {
 		return (&apiError{"InvalidParameter", "The body is not JSON of the right types."}).answer()
+	}
+	if fault := s.unseal(c, q.Encryption, map[string]*string{"Name": &q.Name, "IdCard": &q.IdCard}); fault != nil {
+		return fault.answer()
 	}
 	if fault := q.fault(); fault != nil {
 		return fault.answer()

@@ -15,7 +15,7 @@ import (
 
 type idNameDateRequest struct {
 	Name, IdCard, ValidityBegin, ValidityEnd *string
-	Encryption                               *struct{ EncryptList []string }
+	Encryption                               *encryption
 }
 
 func (s *Sandbox) checkIDNameDate(c *call) answer {
@@ -28,8 +28,8 @@ func (s *Sandbox) checkIDNameDate(c *call) answer {
 			return (&apiError{"MissingParameter", name + " is required."}).answer()
 		}
 	}
-	if q.Encryption != nil && len(q.Encryption.EncryptList) > 0 {
-		return (&apiError{"InvalidParameter.UnsupportEncryptField", "The stand-in takes plain fields only."}).answer()
+	if fault := s.unseal(c, q.Encryption, map[string]*string{"Name": q.Name, "IdCard": q.IdCard}); fault != nil {
+		return fault.answer()
 	}
 	person, known := s.people.find(*q.IdCard)
 	if person.TencentRecordsOutcome != "" {

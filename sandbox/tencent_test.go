@@ -178,7 +178,7 @@ func TestGetEidTokenRefusesWhatTheContractForbids(t *testing.T) {
 		"long redirect":          {map[string]any{"RedirectUrl": "https://a.example/" + strings.Repeat("x", 1024)}, "InvalidParameter"},
 		"redirect is no address": {map[string]any{"RedirectUrl": "javascript:alert(1)"}, "InvalidParameter"},
 		"wrong type":             {map[string]any{"Name": 7}, "InvalidParameter"},
-		"encrypted fields":       {map[string]any{"Encryption": map[string]any{"EncryptList": []string{"Name"}}}, "InvalidParameter.UnsupportEncryptField"},
+		"sealed without a key":   {map[string]any{"Encryption": map[string]any{"EncryptList": []string{"Name"}}}, "FailedOperation.DecryptSystemError"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := map[string]any{"MerchantId": DefaultMerchantID, "Name": "测试甲", "IdCard": "110199199003070017", "Config": map[string]string{"InputType": "4"}}

@@ -31,7 +31,7 @@
 //   - How a missing field is answered. A 4xx is always held to be our fault,
 //     never the person's.
 //
-// The members image_url (it belongs to a sibling endpoint) and encryption (its
-// keys come from a console that AceData's customers do not have) are never
-// sent.
+// The members image_url (it belongs to a sibling endpoint) and encryption (what
+// it wraps only Tencent opens, and AceData does not say that it passes the
+// member on) are never sent.
 package acedata

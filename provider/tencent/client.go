@@ -29,6 +29,7 @@ type Client struct {
 	cfg      Config
 	cloud    *tencentcloud.Client
 	key      *sm2.PrivateKey // nil: identities are not returned
+	sealer   *tencentcloud.Sealer
 	loopback bool
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
@@ -50,6 +51,11 @@ func New(cfg Config) (*Client, error) {
 		}
 		c.key = key
 	}
+	sealer, err := tencentcloud.NewSealer(cfg.Encryption, cfg.EncryptionKey, cfg.EncryptionIV)
+	if err != nil {
+		return nil, err
+	}
+	c.sealer = sealer
 	c.cloud = tencentcloud.New(tencentcloud.Settings{
 		SecretID: cfg.SecretID, SecretKey: cfg.SecretKey, Endpoint: cfg.Endpoint, Scheme: cfg.Scheme, Timeout: cfg.Timeout,
 		Service: service, Version: version, Meaning: meaningOfAPICode,
@@ -94,6 +100,11 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 		req.RedirectUrl = &o.ReturnURL
 	}
 	c.cfg.askIntention(&req.Config)
+	sealed, err := c.sealer.Seal(op, tencentcloud.Field{Name: "Name", Value: &req.Name}, tencentcloud.Field{Name: "IdCard", Value: &req.IdCard})
+	if err != nil {
+		return provider.Opened{}, err
+	}
+	req.Encryption = sealed
 	// The token's life is counted from before the call: a link must not be
 	// shown for longer than it works.
 	expires := c.now().Add(c.cfg.TokenTTL)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
 // Vendor describes Tencent's E证通.
@@ -43,6 +44,10 @@ type Config struct {
 	IntentionText      string `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
 	IntentionQuestions string `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
 
+	Encryption    string `env:"ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc: name and number are sealed within the TLS connection, for who has a rule that demands it."`
+	EncryptionKey string `env:"ENCRYPTION_KEY" secret:"path" help:"With aes-256-cbc: the path of the RSA public key that Tencent publishes, PEM."`
+	EncryptionIV  string `env:"ENCRYPTION_IV" envDefault:"base64" help:"base64: 16 random bytes in base64, as Tencent's samples send the IV; text: 16 characters as they are. Unconfirmed by the vendor."`
+
 	provider.Switch
 }
 
@@ -77,6 +82,7 @@ func (c *Config) Validate() error {
 			check.Bad(&c.SM2PrivateKey, "is not an SM2 key: 64 hex digits or PEM")
 		}
 	}
+	tencentcloud.CheckSealing(check, &c.Encryption, &c.EncryptionKey, &c.EncryptionIV)
 	c.checkIntention(check)
 	return check.Err()
 }

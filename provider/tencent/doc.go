@@ -44,7 +44,13 @@
 //     documents alone. Without IsVerifyIntention true and a 0 of the mode that
 //     was asked for nothing passes. The length of a text to nod to is 150
 //     characters in one place of the documents and 250 in another: 150 holds.
+//   - In which form the IV of a sealed request is sent (Config.EncryptionIV): in
+//     base64, as all samples of the vendor do. One call tells: a server that
+//     wants the other answers FailedOperation.DecryptSystemError.
 //
-// Personal data is sent in plain over TLS; the optional member Encryption is
-// not used.
+// Personal data is sent in plain over TLS. Config.Encryption seals name and
+// number within it (AES-256-CBC, its key under the RSA key that the vendor
+// publishes). It is off by default: that key has 1024 bits, its padding is PKCS
+// #1 v1.5, and TLS is stronger. SM4-GCM is refused: as published, one nonce
+// serves all fields.
 package tencent

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
 const (
@@ -23,6 +25,8 @@ type tokenRequest struct {
 	Extra       string
 	Config      tokenConfig
 	RedirectUrl *string `json:",omitempty"`
+	// Encryption says that IdCard and Name are sealed.
+	Encryption *tencentcloud.Sealed `json:",omitempty"`
 }
 
 type tokenConfig struct {

@@ -21,9 +21,10 @@ const (
 
 // Client asks Tencent Cloud. It is safe for concurrent use and keeps no state.
 type Client struct {
-	cfg   Config
-	cloud *tencentcloud.Client
-	now   func() time.Time
+	cfg    Config
+	cloud  *tencentcloud.Client
+	sealer *tencentcloud.Sealer
+	now    func() time.Time
 }
 
 // New makes a client. A zero value of the configuration stands for its default;
@@ -33,8 +34,12 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	sealer, err := tencentcloud.NewSealer(cfg.Encryption, cfg.EncryptionKey, cfg.EncryptionIV)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
-		cfg: cfg, now: time.Now,
+		cfg: cfg, sealer: sealer, now: time.Now,
 		cloud: tencentcloud.New(tencentcloud.Settings{
 			SecretID: cfg.SecretID, SecretKey: cfg.SecretKey, Endpoint: cfg.Endpoint, Scheme: cfg.Scheme, Timeout: cfg.Timeout,
 			Service: service, Version: version, Meaning: meaningOfAPICode, Charged: true,
@@ -61,6 +66,11 @@ func (c *Client) Check(ctx context.Context, s verification.Subject) (verificatio
 		return check, nil
 	}
 	req := newRequest(s)
+	sealed, err := c.sealer.Seal(op, tencentcloud.Field{Name: "Name", Value: &req.Name}, tencentcloud.Field{Name: "IdCard", Value: &req.IdCard})
+	if err != nil {
+		return verification.Check{}, err
+	}
+	req.Encryption = sealed
 	var a checkAnswer
 	if err := c.cloud.Call(ctx, op, action, req, req.BaseRequest, &a); err != nil {
 		return failed(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 )
 
 // Vendor describes Tencent's records.
@@ -35,6 +36,10 @@ type Config struct {
 	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
 	Rate      float64       `env:"RATE" envDefault:"15" help:"Calls a second of all workers together, at most. The vendor allows an account 20."`
 	Permits   bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+
+	Encryption    string `env:"ENCRYPTION" else:"YANZHEN_TENCENT_ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc: whether name and number are sealed, if it is not as YANZHEN_TENCENT_ENCRYPTION says. With a key or another of these settings of its own, all of them are set here."`
+	EncryptionKey string `env:"ENCRYPTION_KEY" else:"YANZHEN_TENCENT_ENCRYPTION_KEY" secret:"path" help:"Else that of YANZHEN_TENCENT_ENCRYPTION_KEY,"`
+	EncryptionIV  string `env:"ENCRYPTION_IV" else:"YANZHEN_TENCENT_ENCRYPTION_IV" envDefault:"base64" help:"and YANZHEN_TENCENT_ENCRYPTION_IV."`
 }
 
 // Validate implements provider.Settings.
@@ -49,6 +54,7 @@ func (c *Config) Validate() error {
 	check.Endpoint(&c.Endpoint, &c.Scheme)
 	check.Span(&c.Timeout, provider.MaxCall)
 	check.Rate(&c.Rate)
+	tencentcloud.CheckSealing(check, &c.Encryption, &c.EncryptionKey, &c.EncryptionIV)
 	return check.Err()
 }
 

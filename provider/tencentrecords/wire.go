@@ -6,6 +6,7 @@ import (
 
 	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
 
+	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -22,6 +23,8 @@ type checkRequest struct {
 	Name          string
 	ValidityBegin string // YYYYMMDD
 	ValidityEnd   string // YYYYMMDD or 00000000
+	// Encryption says that IdCard and Name are sealed.
+	Encryption *tencentcloud.Sealed `json:",omitempty"`
 }
 
 func newRequest(s verification.Subject) *checkRequest {

@@ -125,8 +125,16 @@ func (c *Client) Call(ctx context.Context, op, action string, req tchttp.Request
 		}
 		return e
 	}
-	if !res.Decode(out) {
-		e := Violation(op, "response")
+	violated := ""
+	switch {
+	case !res.Decode(out):
+		violated = "response"
+	case res.sealed():
+		// No answer is asked for sealed: there is no key of ours for it.
+		violated = "sealed"
+	}
+	if violated != "" {
+		e := Violation(op, violated)
 		e.Billable = c.lost()
 		return e
 	}
@@ -218,4 +226,18 @@ func (e *Envelope) ParseErrorFromHTTPResponse(body []byte) error {
 // Decode reads Response; false: it is not of the contract's form.
 func (e *Envelope) Decode(out any) bool {
 	return !e.ambiguous && len(e.Response) > 0 && string(e.Response) != "null" && json.Unmarshal(e.Response, out) == nil
+}
+
+// sealed reports whether the answer says that fields of it are encrypted.
+func (e *Envelope) sealed() bool {
+	var told struct {
+		Encryption *struct {
+			EncryptList    []string
+			CiphertextBlob string
+		}
+	}
+	if json.Unmarshal(e.Response, &told) != nil {
+		return true
+	}
+	return told.Encryption != nil && (len(told.Encryption.EncryptList) > 0 || told.Encryption.CiphertextBlob != "")
 }
