@@ -78,6 +78,8 @@ type BeginInput struct {
 // BeginResult holds the local checks.
 type BeginResult struct {
 	Checks []verification.Check `json:"checks"`
+	// Minor: the claimed person is under 14 by the number.
+	Minor bool `json:"minor,omitempty"`
 }
 
 // Begin marks the row started, so that the sweeper leaves it alone, and does
@@ -93,6 +95,9 @@ func (a *Activities) Begin(ctx context.Context, in BeginInput) (BeginResult, err
 	var out BeginResult
 	if in.Policy.Wants(verification.DocumentValidity) && row.Request.Subject != nil {
 		out.Checks = append(out.Checks, verification.DocumentCheck(*row.Request.Subject, a.Now()))
+	}
+	if row.Request.Subject != nil {
+		out.Minor = verification.Minor(*row.Request.Subject, a.Now())
 	}
 	return out, nil
 }

@@ -29,6 +29,8 @@ type ChipResult struct {
 	// Implausible: the data breaks hard rules. No charged call is made for it;
 	// a human looks.
 	Implausible bool `json:"implausible,omitempty"`
+	// Minor: the holder is under 14 by the number.
+	Minor bool `json:"minor,omitempty"`
 }
 
 // ReadChip fetches what an app read from a chip, keeps it sealed, and checks
@@ -83,7 +85,7 @@ func (a *Activities) chipFailed(ctx context.Context, in ChipInput, err error) (C
 
 func (a *Activities) chipChecks(in ChipInput, card verification.Card, claimed *verification.Subject) ChipResult {
 	now := a.Now()
-	out := ChipResult{Checks: verification.CheckChip(card, claimed, now)}
+	out := ChipResult{Checks: verification.CheckChip(card, claimed, now), Minor: verification.Minor(card.Subject(), now)}
 	for i := range out.Checks {
 		c := &out.Checks[i]
 		c.CompletedAt = &now

@@ -147,7 +147,7 @@ func TestEveryProblemCodeIsInTheContract(t *testing.T) {
 func FuzzStartBody(f *testing.F) {
 	f.Add([]byte(goodBody("")))
 	f.Add([]byte(`{"policy":"p","policy":"q"}`))
-	f.Add([]byte(`{"policy":"p","metadata":{"a":"b"},"consents":[{"purpose":"a","given_at":"2026-11-23T00:00:00Z"}]}`))
+	f.Add([]byte(`{"policy":"p","metadata":{"a":"b"},"consents":[{"purpose":"face","given_at":"2026-11-23T00:00:00Z"}]}`))
 	f.Add([]byte(`{"policy":"p"} x`))
 	operations, err := readOperations(Contract)
 	require.NoError(f, err)

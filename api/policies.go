@@ -46,6 +46,10 @@ func policyAnswer(p verification.Policy) contract.Policy {
 		Name: p.Name, Version: p.Version, Presentation: contract.Presentation(p.Presentation), Checks: []contract.PolicyCheck{},
 		NfcReqid: p.Wants(verification.DocumentChip), Attempts: p.Attempts, Sessions: p.Sessions,
 		AlwaysReview: p.AlwaysReview, OneOpen: p.OneOpen,
+		LinkLife: p.LinkLife.Std().String(), HumanRoute: p.HumanRoute, Consents: []contract.Purpose{},
+	}
+	for _, c := range p.Consents {
+		out.Consents = append(out.Consents, contract.Purpose(c))
 	}
 	for _, t := range verification.CheckTypes {
 		if p.Wants(t) {

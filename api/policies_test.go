@@ -23,7 +23,7 @@ func TestAClientUsesItsPolicies(t *testing.T) {
 	r.fake.policies = twoPolicies()
 	w := r.do(call{method: "GET", path: "/v1/policies", key: r.limited})
 	require.Equal(t, 200, w.Code, w.Body.String())
-	require.JSONEq(t, `{"policies":[{"name":"cn-chip","version":1,"presentation":"vendor","nfc_reqid":true,"attempts":3,"sessions":6,"always_review":false,"one_open":false,
+	require.JSONEq(t, `{"policies":[{"name":"cn-chip","version":1,"presentation":"vendor","link_life":"24h0m0s","human_route":"review","consents":[],"nfc_reqid":true,"attempts":3,"sessions":6,"always_review":false,"one_open":false,
 		"checks":[{"type":"document_chip","requirement":"required"},{"type":"holder_match","requirement":"if_available"}]}]}`, w.Body.String())
 	for _, key := range []string{r.shop, r.reviewer} {
 		w = r.do(call{method: "GET", path: "/v1/policies", key: key})

@@ -98,6 +98,10 @@ func httpErrorOf(err error) *httpError {
 	case starter.SessionReplaced:
 		return &httpError{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
 			now: e.Status, session: e.Session}
+	case starter.ConsentRequired:
+		return &httpError{status: 422, code: string(e.Code), title: "The person's consent is required.", errors: e.Fields}
+	case starter.LinkExpiring:
+		return &httpError{status: 409, code: string(e.Code), title: "The person's link ends too soon for another session.", now: e.Status}
 	case starter.ReqIDReused:
 		return &httpError{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
 	case starter.AlreadyOpen:

@@ -23,7 +23,7 @@ func TestUnknownPropertiesAreNamed(t *testing.T) {
 	for body, want := range map[string][]string{
 		goodBody(`,"polcy":1`):                              {"polcy"},
 		goodBody(`,"returnUrl":"x","client-reference":"y"`): {"client-reference", "returnUrl"},
-		goodBody(`,"consents":[{"purpose":"a","given_at":"2026-11-23T00:00:00Z","text":""}]`): {"consents.0.text"},
+		goodBody(`,"consents":[{"purpose":"face","given_at":"2026-11-23T00:00:00Z","text":""}]`): {"consents.0.text"},
 		`{"policy":"p","subject":{"name":"a","id_number":"1","idNumber":"2","id_validity":{"from":"a","to":"b","until":"c"}}}`: {
 			"subject.idNumber", "subject.id_validity.until"},
 		goodBody(`,"` + plantedNumber + `":1`):           {""},

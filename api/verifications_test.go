@@ -35,7 +35,7 @@ func TestStartAnswersTheVerificationWithItsLink(t *testing.T) {
 					Subject: &verification.Subject{Name: plantedName, IDNumber: plantedNumber,
 						IDValidity: verification.Validity{From: "20200115", To: "20400115"}},
 					ReturnURL: "https://shop.example/back?x=1", ClientReferenceID: "order-17", Metadata: map[string]string{"branch": "north"},
-					Consents: []verification.Consent{{Purpose: "face", GivenAt: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)}},
+					Consents: []verification.Consent{{Purpose: "face", Channel: verification.ChannelCaller, GivenAt: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)}},
 				}, req)
 				return running(), tc.started, nil
 			}

@@ -14,6 +14,7 @@ func requestOf(b contract.StartRequest) verification.Request {
 	req := verification.Request{
 		Policy:            b.Policy,
 		Presentation:      verification.Presentation(deref(b.Presentation)),
+		Language:          string(deref(b.Lang)),
 		NFCReqID:          deref(b.NfcReqid),
 		ReturnURL:         deref(b.ReturnUrl),
 		ClientReferenceID: deref(b.ClientReferenceId),
@@ -28,7 +29,8 @@ func requestOf(b contract.StartRequest) verification.Request {
 	}
 	for _, c := range deref(b.Consents) {
 		req.Consents = append(req.Consents, verification.Consent{
-			Purpose: c.Purpose, TextHash: deref(c.TextHash), GivenAt: c.GivenAt.UTC(), Channel: deref(c.Channel),
+			Purpose: verification.Purpose(c.Purpose), TextVersion: deref(c.TextVersion), TextHash: deref(c.TextHash), Language: deref(c.Language),
+			GivenAt: c.GivenAt.UTC(), Channel: verification.ChannelCaller,
 		})
 	}
 	return req

@@ -235,12 +235,15 @@ func (e PolicyCheckRequirement) Valid() bool {
 
 // Defines values for Presentation.
 const (
+	PresentationPage   Presentation = "page"
 	PresentationVendor Presentation = "vendor"
 )
 
 // Valid indicates whether the value is a known member of the Presentation enum.
 func (e Presentation) Valid() bool {
 	switch e {
+	case PresentationPage:
+		return true
 	case PresentationVendor:
 		return true
 	default:
@@ -293,6 +296,33 @@ func (e ProviderState) Valid() bool {
 	}
 }
 
+// Defines values for Purpose.
+const (
+	PurposeDocumentChip       Purpose = "document_chip"
+	PurposeFace               Purpose = "face"
+	PurposeIdentityRecords    Purpose = "identity_records"
+	PurposePortraitComparison Purpose = "portrait_comparison"
+	PurposeVendorAbroad       Purpose = "vendor_abroad"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeDocumentChip:
+		return true
+	case PurposeFace:
+		return true
+	case PurposeIdentityRecords:
+		return true
+	case PurposePortraitComparison:
+		return true
+	case PurposeVendorAbroad:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReasonEntryClass.
 const (
 	ReasonEntryClassFinal     ReasonEntryClass = "final"
@@ -317,6 +347,24 @@ func (e ReasonEntryClass) Valid() bool {
 	case ReasonEntryClassSession:
 		return true
 	case ReasonEntryClassSuspicion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StartRequestLang.
+const (
+	StartRequestLangEn   StartRequestLang = "en"
+	StartRequestLangZhCN StartRequestLang = "zh-CN"
+)
+
+// Valid indicates whether the value is a known member of the StartRequestLang enum.
+func (e StartRequestLang) Valid() bool {
+	switch e {
+	case StartRequestLangEn:
+		return true
+	case StartRequestLangZhCN:
 		return true
 	default:
 		return false
@@ -491,15 +539,26 @@ type CheckType string
 
 // Consent The person agreed to a purpose.
 type Consent struct {
-	// Channel Examples: app
-	Channel *string   `json:"channel,omitempty"`
 	GivenAt time.Time `json:"given_at"`
 
-	// Purpose Examples: face_recognition
-	Purpose string `json:"purpose"`
+	// Language The text's language (BCP 47).
+	//
+	// Examples: zh-CN
+	Language *string `json:"language,omitempty"`
+
+	// Purpose What a person agrees to: that the card's chip is read, that the
+	// authority's records are asked, that a face vendor looks at their face,
+	// that it is compared with the chip's portrait, that a vendor abroad gets
+	// what it is asked about.
+	Purpose Purpose `json:"purpose"`
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
+
+	// TextVersion Your own name for the text that was agreed to.
+	//
+	// Examples: 2026-11
+	TextVersion *string `json:"text_version,omitempty"`
 }
 
 // Decision What a reviewer did.
@@ -539,13 +598,15 @@ type Decision struct {
 	// - `session.canceled`, `session.expired`, `session.interrupted`,
 	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
 	//   `session.attempts_exhausted`, `session.verification_ended`,
-	//   `session.daily_cap`
+	//   `session.daily_cap`, `session.link_expired`
+	// - `person.asked_for_human`
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
 	// - `review.always`, `review.deadline`, `review.approved`,
 	//   `review.rejected`
-	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
+	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
 	//
 	//
@@ -736,7 +797,8 @@ type FieldError struct {
 	// - `id_validity.malformed`, `id_validity.impossible`,
 	//   `id_validity.term_unknown`
 	// - `nfc_reqid.not_expected`
-	// - `given_at.future`
+	// - `given_at.future`, `purpose.unknown`, `consent.required`
+	// - `presentation.unknown`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 	//   `return_url.not_allowed`
@@ -770,7 +832,8 @@ type FieldError struct {
 //   - `id_validity.malformed`, `id_validity.impossible`,
 //     `id_validity.term_unknown`
 //   - `nfc_reqid.not_expected`
-//   - `given_at.future`
+//   - `given_at.future`, `purpose.unknown`, `consent.required`
+//   - `presentation.unknown`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 //     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 //     `return_url.not_allowed`
@@ -817,13 +880,15 @@ type LastError struct {
 	// - `session.canceled`, `session.expired`, `session.interrupted`,
 	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
 	//   `session.attempts_exhausted`, `session.verification_ended`,
-	//   `session.daily_cap`
+	//   `session.daily_cap`, `session.link_expired`
+	// - `person.asked_for_human`
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
 	// - `review.always`, `review.deadline`, `review.approved`,
 	//   `review.rejected`
-	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
+	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
 	//
 	//
@@ -917,6 +982,19 @@ type Policy struct {
 	Attempts int           `json:"attempts"`
 	Checks   []PolicyCheck `json:"checks"`
 
+	// Consents What the person must agree to before any vendor is called.
+	Consents []Purpose `json:"consents"`
+
+	// HumanRoute Where a person goes who asks for a human: `review`, or an https address.
+	//
+	// Examples: review
+	HumanRoute string `json:"human_route"`
+
+	// LinkLife How long the link of our page is good.
+	//
+	// Examples: 24h0m0s
+	LinkLife string `json:"link_life"`
+
 	// Name Examples: cn-resident
 	Name string `json:"name"`
 
@@ -927,7 +1005,9 @@ type Policy struct {
 	OneOpen bool `json:"one_open"`
 
 	// Presentation Where the person does what they are asked to; without it the policy's.
-	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	// `page`: on our page, whose one link lives for the policy's `link_life`;
+	// no vendor is called before the person is there. `vendor`: on the face
+	// vendor's own page, to which `next_action` leads.
 	Presentation Presentation `json:"presentation"`
 
 	// Sessions Face sessions of any ending.
@@ -964,7 +1044,9 @@ type PolicyRef struct {
 }
 
 // Presentation Where the person does what they are asked to; without it the policy's.
-// `vendor`: on the face vendor's own page, to which `next_action` leads.
+// `page`: on our page, whose one link lives for the policy's `link_life`;
+// no vendor is called before the person is there. `vendor`: on the face
+// vendor's own page, to which `next_action` leads.
 type Presentation string
 
 // Problem RFC 9457. Of what the caller sent it holds at most the name of an
@@ -1032,6 +1114,12 @@ type ProviderList struct {
 	Providers []Provider `json:"providers"`
 }
 
+// Purpose What a person agrees to: that the card's chip is read, that the
+// authority's records are asked, that a face vendor looks at their face,
+// that it is compared with the chip's portrait, that a vendor abroad gets
+// what it is asked about.
+type Purpose string
+
 // Reason defines model for Reason.
 type Reason struct {
 	// Code Why a check, a session or a verification ended as it did. Codes are
@@ -1055,13 +1143,15 @@ type Reason struct {
 	// - `session.canceled`, `session.expired`, `session.interrupted`,
 	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
 	//   `session.attempts_exhausted`, `session.verification_ended`,
-	//   `session.daily_cap`
+	//   `session.daily_cap`, `session.link_expired`
+	// - `person.asked_for_human`
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
 	// - `review.always`, `review.deadline`, `review.approved`,
 	//   `review.rejected`
-	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
+	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
 	//
 	//
@@ -1093,13 +1183,15 @@ type Reason struct {
 //   - `session.canceled`, `session.expired`, `session.interrupted`,
 //     `session.vendor_limit`, `session.retry_window`, `session.used_up`,
 //     `session.attempts_exhausted`, `session.verification_ended`,
-//     `session.daily_cap`
+//     `session.daily_cap`, `session.link_expired`
+//   - `person.asked_for_human`
 //   - `device.unsupported`, `device.camera_denied`
 //   - `provider.unavailable`, `provider.misconfigured`,
 //     `provider.contract_violation`, `provider.holder_unregistered`
 //   - `review.always`, `review.deadline`, `review.approved`,
 //     `review.rejected`
-//   - `canceled.by_caller`, `canceled.by_operator`
+//   - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
+//     `canceled.consent_withdrawn`, `canceled.minor`
 //   - `engine.ended`
 //
 // Examples: face.no_match
@@ -1139,13 +1231,15 @@ type ReasonEntry struct {
 	// - `session.canceled`, `session.expired`, `session.interrupted`,
 	//   `session.vendor_limit`, `session.retry_window`, `session.used_up`,
 	//   `session.attempts_exhausted`, `session.verification_ended`,
-	//   `session.daily_cap`
+	//   `session.daily_cap`, `session.link_expired`
+	// - `person.asked_for_human`
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
 	// - `review.always`, `review.deadline`, `review.approved`,
 	//   `review.rejected`
-	// - `canceled.by_caller`, `canceled.by_operator`
+	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
+	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
 	//
 	//
@@ -1231,8 +1325,16 @@ type StartRequest struct {
 	// ClientReferenceId The caller's own name for it. Nothing personal.
 	//
 	// Examples: order-17
-	ClientReferenceId *string    `json:"client_reference_id,omitempty"`
-	Consents          *[]Consent `json:"consents,omitempty"`
+	ClientReferenceId *string `json:"client_reference_id,omitempty"`
+
+	// Consents What the person agreed to on your own screens. A purpose that the
+	// policy asks for and that is missing here is asked for on our page;
+	// where the person does not go there, the start is 422
+	// `consent_required`.
+	Consents *[]Consent `json:"consents,omitempty"`
+
+	// Lang The language of our page; without it the one that the person's browser asks for.
+	Lang *StartRequestLang `json:"lang,omitempty"`
 
 	// Metadata Up to 20 values of up to 500 characters under keys of up to 40. Nothing personal.
 	//
@@ -1249,7 +1351,9 @@ type StartRequest struct {
 	Policy string `json:"policy"`
 
 	// Presentation Where the person does what they are asked to; without it the policy's.
-	// `vendor`: on the face vendor's own page, to which `next_action` leads.
+	// `page`: on our page, whose one link lives for the policy's `link_life`;
+	// no vendor is called before the person is there. `vendor`: on the face
+	// vendor's own page, to which `next_action` leads.
 	Presentation *Presentation `json:"presentation,omitempty"`
 
 	// ReturnUrl Where the person's browser goes in the end: on the client's list
@@ -1265,6 +1369,9 @@ type StartRequest struct {
 	// well-formed and expired starts a verification that ends declined.
 	Subject *Subject `json:"subject,omitempty"`
 }
+
+// StartRequestLang The language of our page; without it the one that the person's browser asks for.
+type StartRequestLang string
 
 // Status `requires_input`: the person must act, `next_action` says how ·
 // `processing`: vendors are working · `in_review`: a human must decide ·

@@ -163,6 +163,10 @@ func refusal(app *temporal.ApplicationError, update string) error {
 		return &Error{Code: InvalidRequest, Fields: []FieldError{errReason}}
 	case workflows.RefusedVersion:
 		return &Error{Code: VersionConflict, Status: st.Status}
+	case workflows.RefusedConsent:
+		return &Error{Code: ConsentRequired, Fields: consentFields(st.Asks)}
+	case workflows.RefusedLate:
+		return &Error{Code: LinkExpiring, Status: st.Status}
 	case workflows.RefusedState:
 		return stateError(st.Status, update)
 	}

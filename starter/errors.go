@@ -35,6 +35,11 @@ const (
 	ReqIDReused Code = "reqid_reused"
 	// AlreadyOpen: the client has an open verification of this person, ID.
 	AlreadyOpen Code = "already_open"
+	// ConsentRequired: the policy requires consents that are not there; Fields name
+	// their purposes.
+	ConsentRequired Code = "consent_required"
+	// LinkExpiring: the person's link ends too soon for another session.
+	LinkExpiring Code = "link_expiring"
 	// VersionConflict: the verification has changed since the caller read it.
 	VersionConflict Code = "version_conflict"
 	// ReviewOver: the verdict was reopened before, and its review is over.

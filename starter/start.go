@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -50,7 +51,7 @@ type Started struct {
 func (s *Starter) Start(ctx context.Context, clientID, idempotencyKey string, req verification.Request, refused ...FieldError) (View, Started, error) {
 	id := s.keys.VerificationID(clientID, idempotencyKey)
 	v, started, err := s.start(ctx, clientID, id, req, refused)
-	if e, ok := errors.AsType[*Error](err); ok && e.ID == "" && e.Code != InvalidRequest && e.Code != ReqIDReused {
+	if e, ok := errors.AsType[*Error](err); ok && e.ID == "" && e.Code != InvalidRequest && e.Code != ConsentRequired && e.Code != ReqIDReused {
 		e.ID = id
 	}
 	return v, started, err
@@ -62,9 +63,12 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		return View{}, Started{}, internal("fingerprint the request", err)
 	}
 	if faults := slices.Concat(refused, s.Validate(req)); len(faults) > 0 {
-		return s.replayRefused(ctx, clientID, id, fingerprint, faults)
+		return s.replayRefused(ctx, clientID, id, fingerprint, &Error{Code: InvalidRequest, Fields: faults})
 	}
-	policy, now := s.byName()[req.Policy], s.now()
+	policy, now := presented(s.byName()[req.Policy], req.Presentation), s.now()
+	if missing := mustBring(policy, req); len(missing) > 0 {
+		return s.replayRefused(ctx, clientID, id, fingerprint, &Error{Code: ConsentRequired, Fields: consentFields(missing)})
+	}
 	row := store.Row{
 		ID:            id,
 		Client:        clientID,
@@ -78,6 +82,11 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		ReferenceHash: s.referenceHash(clientID, req.ClientReferenceID),
 		ReqIDHash:     s.reqIDHash(policy, req.NFCReqID),
 		OneOpen:       policy.OneOpen,
+	}
+	if policy.Paged() {
+		row.State.Asks = verification.Missing(policy.Consents, req.Consents)
+		row.PageCode = newPageCode()
+		row.PageHash = s.pageHash(row.PageCode)
 	}
 	if row.Request.Subject != nil {
 		row.NumberHash = s.keys.Hash(verification.PurposeNumber, row.Request.Subject.IDNumber)
@@ -105,10 +114,10 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 // replayRefused answers a request that breaks a rule today. It may be the
 // repeat of one that broke none when it came: rules, policies and dates change,
 // a verification that runs is answered all the same.
-func (s *Starter) replayRefused(ctx context.Context, clientID, id string, fingerprint []byte, faults []FieldError) (View, Started, error) {
+func (s *Starter) replayRefused(ctx context.Context, clientID, id string, fingerprint []byte, refusal *Error) (View, Started, error) {
 	row, err := s.store.Get(ctx, clientID, id)
 	if err != nil || row.StartedAt.IsZero() || !equal(row.Fingerprint, fingerprint) {
-		return View{}, Started{}, &Error{Code: InvalidRequest, Fields: faults}
+		return View{}, Started{}, refusal
 	}
 	v, err := s.launch(ctx, row, verification.Policy{})
 	return v, Started{Replayed: true, Accepted: nothingToShow(v)}, err
@@ -141,6 +150,12 @@ func normalised(req verification.Request, now time.Time) verification.Request {
 		req.Subject = &subject
 	}
 	return req
+}
+
+// presented is the policy with what the request says of where the person acts.
+func presented(p verification.Policy, asked verification.Presentation) verification.Policy {
+	p.Presentation = cmp.Or(asked, p.Presentation)
+	return p
 }
 
 // launch sees to it that the row's run exists, waits for something to show,
@@ -223,7 +238,12 @@ func (s *Starter) startOptions(row store.Row, policy verification.Policy, status
 }
 
 func (s *Starter) input(row store.Row, policy verification.Policy) workflows.VerificationInput {
-	in := workflows.VerificationInput{ID: row.ID, Client: row.Client, Policy: policy}
+	// As it was inserted: a policy that has changed since presents nothing else.
+	policy.Presentation = verification.PresentationVendor
+	if row.State.Page {
+		policy.Presentation = verification.PresentationPage
+	}
+	in := workflows.VerificationInput{ID: row.ID, Client: row.Client, Policy: policy, Asks: row.State.Asks}
 	for _, name := range policy.FaceProviders {
 		if f, ok := s.registry.Face(name); ok {
 			in.Face = append(in.Face, workflows.FaceRoute{

@@ -76,7 +76,7 @@ func TestBadInputWritesNothingAndCallsNobody(t *testing.T) {
 		"number in reference": {func(q *verification.Request) { q.ClientReferenceID = "no 110199199003070017" }, "client_reference_id", "value.personal_data"},
 		"number in metadata":  {func(q *verification.Request) { q.Metadata["n"] = "110199199003070017" }, "metadata", "value.personal_data"},
 		"agreed tomorrow": {func(q *verification.Request) {
-			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(30 * time.Second)}, {Purpose: "records", GivenAt: at.AddDate(0, 0, 1)}}
+			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(30 * time.Second)}, {Purpose: "identity_records", GivenAt: at.AddDate(0, 0, 1)}}
 		}, "consents.1.given_at", "given_at.future"},
 		"agreed in 61 seconds": {func(q *verification.Request) {
 			q.Consents = []verification.Consent{{Purpose: "face", GivenAt: at.Add(61 * time.Second)}}

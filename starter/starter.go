@@ -45,6 +45,8 @@ type Deps struct {
 	Engine Engine
 	Store  store.Store
 	Keys   Keys
+	// PublicURL is the base of the person's page, without a slash at its end.
+	PublicURL string
 	// Policies by name, each in its newest version.
 	Policies map[string]verification.Policy
 	Registry *provider.Registry
@@ -67,9 +69,10 @@ type Deps struct {
 // verifications. It is safe
 // for concurrent use.
 type Starter struct {
-	engine Engine
-	store  store.Store
-	keys   Keys
+	engine    Engine
+	store     store.Store
+	keys      Keys
+	publicURL string
 	// policies may be replaced while others ask: see SetPolicies.
 	policies atomic.Pointer[map[string]verification.Policy]
 	registry *provider.Registry
@@ -88,7 +91,7 @@ type Starter struct {
 // New makes a Starter.
 func New(d Deps) *Starter {
 	s := &Starter{
-		engine: d.Engine, store: d.Store, keys: d.Keys, registry: d.Registry, switches: d.Switches,
+		engine: d.Engine, store: d.Store, keys: d.Keys, publicURL: d.PublicURL, registry: d.Registry, switches: d.Switches,
 		endpoints: d.Endpoints, firstPause: d.FirstPause,
 		now: d.Now, log: d.Logger, patience: d.Patience,
 	}
@@ -156,6 +159,10 @@ func (s *Starter) view(ctx context.Context, r store.Row) (View, error) {
 		return View{}, err
 	}
 	if v.NextAction == nil || v.NextAction.Type != verification.ActionRedirect {
+		return v, nil
+	}
+	if r.State.Page {
+		v.Link = s.pageLink(r)
 		return v, nil
 	}
 	link, err := s.link(ctx, r.ID, v.Attempt.Session)

@@ -54,7 +54,13 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	if req.Subject != nil {
 		faults = append(faults, checkSubject(*req.Subject, s.now())...)
 	}
+	if ok && !slices.Contains(verification.Presentations, presented(policy, req.Presentation).Presentation) {
+		add("presentation", "presentation.unknown", "Want page or vendor.")
+	}
 	for i, c := range req.Consents {
+		if !slices.Contains(verification.Purposes, c.Purpose) {
+			add(fmt.Sprintf("consents.%d.purpose", i), "purpose.unknown", "No such purpose.")
+		}
 		if c.GivenAt.After(s.now().Add(clockSkew)) {
 			add(fmt.Sprintf("consents.%d.given_at", i), "given_at.future", "Must not be in the future.")
 		}

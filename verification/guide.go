@@ -61,7 +61,10 @@ var Guides = map[ReasonCode]Guide{
 	SessionUsedUp:            {"已没有剩余次数。", "Nothing; start another verification when the person comes back."},
 	SessionAttemptsExhausted: {"已没有剩余次数。", "Nothing; the decision is final."},
 	SessionDailyCap:          {"今天核验次数过多，请改日再试。", "Decide it in review; ask why the same person is verified so often."},
+	SessionLinkExpired:       {"链接已过期，请重新获取。", "Nothing; start another verification when the person comes back."},
 	SessionVerificationEnded: {"核验已结束。", nothingToDo},
+
+	PersonAskedForHuman: {"您已选择由人工处理。", "Decide it in review by other means than the face, such as the documents and a call."},
 
 	DeviceUnsupported:  {"当前浏览器无法完成核验，请更换浏览器。", offerAgain},
 	DeviceCameraDenied: {"请允许使用摄像头后重试。", offerAgain},
@@ -78,6 +81,9 @@ var Guides = map[ReasonCode]Guide{
 
 	CanceledByCaller:   {"核验已取消。", nothingToDo},
 	CanceledByOperator: {"核验已取消。", nothingToDo},
+	CanceledByPerson:   {"您未同意，本次核验已取消。", "Nothing. Offer the person a way without this verification."},
+	ConsentWithdrawn:   {"您已撤回同意，本次核验已取消。", "Nothing. Erase what is still held of the person where they ask for it."},
+	CanceledMinor:      {"本核验不适用于未满十四周岁的儿童。", "Obtain the consent of a parent or guardian, and use a policy that says so (guardian_agreed)."},
 
 	EngineEnded: {"核验未能完成。", "Find out who ended the run in the engine and why; the person may begin anew."},
 }

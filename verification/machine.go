@@ -64,6 +64,7 @@ func NewState(p Policy, now time.Time) State {
 	s := State{
 		Status:    Processing,
 		Policy:    PolicyRef{Name: p.Name, Version: p.Version},
+		Page:      p.Paged(),
 		Attempt:   Attempt{Number: 1, Max: p.Attempts},
 		Checks:    []Check{},
 		CreatedAt: now, UpdatedAt: now, Version: 1,
@@ -170,6 +171,14 @@ func (s *State) AwaitInput(now time.Time, next NextAction) {
 	s.move(now, RequiresInput, &next, next.ExpiresAt)
 }
 
+// AwaitPerson: the person must act on our page, until its link ends. open is the
+// vendor's session that is open for them; nil: none.
+func (s *State) AwaitPerson(now, until time.Time, open *OpenSession) {
+	if s.move(now, RequiresInput, &NextAction{Type: ActionRedirect, ExpiresAt: &until}, &until) {
+		s.Open = open
+	}
+}
+
 // AwaitReview: a human must decide.
 func (s *State) AwaitReview(now time.Time, reasons []Reason, until time.Time) {
 	if !s.Status.Ended() && s.move(now, InReview, nil, &until) {
@@ -237,7 +246,7 @@ func (s *State) move(now time.Time, to Status, next *NextAction, until *time.Tim
 	if !CanMove(s.Status, to) {
 		return false
 	}
-	s.Status, s.NextAction, s.ExpiresAt = to, next, until
+	s.Status, s.NextAction, s.ExpiresAt, s.Open = to, next, until, nil
 	s.Attempt.Number = s.attempt()
 	s.touch(now)
 	return true

@@ -56,13 +56,6 @@ const (
 	CapturePassed CaptureRule = "passed"
 )
 
-// Presentation says where the person does what they are asked to.
-type Presentation string
-
-// PresentationVendor: on the face vendor's own page, to which the caller gets
-// the link.
-const PresentationVendor Presentation = "vendor"
-
 // Policy is what a verification must show, and how long each step may take.
 // It is pinned into a verification at its start; a changed policy gets a new
 // Version. It travels through the engine and holds nothing personal.
@@ -75,6 +68,19 @@ type Policy struct {
 	Checks map[CheckType]Requirement `json:"checks"`
 	// Presentation holds where a request names none.
 	Presentation Presentation `json:"presentation"`
+	// LinkLife: how long the link of our page is good, from the start on.
+	LinkLife Duration `json:"link_life"`
+	// HumanRoute is where a person goes who asks for a human: HumanReview, or an
+	// https address of the client's.
+	HumanRoute string `json:"human_route"`
+	// Consents are the purposes that the person must agree to before any vendor is
+	// called; empty: none.
+	Consents []Purpose `json:"consents,omitempty"`
+	// GuardianAgreed: the caller has the guardians' consent, so that children
+	// under 14 are verified too.
+	GuardianAgreed bool `json:"guardian_agreed,omitempty"`
+	// ObjectionContact is whom a declined person may turn to; "": nobody is named.
+	ObjectionContact string `json:"objection_contact,omitempty"`
 	// FaceProviders in the order in which they are tried; empty: no face.
 	FaceProviders []string `json:"face_providers,omitempty"`
 	// RecordsProviders answer identity_records, in the order in which they are
@@ -134,6 +140,8 @@ func DefaultPolicy() Policy {
 	return Policy{
 		Version:          1,
 		Presentation:     PresentationVendor,
+		LinkLife:         Duration(24 * time.Hour),
+		HumanRoute:       HumanReview,
 		RecordsWhen:      Parallel,
 		UnknownCharge:    UnknownRetry,
 		Capture:          CaptureInconclusive,
@@ -178,7 +186,11 @@ func (p Policy) WantsFace() bool { return p.Wants(Liveness) || p.Wants(FaceMatch
 // shorter.
 func (p Policy) Longest(session time.Duration) time.Duration {
 	perSession := p.StartPatience.Std() + session + p.LastLookPatience.Std() + p.RetryWindow.Std()
-	return max(p.RecordsPatience.Std(), time.Duration(p.Sessions)*perSession) + p.RecordsPatience.Std() + p.ReviewDeadline.Std()
+	sessions := time.Duration(p.Sessions) * perSession
+	if p.Paged() { // the link's life bounds them, but for the look for the last one's result
+		sessions = p.LinkLife.Std() + perSession
+	}
+	return max(p.RecordsPatience.Std(), sessions) + p.RecordsPatience.Std() + p.ReviewDeadline.Std()
 }
 
 // Validate reports every fault of the policy at once, each naming its
@@ -218,9 +230,7 @@ func (p Policy) Validate() error {
 	if len(p.RecordsProviders) > 1 {
 		bad("records_providers must be one")
 	}
-	if p.Presentation != PresentationVendor {
-		bad("presentation: %q: want vendor", p.Presentation)
-	}
+	p.validatePage(bad)
 	if p.Wants(DocumentChip) != (p.ChipProvider != "") {
 		bad("chip_provider and the check document_chip go together")
 	}

@@ -67,6 +67,9 @@ const (
 	SessionAttemptsExhausted ReasonCode = "session.attempts_exhausted"
 	SessionVerificationEnded ReasonCode = "session.verification_ended"
 	SessionDailyCap          ReasonCode = "session.daily_cap"
+	SessionLinkExpired       ReasonCode = "session.link_expired"
+
+	PersonAskedForHuman ReasonCode = "person.asked_for_human"
 
 	DeviceUnsupported  ReasonCode = "device.unsupported"
 	DeviceCameraDenied ReasonCode = "device.camera_denied"
@@ -83,6 +86,9 @@ const (
 
 	CanceledByCaller   ReasonCode = "canceled.by_caller"
 	CanceledByOperator ReasonCode = "canceled.by_operator"
+	CanceledByPerson   ReasonCode = "canceled.by_person"
+	ConsentWithdrawn   ReasonCode = "canceled.consent_withdrawn"
+	CanceledMinor      ReasonCode = "canceled.minor"
 
 	EngineEnded ReasonCode = "engine.ended"
 )
@@ -144,9 +150,11 @@ var Catalogue = []CatalogueEntry{
 	{SessionUsedUp, Session, false, "No more tries are left.", "The policy's cap of sessions is used up."},
 	{SessionAttemptsExhausted, Final, false, "No more tries are left.", "The last of the policy's attempts was judged and not passed."},
 	{SessionDailyCap, Neutral, false, "The check was started too often today.", "Our own cap of face sessions for one number and day is used up."},
+	{SessionLinkExpired, Session, false, "This link has expired. Please ask for a new one.", "Nobody finished before the end of the policy's link_life."},
 	{SessionVerificationEnded, Session, false, "The verification has ended.", "The session was ended together with the verification."},
 	{DeviceUnsupported, Session, true, "This browser cannot run the check. Please use another one.", "The vendor's page does not run in this browser."},
 	{DeviceCameraDenied, Session, true, "Please allow the camera and try again.", "The person or the browser refused the camera."},
+	{PersonAskedForHuman, Neutral, false, "You asked for a person to look at it.", "The person asked for a human on our page; no vendor was called after that."},
 	{ProviderUnavailable, Neutral, false, "A service we depend on is not reachable.", "The vendor was unreachable, over its limits or failing until the policy's patience ended."},
 	{ProviderMisconfigured, Neutral, false, "The service is not available right now.", "The vendor refuses our credentials, permissions, balance or parameters: fix the settings."},
 	{ProviderContractViolation, Neutral, false, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
@@ -157,6 +165,9 @@ var Catalogue = []CatalogueEntry{
 	{ReviewRejected, Final, false, "The verification was not approved.", "A reviewer declined."},
 	{CanceledByCaller, Session, false, "The verification was canceled.", "The caller canceled over the API."},
 	{CanceledByOperator, Session, false, "The verification was canceled.", "The run was canceled in the engine."},
+	{CanceledByPerson, Session, false, "You did not agree. The verification was canceled.", "The person did not agree on our page."},
+	{ConsentWithdrawn, Session, false, "You withdrew your consent. The verification was canceled.", "A consent that the verification rested on was withdrawn."},
+	{CanceledMinor, Session, false, "This verification is not available for children under 14.", "The person is under 14 by the number, and the policy does not say that a guardian agreed."},
 	{EngineEnded, Session, false, "The verification could not be finished.", "The run was terminated, timed out or failed before it wrote its end."},
 }
 

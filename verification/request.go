@@ -3,7 +3,6 @@ package verification
 import (
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
@@ -46,20 +45,14 @@ func (s Subject) Masked() (name, number string) {
 	return name, number
 }
 
-// Consent records that the person agreed to a purpose.
-type Consent struct {
-	Purpose  string    `json:"purpose"`
-	TextHash string    `json:"text_hash,omitempty"`
-	GivenAt  time.Time `json:"given_at"`
-	Channel  string    `json:"channel,omitempty"`
-}
-
 // Request is what an onboarding service asks for. Everything in it but the
 // policy's name and the presentation is personal or may be.
 type Request struct {
 	Policy string `json:"policy"`
 	// Presentation, or "" for the policy's.
-	Presentation      Presentation      `json:"presentation,omitempty"`
+	Presentation Presentation `json:"presentation,omitempty"`
+	// Language of our page, or "" for what the person's browser asks for.
+	Language          string            `json:"lang,omitempty"`
 	Subject           *Subject          `json:"subject,omitempty"`
 	NFCReqID          string            `json:"nfc_reqid,omitempty"`
 	ReturnURL         string            `json:"return_url,omitempty"`

@@ -23,6 +23,14 @@ type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
+// OpenSession is the session at a face vendor that is open for the person who
+// acts on our page. Its link is personal and lives in the store.
+type OpenSession struct {
+	// OpenIn names the only app in which the vendor's link works, e.g. "wechat".
+	OpenIn    string    `json:"open_in,omitempty"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Attempt counts judged attempts and sessions.
 type Attempt struct {
 	// Number of the running or, without one, the last attempt, from 1.
@@ -49,7 +57,13 @@ type State struct {
 	Decision   Decision    `json:"decision,omitempty"`
 	Policy     PolicyRef   `json:"policy"`
 	NextAction *NextAction `json:"next_action,omitempty"`
-	Attempt    Attempt     `json:"attempt"`
+	// Page: the person acts on our page, to which NextAction leads. Asks are the
+	// purposes that they must agree to there before a vendor is called, and Open
+	// is the vendor's session that is open, if any.
+	Page    bool         `json:"page,omitempty"`
+	Asks    []Purpose    `json:"asks,omitempty"`
+	Open    *OpenSession `json:"open,omitempty"`
+	Attempt Attempt      `json:"attempt"`
 	// Provider of the newest face session.
 	Provider  string     `json:"provider,omitempty"`
 	LastError *LastError `json:"last_error,omitempty"`

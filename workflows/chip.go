@@ -24,6 +24,7 @@ func (r *run) readChip(ctx workflow.Context) {
 		if err == nil && !out.Unreadable {
 			r.implausible = out.Implausible
 			r.setChecks(ctx, out.Checks...)
+			r.refuseMinor(out.Minor)
 			return
 		}
 		reason := verification.DocumentUnreadable

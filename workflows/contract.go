@@ -34,6 +34,13 @@ const (
 	// UpdateDecide is a reviewer's word. Its update id is DecideUpdateID(version).
 	UpdateDecide = "decide"
 
+	// UpdateOpen comes from the person's page: they agreed, and want a face session.
+	// Its update id is OpenUpdateID(session).
+	UpdateOpen = "open"
+	// UpdateHuman comes from the person's page: they want a human in place of what
+	// is left.
+	UpdateHuman = "human"
+
 	// QueryState returns a verification.State.
 	QueryState = "state"
 )
@@ -53,6 +60,11 @@ const (
 	// RefusedReason: no decision, or a reason that does not fit it. Details: the
 	// State.
 	RefusedReason = "refused_reason"
+	// RefusedConsent: the person has not agreed to all that is asked. Details: the
+	// State.
+	RefusedConsent = "refused_consent"
+	// RefusedLate: the page's link ends too soon for a session. Details: the State.
+	RefusedLate = "refused_late"
 )
 
 // VerificationInput starts a verification whose row is in the store.
@@ -60,6 +72,9 @@ type VerificationInput struct {
 	ID     string              `json:"id"`
 	Client string              `json:"client"`
 	Policy verification.Policy `json:"policy"`
+	// Asks are what the person must agree to on our page before a vendor is called;
+	// the caller's own consents cover the rest of what the policy asks.
+	Asks []verification.Purpose `json:"asks,omitempty"`
 	// Face routes the policy's face providers, in its order.
 	Face []FaceRoute `json:"face,omitempty"`
 	// RecordsQueue is the records provider's queue.
@@ -129,6 +144,30 @@ type RetryRequest struct {
 type Retried struct {
 	// Session is the number of the session that is the newest then.
 	Session int `json:"session"`
+}
+
+// OpenRequest is the argument of UpdateOpen.
+type OpenRequest struct {
+	// Session is the number of the session that is asked for.
+	Session int `json:"session"`
+	// Agreed are the purposes whose consents are in the store.
+	Agreed []verification.Purpose `json:"agreed,omitempty"`
+	// Lost: the session before is open, and the person has lost its page.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// Opened is the result of UpdateOpen.
+type Opened struct {
+	// Session is the number of the session that is the newest then.
+	Session int `json:"session"`
+}
+
+// HumanRequest is the argument of UpdateHuman.
+type HumanRequest struct{}
+
+// Asked is the result of UpdateHuman.
+type Asked struct {
+	Status verification.Status `json:"status"`
 }
 
 // CancelRequest is the argument of UpdateCancel.

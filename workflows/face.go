@@ -21,6 +21,7 @@ func (r *run) face(ctx workflow.Context) {
 		r.retryOf, r.relinkOf = nil, nil // nobody takes them any more
 		if !r.endsNow() {
 			r.endRace()
+			r.endLink()
 		}
 	}()
 	if !r.in.Policy.WantsFace() {
@@ -28,24 +29,20 @@ func (r *run) face(ctx workflow.Context) {
 	}
 	ctx, r.stopFace = workflow.WithCancel(ctx)
 	for {
-		route, ok := r.open(ctx)
-		if !ok {
-			return
-		}
-		result := r.watch(ctx, route)
-		if ctx.Err() != nil {
-			return
-		}
-		switch r.conclude(ctx, route, result) {
-		case faceSettled:
-			return
-		case faceAgain:
-			r.endRace()
-		case faceRetry:
-			r.endRace()
-			if !r.awaitRetry(ctx, verification.ActionRetry) {
+		route, next := r.open(ctx)
+		if next == faceOpened {
+			result := r.watch(ctx, route)
+			if ctx.Err() != nil {
 				return
 			}
+			next = r.conclude(ctx, route, result)
+		}
+		if next == faceSettled {
+			return
+		}
+		r.endRace()
+		if next == faceRetry && !r.awaitAgain(ctx) {
+			return
 		}
 	}
 }
@@ -56,6 +53,8 @@ type faceOutcome int
 const (
 	faceSettled faceOutcome = iota
 	faceRetry
+	// faceOpened: a session is open.
+	faceOpened
 	// faceAgain: another session at once.
 	faceAgain
 )
@@ -102,7 +101,7 @@ func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verificatio
 		if result.NextProvider {
 			return r.next(ctx, route, result.Reason)
 		}
-		if result.Reason == verification.SessionExpired && !result.Begun {
+		if result.Reason == verification.SessionExpired && !result.Begun && !r.state.Page {
 			r.expire(ctx, verification.SessionExpired)
 			return faceSettled
 		}
@@ -139,6 +138,10 @@ func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.Re
 	r.excluded[route.Provider] = true
 	switch {
 	case !r.allExcluded() && r.state.Attempt.Session < r.in.Policy.Sessions:
+		if r.state.Page { // whoever comes back to our page goes on from there
+			r.fail(ctx, verification.Reason{Code: reason, Retryable: true})
+			return faceRetry
+		}
 		return faceAgain
 	case reason == verification.ProviderMisconfigured:
 		r.endWith(verification.Error, reason)
@@ -151,8 +154,25 @@ func (r *run) next(ctx workflow.Context, route FaceRoute, reason verification.Re
 // allExcluded: no provider is left that may open a session.
 func (r *run) allExcluded() bool { return len(r.candidates()) == 0 }
 
+// awaitAgain waits until another session is wanted.
+func (r *run) awaitAgain(ctx workflow.Context) bool {
+	if r.state.Page {
+		return r.awaitOpen(ctx)
+	}
+	return r.awaitRetry(ctx, verification.ActionRetry)
+}
+
 // awaitRetry waits until the caller retries, for as long as the policy allows.
 func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) bool {
+	if r.state.Page {
+		ends, _ := r.linkEnds()
+		r.awaitInput(ctx, verification.NextAction{Type: action, ExpiresAt: &ends})
+		if !r.beforeLinkEnds(ctx, func() bool { return r.retryOf != nil }) {
+			return false
+		}
+		r.takeRetry()
+		return true
+	}
 	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow.Std())
 	r.awaitInput(ctx, verification.NextAction{Type: action, ExpiresAt: &until})
 	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow.Std(), "Time to retry", func() bool { return r.retryOf != nil })

@@ -24,6 +24,8 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 		{UpdateLaunch, "Answers once there is a link or an end", r.launch, nil},
 		{UpdateRetry, "Opens a new face session in place of the named one", r.retry, r.validateRetry},
 		{UpdateDecide, "A reviewer's decision", r.decide, r.validateDecide},
+		{UpdateOpen, "The person agreed on our page: opens a face session", r.openFor, r.validateOpen},
+		{UpdateHuman, "The person asks for a human", r.askForHuman, r.validateHuman},
 		{UpdateCancel, "Ends the verification", r.cancel, r.validateCancel},
 	}
 	for _, u := range updates {
@@ -85,7 +87,9 @@ func (r *run) drain(ctx workflow.Context) {
 func (r *run) showable() bool { return r.state.Status != verification.Processing }
 
 func (r *run) launch(ctx workflow.Context) (Launched, error) {
-	r.accepted(ctx)
+	if !r.in.Policy.Paged() {
+		r.accepted(ctx) // it costs no marker of its own; it changes nothing
+	}
 	err := r.awaitPublished(ctx, r.showable)
 	return Launched{Status: r.state.Status}, err
 }
@@ -98,7 +102,7 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 		return refused(RefusedSession, "the newest session is another one", r.state)
 	}
 	next := r.state.NextAction
-	if next == nil || r.retrying() {
+	if next == nil || r.retrying() || r.state.Page && next.Type != verification.ActionScanChip {
 		return refused(RefusedState, "there is no session to retry", r.state)
 	}
 	if req.Ended && next.Type == verification.ActionRedirect {
@@ -220,6 +224,10 @@ func refused(kind, why string, s verification.State) error {
 // RetryUpdateID is the update id of a retry, so that a repeat gets the first
 // one's answer.
 func RetryUpdateID(session int) string { return fmt.Sprintf("retry-%d", session) }
+
+// OpenUpdateID is the update id of the opening of a session from our page, so
+// that a second tab, or the other device, gets the first one's answer.
+func OpenUpdateID(session int) string { return fmt.Sprintf("open-%d", session) }
 
 // DecideUpdateID is the update id of a decision, so that a repeat gets the first
 // one's answer.

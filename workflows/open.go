@@ -17,19 +17,24 @@ import (
 // patience; then the verification ends in error, since the person was never
 // judged. Time in which nobody could be asked uses no patience up: there was no
 // worker, say, or the engine stood still.
-func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
+func (r *run) open(ctx workflow.Context) (FaceRoute, faceOutcome) {
 	if ctx.Err() != nil {
-		return FaceRoute{}, false
+		return FaceRoute{}, faceSettled
 	}
+	r.opening = true
+	defer func() { r.opening = false }()
 	r.nextSession(ctx)
 	r.tried = nil
 	r.resetFace(ctx)
 	left := r.in.Policy.StartPatience.Std()
+	if ends, _ := r.linkEnds(); r.state.Page {
+		left = min(left, ends.Sub(workflow.Now(ctx)))
+	}
 	deadline := workflow.Now(ctx).Add(left)
 	r.awaitVendors(ctx, deadline)
 	if r.recordsCapped() {
 		r.cappedFace(ctx, verification.RecordsDailyCap)
-		return FaceRoute{}, false
+		return FaceRoute{}, faceSettled
 	}
 
 	reason, refusal := verification.ProviderUnavailable, verification.ProviderHolderUnregistered
@@ -49,13 +54,13 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 			capped, err := r.openAt(ctx, route, limit, budget)
 			switch {
 			case err == nil && capped == "":
-				return route, true
+				return route, faceOpened
 			case err == nil:
 				r.cappedFace(ctx, capped)
-				return FaceRoute{}, false
+				return FaceRoute{}, faceSettled
 			}
 			if ctx.Err() != nil {
-				return FaceRoute{}, false
+				return FaceRoute{}, faceSettled
 			}
 			class := r.noteTried(route, err)
 			if !activities.WasAsked(err) {
@@ -75,25 +80,39 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, bool) {
 		}
 		if r.allExcluded() {
 			r.inconclusiveFace(ctx, refusal)
-			return FaceRoute{}, false
+			return FaceRoute{}, faceSettled
 		}
 		pause := min(time.Second<<min(round, 6), time.Minute)
 		if asked {
 			left -= pause
 		}
 		if left < 0 {
-			r.endWith(verification.Error, reason)
-			return FaceRoute{}, false
+			return FaceRoute{}, r.unopened(ctx, reason)
+		}
+		if r.state.Page && asked && r.state.LastError == nil { // the person waits, and is told
+			r.opening = false
+			r.fail(ctx, verification.Reason{Code: reason, Retryable: true})
 		}
 		timer := workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "No face provider is available: wait and try again"})
 		if timer.Get(ctx, nil) != nil {
-			return FaceRoute{}, false
+			return FaceRoute{}, faceSettled
 		}
 		if until := workflow.Now(ctx).Add(left); until.Sub(deadline) > time.Second {
 			deadline = until
 			r.awaitVendors(ctx, deadline)
 		}
 	}
+}
+
+// unopened says what follows a session that no provider could open: on our page
+// the person may try again later, while sessions are left.
+func (r *run) unopened(ctx workflow.Context, reason verification.ReasonCode) faceOutcome {
+	if r.state.Page && reason == verification.ProviderUnavailable && r.state.Attempt.Session < r.in.Policy.Sessions {
+		r.fail(ctx, verification.Reason{Code: reason, Retryable: true})
+		return faceRetry
+	}
+	r.endWith(verification.Error, reason)
+	return faceSettled
 }
 
 // queuePatience is how long a session waits for a worker that opens it, where
@@ -153,7 +172,7 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, budget time.D
 	if len(r.tried) > 0 {
 		r.resetFace(ctx) // what was tried stands in the checks
 	}
-	r.awaitInput(ctx, verification.NextAction{Type: verification.ActionRedirect, OpenIn: route.OpenIn, ExpiresAt: &out.ExpiresAt})
+	r.showLink(ctx, verification.OpenSession{OpenIn: route.OpenIn, ExpiresAt: out.ExpiresAt})
 	return "", nil
 }
 

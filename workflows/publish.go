@@ -87,7 +87,7 @@ func (r *run) publish(ctx workflow.Context) {
 
 // waits: nothing follows by itself, but by the caller, the person or a reviewer.
 func (r *run) waits() bool {
-	return r.state.Status == verification.RequiresInput || r.state.Status == verification.InReview
+	return r.state.Status == verification.RequiresInput || r.state.Status == verification.InReview || r.state.Page && !r.in.Policy.WantsFace()
 }
 
 // local runs a step that only touches the store as a local activity, and, where

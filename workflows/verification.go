@@ -5,6 +5,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -20,6 +21,7 @@ var acts *activities.Activities
 func Verification(ctx workflow.Context, in VerificationInput) (VerificationResult, error) {
 	work, stop := workflow.WithCancel(ctx)
 	r := newRun(ctx, in, stop)
+	r.asking, r.stopAsking = workflow.WithCancel(work)
 	if err := r.handleMessages(ctx); err != nil {
 		return VerificationResult{}, err
 	}
@@ -51,6 +53,20 @@ type run struct {
 	retried map[int]bool
 	// comparing is the newest session whose captured face is being compared.
 	comparing int
+	// openOf is the session that the person on our page wants, until it was taken.
+	openOf *OpenRequest
+	// opened is the newest session as it was opened; opening: one is being opened.
+	opened  verification.OpenSession
+	opening bool
+	// linkClock is the end of our page's link, and endLink ends it where nobody
+	// waits for it any more.
+	linkClock workflow.Future
+	endLink   workflow.CancelFunc
+	// human: the person asked for one. asking is what all vendors are asked on, and
+	// stopAsking ends that.
+	human      bool
+	asking     workflow.Context
+	stopAsking workflow.CancelFunc
 	// decided is the reviewer's word, and verdict the policy's or the reviewer's,
 	// until the end.
 	decided *DecideRequest
@@ -85,14 +101,20 @@ type ending struct {
 // newRun makes a run that is whole: a message that came before the first task
 // is handled while the handlers are registered.
 func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc) *run {
-	return &run{
+	r := &run{
 		in:        in,
 		stop:      stop,
+		endLink:   func() {},
 		excluded:  map[string]bool{},
 		retried:   map[int]bool{},
 		state:     verification.NewState(in.Policy, workflow.Now(ctx)),
 		published: published{version: 1, accepted: task(ctx)}, // as it was inserted
 	}
+	r.state.Asks = in.Asks
+	if in.Policy.Paged() {
+		r.published.accepted = 0 // the page is shown in the first task, which nothing follows by itself
+	}
+	return r
 }
 
 // run is the story of a verification, phase by phase. work ends when the run is
@@ -100,8 +122,10 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 func (r *run) run(ctx, work workflow.Context) (VerificationResult, error) {
 	workflow.Go(work, r.publish)
 	r.begin(work)
-	r.readChip(work)
-	r.verify(work)
+	r.readChip(r.asking)
+	r.meet(r.asking)
+	r.verify(r.asking)
+	r.keepAnswers(work)
 	r.judge(work)
 	r.review(work)
 	r.stop()
@@ -116,11 +140,20 @@ func (r *run) begin(ctx workflow.Context) {
 	switch {
 	case err == nil:
 		r.setChecks(ctx, out.Checks...)
+		r.refuseMinor(out.Minor)
 	case ctx.Err() != nil:
 	default:
 		// The only error that is not tried again: there is no such row.
 		r.rowMissing = true
 		r.endWith(verification.Error, verification.EngineEnded)
+	}
+}
+
+// refuseMinor ends the verification of a child under 14, unless the policy says
+// that a guardian agreed.
+func (r *run) refuseMinor(minor bool) {
+	if minor && !r.in.Policy.GuardianAgreed {
+		r.endWith(verification.Canceled, verification.CanceledMinor)
 	}
 }
 
@@ -156,6 +189,10 @@ func (r *run) judge(ctx workflow.Context) {
 	if ctx.Err() != nil || r.end != nil {
 		return
 	}
+	if r.human {
+		r.forHuman(ctx)
+		return
+	}
 	r.change(ctx, (*verification.State).SkipPending)
 	if j := verification.Judge(r.in.Policy, r.state.Checks); j.Outcome != verification.OutcomeReview {
 		r.verdict = &verification.Verdict{
@@ -176,6 +213,7 @@ func (r *run) review(ctx workflow.Context) {
 		return
 	}
 	r.endRace()
+	r.endLink()
 	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline.Std())
 	r.awaitReview(ctx, deadline)
 	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline.Std(), "Review deadline", func() bool { return r.decided != nil })
@@ -277,6 +315,10 @@ func (r *run) awaitInput(ctx workflow.Context, next verification.NextAction) {
 // awaitReview shows that a human must decide, and why.
 func (r *run) awaitReview(ctx workflow.Context, until time.Time) {
 	reasons := verification.Judge(r.in.Policy, r.state.Checks).Reasons
+	if r.human {
+		asked := verification.ReasonOf(verification.PersonAskedForHuman)
+		reasons = append([]verification.Reason{asked}, slices.DeleteFunc(reasons, func(o verification.Reason) bool { return o == asked })...)
+	}
 	r.change(ctx, func(s *verification.State, now time.Time) { s.AwaitReview(now, reasons, until) })
 }
 

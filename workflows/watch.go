@@ -22,13 +22,13 @@ const lookPause = 2 * time.Second
 // callbacks' hints, and the session's timer. None of them is the result:
 // whoever wins only says that there is one to fetch.
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
-	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, link: *r.state.NextAction}
+	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, open: r.opened}
 	// A run that ends at once takes what is still under way with it: canceling the
 	// losers would cost it events, and a task of its own.
 	racing, stop := workflow.NewDisconnectedContext(ctx)
 	r.unwatch = stop
 	began := task(ctx)
-	phase, result := w.race(ctx, racing, *r.state.ExpiresAt)
+	phase, result := w.race(ctx, racing, r.sessionEnds())
 	switch {
 	case ctx.Err() != nil:
 		declined := verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
@@ -64,8 +64,8 @@ type watcher struct {
 	*run
 	route   FaceRoute
 	session int
-	// link is what the person must do while the session is open.
-	link verification.NextAction
+	// open is the session as the person sees it.
+	open verification.OpenSession
 	// begun: the vendor was seen saying that the person had begun, or their
 	// browser came back.
 	begun bool
@@ -201,7 +201,7 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 		w.early = workflow.NewTimerWithOptions(ctx, earlyLook, workflow.TimerOptions{Summary: "The browser came back, and no notice"})
 	}
 	if w.state.Status == verification.Processing && left() > 0 { // what was compared is lost
-		w.awaitInput(ctx, w.link)
+		w.showLink(ctx, w.open)
 	}
 	return phase, nil
 }

@@ -363,7 +363,12 @@ func TestEveryPropertyOfAPolicyCanBeSet(t *testing.T) {
 policies:
   - name: everything
     version: 7
-    presentation: vendor
+    presentation: page
+    link_life: 5s
+    human_route: https://shop.example/human
+    consents: [document_chip, face]
+    guardian_agreed: true
+    objection_contact: help@shop.example
     checks: &checks {document_chip: required, identity_records: if_available, face_match: required}
     face_providers: [a, b]
     records_providers: [c]
@@ -393,7 +398,9 @@ policies:
 `)}, config.Needs{})
 	require.NoError(t, err)
 	want := verification.Policy{
-		Name: "everything", Version: 7, Presentation: verification.PresentationVendor,
+		Name: "everything", Version: 7, Presentation: verification.PresentationPage,
+		LinkLife: verification.Duration(5 * time.Second), HumanRoute: "https://shop.example/human", GuardianAgreed: true,
+		Consents: []verification.Purpose{verification.PurposeDocumentChip, verification.PurposeFace}, ObjectionContact: "help@shop.example",
 		Checks: map[verification.CheckType]verification.Requirement{
 			verification.DocumentChip: verification.Required, verification.IdentityRecords: verification.IfAvailable, verification.FaceMatch: verification.Required},
 		FaceProviders: []string{"a", "b"}, RecordsProviders: []string{"c"}, RecordsWhen: verification.AfterFace, ChipProvider: "d",
@@ -443,7 +450,7 @@ func TestDocsShowThePropertiesOfAPolicyAsTheyAre(t *testing.T) {
 	}
 	text, err := json.Marshal(verification.DefaultPolicy())
 	require.NoError(t, err)
-	defaults := map[string]any{"always_review": false, "one_open": false, "rotate_providers": false} // false is left out
+	defaults := map[string]any{"always_review": false, "one_open": false, "guardian_agreed": false, "rotate_providers": false} // false is left out
 	require.NoError(t, json.Unmarshal(text, &defaults))
 	fields := reflect.TypeFor[verification.Policy]()
 	for i := range fields.NumField() {

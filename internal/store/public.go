@@ -127,7 +127,8 @@ func eventOf(before, now verification.State) string {
 	moved := before.Status != now.Status
 	switch now.Status {
 	case verification.RequiresInput:
-		if moved || before.Attempt.Session != now.Attempt.Session || actionOf(before) != actionOf(now) {
+		// On our page the link stays whatever the session.
+		if moved || before.Attempt.Session != now.Attempt.Session && !now.Page || actionOf(before) != actionOf(now) {
 			return EventRequiresInput
 		}
 	case verification.InReview:
@@ -165,6 +166,9 @@ func (s *sqlStore) Finish(ctx context.Context, id string, last verification.Stat
 			UPDATE sessions SET link = NULL, handle = NULL, notice = NULL, outcome = NULL, hints = 0, closed_at = COALESCE(closed_at, $2)
 			WHERE verification_id = $1`, id, at)
 		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE verifications SET page_code = NULL WHERE id = $1 AND page_code IS NOT NULL`, id); err != nil {
 			return err
 		}
 		return eraseChip(ctx, tx, id)

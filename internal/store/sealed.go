@@ -32,6 +32,8 @@ const (
 	columnLink    = "sessions.link"
 	columnHandle  = "sessions.handle"
 
+	columnPageCode = "verifications.page_code"
+
 	columnCard     = "verifications.card"
 	columnPortrait = "verifications.portrait"
 	columnReqID    = "scans.reqid"

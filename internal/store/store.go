@@ -83,6 +83,10 @@ type Row struct {
 	// OneOpen: Insert refuses the row while the client has an open one with the
 	// same NumberHash (ErrAlreadyOpen).
 	OneOpen bool
+	// PageCode opens the person's page; it rests sealed while the verification
+	// runs, and PageHash, a keyed hash by which it is found, stays.
+	PageCode string
+	PageHash []byte
 	// Scanned: the start brought a scan, which is scan 0.
 	Scanned bool
 	// Card is what was read from the chip, without its portrait; nil: nothing.
@@ -317,6 +321,17 @@ type Store interface {
 	AddDecision(ctx context.Context, d Decision) error
 	// Decisions returns them by version, the oldest first.
 	Decisions(ctx context.Context, id string) ([]Decision, error)
+
+	// AddConsents notes what the person agreed to; of each purpose the first one
+	// stands. ErrNotFound after the end. Those of the request are written by Insert.
+	AddConsents(ctx context.Context, id string, given []verification.Consent) error
+	// Consents returns them, the oldest first, withdrawn ones too.
+	Consents(ctx context.Context, id string) ([]verification.Consent, error)
+	// WithdrawConsent notes that a consent was withdrawn, also after the end; the
+	// first time stands. It reports whether there was one.
+	WithdrawConsent(ctx context.Context, id string, purpose verification.Purpose, at time.Time) (withdrawn bool, err error)
+	// ByPageCode returns the row whose page's code has the hash.
+	ByPageCode(ctx context.Context, hash []byte) (Row, error)
 
 	// SetSwitch adds a setting; Switches returns all of them, by provider, the
 	// oldest first.

@@ -12,7 +12,7 @@ import (
 )
 
 const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
-	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card,
+	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card, page_code, page_hash,
 	EXISTS (SELECT 1 FROM scans WHERE scans.verification_id = verifications.id AND scans.number = 0)`
 
 // sealedRow is a row as it rests.
@@ -21,6 +21,7 @@ type sealedRow struct {
 	public  publicRow
 	request []byte
 	card    []byte
+	code    []byte
 }
 
 func scanRow(from scanner) (sealedRow, error) {
@@ -28,7 +29,7 @@ func scanRow(from scanner) (sealedRow, error) {
 	var called, started, overdue sql.NullInt64
 	p := &r.public
 	err := from.Scan(&p.id, &p.client, &r.Fingerprint, &p.policy.Name, &p.policy.Version, &p.createdAt, &called,
-		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card, &r.Scanned)
+		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card, &r.code, &r.PageHash, &r.Scanned)
 	r.ID, r.Client, r.Policy = p.id, p.client, p.policy
 	r.CreatedAt, r.StartCalledAt, r.StartedAt, r.OverdueAt = timeOf(p.createdAt), timeOf(called), timeOf(started), timeOf(overdue)
 	r.Revision, r.Ended = p.revision, p.endedAt.Valid
@@ -54,6 +55,11 @@ func (s *sqlStore) openRow(r sealedRow) (Row, error) {
 	if err := fromJSON(r.ID, columnRequest, plain, &r.Request); err != nil {
 		return Row{}, err
 	}
+	code, err := s.open(r.ID, columnPageCode, r.code)
+	if err != nil {
+		return Row{}, err
+	}
+	r.PageCode = string(code)
 	r.Card, err = s.openCard(r.ID, r.card)
 	return r.Row, err
 }
@@ -76,8 +82,12 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 	if err != nil {
 		return Row{}, false, err
 	}
+	code, err := s.seal(r.ID, columnPageCode, []byte(r.PageCode))
+	if err != nil {
+		return Row{}, false, err
+	}
 	for range 3 {
-		row, created, err := s.insertOrTouch(ctx, r, request)
+		row, created, err := s.insertOrTouch(ctx, r, request, code)
 		if errors.Is(err, errSwept) {
 			continue
 		}
@@ -94,7 +104,7 @@ func (s *sqlStore) Insert(ctx context.Context, r Row) (Row, bool, error) {
 // could be read.
 var errSwept = errors.New("the row was swept meanwhile")
 
-func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (row sealedRow, created bool, err error) {
+func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request, code []byte) (row sealedRow, created bool, err error) {
 	public, err := s.bindPublic(publicRow{id: r.ID, client: r.Client, policy: r.Policy, createdAt: stamp(r.CreatedAt), revision: 1}, r.State)
 	if err != nil {
 		return sealedRow{}, false, err
@@ -102,18 +112,21 @@ func (s *sqlStore) insertOrTouch(ctx context.Context, r Row, request []byte) (ro
 	err = s.update(ctx, "insert", func(tx *sql.Tx) error {
 		row, err = scanRow(tx.QueryRowContext(ctx, `
 			INSERT INTO verifications (id, client, fingerprint, policy_name, policy_version, created_at,
-				start_called_at, status, decision, state, state_version, revision, overdue_at, mac, request, reference_hash, number_hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+				start_called_at, status, decision, state, state_version, revision, overdue_at, mac, request, reference_hash, number_hash, page_code, page_hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 			ON CONFLICT (id) DO NOTHING
 			RETURNING `+rowColumns,
 			r.ID, r.Client, nonNil(r.Fingerprint), r.Policy.Name, r.Policy.Version, public.createdAt,
 			stamp(r.StartCalledAt), public.status, public.decision, public.state, public.version, public.revision,
-			stamp(r.OverdueAt), public.mac, request, r.ReferenceHash, r.NumberHash))
+			stamp(r.OverdueAt), public.mac, request, r.ReferenceHash, r.NumberHash, code, r.PageHash))
 		if created = err == nil; created {
 			if err := s.refuseOpen(ctx, tx, r); err != nil {
 				return err
 			}
 			if err := s.addEvent(ctx, tx, EventCreated, public, r.State); err != nil {
+				return err
+			}
+			if err := s.addConsents(ctx, tx, r.ID, r.Request.Consents); err != nil {
 				return err
 			}
 			scan, ok := firstScan(r)

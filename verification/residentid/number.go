@@ -111,6 +111,12 @@ func BirthDate(number string) (time.Time, bool) {
 	return parseDate(n[6:14])
 }
 
+// Age returns the completed years of a number's holder on a day in China.
+func Age(number string, at time.Time) (years int, ok bool) {
+	birth, ok := BirthDate(number)
+	return completedYears(birth, dateIn(at)), ok
+}
+
 // SexOf returns the sex that an 18-character number tells: the last digit of
 // its sequence is odd for men (GB 11643-1999).
 func SexOf(number string) Sex {
