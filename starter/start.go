@@ -69,6 +69,10 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 	if missing := mustBring(policy, req); len(missing) > 0 {
 		return s.replayRefused(ctx, clientID, id, fingerprint, &Error{Code: ConsentRequired, Fields: consentFields(missing)})
 	}
+	var asks []verification.Purpose
+	if policy.Paged() {
+		asks = verification.Missing(policy.Consents, req.Consents)
+	}
 	row := store.Row{
 		ID:            id,
 		Client:        clientID,
@@ -76,7 +80,7 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		Policy:        verification.PolicyRef{Name: policy.Name, Version: policy.Version},
 		CreatedAt:     now,
 		StartCalledAt: now,
-		State:         verification.NewState(policy, now),
+		State:         verification.NewState(policy, now, asks...),
 		OverdueAt:     now.Add(policy.Longest(s.longestSession(policy)) + overdueSlack),
 		Request:       normalised(req, now),
 		ReferenceHash: s.referenceHash(clientID, req.ClientReferenceID),
@@ -84,7 +88,6 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 		OneOpen:       policy.OneOpen,
 	}
 	if policy.Paged() {
-		row.State.Asks = verification.Missing(policy.Consents, req.Consents)
 		row.PageCode = newPageCode()
 		row.PageHash = s.pageHash(row.PageCode)
 	}

@@ -59,12 +59,14 @@ func Diagram() string {
 	return b.String()
 }
 
-// NewState is the state of a verification that nothing has happened to yet.
-func NewState(p Policy, now time.Time) State {
+// NewState is the state of a verification that nothing has happened to yet. asks
+// are what the person must agree to on our page.
+func NewState(p Policy, now time.Time, asks ...Purpose) State {
 	s := State{
 		Status:    Processing,
 		Policy:    PolicyRef{Name: p.Name, Version: p.Version},
 		Page:      p.Paged(),
+		Asks:      asks,
 		Attempt:   Attempt{Number: 1, Max: p.Attempts},
 		Checks:    []Check{},
 		CreatedAt: now, UpdatedAt: now, Version: 1,

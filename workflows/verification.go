@@ -107,10 +107,9 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 		endLink:   func() {},
 		excluded:  map[string]bool{},
 		retried:   map[int]bool{},
-		state:     verification.NewState(in.Policy, workflow.Now(ctx)),
+		state:     verification.NewState(in.Policy, workflow.Now(ctx), in.Asks...),
 		published: published{version: 1, accepted: task(ctx)}, // as it was inserted
 	}
-	r.state.Asks = in.Asks
 	if in.Policy.Paged() {
 		r.published.accepted = 0 // the page is shown in the first task, which nothing follows by itself
 	}
