@@ -15,6 +15,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/page/texts"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 	"github.com/yanzhen-id/yanzhen/test/e2e/toy"
@@ -39,7 +40,8 @@ func withSino(t *testing.T) []string {
 
 // What a descriptor promises is there: a name and a prefix of its own, a switch
 // for who has sessions, defaults that can be read, a remedy for what an operator
-// will meet, and nothing that is secret and printed.
+// will meet, words for a person who has to agree, and nothing that is secret and
+// printed.
 func TestEveryVendorsDescriptorIsWhole(t *testing.T) {
 	names, variables := map[string]bool{}, map[string]bool{}
 	for _, v := range vendors {
@@ -66,6 +68,10 @@ func TestEveryVendorsDescriptorIsWhole(t *testing.T) {
 		require.Equal(t, 1, addresses, v.Name)
 		for _, class := range []provider.Class{provider.Misconfigured, provider.ContractViolation, provider.RateLimited, provider.Unavailable} {
 			require.NotEmpty(t, v.Remedies[class], "%s: %s", v.Name, class)
+		}
+		for _, lang := range texts.Languages {
+			party := v.Parties[lang]
+			require.NotContains(t, []string{party.Name, party.Country, party.Keeps}, "", "consent texts name %s in %s", v.Name, lang)
 		}
 	}
 	require.Equal(t, provider.SwitchStates, []string{string(store.SwitchOn), string(store.SwitchDrain), string(store.SwitchOff)})

@@ -25,6 +25,18 @@ type Vendor struct {
 	Settings func() Settings
 	// Remedies tell an operator what to do about a class of its errors.
 	Remedies map[Class]string
+	// Parties are what consent texts say of it, by language (zh-CN, en).
+	Parties map[string]Party
+	// Abroad: it is outside the Chinese mainland, or does not say where it is.
+	Abroad bool
+}
+
+// Party is a vendor as a person reads of it who is asked to agree.
+type Party struct {
+	Name string `yaml:"name"`
+	// Country is where it is, and Keeps what it keeps for how long.
+	Country string `yaml:"country"`
+	Keeps   string `yaml:"keeps"`
 }
 
 // Settings are what a vendor can be told, a pointer to a struct with the tags

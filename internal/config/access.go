@@ -28,6 +28,8 @@ type Client struct {
 	// Logo is a PNG or JPEG file, Accent a colour as #rrggbb.
 	Logo   string `yaml:"logo,omitempty"`
 	Accent string `yaml:"accent,omitempty"`
+	// Keeps is what consent texts say it keeps, and for how long.
+	Keeps Words `yaml:"keeps,omitempty"`
 }
 
 // Key is an API key of a client; two while one is rotated.

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/yanzhen-id/yanzhen/page/brand"
 )
 
@@ -26,14 +24,14 @@ var languages = []string{langChinese, langEnglish}
 type Words map[string]string
 
 // UnmarshalYAML reads one text, or one for each language.
-func (w *Words) UnmarshalYAML(text []byte) error {
+func (w *Words) UnmarshalYAML(read func(any) error) error {
 	var one string
-	if err := yaml.Unmarshal(text, &one); err == nil {
+	if err := read(&one); err == nil {
 		*w = Words{langChinese: one, langEnglish: one}
 		return nil
 	}
 	var each map[string]string
-	if err := yaml.Unmarshal(text, &each); err != nil {
+	if err := read(&each); err != nil {
 		return errors.New("must be a text, or one for each of zh-CN and en")
 	}
 	for lang := range each {

@@ -27,6 +27,9 @@ type catalogue struct {
 	Reviewers []Reviewer   `yaml:"reviewers"`
 	Policies  []ast.Node   `yaml:"policies"`
 
+	ConsentTexts []consentText `yaml:"consent_texts"`
+	Processors   []processor   `yaml:"processors"`
+
 	decoder *yaml.Decoder
 }
 
@@ -90,6 +93,7 @@ func plain(err error) error {
 // policies.
 func (c *Config) loadCatalogue() []error {
 	c.Policies = BuiltIn()
+	c.consents = builtInTexts()
 	if c.File == "" {
 		return nil
 	}
@@ -102,6 +106,7 @@ func (c *Config) loadCatalogue() []error {
 		return []error{fmt.Errorf("YANZHEN_CONFIG: %s: %w", c.File, err)}
 	}
 	faults := append(c.takeClients(file), c.mergePolicies(file)...)
+	faults = append(faults, c.takeConsents(file)...)
 	for _, cl := range c.Clients {
 		for _, name := range cl.Policies {
 			if _, ok := c.Policies[name]; !ok {

@@ -46,6 +46,8 @@ type Config struct {
 	// Brands are what the person's page shows of each client, by its id.
 	Brands map[string]brand.Brand
 
+	// consents are the consent texts, by purpose.
+	consents map[verification.Purpose]consentText
 	// written names the policies that the catalogue holds.
 	written map[string]bool
 	// older: a client is in the older form, and missing from Clients.

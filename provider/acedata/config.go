@@ -31,6 +31,11 @@ func Vendor() provider.Vendor {
 			provider.RateLimited:       "60 requests a second for a token, or the day's limit of a number, which is asked about again after midnight in China.",
 			provider.Unavailable:       "Nothing: it is waited out while the face goes on, then a human looks. A call that may have been charged is repeated once at most.",
 		},
+		Parties: map[string]provider.Party{
+			"zh-CN": {Name: "AceData Cloud", Country: "未公布所在地", Keeps: "保存期限见其隐私政策"},
+			"en":    {Name: "AceData Cloud", Country: "it does not say where it is", Keeps: "its privacy policy says how long it keeps it"},
+		},
+		Abroad: true, // as long as nobody knows better
 	}
 }
 

@@ -21,6 +21,10 @@ func Vendor() provider.Vendor {
 			provider.Unavailable:       "Nothing: sessions open at the policy's next vendor, and results are looked for again. Drain the vendor if it lasts.",
 			provider.Gone:              "A result was looked up three times or kept no longer. If that is said of fresh ones, compare the error's text with YANZHEN_MEGVII_DATA_DESTROYED.",
 		},
+		Parties: map[string]provider.Party{
+			"zh-CN": {Name: "北京旷视科技有限公司", Country: "中国", Keeps: "核验结果可供查询 1 天，其他信息的保存期限见其隐私政策"},
+			"en":    {Name: "Beijing Megvii Technology Co., Ltd.", Country: "China", Keeps: "its result can be fetched for 1 day, and its privacy policy says how long it keeps the rest"},
+		},
 	}
 }
 

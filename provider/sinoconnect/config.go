@@ -25,6 +25,11 @@ func Vendor() provider.Vendor {
 			provider.Unavailable:       "Nothing: a scan is waited for as long as it lives and then asked for again, a session opens at the policy's next vendor.",
 			provider.Unreadable:        "One scan: the person scans again. All of them: run yanzhen nfc inspect on a token, and see the line that was logged for it.",
 		},
+		Parties: map[string]provider.Party{
+			"zh-CN": {Name: "Fill Easy", Country: "未公布所在地", Keeps: "保存期限见其隐私政策"},
+			"en":    {Name: "Fill Easy", Country: "it does not say where it is", Keeps: "its privacy policy says how long it keeps it"},
+		},
+		Abroad: true, // as long as nobody knows better
 	}
 }
 

@@ -19,6 +19,10 @@ func Vendor() provider.Vendor {
 			provider.RateLimited:       "More calls than the account has: set YANZHEN_TENCENT_IAI_RATE, or buy more.",
 			provider.Unavailable:       "Nothing: it is tried for YANZHEN_TENCENT_IAI_PATIENCE, then a human looks.",
 		},
+		Parties: map[string]provider.Party{
+			"zh-CN": {Name: "腾讯云计算（北京）有限责任公司", Country: "中国", Keeps: "保存期限见其隐私政策"},
+			"en":    {Name: "Tencent Cloud Computing (Beijing) Co., Ltd.", Country: "China", Keeps: "its privacy policy says how long it keeps it"},
+		},
 	}
 }
 

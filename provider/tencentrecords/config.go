@@ -20,6 +20,10 @@ func Vendor() provider.Vendor {
 			provider.RateLimited:       "20 requests a second for an account: something else uses it too, or it was never enough.",
 			provider.Unavailable:       "Nothing: the policy's other records vendor is asked, or it is waited out while the face goes on. A call that may have been charged is repeated once at most.",
 		},
+		Parties: map[string]provider.Party{
+			"zh-CN": {Name: "腾讯云计算（北京）有限责任公司", Country: "中国", Keeps: "保存期限见其隐私政策"},
+			"en":    {Name: "Tencent Cloud Computing (Beijing) Co., Ltd.", Country: "China", Keeps: "its privacy policy says how long it keeps it"},
+		},
 	}
 }
 
