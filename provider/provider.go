@@ -40,11 +40,16 @@ type Opening struct {
 	// NotifyURL is where the vendor's server reports the ending: our callback
 	// with its ticket; empty where the vendor has none.
 	NotifyURL string
+	// MiniProgram: the person begins in the caller's WeChat mini program, not on a
+	// page. There is no ReturnURL then. Only vendors that say so are asked for it
+	// (FaceVendor.MiniProgram).
+	MiniProgram bool
 }
 
 // Opened is a session that a vendor opened. Link and Handle are secrets.
 type Opened struct {
-	// Link is the page for the person.
+	// Link is the page for the person; of a session for a mini program, the token
+	// that its SDK is given.
 	Link string
 	// Handle is whatever the vendor package needs to find the session again:
 	// opaque to everybody else, sealed in the store.
@@ -71,7 +76,7 @@ const (
 	Begun     Phase = "begun"     // the person is in the flow
 	Finished  Phase = "finished"  // over, passed or not: fetch the result
 	RanOut    Phase = "ran_out"   // the vendor's clock ended it
-	Unasked   Phase = "unasked"   // nothing came of it so far, and its vendor was not asked
+	Unasked   Phase = "unasked"   // nothing came of it so far; whether the person has begun, its vendor was not asked or cannot tell
 )
 
 // Look is a vendor's answer to whether a session is over.

@@ -41,6 +41,32 @@ type FaceVendor struct {
 	Grace time.Duration
 	// Callback is set for vendors whose callbacks carry signed data.
 	Callback Callback
+	// MiniProgram is set for a vendor whose sessions can begin in the caller's
+	// WeChat mini program.
+	MiniProgram *MiniProgram
+}
+
+// MiniProgram is how a face vendor's sessions go in a WeChat mini program, as far
+// as it is otherwise than with a page.
+type MiniProgram struct {
+	// SDK is what the mini program begins them with, from MinSDK on.
+	SDK, MinSDK string
+	// Watch, PollFirst, PollMax and Grace stand in the place of the vendor's.
+	Watch              Queue
+	PollFirst, PollMax time.Duration
+	Grace              time.Duration
+}
+
+// InMiniProgram is the vendor as it is for sessions that begin in a mini program;
+// false: they cannot. Whether the person has begun, nobody tells there.
+func (v FaceVendor) InMiniProgram() (FaceVendor, bool) {
+	m := v.MiniProgram
+	if m == nil {
+		return v, false
+	}
+	v.Watch, v.PollFirst, v.PollMax, v.Grace = m.Watch, m.PollFirst, m.PollMax, m.Grace
+	v.OpenIn, v.TellsBegun = "", false
+	return v, true
 }
 
 // ChipVendor is a chip provider's entry in the registry.
@@ -173,6 +199,9 @@ func (r *Registry) Queues() []Queue {
 		if v, ok := r.faces[n]; ok {
 			add(v.Open)
 			add(v.Watch)
+			if mini, ok := v.InMiniProgram(); ok {
+				add(mini.Watch)
+			}
 		}
 		if v, ok := r.records[n]; ok {
 			add(v.Queue)

@@ -23,6 +23,9 @@ type Vendor struct {
 	Kinds []string
 	// Settings makes an empty one, to be filled from the environment.
 	Settings func() Settings
+	// MiniProgram: its face sessions can begin in a WeChat mini program. The entry
+	// in the registry says how (FaceVendor.MiniProgram).
+	MiniProgram bool
 	// Remedies tell an operator what to do about a class of its errors.
 	Remedies map[Class]string
 	// Parties are what consent texts say of it, by language (zh-CN, en).

@@ -73,6 +73,7 @@ func (c *Client) entry() provider.FaceVendor {
 		PollFirst: time.Second,
 		PollMax:   10 * time.Second,
 		OpenIn:    "wechat", TellsBegun: true,
+		MiniProgram: c.miniProgram(),
 	}
 }
 
@@ -90,7 +91,7 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 	}
 	req := &tokenRequest{
 		BaseRequest: &tchttp.BaseRequest{},
-		MerchantId:  c.cfg.MerchantID,
+		MerchantId:  c.merchant(o.MiniProgram),
 		IdCard:      o.Subject.IDNumber,
 		Name:        o.Subject.Name,
 		Extra:       extra(o.VerificationID, o.Session),
@@ -112,14 +113,18 @@ func (c *Client) Open(ctx context.Context, o provider.Opening) (provider.Opened,
 	if err := c.cloud.Call(ctx, op, "GetEidToken", req, req.BaseRequest, &a); err != nil {
 		return provider.Opened{}, err
 	}
-	if a.EidToken == "" || !c.isLink(a.Url) {
+	link := a.Url
+	if o.MiniProgram {
+		link = a.EidToken // the link is another door of the same session, and is dropped
+	}
+	if a.EidToken == "" || !o.MiniProgram && !c.isLink(link) {
 		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}
-	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: modes[c.cfg.Intention].asked})
+	h, err := json.Marshal(handle{EidToken: a.EidToken, Intention: modes[c.cfg.Intention].asked, MiniProgram: o.MiniProgram})
 	if err != nil {
 		return provider.Opened{}, tencentcloud.Violation(op, "token_or_url")
 	}
-	return provider.Opened{Link: a.Url, Handle: h, ExpiresAt: expires}, nil
+	return provider.Opened{Link: link, Handle: h, ExpiresAt: expires}, nil
 }
 
 func (c *Client) isLink(link string) bool {
@@ -127,12 +132,16 @@ func (c *Client) isLink(link string) bool {
 	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && c.loopback)
 }
 
-// Look asks CheckEidTokenStatus, which is free and has its own, high limit.
+// Look asks CheckEidTokenStatus, which is free and has its own, high limit. Of a
+// session in a mini program it tells nothing, and the result itself is asked for.
 func (c *Client) Look(ctx context.Context, s provider.FaceSession) (provider.Look, error) {
 	const op = "tencent.CheckEidTokenStatus"
 	h, err := openHandle(op, s.Handle)
 	if err != nil {
 		return provider.Look{}, err
+	}
+	if h.MiniProgram {
+		return c.lookForResult(ctx, s, h)
 	}
 	req := &statusRequest{BaseRequest: &tchttp.BaseRequest{}, EidToken: h.EidToken}
 	var a statusAnswer

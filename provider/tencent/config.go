@@ -13,7 +13,7 @@ import (
 // Vendor describes Tencent's E证通.
 func Vendor() provider.Vendor {
 	return provider.Vendor{
-		Name: Name, Kinds: []string{provider.KindFace},
+		Name: Name, Kinds: []string{provider.KindFace}, MiniProgram: true,
 		Settings: func() provider.Settings { return &Config{} },
 		Remedies: map[provider.Class]string{
 			provider.Misconfigured:     "The API key, the merchant's id, E证通's activation and balance: Tencent Cloud's console. 203 and 204: the product's permission and official account there.",
@@ -35,6 +35,7 @@ type Config struct {
 	SecretID      string        `env:"SECRET_ID" needed:"true" secret:"all" help:"Enables tencent_eid: the API key's id,"`
 	SecretKey     string        `env:"SECRET_KEY" needed:"true" secret:"all" help:"its key,"`
 	MerchantID    string        `env:"MERCHANT_ID" needed:"true" help:"and the E证通 merchant's id from Tencent's console."`
+	MiniMerchant  string        `env:"MERCHANT_ID_MINI_PROGRAM" help:"The merchant's id for mini programs, if it is not YANZHEN_TENCENT_MERCHANT_ID."`
 	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
 	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
 	InfoType      string        `env:"INFO_TYPE" help:"What is asked of a result. Without it 1 (text), and 156 with the intention check, whose proof it brings; images are not asked for without need."`
@@ -70,7 +71,7 @@ func (c *Config) infoType() string {
 func (c *Config) Validate() error {
 	check := settings.NewCheck(c)
 	check.Needed()
-	check.Word(&c.SecretID, &c.SecretKey, &c.MerchantID)
+	check.Word(&c.SecretID, &c.SecretKey, &c.MerchantID, &c.MiniMerchant)
 	check.Endpoint(&c.Endpoint, &c.Scheme)
 	switch info := c.infoType(); {
 	case strings.Trim(info, "0123456789") != "":

@@ -32,6 +32,11 @@ func (c *Client) Result(ctx context.Context, s provider.FaceSession) (verificati
 	if err != nil {
 		return verification.FaceResult{}, err
 	}
+	return c.resultOf(ctx, a, s, h)
+}
+
+// resultOf is what came of a session that answered so.
+func (c *Client) resultOf(ctx context.Context, a resultAnswer, s provider.FaceSession, h handle) (verification.FaceResult, error) {
 	result, passed := a.judge(s, h)
 	if !passed {
 		return result, nil

@@ -120,6 +120,8 @@ type handle struct {
 	EidToken string `json:"token"`
 	// Intention is the IntentionMode that we asked for when opening; empty: none.
 	Intention string `json:"intention,omitempty"`
+	// MiniProgram: the session was opened for a mini program.
+	MiniProgram bool `json:"mini_program,omitempty"`
 }
 
 func (handle) String() string   { return "[handle]" }
