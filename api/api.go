@@ -37,7 +37,7 @@ type Verifications interface {
 	Validate(req verification.Request) []starter.FieldError
 	Start(ctx context.Context, client, idempotencyKey string, req verification.Request, refused ...starter.FieldError) (starter.View, starter.Started, error)
 	Read(ctx context.Context, client, id string) (starter.View, error)
-	Wait(ctx context.Context, client, id string, known int, d time.Duration, stop <-chan struct{}) error
+	Wait(ctx context.Context, client, id string, known int, d time.Duration, stop <-chan struct{}) (same bool, err error)
 	Owner(ctx context.Context, clients []string, id string) (string, error)
 	List(ctx context.Context, q starter.ListQuery, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.RetryRequest) (starter.View, error)
@@ -133,6 +133,10 @@ var readContract = sync.OnceValues(func() (p published, err error) {
 	}
 	return p, nil
 })
+
+// Prepare reads the contract, so that New need not: whoever waits for something
+// else first has the time.
+func Prepare() { _, _ = readContract() } // New tells what is wrong with it
 
 // New returns the API's handler. It fails only on a contract or clients that
 // do not hold together.

@@ -40,6 +40,7 @@ type fakeVerifications struct {
 	read     func(client, id string) (starter.View, error)
 	wait     func(client, id string, known int, d time.Duration) (starter.View, error)
 	waited   *starter.View
+	same     bool // what Wait says of it
 	retry    func(client, id string, session int) (starter.View, error)
 	retried  []starter.RetryRequest
 	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
@@ -91,14 +92,15 @@ func (f *fakeVerifications) Read(_ context.Context, client, id string) (starter.
 	return f.read(client, id)
 }
 
-// Wait is over when wait returns; what that returned is read next.
-func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int, d time.Duration, _ <-chan struct{}) error {
+// Wait is over when wait returns; what that returned is read next, but where
+// nothing changed.
+func (f *fakeVerifications) Wait(_ context.Context, client, id string, known int, d time.Duration, _ <-chan struct{}) (same bool, err error) {
 	f.note("wait")
 	v, err := f.wait(client, id, known, d)
-	if err == nil {
+	if err == nil && !f.same {
 		f.waited = &v
 	}
-	return err
+	return f.same, err
 }
 
 func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starter.RetryRequest) (starter.View, error) {

@@ -73,8 +73,12 @@ func (s *server) GetVerification(ctx context.Context, r contract.GetVerification
 		}
 		// Not through the end of the process: then the answer is as things stand, and
 		// the caller asks another one.
-		if err := s.Verifications.Wait(ctx, client, r.Id, known, d, s.Stopping); err != nil {
+		same, err := s.Verifications.Wait(ctx, client, r.Id, known, d, s.Stopping)
+		if err != nil {
 			return nil, err
+		}
+		if same && r.Params.IfNoneMatch != nil {
+			return notModified(known), nil
 		}
 	}
 	return s.readVerification(ctx, client, r, known)
@@ -88,12 +92,17 @@ func (s *server) readVerification(ctx context.Context, client string, r contract
 	}
 	v = shownTo(ctx, v)
 	s.links.note(v)
-	tag := etag(v.Revision)
 	if r.Params.IfNoneMatch != nil && known == v.Revision {
-		return contract.GetVerification304Response{Headers: contract.GetVerification304ResponseHeaders{ETag: &tag}}, nil
+		return notModified(known), nil
 	}
+	tag := etag(v.Revision)
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
 		Headers: contract.GetVerification200ResponseHeaders{ETag: &tag}}, nil
+}
+
+func notModified(revision int) contract.GetVerification304Response {
+	tag := etag(revision)
+	return contract.GetVerification304Response{Headers: contract.GetVerification304ResponseHeaders{ETag: &tag}}
 }
 
 func etag(version int) string { return `"v` + strconv.Itoa(version) + `"` }

@@ -111,6 +111,26 @@ func TestAnUnchangedVerificationIs304(t *testing.T) {
 	require.Equal(t, `"v3"`, w.Header().Get("ETag"), "as RFC 9110 section 15.4.5 asks")
 }
 
+// A wait in vain is answered without a read, to a caller who named what they know.
+func TestAWaitInVainIs304WithoutARead(t *testing.T) {
+	for _, match := range []string{`"v3"`, ""} {
+		r := newRig(t)
+		r.fake.same, r.fake.read = true, owned("shop", running())
+		r.fake.wait = func(client, id string, known int, d time.Duration) (starter.View, error) {
+			return owned("shop", running())(client, id)
+		}
+		header := map[string]string{}
+		want, calls := 200, []string{"wait", "read"}
+		if match != "" {
+			header["If-None-Match"], want, calls = match, 304, []string{"wait"}
+		}
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID + "?wait=5s", key: r.shop, header: header})
+		require.Equal(t, want, w.Code)
+		require.Equal(t, `"v3"`, w.Header().Get("ETag"))
+		require.Equal(t, calls, r.fake.calls)
+	}
+}
+
 // A read that got no answer has no effect that a caller should fear.
 func TestAGETs503SpeaksOfNoEffects(t *testing.T) {
 	away := &starter.Error{Code: starter.EngineUnavailable, Op: "read the run"}

@@ -33,6 +33,7 @@ requests under way end; all of it within 25 s.`,
 
 func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 	fitMemory()
+	go api.Prepare()
 	l, err := listen(p.cfg.API, "YANZHEN_API_LISTEN")
 	if err != nil {
 		return err

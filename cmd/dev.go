@@ -19,6 +19,7 @@ import (
 	temporallog "go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/sandbox"
@@ -180,6 +181,7 @@ func startStack(ctx context.Context, dir, binary string, o devOptions, out io.Wr
 	s.standIns = sandbox.New(sc).Handler()
 
 	fmt.Fprintln(out, "Starting the Temporal server …")
+	go api.Prepare()
 	s.server, err = devstack.StartTemporal(ctx, devstack.Options{SearchAttributes: workflows.SearchAttributes(),
 		Binary: binary, DBFile: filepath.Join(dir, "temporal.db"), LogFile: filepath.Join(dir, "temporal.log"),
 		Port: temporalPort, UIPort: uiPort, Headless: o.headless,

@@ -50,26 +50,34 @@ const Unknown = -1
 // revision is another than the known one, it has ended, or d is over. For a caller
 // who knows none (Unknown) that is at once when it waits for somebody, and
 // otherwise with the next change; nobody waits any more once stop is closed (nil:
-// never). Errors are those of Read.
+// never). Errors are those of Read. same: d is over, and the store said a moment ago
+// that the revision is still the known one, so that a read would tell nothing.
 //
 // Thousands of callers wait at the same time, each on a stack of its own, so little
 // lies on it meanwhile.
-func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration, stop <-chan struct{}) error {
+func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration, stop <-chan struct{}) (same bool, err error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	revision, tells, err := s.readAside(ctx, clientID, id, known)
 	if err != nil || tells || d <= 0 {
-		return err
+		return false, err
 	}
+	joined := time.Now()
 	changed, leave := s.waiting.join(id, revision)
 	defer leave()
 	select {
 	case <-deadline.C:
+		select {
+		case <-changed: // both at once
+		default:
+			same = known == revision && s.waiting.fresh(joined)
+		}
+		return same, nil
 	case <-ctx.Done():
 	case <-stop:
 	case <-changed:
 	}
-	return nil
+	return false, nil
 }
 
 // readAside reads on a stack of its own, and reports whether a caller who knows a

@@ -23,7 +23,8 @@ func TestAnotherClientFindsNothingOnAnyOperation(t *testing.T) {
 	for name, do := range map[string]func(s *Starter, id string) error{
 		"read": func(s *Starter, id string) error { _, err := s.Read(context.Background(), "other", id); return err },
 		"wait": func(s *Starter, id string) error {
-			return s.Wait(context.Background(), "other", id, Unknown, time.Second, nil)
+			_, err := s.Wait(context.Background(), "other", id, Unknown, time.Second, nil)
+			return err
 		},
 		"retry": func(s *Starter, id string) error {
 			_, err := s.Retry(context.Background(), "other", id, RetryRequest{Session: 1})
@@ -136,7 +137,7 @@ func TestARowWhoseRunHasNotBegunIsProcessing(t *testing.T) {
 
 // waited is what a caller reads who waited for it.
 func (s *Starter) waited(ctx context.Context, client, id string, known int, d time.Duration) (View, error) {
-	if err := s.Wait(ctx, client, id, known, d, nil); err != nil {
+	if _, err := s.Wait(ctx, client, id, known, d, nil); err != nil {
 		return View{}, err
 	}
 	return s.Read(ctx, client, id)
@@ -152,13 +153,13 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), 500*time.Millisecond, "nothing changed, so it waits")
 
 	began = time.Now()
-	err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision-1, time.Minute, nil)
+	_, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision-1, time.Minute, nil)
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 5*time.Second, "it is another revision than the known one")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	err = r.s.Wait(ctx, "shop", v.ID, v.Revision, time.Minute, nil)
+	_, err = r.s.Wait(ctx, "shop", v.ID, v.Revision, time.Minute, nil)
 	require.NoError(t, err, "a caller that leaves gets what there was")
 
 	st := r.state
@@ -167,6 +168,30 @@ func TestWaitAnswersOnAChangeAnEndOrTheTime(t *testing.T) {
 	got, err = r.s.waited(t.Context(), "shop", v.ID, v.Revision, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, verification.Completed, got.Status)
+}
+
+// Of thousands who wait in vain for half a minute each, none has the store read
+// for them at the end: the tick has said that nothing changed. It says so only of a
+// store that answers.
+func TestWaitInVainSaysThatNothingChanged(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	same, err := r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 3*lookEvery, nil)
+	require.NoError(t, err)
+	require.True(t, same)
+	for known, what := range map[int]string{v.Revision - 1: "another revision", Unknown: "none"} {
+		same, err = r.s.Wait(t.Context(), "shop", v.ID, known, 3*lookEvery, nil)
+		require.NoError(t, err)
+		require.False(t, same, what)
+	}
+	same, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, time.Millisecond, nil)
+	require.NoError(t, err)
+	require.False(t, same, "nobody has looked since")
+
+	r.s.waiting.differ = func(context.Context, string) (map[string]int, error) { return nil, errors.New("the store is away") }
+	same, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 2*freshFor, nil)
+	require.NoError(t, err)
+	require.False(t, same, "the reader must hear of it")
 }
 
 // A caller who has seen nothing is told at once what waits for somebody: a link,
@@ -203,7 +228,7 @@ func TestWaitSleepsThroughNothingThatWaitsForSomebody(t *testing.T) {
 		v := r.launched()
 		r.changed(v.ID, change)
 		began := time.Now()
-		err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond, nil)
+		_, err := r.s.Wait(t.Context(), "shop", v.ID, Unknown, 400*time.Millisecond, nil)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond, name)
 	}

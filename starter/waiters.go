@@ -13,6 +13,8 @@ const (
 	lookEvery = 75 * time.Millisecond
 	// lookTime bounds one such question.
 	lookTime = 5 * time.Second
+	// freshFor is how long its answer counts as the present.
+	freshFor = 4 * lookEvery
 )
 
 // waiters wait for a change of a row. All of a process share one statement a
@@ -25,6 +27,8 @@ type waiters struct {
 	mu      sync.Mutex
 	by      map[string]map[*waiter]struct{}
 	looking bool
+	// asked is when the newest question was asked that has its answer.
+	asked time.Time
 	// known is what is waited for, as the store is asked; "": somebody came or left
 	// since.
 	known string
@@ -78,12 +82,13 @@ func (w *waiters) look() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+		asked := time.Now()
 		now, err := w.differ(ctx, known)
 		cancel()
 		if err != nil {
 			continue // whoever waits reads the store at the end, and says so
 		}
-		w.notify(now)
+		w.notify(now, asked)
 	}
 }
 
@@ -115,9 +120,18 @@ func (w *waiters) waitedFor() string {
 	return w.known
 }
 
-func (w *waiters) notify(now map[string]int) {
+// fresh: whoever joined before that time and was to be told of a change has been,
+// as of a moment ago.
+func (w *waiters) fresh(joined time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.asked.After(joined) && time.Since(w.asked) < freshFor
+}
+
+func (w *waiters) notify(now map[string]int, asked time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = asked
 	for id, revision := range now {
 		for who := range w.by[id] {
 			if revision != who.known {
