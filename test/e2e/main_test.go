@@ -21,6 +21,8 @@ var shared struct {
 	temporal     *devstack.Server
 	// temporalDB is the server's database; its write-ahead log lies beside it.
 	temporalDB, temporalLog string
+	// metrics is the port of the server's own metrics.
+	metrics int
 }
 
 func TestMain(m *testing.M) {
@@ -69,8 +71,11 @@ func setUp(m *testing.M) (int, error) {
 		return 0, err
 	}
 	shared.temporalDB, shared.temporalLog = filepath.Join(dir, "temporal.db"), filepath.Join(dir, "temporal.log")
+	if shared.metrics, err = devstack.FreePort(); err != nil {
+		return 0, err
+	}
 	shared.temporal, err = devstack.StartTemporal(ctx, devstack.Options{SearchAttributes: workflows.SearchAttributes(),
-		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog,
+		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog, MetricsPort: shared.metrics,
 	})
 	if err != nil {
 		return 0, err
