@@ -376,6 +376,7 @@ type Store interface {
 	// Events returns a verification's events in their order.
 	Events(ctx context.Context, id string) ([]Event, error)
 	Outbox
+	Visits
 
 	Ping(ctx context.Context) error
 	Close() error

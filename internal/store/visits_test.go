@@ -1,0 +1,109 @@
+package store_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/internal/store"
+)
+
+// A browser goes on with the verification that its cookie was made for, and no
+// longer than its link lives.
+func TestAVisitIsOfOneVerificationAndEnds(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		require.NoError(t, s.AddVisit(t.Context(), []byte("phone"), id, noon.Add(time.Hour)))
+		require.NoError(t, s.AddVisit(t.Context(), []byte("desktop"), id, noon.Add(time.Hour)))
+		require.ErrorIs(t, s.AddVisit(t.Context(), []byte("lost"), "ver_nobody", noon.Add(time.Hour)), store.ErrNotFound)
+		for cookie, want := range map[string]string{"phone": id, "desktop": id, "lost": "", "forged": ""} {
+			got, err := s.VisitOf(t.Context(), []byte(cookie), noon)
+			require.NoError(t, err)
+			require.Equal(t, want, got, cookie)
+		}
+		got, err := s.VisitOf(t.Context(), []byte("phone"), noon.Add(time.Hour))
+		require.NoError(t, err)
+		require.Empty(t, got, "the link is over")
+	})
+}
+
+// What a session's way back opened once stays opened once, however many come.
+func TestAWayBackOpensOneVisit(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		var let atomic.Int32
+		var all sync.WaitGroup
+		for _, cookie := range []string{"a", "b", "c", "d", "e"} {
+			all.Go(func() {
+				ok, err := s.AddReturn(t.Context(), []byte(cookie), id, 1, noon.Add(time.Hour))
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					let.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 1, let.Load())
+		ok, err := s.AddReturn(t.Context(), []byte("f"), id, 2, noon.Add(time.Hour))
+		require.NoError(t, err)
+		require.True(t, ok, "another session's")
+	})
+}
+
+// A code goes to the phone once, dies with its time and with the next one.
+func TestAHandoverIsSpentOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		until, spent, err := s.Handover(t.Context(), id)
+		require.NoError(t, err)
+		require.Zero(t, until)
+		require.False(t, spent)
+
+		of := func(code string, now time.Time) string {
+			got, err := s.HandoverOf(t.Context(), []byte(code), now)
+			require.NoError(t, err)
+			return got
+		}
+		require.NoError(t, s.SetHandover(t.Context(), id, []byte("first"), noon.Add(10*time.Minute)))
+		require.Equal(t, id, of("first", noon))
+		require.Equal(t, id, of("first", noon), "looking spends nothing")
+		require.Empty(t, of("first", noon.Add(10*time.Minute)), "its time is over")
+		require.NoError(t, s.SetHandover(t.Context(), id, []byte("second"), noon.Add(11*time.Minute)))
+		require.Empty(t, of("first", noon), "the next one took its place")
+
+		ok, err := s.SpendHandover(t.Context(), []byte("first"), []byte("thief"), noon, noon.Add(time.Hour))
+		require.NoError(t, err)
+		require.False(t, ok)
+		var let atomic.Int32
+		var all sync.WaitGroup
+		for _, cookie := range []string{"a", "b", "c", "d", "e"} {
+			all.Go(func() {
+				ok, err := s.SpendHandover(t.Context(), []byte("second"), []byte(cookie), noon, noon.Add(time.Hour))
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					let.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 1, let.Load(), "one phone took it")
+		require.Empty(t, of("second", noon))
+		until, spent, err = s.Handover(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, noon.Add(11*time.Minute).UTC(), until)
+		require.True(t, spent)
+		got, err := s.VisitOf(t.Context(), []byte("thief"), noon)
+		require.NoError(t, err)
+		require.Empty(t, got)
+	})
+}
