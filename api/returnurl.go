@@ -142,6 +142,16 @@ func checkReturnEntry(raw string) string {
 	return ""
 }
 
+// WayHome is where the person of a verification goes in the end: its return URL
+// with the id and no verdict; "" where it names none, or one that is not on the
+// client's list any more.
+func WayHome(allowed []string, returnURL, id string) string {
+	if returnURL == "" || checkReturnURL(returnURL, allowed) != "" {
+		return ""
+	}
+	return withVerificationID(returnURL, id)
+}
+
 // idParameter carries the verification's id to a return URL.
 const idParameter = "verification_id"
 

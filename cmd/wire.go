@@ -193,7 +193,7 @@ func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
 		clients, reviewers := apiClients(cfg.Clients), apiReviewers(cfg.Reviewers)
 		return func() { _ = h.Replace(clients, reviewers) }, api.CheckAccess(clients, reviewers)
 	})
-	return h, nil
+	return p.withPage(h), nil
 }
 
 // runAPI serves the API until ctx ends.

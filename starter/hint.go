@@ -71,6 +71,9 @@ type ReturnTarget struct {
 	// ReturnURL is empty when the verification names none, or its person was
 	// erased.
 	ReturnURL string
+	// Page, where the person acts on our page, is the address of the way back there,
+	// in front of the ticket.
+	Page string
 }
 
 // ReturnTarget finds where the verification's person goes on. It takes no client:
@@ -84,5 +87,9 @@ func (s *Starter) ReturnTarget(ctx context.Context, id string) (ReturnTarget, er
 		}
 		return ReturnTarget{}, fault
 	}
-	return ReturnTarget{Client: row.Client, ReturnURL: row.Request.ReturnURL}, nil
+	to := ReturnTarget{Client: row.Client, ReturnURL: row.Request.ReturnURL}
+	if row.State.Page {
+		to.Page = s.publicURL + "/p/b/"
+	}
+	return to, nil
 }

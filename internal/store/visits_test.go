@@ -11,21 +11,24 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/store"
 )
 
+// began is when visits of these tests begin: what is over goes with each new one.
+var began = time.Now().Truncate(time.Microsecond)
+
 // A browser goes on with the verification that its cookie was made for, and no
 // longer than its link lives.
 func TestAVisitIsOfOneVerificationAndEnds(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
 		inserted(t, s, row())
-		require.NoError(t, s.AddVisit(t.Context(), []byte("phone"), id, noon.Add(time.Hour)))
-		require.NoError(t, s.AddVisit(t.Context(), []byte("desktop"), id, noon.Add(time.Hour)))
-		require.ErrorIs(t, s.AddVisit(t.Context(), []byte("lost"), "ver_nobody", noon.Add(time.Hour)), store.ErrNotFound)
+		require.NoError(t, s.AddVisit(t.Context(), []byte("phone"), id, began.Add(time.Hour)))
+		require.NoError(t, s.AddVisit(t.Context(), []byte("desktop"), id, began.Add(time.Hour)))
+		require.ErrorIs(t, s.AddVisit(t.Context(), []byte("lost"), "ver_nobody", began.Add(time.Hour)), store.ErrNotFound)
 		for cookie, want := range map[string]string{"phone": id, "desktop": id, "lost": "", "forged": ""} {
-			got, err := s.VisitOf(t.Context(), []byte(cookie), noon)
+			got, err := s.VisitOf(t.Context(), []byte(cookie), began)
 			require.NoError(t, err)
 			require.Equal(t, want, got, cookie)
 		}
-		got, err := s.VisitOf(t.Context(), []byte("phone"), noon.Add(time.Hour))
+		got, err := s.VisitOf(t.Context(), []byte("phone"), began.Add(time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, got, "the link is over")
 	})
@@ -40,7 +43,7 @@ func TestAWayBackOpensOneVisit(t *testing.T) {
 		var all sync.WaitGroup
 		for _, cookie := range []string{"a", "b", "c", "d", "e"} {
 			all.Go(func() {
-				ok, err := s.AddReturn(t.Context(), []byte(cookie), id, 1, noon.Add(time.Hour))
+				ok, err := s.AddReturn(t.Context(), []byte(cookie), id, 1, began.Add(time.Hour))
 				if err != nil {
 					t.Error(err)
 				}
@@ -51,7 +54,7 @@ func TestAWayBackOpensOneVisit(t *testing.T) {
 		}
 		all.Wait()
 		require.EqualValues(t, 1, let.Load())
-		ok, err := s.AddReturn(t.Context(), []byte("f"), id, 2, noon.Add(time.Hour))
+		ok, err := s.AddReturn(t.Context(), []byte("f"), id, 2, began.Add(time.Hour))
 		require.NoError(t, err)
 		require.True(t, ok, "another session's")
 	})
@@ -72,21 +75,21 @@ func TestAHandoverIsSpentOnce(t *testing.T) {
 			require.NoError(t, err)
 			return got
 		}
-		require.NoError(t, s.SetHandover(t.Context(), id, []byte("first"), noon.Add(10*time.Minute)))
-		require.Equal(t, id, of("first", noon))
-		require.Equal(t, id, of("first", noon), "looking spends nothing")
-		require.Empty(t, of("first", noon.Add(10*time.Minute)), "its time is over")
-		require.NoError(t, s.SetHandover(t.Context(), id, []byte("second"), noon.Add(11*time.Minute)))
-		require.Empty(t, of("first", noon), "the next one took its place")
+		require.NoError(t, s.SetHandover(t.Context(), id, []byte("first"), began.Add(10*time.Minute)))
+		require.Equal(t, id, of("first", began))
+		require.Equal(t, id, of("first", began), "looking spends nothing")
+		require.Empty(t, of("first", began.Add(10*time.Minute)), "its time is over")
+		require.NoError(t, s.SetHandover(t.Context(), id, []byte("second"), began.Add(11*time.Minute)))
+		require.Empty(t, of("first", began), "the next one took its place")
 
-		ok, err := s.SpendHandover(t.Context(), []byte("first"), []byte("thief"), noon, noon.Add(time.Hour))
+		ok, err := s.SpendHandover(t.Context(), []byte("first"), []byte("thief"), began, began.Add(time.Hour))
 		require.NoError(t, err)
 		require.False(t, ok)
 		var let atomic.Int32
 		var all sync.WaitGroup
 		for _, cookie := range []string{"a", "b", "c", "d", "e"} {
 			all.Go(func() {
-				ok, err := s.SpendHandover(t.Context(), []byte("second"), []byte(cookie), noon, noon.Add(time.Hour))
+				ok, err := s.SpendHandover(t.Context(), []byte("second"), []byte(cookie), began, began.Add(time.Hour))
 				if err != nil {
 					t.Error(err)
 				}
@@ -97,12 +100,12 @@ func TestAHandoverIsSpentOnce(t *testing.T) {
 		}
 		all.Wait()
 		require.EqualValues(t, 1, let.Load(), "one phone took it")
-		require.Empty(t, of("second", noon))
+		require.Empty(t, of("second", began))
 		until, spent, err = s.Handover(t.Context(), id)
 		require.NoError(t, err)
-		require.Equal(t, noon.Add(11*time.Minute).UTC(), until)
+		require.Equal(t, began.Add(11*time.Minute).UTC(), until)
 		require.True(t, spent)
-		got, err := s.VisitOf(t.Context(), []byte("thief"), noon)
+		got, err := s.VisitOf(t.Context(), []byte("thief"), began)
 		require.NoError(t, err)
 		require.Empty(t, got)
 	})

@@ -42,6 +42,7 @@ var allowed = []struct {
 	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
 	{part: "api", may: []string{"verification", "starter", "webhook", "internal/sealing", "internal/telemetry", "internal/strictjson"}},
 	{part: "page/texts", may: []string{"verification"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "page", may: []string{"verification", "starter", "page/brand", "page/texts", "internal/sealing", "internal/telemetry"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	// These two speak to us, or we to them, over the wire: they share nothing.
 	{part: "client", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "examples", may: []string{"client"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
