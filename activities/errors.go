@@ -101,6 +101,21 @@ func rowMissing(why string) error {
 	return temporal.NewNonRetryableApplicationError(why, TypeRowMissing, nil)
 }
 
+// NextDelay is when the step may be tried again, as its error says; 0: it does not.
+func NextDelay(err error) time.Duration {
+	if e, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return e.NextRetryDelay()
+	}
+	return 0
+}
+
+// RowMissing reports whether a step failed because there is no such row, or its
+// personal data was erased.
+func RowMissing(err error) bool {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && e.Type() == TypeRowMissing
+}
+
 // WasAsked reports whether a vendor's step failed by the vendor's word, or an
 // operator's who keeps it from being asked. A step that no worker took, or that
 // was lost, and a store that is away say nothing of the vendor.

@@ -19,11 +19,19 @@ type RecordsInput struct {
 	Provider      string                     `json:"provider"`
 	UnknownCharge verification.UnknownCharge `json:"unknown_charge"`
 	DailyCap      int                        `json:"daily_cap"`
+	// Others: another provider may be asked in this one's place. A question that
+	// brought no answer then ends the step, and its error's next delay says when
+	// this one may be asked again. Round counts such ends, for the delay.
+	Others bool `json:"others,omitempty"`
+	Round  int  `json:"round,omitempty"`
 }
 
 // RecordsResult is the records vendor's answer.
 type RecordsResult struct {
 	Check verification.Check `json:"check"`
+	// Spent: the check is no answer, and this provider will have none. Why, as a
+	// class of errors; another provider may have one.
+	Spent provider.Class `json:"spent,omitempty"`
 }
 
 // CheckRecords asks the records vendor, with its intent written before the
@@ -32,6 +40,9 @@ type RecordsResult struct {
 // policy says so. Outages that cost nothing are tried again until the policy's
 // patience ends. A rare name that is found to differ is asked about once more in
 // its other spelling, if it has one.
+//
+// What was asked counts whoever was asked: after an answer nobody else is, and the
+// one further try after a lost answer may be another provider's.
 func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (RecordsResult, error) {
 	vendor, ok := a.Vendors.Records(in.Provider)
 	if !ok {
@@ -47,7 +58,10 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	}
 	q := recordsQuery{in: in, subject: subject, asked: asked}
 	if check, done := a.alreadyAnswered(&q); done {
-		return RecordsResult{Check: check}, nil
+		return q.result(check), nil
+	}
+	if err := a.switched(ctx, in.Provider, true); err != nil {
+		return RecordsResult{}, a.recordsAway(ctx, q, err)
 	}
 	hash, day := a.numberToday(subject)
 	call, err := a.Store.IntendCall(ctx, store.Call{VerificationID: in.ID, Provider: in.Provider, IntendedAt: a.Now()}, hash, day, in.DailyCap)
@@ -71,7 +85,7 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	}
 	q.asked = append(q.asked, call)
 	if check, done := a.alreadyAnswered(&q); done {
-		return RecordsResult{Check: check}, nil
+		return q.result(check), nil
 	}
 	return RecordsResult{}, otherSpelling()
 }
@@ -82,11 +96,25 @@ type recordsQuery struct {
 	subject verification.Subject
 	asked   []store.Call
 	// spelled is the subject in the spelling whose turn it is, and first the
-	// answer to the first spelling of a rare name, while the other's turn is.
-	// alreadyAnswered sets both.
+	// answer to the first spelling of a rare name, and firstBy whose, while the
+	// other's turn is. alreadyAnswered sets them.
 	spelled verification.Subject
 	first   *verification.Check
+	firstBy string
 }
+
+// result is a settled check. A provider that does not ask about such a card has
+// no answer, and another may.
+func (q recordsQuery) result(c verification.Check) RecordsResult {
+	out := RecordsResult{Check: c}
+	if noAnswer(c) && c.Billable == verification.BillableNo {
+		out.Spent = provider.Refused
+	}
+	return out
+}
+
+// noAnswer reports whether a check says nothing of the person.
+func noAnswer(c verification.Check) bool { return c.Status == verification.Unavailable }
 
 // orFirst is what comes of asking about the other spelling: a pass, or else the
 // answer to the first one stands.
@@ -101,19 +129,23 @@ func (q recordsQuery) orFirst(c verification.Check) verification.Check {
 // known, or a lost one that must not be asked again. Where a rare name was found
 // to differ, it is its other spelling's turn.
 func (a *Activities) alreadyAnswered(q *recordsQuery) (verification.Check, bool) {
-	q.spelled, q.first = q.subject, nil
+	q.spelled, q.first, q.firstBy = q.subject, nil, ""
 	unknown := 0
 	for _, c := range q.asked {
 		switch {
+		case c.Check != nil && noAnswer(*c.Check) && c.Provider != q.in.Provider:
 		case c.Check != nil:
 			other, has := q.subject.OtherSpelling()
 			if !has || q.first != nil || !c.Check.HasReason(verification.IdentityNameRare) {
 				return q.orFirst(*c.Check), true
 			}
-			q.spelled, q.first = other, c.Check
+			q.spelled, q.first, q.firstBy = other, c.Check, c.Provider
 		case c.AnsweredAt.IsZero(), c.Billable == verification.BillableUnknown:
 			unknown++
 		}
+	}
+	if q.first != nil && q.firstBy != q.in.Provider {
+		return *q.first, true // who answered is asked about the other spelling, or nobody
 	}
 	if unknown > allowedUnknown(q.in.UnknownCharge) {
 		return q.orFirst(a.unanswered(q.in, verification.RecordsChargeUnknown, verification.BillableUnknown)), true
@@ -155,16 +187,38 @@ func (a *Activities) recordsFailed(ctx context.Context, q recordsQuery, call sto
 			return RecordsResult{Check: check}, nil
 		}
 	}
-	if e.MaxTries > 0 && sameCode(q.asked, e.Code) >= e.MaxTries {
+	if e.MaxTries > 0 && sameCode(q.asked, in.Provider, e.Code) >= e.MaxTries {
 		reason := e.Reason
 		if reason == "" {
 			reason = verification.ProviderUnavailable
 		}
 		c := a.unanswered(in, reason, verification.BillableNo)
 		c.ProviderCode = e.Code
-		return RecordsResult{Check: q.orFirst(c)}, nil
+		out := RecordsResult{Check: q.orFirst(c)}
+		if q.first == nil {
+			out.Spent = e.Class
+		}
+		return out, nil
 	}
-	return RecordsResult{}, vendorError(err, true, backoff(activity.GetInfo(ctx).Attempt, time.Second, outagePause, 2))
+	return RecordsResult{}, a.recordsAway(ctx, q, err)
+}
+
+// sharedPause bounds the time between two tries of a provider where there are
+// others: each try is a step of the run's history.
+const sharedPause = 10 * time.Minute
+
+// recordsAway is the error of a question without an answer that may be repeated:
+// by the server, or as the run sees fit where another provider may be asked.
+// After the answer about a name's first spelling nobody else is asked.
+func (a *Activities) recordsAway(ctx context.Context, q recordsQuery, err error) error {
+	if _, ok := errors.AsType[*provider.Error](err); !ok {
+		return err // the store's
+	}
+	attempt := activity.GetInfo(ctx).Attempt
+	if !q.in.Others || q.first != nil {
+		return vendorError(err, true, backoff(attempt, time.Second, outagePause, 2))
+	}
+	return vendorError(err, false, backoff(attempt+int32(q.in.Round), time.Second, sharedPause, 2))
 }
 
 // unanswered is the check of a question without an answer. It leads to review
@@ -184,10 +238,10 @@ func (a *Activities) answer(ctx context.Context, c store.Call) error {
 	return storeError(a.Store.AnswerCall(ctx, c))
 }
 
-func sameCode(asked []store.Call, code string) int {
+func sameCode(asked []store.Call, provider, code string) int {
 	n := 0
 	for _, c := range asked {
-		if c.Code == code {
+		if c.Provider == provider && c.Code == code {
 			n++
 		}
 	}

@@ -256,8 +256,10 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 			})
 		}
 	}
-	if r, ok := s.registry.Records(policy.RecordsProvider()); ok {
-		in.RecordsQueue = r.Queue.Name
+	for _, name := range policy.RecordsProviders {
+		if r, ok := s.registry.Records(name); ok {
+			in.Records = append(in.Records, workflows.RecordsRoute{Provider: r.Name, Queue: r.Queue.Name})
+		}
 	}
 	if c, ok := s.registry.Chip(policy.ChipProvider); ok && row.Scanned {
 		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: verification.Duration(c.Life)}

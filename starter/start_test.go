@@ -54,8 +54,8 @@ func TestStartWritesTheRowAndThenStartsTheRun(t *testing.T) {
 	require.Equal(t, "shop", owner)
 
 	require.Equal(t, workflows.VerificationInput{ID: id, Client: "shop", Policy: policy(),
-		Face:         []workflows.FaceRoute{{Provider: "toy", OpenQueue: "toy", WatchQueue: "toy-status", Polled: true, OpenIn: "wechat"}},
-		RecordsQueue: "books"}, r.engine.inputs[0])
+		Face:    []workflows.FaceRoute{{Provider: "toy", OpenQueue: "toy", WatchQueue: "toy-status", Polled: true, OpenIn: "wechat"}},
+		Records: []workflows.RecordsRoute{{Provider: "books", Queue: "books"}}}, r.engine.inputs[0])
 	require.Equal(t, workflows.UpdateLaunch, r.engine.updates[0].UpdateID)
 	require.Equal(t, client.WorkflowUpdateStageCompleted, r.engine.updates[0].WaitForStage)
 }

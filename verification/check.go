@@ -64,7 +64,7 @@ type Check struct {
 	Retryable   bool       `json:"retryable"`
 	Billable    Billable   `json:"billable,omitempty"`
 	CompletedAt *time.Time `json:"completed_at,omitempty"`
-	// Tried are the providers that could not open the session before this one.
+	// Tried are the providers that could not open the session, or could not answer.
 	Tried []Tried `json:"tried,omitempty"`
 }
 

@@ -84,7 +84,7 @@ type Policy struct {
 	// FaceProviders in the order in which they are tried; empty: no face.
 	FaceProviders []string `json:"face_providers,omitempty"`
 	// RecordsProviders answer identity_records, in the order in which they are
-	// asked; empty: none. So far there can be one.
+	// asked; empty: none.
 	RecordsProviders []string `json:"records_providers,omitempty"`
 	RecordsWhen      When     `json:"records_when"`
 	// ChipProvider reads document_chip; empty: no chip.
@@ -170,14 +170,6 @@ func (p Policy) Requirement(t CheckType) Requirement {
 // Wants reports whether the policy asks for the check at all.
 func (p Policy) Wants(t CheckType) bool { return p.Requirement(t) != Off }
 
-// RecordsProvider is the one that is asked, or "".
-func (p Policy) RecordsProvider() string {
-	if len(p.RecordsProviders) == 0 {
-		return ""
-	}
-	return p.RecordsProviders[0]
-}
-
 // WantsFace reports whether the policy asks for a face session.
 func (p Policy) WantsFace() bool { return p.Wants(Liveness) || p.Wants(FaceMatch) }
 
@@ -224,11 +216,14 @@ func (p Policy) Validate() error {
 	if p.WantsFace() != (len(p.FaceProviders) > 0) {
 		bad("face_providers and the checks liveness and face_match go together")
 	}
-	if p.Wants(IdentityRecords) != (p.RecordsProvider() != "") {
+	if p.Wants(IdentityRecords) != (len(p.RecordsProviders) > 0) {
 		bad("records_providers and the check identity_records go together")
 	}
-	if len(p.RecordsProviders) > 1 {
-		bad("records_providers must be one")
+	if twice(p.FaceProviders) {
+		bad("face_providers names one twice")
+	}
+	if twice(p.RecordsProviders) {
+		bad("records_providers names one twice")
 	}
 	p.validatePage(bad)
 	if p.Wants(DocumentChip) != (p.ChipProvider != "") {
@@ -277,4 +272,8 @@ func (p Policy) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func twice(names []string) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names)
 }

@@ -77,10 +77,16 @@ type VerificationInput struct {
 	Asks []verification.Purpose `json:"asks,omitempty"`
 	// Face routes the policy's face providers, in its order.
 	Face []FaceRoute `json:"face,omitempty"`
-	// RecordsQueue is the records provider's queue.
-	RecordsQueue string `json:"records_queue,omitempty"`
+	// Records routes the policy's records providers, in its order.
+	Records []RecordsRoute `json:"records,omitempty"`
 	// Chip routes the chip provider; nil: there is no scan to read.
 	Chip *ChipRoute `json:"chip,omitempty"`
+}
+
+// RecordsRoute is how the workflow reaches one records provider.
+type RecordsRoute struct {
+	Provider string `json:"provider"`
+	Queue    string `json:"queue"`
 }
 
 // ChipRoute is how the workflow reaches the chip provider.

@@ -145,7 +145,7 @@ func (o *outside) ends(t endedTry) {
 		what = fmt.Sprintf("%s: %v", t.name, t.err)
 	}
 	in, ok := t.in.(activities.SessionInput)
-	if t.err == nil {
+	if r, _ := t.value.(activities.RecordsResult); t.err == nil && r.Spent == "" {
 		o.answered[t.name]++
 	}
 	if !ok {

@@ -48,6 +48,8 @@ type script struct {
 	beginError   error
 	document     verification.Check
 	records      verification.Check
+	// books answer for the records, where there are several vendors of them.
+	books *books
 	// delay is how long an activity takes, by its name.
 	delay map[string]time.Duration
 
@@ -263,7 +265,11 @@ func readable() activities.ChipResult {
 	}}
 }
 
-func (s *script) CheckRecords(context.Context, activities.RecordsInput) (activities.RecordsResult, error) {
+func (s *script) CheckRecords(ctx context.Context, in activities.RecordsInput) (activities.RecordsResult, error) {
+	if s.books != nil {
+		s.call("CheckRecords")
+		return s.books.CheckRecords(ctx, in)
+	}
 	if err := fails(s.recordsError, s.call("CheckRecords")); err != nil {
 		return activities.RecordsResult{}, err
 	}
@@ -327,7 +333,7 @@ func input() workflows.VerificationInput {
 	}
 	p.FaceProviders, p.RecordsProviders = []string{"face"}, []string{"records"}
 	return workflows.VerificationInput{
-		ID: "ver_test", Client: "shop", Policy: p, RecordsQueue: workflows.QueueVerification,
+		ID: "ver_test", Client: "shop", Policy: p, Records: []workflows.RecordsRoute{{Provider: "records", Queue: workflows.QueueVerification}},
 		Face: []workflows.FaceRoute{{Provider: "face", OpenQueue: workflows.QueueVerification, WatchQueue: workflows.QueueVerification, Polled: true}},
 	}
 }
