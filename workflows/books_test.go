@@ -69,11 +69,16 @@ func newBooks(now func() time.Time, names ...string) *books {
 func withBooks(e *env, s *script, names ...string) *books {
 	b := newBooks(e.Now, names...)
 	s.books = b
-	e.in.Policy.RecordsProviders, e.in.Records = names, nil
-	for _, name := range names {
-		e.in.Records = append(e.in.Records, workflows.RecordsRoute{Provider: name, Queue: workflows.QueueVerification})
-	}
+	e.in.Policy.RecordsProviders, e.in.Records = routedTo(names...)
 	return b
+}
+
+func routedTo(names ...string) ([]string, []workflows.RecordsRoute) {
+	var routes []workflows.RecordsRoute
+	for _, name := range names {
+		routes = append(routes, workflows.RecordsRoute{Provider: name, Queue: workflows.QueueVerification})
+	}
+	return names, routes
 }
 
 // CheckRecords is the real activity.

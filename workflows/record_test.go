@@ -37,6 +37,7 @@ type recording struct {
 	script  func(*script)
 	policy  func(*verification.Policy)
 	input   func(*workflows.VerificationInput)
+	books   func(*books) // two records vendors
 	meddle  func(t *testing.T, c client.Client, id string)
 	outcome verification.Outcome
 }
@@ -162,6 +163,14 @@ var recordings = []recording{
 	}, outcome: verification.OutcomeDeclined},
 	{name: "records-after-an-outage", script: func(s *script) { s.recordsError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
 	{name: "records-never-answered", script: func(s *script) { s.recordsError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeExpired},
+	{name: "records-passed-over", books: func(b *books) { b.vendors["first"].answers = always(limited) }, outcome: verification.OutcomeApproved},
+	{name: "records-lost-then-passed-over", books: func(b *books) { b.vendors["first"].answers = always(lostCharged) }, outcome: verification.OutcomeApproved},
+	{name: "both-records-down-and-back", books: func(b *books) {
+		b.vendors["first"].answers, b.vendors["second"].answers = always(refused), downUntil(2*time.Second, refused)
+	}, outcome: verification.OutcomeApproved},
+	{name: "both-records-never-answered", books: func(b *books) {
+		b.vendors["first"].answers, b.vendors["second"].answers = always(refused), always(refused)
+	}, outcome: verification.OutcomeExpired},
 	{name: "vendor-down-and-back", script: func(s *script) { s.openError = until(2*time.Second, provider.Unavailable) }, outcome: verification.OutcomeApproved},
 	{name: "vendor-down-for-good", script: func(s *script) { s.openError = until(time.Hour, provider.Unavailable) }, outcome: verification.OutcomeError},
 	{name: "vendor-misconfigured-inside-a-result", script: quick(misconfigured), outcome: verification.OutcomeError},
@@ -322,6 +331,11 @@ func (r recording) record(t *testing.T, c client.Client, all *scripts) {
 	}
 	if r.input != nil {
 		r.input(&in)
+	}
+	if r.books != nil {
+		s.books = newBooks(time.Now, "first", "second")
+		in.Policy.RecordsProviders, in.Records = routedTo("first", "second")
+		r.books(s.books)
 	}
 	all.byID.Store(in.ID, s)
 	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
