@@ -220,6 +220,7 @@ func (h *Handler) input(ctx context.Context, s *screen) error {
 		}
 		return nil
 	}
+	s.Onward = webLink(v.VendorLink)
 	var err error
 	if s.Handover, err = h.handoverOf(ctx, v.ID); err != nil {
 		return err
@@ -234,7 +235,7 @@ func (h *Handler) input(ctx context.Context, s *screen) error {
 			s.Copy = s.Handover.Link
 		}
 	case v.State.Open != nil:
-		s.Kind, s.Title, s.Onward = "open", "face.title", webLink(v.VendorLink)
+		s.Kind, s.Title = "open", "face.title"
 	case v.State.LastError != nil:
 		s.Kind, s.Title = "retry", "retry.title"
 		if !s.Judged() {
