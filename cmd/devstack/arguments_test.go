@@ -20,3 +20,15 @@ func TestArgumentsTakeTheBrakesOff(t *testing.T) {
 		require.Equal(t, "--dynamic-config-value", args[at-1])
 	}
 }
+
+// On a developer's machine no step waits for the disk: a server that is killed
+// loses nothing by that, only a power cut takes the last moments. Who measures asks
+// for what production has.
+func TestArgumentsLetNoStepWaitForTheDiskUnlessAsked(t *testing.T) {
+	o := Options{DBFile: "temporal.db", Headless: true}
+	require.Contains(t, arguments(o), "synchronous=normal")
+	o.Durable = true
+	require.NotContains(t, arguments(o), "synchronous=normal")
+	o.DBFile = ""
+	require.NotContains(t, arguments(o), "synchronous=normal")
+}

@@ -31,6 +31,9 @@ type Options struct {
 	Binary string
 	// DBFile keeps the server's data (SQLite, WAL); empty: in memory.
 	DBFile string
+	// Durable: no power cut takes what the server has answered for, as in production.
+	// Each of its steps then waits for the disk.
+	Durable bool
 	// Port of the frontend; 0: a free one.
 	Port int
 	// UIPort of the web UI; 0: a free one. Headless leaves the UI out.
@@ -149,6 +152,9 @@ func arguments(o Options) []string {
 	}
 	if o.DBFile != "" {
 		args = append(args, "--db-filename", o.DBFile, "--sqlite-pragma", "journal_mode=wal")
+		if !o.Durable {
+			args = append(args, "--sqlite-pragma", "synchronous=normal")
+		}
 	}
 	for name, kind := range o.SearchAttributes {
 		args = append(args, "--search-attribute", name+"="+kind.String())
