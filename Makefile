@@ -47,8 +47,10 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tr
 	@bash tools/fuzz.sh
 
 # Both sides run on one server in turns, so that ratios hold on a busy machine.
-bench: temporal ## Measure the product beside a bare workflow (QUICK=-quick STORE=sqlite PAIRS=5)
-	go test -tags bench -count=1 -timeout 0 -v -run '^TestBench$$' ./test/bench $(QUICK) -store $(or $(STORE),sqlite) -pairs $(or $(PAIRS),5) -out $(CURDIR)/docs
+# docs/performance.md says what the sections are.
+bench: temporal ## Measure the product beside a bare workflow (ONLY=paths,open QUICK=-quick STORE=sqlite PAIRS=5 STARTS=1m)
+	go test -tags bench -count=1 -timeout 0 -v -run '^TestBench$$' ./test/bench $(QUICK) -store $(or $(STORE),sqlite) -pairs $(or $(PAIRS),5) \
+		-starts $(or $(STARTS),1m) $(if $(ONLY),-only $(ONLY)) $(if $(PATHS),-paths $(PATHS)) -out $(CURDIR)/docs
 
 outdated: ## Compare direct dependencies with the newest versions; once a week
 	@bash tools/outdated.sh

@@ -4,6 +4,8 @@ package bench
 
 import (
 	"context"
+	"os"
+	"os/signal"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -23,6 +25,27 @@ const (
 	bareLaunch = "launch"
 	bareBell   = "bell"
 )
+
+// bareAt is the server's address in the environment of the bare workflow's worker.
+const bareAt = "BENCH_BARE"
+
+func init() { processes["bare"] = beBare }
+
+// beBare is the process of the bare workflow's worker.
+func beBare() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	c, err := client.Dial(client.Options{HostPort: os.Getenv(bareAt), ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
+	if err != nil {
+		panic(err)
+	}
+	for _, w := range bareWorkers(c) {
+		if err := w.Start(); err != nil {
+			panic(err)
+		}
+	}
+	<-ctx.Done()
+}
 
 // BareInput says which path it takes.
 type BareInput struct{ Path string }
@@ -74,7 +97,7 @@ func bareWatch(ctx workflow.Context, path string) error {
 	}
 	poll := workflow.WithActivityOptions(inner, workflow.ActivityOptions{TaskQueue: bareVendor, StartToCloseTimeout: 20 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second}})
-	polled := workflow.ExecuteActivity(poll, "pending", path == "poll" || path == "capture")
+	polled := workflow.ExecuteActivity(poll, "pending", path == "poll")
 	rang := false
 	s := workflow.NewSelector(ctx)
 	s.AddFuture(polled, func(workflow.Future) {})

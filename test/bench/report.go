@@ -38,15 +38,49 @@ type Row struct {
 	Pairs  []Pair
 }
 
-// Report is everything that a run of the benchmark found.
-type Report struct {
-	At    time.Time
-	Store string
+// Figure is one thing that was measured, and what it is to be.
+type Figure struct {
+	What   string
+	Value  float64
+	Unit   string
+	Wanted string `json:",omitempty"`
+}
+
+// Section is one part of the benchmark, which can be run by itself. The paths have
+// rows, the others figures.
+type Section struct {
+	Name string
+	At   time.Time
 	// Load is the machine's load average at begin and end: others' work spoils
 	// times, and ratios less.
-	Load  [2]string
-	Cores int
-	Rows  []Row
+	Load    [2]string
+	Rows    []Row    `json:",omitempty"`
+	Figures []Figure `json:",omitempty"`
+}
+
+// Report is everything that runs of the benchmark found with one store.
+type Report struct {
+	Store    string
+	Cores    int
+	Sections []Section
+}
+
+// add puts a section in the place of an older one of its name.
+func (r *Report) add(s Section) {
+	i := slices.IndexFunc(r.Sections, func(old Section) bool { return old.Name == s.Name })
+	if i < 0 {
+		r.Sections = append(r.Sections, s)
+		return
+	}
+	r.Sections[i] = s
+}
+
+// rows are those of all sections.
+func (r Report) rows() (all []Row) {
+	for _, s := range r.Sections {
+		all = append(all, s.Rows...)
+	}
+	return all
 }
 
 // Spread is the median of some values with the least and the greatest.
@@ -85,47 +119,60 @@ func (r Row) Of(side func(Pair) Batch, of func(Batch) float64) Spread {
 func bare(p Pair) Batch    { return p.Bare }
 func product(p Pair) Batch { return p.Product }
 
-// measures are the table's columns, each a value of a batch.
+// measures are the table's lines, each a value of a batch; exact ones are of every
+// run, so that the picture shows them once a path.
 var measures = []struct {
-	name string
-	of   func(Batch) float64
+	name  string
+	exact bool
+	of    func(Batch) float64
 }{
-	{"a second", func(b Batch) float64 { return b.PerSecond }},
-	{"start to link, ms", func(b Batch) float64 { return ms(b.Link) }},
-	{"callback to verdict, engine, ms", func(b Batch) float64 { return ms(b.Engine) }},
-	{"callback to verdict, caller, ms", func(b Batch) float64 { return ms(b.Caller) }},
-	{"processor time, ms", func(b Batch) float64 {
+	{"a second", false, func(b Batch) float64 { return b.PerSecond }},
+	{"start to link, ms", false, func(b Batch) float64 { return ms(b.Link) }},
+	{"callback to verdict, engine, ms", false, func(b Batch) float64 { return ms(b.Engine) }},
+	{"callback to verdict, caller, ms", false, func(b Batch) float64 { return ms(b.Caller) }},
+	{"processor time, ms", false, func(b Batch) float64 {
 		var all time.Duration
 		for _, d := range b.CPU {
 			all += d
 		}
 		return ms(all)
 	}},
-	{"events", func(b Batch) float64 { return float64(b.Events) }},
-	{"transitions", func(b Batch) float64 { return float64(b.Transitions) }},
-	{"actions by calls", func(b Batch) float64 { return b.Actions }},
+	{"events", true, func(b Batch) float64 { return float64(b.Events) }},
+	{"transitions", true, func(b Batch) float64 { return float64(b.Transitions) }},
+	{"actions by calls", true, func(b Batch) float64 { return b.Actions }},
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Table writes the report for people.
-func (r Report) Table(to io.Writer) {
-	fmt.Fprintf(to, "%s, store %s, %d cores, load %s at first and %s at last; medians (least–greatest) of the pairs\n",
-		r.At.Format(time.DateTime), r.Store, r.Cores, r.Load[0], r.Load[1])
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "path\tat once\tpairs\twhat\tbare\tproduct\tproduct : bare")
-	for _, row := range r.Rows {
-		for _, m := range measures {
-			fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", row.Path, row.AtOnce, len(row.Pairs), m.name,
-				row.Of(bare, m.of), row.Of(product, m.of), row.Ratio(m.of))
+// Table writes sections for people.
+func Table(to io.Writer, store string, cores int, sections ...Section) {
+	for _, s := range sections {
+		fmt.Fprintf(to, "%s: %s, store %s, %d cores, load %s at first and %s at last\n", s.Name, s.At.Format(time.DateTime), store, cores, s.Load[0], s.Load[1])
+		w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+		if len(s.Rows) > 0 {
+			fmt.Fprintln(w, "path\tat once\tpairs\twhat (median, least–greatest)\tbare\tproduct\tproduct : bare")
 		}
-		for _, process := range []string{"engine", "worker", "api"} {
-			of := func(b Batch) float64 { return ms(b.CPU[process]) }
-			fmt.Fprintf(w, "%s\t%d\t%d\tof it: %s, ms\t%s\t%s\t%s\n", row.Path, row.AtOnce, len(row.Pairs), process,
-				row.Of(bare, of), row.Of(product, of), row.Ratio(of))
+		for _, row := range s.Rows {
+			row.lines(w)
 		}
+		for _, f := range s.Figures {
+			fmt.Fprintf(w, "%s\t%.2f %s\t%s\n", f.What, f.Value, f.Unit, f.Wanted)
+		}
+		_ = w.Flush()
+		fmt.Fprintln(to)
 	}
-	_ = w.Flush()
+}
+
+func (r Row) lines(to io.Writer) {
+	line := func(what string, of func(Batch) float64) {
+		fmt.Fprintf(to, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", r.Path, r.AtOnce, len(r.Pairs), what, r.Of(bare, of), r.Of(product, of), r.Ratio(of))
+	}
+	for _, m := range measures {
+		line(m.name, m.of)
+	}
+	for _, process := range []string{"engine", "worker", "api"} {
+		line("of it: "+process+", ms", func(b Batch) float64 { return ms(b.CPU[process]) })
+	}
 }
 
 // Picture draws the ratios as bars with their spread; the line is the bare
@@ -137,12 +184,14 @@ func (r Report) Picture(to io.Writer) {
 		s     Spread
 	}
 	var bars []bar
-	for _, row := range r.Rows {
+	drawn := map[string]bool{}
+	for _, row := range r.rows() {
 		for _, m := range measures {
-			if s := row.Ratio(m.of); s.High > 0 {
+			if s := row.Ratio(m.of); s.High > 0 && !(m.exact && drawn[row.Path]) {
 				bars = append(bars, bar{fmt.Sprintf("%s, %d at once: %s", row.Path, row.AtOnce, strings.TrimSuffix(m.name, ", ms")), s})
 			}
 		}
+		drawn[row.Path] = true
 	}
 	x := func(ratio float64) float64 { return left + min(ratio, full)/full*width }
 	height := len(bars)*line + 50

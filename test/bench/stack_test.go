@@ -3,12 +3,12 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,15 +16,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 
 	"github.com/yanzhen-id/yanzhen/api"
-	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
 	"github.com/yanzhen-id/yanzhen/sandbox"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // stack is one server with the product and the bare workflow's worker on it, each
@@ -36,47 +33,51 @@ type stack struct {
 	metricsURL string
 	vendors    *sandbox.Server
 	apiURL     string
-	key        string
+	// key is the API key of the client shop; keyFile, chipKeys and dsn are what the
+	// product was given.
+	key, keyFile, chipKeys, dsn string
+	// pathsSoFar are the rows of the section paths, of this run or an earlier one.
+	pathsSoFar []Row
 	// pids by what the processes are: engine, worker, api, bare.
 	pids map[string]int
 }
+
+// shop is the client.
+const shop = "shop"
 
 // noLimit takes the stand-ins' and the queues' rates out of what is measured.
 const noLimit = 10_000
 
 func newStack(t *testing.T, kind string) *stack {
 	s := &stack{t: t, dir: t.TempDir(), pids: map[string]int{}}
-	binary, err := devstack.Temporal(t.Context(), os.Stderr)
-	require.NoError(t, err)
-	metrics := freeAddress(t)
-	server, err := devstack.StartTemporal(t.Context(), devstack.Options{Binary: binary, DBFile: filepath.Join(s.dir, "temporal.db"),
-		SearchAttributes: workflows.SearchAttributes(), Headless: true, LogFile: filepath.Join(s.dir, "temporal.log"), MetricsPort: port(metrics)})
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	s.metricsURL = "http://" + metrics + "/metrics"
-	s.pids["engine"] = server.PID()
-	s.temporal, err = client.Dial(client.Options{HostPort: server.HostPort, Logger: log.NewStructuredLogger(discard),
-		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
-	require.NoError(t, err)
-	t.Cleanup(s.temporal.Close)
+	hostPort := s.startEngine(kind)
 
+	private, public := sandbox.NewChipKeys()
+	s.chipKeys = filepath.Join(s.dir, "chip-keys.json")
+	require.NoError(t, os.WriteFile(s.chipKeys, private, 0o600))
 	cfg := sandbox.DefaultConfig()
-	cfg.Tencent.TokenRate, cfg.Tencent.ResultRate, cfg.Tencent.StatusRate, cfg.AceData.Rate = noLimit, noLimit, noLimit, noLimit
+	cfg.Tencent.TokenRate, cfg.Tencent.ResultRate, cfg.Tencent.StatusRate, cfg.AceData.Rate, cfg.Sino.Rate = noLimit, noLimit, noLimit, noLimit, noLimit
+	cfg.Megvii.Concurrency, cfg.Sino.MerchantJWKS = noLimit, public
+	var err error
 	s.vendors, err = sandbox.Start(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.vendors.Close() })
 
-	dsn := "sqlite:" + filepath.Join(s.dir, "yanzhen.db")
+	s.dsn = "sqlite:" + filepath.Join(s.dir, "yanzhen.db")
 	if kind == "postgres" {
-		dsn = storetest.Postgres(t)
+		s.dsn = storetest.Postgres(t)
 	}
-	require.NoError(t, store.Migrate(t.Context(), dsn))
-	s.startProduct(server.HostPort, dsn)
-	s.start("bare", os.Args[0], []string{bareAt + "=" + server.HostPort})
+	require.NoError(t, store.Migrate(t.Context(), s.dsn))
+	s.startProduct(hostPort)
+	s.start("bare", os.Args[0], []string{asProcess + "=bare", bareAt + "=" + hostPort})
 	return s
 }
 
-func (s *stack) startProduct(engine, dsn string) {
+// container is what a container of 512 MB leaves to the collector: a worker or an
+// api does by itself what this says.
+const container = "GOMEMLIMIT=460MiB"
+
+func (s *stack) startProduct(engine string) {
 	t := s.t
 	yanzhen := *build
 	if yanzhen == "" {
@@ -88,30 +89,40 @@ func (s *stack) startProduct(engine, dsn string) {
 	}
 	keys, err := sealing.Generate()
 	require.NoError(t, err)
-	keyFile, catalogue := filepath.Join(s.dir, "keys.json"), filepath.Join(s.dir, "yanzhen.yaml")
-	require.NoError(t, os.WriteFile(keyFile, keys, 0o600))
+	s.keyFile = filepath.Join(s.dir, "keys.json")
+	catalogue := filepath.Join(s.dir, "yanzhen.yaml")
+	require.NoError(t, os.WriteFile(s.keyFile, keys, 0o600))
 	key, hash := api.NewKey()
 	s.key = key
 	require.NoError(t, os.WriteFile(catalogue, fmt.Appendf(nil,
-		"clients:\n  - id: shop\n    keys: [{name: key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\"]}]\n    return_urls: [%q]\n",
-		hash, s.vendors.URL+"/shop/"), 0o600))
+		"clients:\n  - id: %s\n    keys: [{name: key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\"]}]\n    return_urls: [%q]\n",
+		shop, hash, s.vendors.URL+"/shop/"), 0o600))
 	apiAddr, apiOps := freeAddress(t), freeAddress(t)
 	s.apiURL = "http://" + apiAddr
-	host := strings.TrimPrefix(s.vendors.URL, "http://")
-	env := []string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "TEMPORAL_ADDRESS=" + engine,
-		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + keyFile, "YANZHEN_STORE=" + dsn, "YANZHEN_PUBLIC_URL=" + s.apiURL, "YANZHEN_API_LISTEN=" + apiAddr,
-		"YANZHEN_TENCENT_SCHEME=http", "YANZHEN_TENCENT_ENDPOINT=" + host + "/tencent",
-		"YANZHEN_TENCENT_SECRET_ID=" + sandbox.DefaultSecretID, "YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
-		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
-		"YANZHEN_ACEDATA_BASE_URL=" + s.vendors.URL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
-		fmt.Sprintf("YANZHEN_TENCENT_RATE=%d", noLimit), fmt.Sprintf("YANZHEN_TENCENT_POLL_RATE=%d", noLimit), fmt.Sprintf("YANZHEN_ACEDATA_RATE=%d", noLimit),
+	env := []string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "TEMPORAL_ADDRESS=" + engine, container,
+		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + s.keyFile, "YANZHEN_STORE=" + s.dsn, "YANZHEN_PUBLIC_URL=" + s.apiURL, "YANZHEN_API_LISTEN=" + apiAddr,
 	}
+	env = append(env, sandbox.Settings(strings.TrimPrefix(s.vendors.URL, "http://"), s.chipKeys)...)
+	for _, rate := range []string{"TENCENT", "TENCENT_POLL", "TENCENT_IAI", "ACEDATA", "MEGVII", "SINO", "SINO_POLL"} {
+		env = append(env, fmt.Sprintf("YANZHEN_%s_RATE=%d", rate, noLimit))
+	}
+	env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "YANZHEN_TENCENT_SM2_") }) // the stand-ins seal nothing to it
 	s.start("api", yanzhen, append(env[:len(env):len(env)], "YANZHEN_OPS_LISTEN="+apiOps), "api")
 	s.start("worker", yanzhen, append(env[:len(env):len(env)], "YANZHEN_OPS_LISTEN=127.0.0.1:0"), "worker")
 	require.Eventually(t, func() bool {
-		status, _, _ := s.get("http://"+apiOps+"/readyz", "")
-		return status == 200
+		status, _, err := get("http://" + apiOps + "/readyz")
+		return err == nil && status == 200
 	}, time.Minute, 50*time.Millisecond)
+}
+
+// openStore opens the product's store beside it.
+func (s *stack) openStore() store.Store {
+	keys, err := sealing.Load(s.keyFile)
+	require.NoError(s.t, err)
+	st, err := store.Open(s.t.Context(), s.dsn, keys)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = st.Close() })
+	return st
 }
 
 // start runs a process until the benchmark ends.
@@ -120,13 +131,12 @@ func (s *stack) start(name, binary string, env []string, args ...string) {
 	f, err := os.Create(filepath.Join(s.dir, name+".log"))
 	require.NoError(s.t, err)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, f, f, s.dir
-	require.NoError(s.t, cmd.Start())
+	done := run(s.t, cmd)
 	s.pids[name] = cmd.Process.Pid
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); f.Close(); close(done) }()
 	s.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-done
+		f.Close()
 		if s.t.Failed() {
 			text, _ := os.ReadFile(f.Name())
 			s.t.Logf("%s:\n%s", name, text[max(0, len(text)-3000):])
@@ -138,20 +148,14 @@ func (s *stack) start(name, binary string, env []string, args ...string) {
 func (s *stack) used() map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for name, pid := range s.pids {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		require.NoError(s.t, err)
-		_, rest, _ := strings.Cut(string(text), ") ")
-		f := strings.Fields(rest)
-		user, _ := strconv.ParseInt(f[11], 10, 64)
-		system, _ := strconv.ParseInt(f[12], 10, 64)
-		out[name] = time.Duration(user+system) * 10 * time.Millisecond // the kernel's ticks
+		out[name] = processorTime(s.t, pid)
 	}
 	return out
 }
 
 // actions is the server's own count of calls that are actions.
 func (s *stack) actions() (n float64) {
-	_, text, err := s.get(s.metricsURL, "")
+	_, text, err := get(s.metricsURL)
 	require.NoError(s.t, err)
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "action{") || strings.HasPrefix(line, "temporal_action{") {
@@ -180,15 +184,4 @@ func load() string {
 	text, _ := os.ReadFile("/proc/loadavg")
 	first, _, _ := strings.Cut(string(text), " ")
 	return first
-}
-
-func (r Report) write(t *testing.T, dir string) {
-	text, err := json.MarshalIndent(r, "", " ")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "performance.json"), append(text, '\n'), 0o644))
-	f, err := os.Create(filepath.Join(dir, "performance.svg"))
-	require.NoError(t, err)
-	r.Picture(f)
-	require.NoError(t, f.Close())
-	r.Table(os.Stdout)
 }
