@@ -90,7 +90,7 @@ was over.`,
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), demoCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
 		providerCommand(), reviewCommand(), clientCommand(), webhookCommand(),
-		initCommand(), setupCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
+		initCommand(), setupCommand(), doctorCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root
 }

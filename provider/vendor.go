@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -66,6 +67,14 @@ var SwitchStates = []string{"on", "drain", "off"}
 
 // Switched are the Settings of a vendor that has a switch.
 type Switched interface{ State() *string }
+
+// Prober are the Settings of a vendor whose contract names a call that costs
+// nothing and tells whether the credentials work.
+type Prober interface {
+	// Probe makes that call. Its error is an *Error: Misconfigured means that the
+	// vendor does not take the credentials.
+	Probe(ctx context.Context) error
+}
 
 // TokenInspector is a chip vendor's Settings that can tell, without opening
 // it, how a chip token is encrypted. They need not be complete.

@@ -357,6 +357,10 @@ type Store interface {
 	// since before the time, the oldest first.
 	Overdue(ctx context.Context, before time.Time, limit int) ([]string, error)
 
+	// Overview tells an operator what is open and what may need somebody, with at
+	// most limit examples of each kind.
+	Overview(ctx context.Context, now time.Time, limit int) (Overview, error)
+
 	// ReadOutputs returns the row of Audit's verification and client to be told
 	// whole, and writes the line in the same transaction; of one that is not
 	// completed it writes none.

@@ -164,6 +164,21 @@ func (c *Client) Look(ctx context.Context, s provider.FaceSession) (provider.Loo
 	return provider.Look{}, tencentcloud.Violation(op, "status")
 }
 
+// Probe implements provider.Prober: it asks for the state of a token that never
+// was, which is free. Who may ask is told that there is none.
+func (c *Config) Probe(ctx context.Context) error {
+	client, err := New(*c)
+	if err != nil {
+		return err
+	}
+	h, _ := json.Marshal(handle{EidToken: "00000000-0000-0000-0000-000000000000"}) // a string always encodes
+	_, err = client.Look(ctx, provider.FaceSession{Handle: h})
+	if e, ok := errors.AsType[*provider.Error](err); ok && e.Class == provider.Gone {
+		return nil
+	}
+	return err
+}
+
 func openHandle(op string, sealed []byte) (handle, error) {
 	var h handle
 	if json.Unmarshal(sealed, &h) != nil || h.EidToken == "" {

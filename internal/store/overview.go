@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Overview is what an operator asks first.
+type Overview struct {
+	// Open counts verifications without an end, by status.
+	Open map[string]int
+	// Waiting, Review, Failed and Overdue are examples, the oldest first, each
+	// with the time since when it is so: vendors are waited for since over an hour,
+	// a reviewer since over a day; ended in error within a day; past all clocks.
+	Waiting, Review, Failed, Overdue []Since
+}
+
+// Since is a verification and since when something is so.
+type Since struct {
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+}
+
+// Thresholds of an Overview.
+const (
+	WaitingLong  = time.Hour
+	ReviewLong   = 24 * time.Hour
+	FailedWithin = 24 * time.Hour
+)
+
+// Overview tells what is open and what may need somebody, with at most limit
+// examples of each kind.
+func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Overview, error) {
+	o := Overview{Open: map[string]int{}}
+	err := s.each(ctx, func(r *sql.Rows) error {
+		var status string
+		var n int
+		err := r.Scan(&status, &n)
+		o.Open[status] = n
+		return err
+	}, `SELECT status, COUNT(*) FROM verifications WHERE redacted_at IS NULL AND (ended_at IS NULL OR status = 'in_review') GROUP BY status`)
+	if err != nil {
+		return o, err
+	}
+	for _, q := range []struct {
+		into *[]Since
+		text string
+		at   time.Time
+	}{
+		{&o.Waiting, `SELECT id, created_at FROM verifications
+			WHERE status = 'processing' AND redacted_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2`, now.Add(-WaitingLong)},
+		{&o.Review, `SELECT v.id, MAX(e.created_at) FROM verifications v
+			JOIN events e ON e.verification_id = v.id AND e.type IN ('` + EventInReview + `', '` + EventReopened + `')
+			WHERE v.status = 'in_review' AND v.redacted_at IS NULL
+			GROUP BY v.id HAVING MAX(e.created_at) < $1 ORDER BY 2 LIMIT $2`, now.Add(-ReviewLong)},
+		{&o.Failed, `SELECT id, ended_at FROM verifications
+			WHERE status = 'error' AND redacted_at IS NULL AND ended_at > $1 ORDER BY ended_at DESC LIMIT $2`, now.Add(-FailedWithin)},
+		{&o.Overdue, `SELECT id, overdue_at FROM verifications
+			WHERE (ended_at IS NULL OR status = 'in_review') AND redacted_at IS NULL AND overdue_at < $1 ORDER BY overdue_at LIMIT $2`, now},
+	} {
+		err := s.each(ctx, func(r *sql.Rows) error {
+			var v Since
+			var at sql.NullInt64
+			err := r.Scan(&v.ID, &at)
+			v.At = timeOf(at)
+			*q.into = append(*q.into, v)
+			return err
+		}, q.text, stamp(q.at), limit)
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// each calls f with every row of the answer.
+func (s *sqlStore) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return wrap("overview", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err has told already
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return wrap("overview", err)
+		}
+	}
+	return wrap("overview", rows.Err())
+}
