@@ -16,8 +16,9 @@ import (
 type catalogue struct {
 	// load reads the settings and the file anew; nil: never.
 	load func() (*config.Config, error)
-	// seen is the content that was read last.
-	seen [sha256.Size]byte
+	// seen is the content that was read last, wrong what was wrong with it.
+	seen  [sha256.Size]byte
+	wrong string
 
 	mu sync.Mutex
 	// takers go by the file.
@@ -74,11 +75,14 @@ func (c *catalogue) fault() error {
 const rereadEvery = 2 * time.Second
 
 // watchCatalogue takes the file over when it changes, and when it is told to,
-// until ctx ends. A faulty file changes nothing, and its errors are logged.
+// until ctx ends. A faulty file changes nothing, and its errors are logged, once.
+// It is tried again all the same: a file that it names may be what is missing.
 func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 	if p.cfg.File == "" || p.catalogue.load == nil {
 		return
 	}
+	files := p.cfg.Files()
+	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) { return func() { files = cfg.Files() }, nil })
 	tick := time.NewTicker(rereadEvery)
 	defer tick.Stop()
 	for {
@@ -86,10 +90,10 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-told:
-			p.catalogue.seen = sumOf(p.cfg.File)
+			p.catalogue.seen, p.catalogue.wrong = sumOf(files), ""
 		case <-tick.C:
-			now := sumOf(p.cfg.File)
-			if now == p.catalogue.seen {
+			now := sumOf(files)
+			if now == p.catalogue.seen && p.catalogue.wrong == "" {
 				continue
 			}
 			p.catalogue.seen = now
@@ -97,19 +101,26 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 		err := p.catalogue.reload()
 		p.metrics.CatalogueStale(err != nil)
 		if err != nil {
+			if known := p.catalogue.wrong; known == err.Error() {
+				continue
+			}
+			p.catalogue.wrong = err.Error()
 			p.log.Error("the catalogue has errors, and the old one is kept", "file", p.cfg.File, "error", err)
 			continue
 		}
+		p.catalogue.wrong, p.catalogue.seen = "", sumOf(files)
 		p.log.Info("the catalogue was read again", "file", p.cfg.File)
 	}
 }
 
-// sumOf tells one content of a file from another; one that cannot be read is
+// sumOf tells one content of files from another; one that cannot be read is
 // another one, too.
-func sumOf(file string) [sha256.Size]byte {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return [sha256.Size]byte{}
+func sumOf(files []string) [sha256.Size]byte {
+	all := sha256.New()
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		sum := sha256.Sum256(text)
+		all.Write(sum[:])
 	}
-	return sha256.Sum256(text)
+	return [sha256.Size]byte(all.Sum(nil))
 }

@@ -98,7 +98,7 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 		return nil, o, err
 	}
 	o.MetricsHandler = p.metrics.Engine()
-	p.catalogue.seen = sumOf(cfg.File)
+	p.catalogue.seen = sumOf(cfg.Files())
 	p.catalogue.load = func() (*config.Config, error) { return load(environ, needs) }
 	return p, o, nil
 }

@@ -82,11 +82,26 @@ func (cl Client) brand(folder string) (brand.Brand, []error) {
 	return b, faults
 }
 
-func readLogo(folder, path string) (brand.Logo, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(folder, path)
+// Files are those that the catalogue is made of: itself, and the logos.
+func (c *Config) Files() []string {
+	files := []string{c.File}
+	for _, cl := range c.Clients {
+		if cl.Logo != "" {
+			files = append(files, logoPath(filepath.Dir(c.File), cl.Logo))
+		}
 	}
-	f, err := os.Open(path)
+	return files
+}
+
+func logoPath(folder, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}
+
+func readLogo(folder, path string) (brand.Logo, error) {
+	f, err := os.Open(logoPath(folder, path))
 	if err != nil {
 		return brand.Logo{}, fmt.Errorf("cannot be read: %w", underlying(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,8 +86,8 @@ func partyLine(p provider.Party, lang string) string {
 	return "· " + p.Name + "（" + p.Country + "）；" + p.Keeps
 }
 
-// asked are the vendors that a policy may ask for a purpose.
-func (c *Config) asked(p verification.Policy, purpose verification.Purpose) []provider.Vendor {
+// named are the vendors that a policy names for a purpose.
+func named(p verification.Policy, purpose verification.Purpose) []string {
 	var names []string
 	switch purpose {
 	case verification.PurposeDocumentChip:
@@ -100,6 +101,12 @@ func (c *Config) asked(p verification.Policy, purpose verification.Purpose) []pr
 	case verification.PurposeVendorAbroad:
 		names = slices.Concat([]string{p.ChipProvider}, p.RecordsProviders, p.FaceProviders, []string{p.Comparer})
 	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
+}
+
+// asked are the vendors that a policy may ask for a purpose.
+func (c *Config) asked(p verification.Policy, purpose verification.Purpose) []provider.Vendor {
+	names := named(p, purpose)
 	var out []provider.Vendor
 	for _, v := range c.Vendors {
 		if slices.Contains(names, v.Name) && (purpose != verification.PurposeVendorAbroad || v.Abroad) {
@@ -147,6 +154,14 @@ func (c *Config) takeConsents(file catalogue) []error {
 			}
 		}
 		c.consents[t.Purpose] = t
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.written)) {
+		for _, purpose := range c.Policies[name].Consents {
+			p := c.Policies[name]
+			if len(named(p, purpose)) == 0 || purpose == verification.PurposeVendorAbroad && len(c.asked(p, purpose)) == 0 {
+				faults = append(faults, fmt.Errorf("policy %q: consents: %s, but it asks no vendor for it", name, purpose))
+			}
+		}
 	}
 	for _, cl := range c.Clients {
 		for _, lang := range languages {

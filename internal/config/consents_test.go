@@ -107,6 +107,7 @@ func TestAConsentTextThatWouldNotDoIsRefused(t *testing.T) {
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}, en: {title: "a\nb", text: b}}]`, `title has more than one line`},
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}, en: {title: a, text: ` + strings.Repeat("b", 4001) + `}}]`, `text is longer than 4000 characters`},
 		{`consent_texts: [{purpose: face, version: a, colour: red, ` + words + `}]`, `colour`},
+		{`policies: [{name: own, version: 1, checks: {identity_records: required}, records_providers: [near], consents: [identity_records, vendor_abroad]}]`, `policy "own": consents: vendor_abroad, but it asks no vendor for it`},
 		{`processors: [{vendor: nobody}]`, `processors[0]: there is no vendor "nobody"`},
 		{`processors: [{vendor: far, en: {name: "a\u0000"}}]`, `processors[0]: en: name holds a character that cannot be seen`},
 		{"clients:\n  - id: shop\n    keys: [{name: first, hash: \"\", scopes: []}]\n    keeps: \"{client\\u202e}\"", `client "shop": zh-CN: keeps holds a character`},
