@@ -3,6 +3,7 @@ package verification
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // ConsentText is what a person is asked to agree to, in the words that they
@@ -24,3 +25,6 @@ func (t ConsentText) Hash() string {
 	sum := sha256.Sum256([]byte(t.Language + "\n" + t.Title + "\n" + t.Text + "\n"))
 	return hex.EncodeToString(sum[:])
 }
+
+// Lines are the paragraphs of the text.
+func (t ConsentText) Lines() []string { return strings.Split(t.Text, "\n") }
