@@ -104,7 +104,7 @@ func TestALostAnswerOfTheRecordsIsAskedOnceMoreElsewhere(t *testing.T) {
 		return agrees()
 	}, always(refused))
 	require.Equal(t, verification.OutcomeApproved, s.Outcome())
-	require.Equal(t, "first second first", b.order())
+	require.Regexp(t, "^first second (second )?first$", b.order(), "whose pause ends first is asked first")
 }
 
 // Both down are waited out, then a human looks; who was tried can be read
