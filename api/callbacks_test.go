@@ -55,6 +55,22 @@ func TestABrowserIsSentOnWithTheIDAndNoVerdict(t *testing.T) {
 	}
 }
 
+// Whoever acts on our page goes back there, with the ticket that lets in whose
+// cookie was lost.
+func TestABrowserIsSentOnToOurPageWithItsTicket(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		r := landingRig(t, "")
+		r.fake.landing = func(string) (starter.ReturnTarget, error) {
+			return starter.ReturnTarget{Client: "shop", ReturnURL: "https://shop.example/back", Page: "https://id.example/p/b/"}, nil
+		}
+		ticket := r.ticket(nil)
+		w := r.comeBack(method, "/callbacks/tencent_eid/return/"+ticket+"?token=x")
+		require.Equal(t, 303, w.Code, w.Body.String())
+		require.Equal(t, "https://id.example/p/b/"+ticket, w.Header().Get("Location"))
+		require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))
+	}
+}
+
 func (r *rig) metricsText() string {
 	w := httptest.NewRecorder()
 	r.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

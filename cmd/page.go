@@ -13,6 +13,9 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
+// pagePath is what lies in front of everything of the person's page.
+const pagePath = "/p/"
+
 // withPage answers what lies below /p/ with the person's page, and all else with
 // the API. The page goes by the catalogue as it is now.
 func (p *parts) withPage(rest http.Handler) http.Handler {
@@ -35,7 +38,7 @@ func (p *parts) withPage(rest http.Handler) http.Handler {
 		},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/p/") {
+		if strings.HasPrefix(r.URL.Path, pagePath) {
 			h.ServeHTTP(w, r)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/cmd/engine"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
+	"github.com/yanzhen-id/yanzhen/page"
 )
 
 // settleFor is how long a stopping process goes on answering after its
@@ -66,6 +68,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(*inner).ServeHTTP(w, r)
 	case r.URL.Path == "/healthz":
 		answer(w, http.StatusOK, "application/json", map[string]any{"process": "ok"})
+	case strings.HasPrefix(r.URL.Path, pagePath):
+		page.Starting(w, r)
 	default:
 		api.Starting(w, r)
 	}

@@ -165,7 +165,7 @@ func TestThePublicURLIsOurs(t *testing.T) {
 	require.True(t, cookie.Secure && cookie.HttpOnly)
 	require.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	require.Equal(t, "/", cookie.Path)
-	require.InDelta(t, (24 * time.Hour).Seconds(), cookie.MaxAge, 2, "it ends with the link")
+	require.InDelta(t, (25 * time.Hour).Seconds(), cookie.MaxAge, 2, "it ends after the link, once that was told")
 	require.Empty(t, cookie.Domain)
 
 	r = httptest.NewRequest("POST", "http://inner:8080/p/"+codeA, nil)
@@ -195,9 +195,12 @@ func TestALostCookieIsOpenedOnceByTheWayBack(t *testing.T) {
 	require.Equal(t, mine.path, lost.do("POST", back, nil).path, "a second press of the one that it let in")
 	require.Equal(t, mine.path, b.browser(onPhone).do("POST", b.ticket(idA, 2, b.now.Add(time.Hour)), nil).path, "the next session's")
 	require.Equal(t, "consent", b.browser(onPhone).in(codeA).kind(), "the link opens it, too")
-	b.now = b.now.Add(25 * time.Hour)
-	require.Equal(t, 403, owner.get(mine.path).status, "the cookie ends with the link")
-	require.Equal(t, 410, owner.in(codeA).status)
+	b.now = b.now.Add(24*time.Hour + time.Minute)
+	require.Equal(t, 200, owner.get(mine.path).status, "the link's end is told")
+	require.Equal(t, 410, b.browser(onPhone).in(codeA).status)
+	require.Equal(t, 410, b.browser(onPhone).do("POST", b.ticket(idA, 3, b.now.Add(time.Hour)), nil).status)
+	b.now = b.now.Add(time.Hour)
+	require.Equal(t, 403, owner.get(mine.path).status, "then the cookie ends, too")
 }
 
 // After the end nothing is done any more, and the link is dead; who was let in
@@ -374,4 +377,15 @@ func TestEveryStateHasAPage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A process that is starting answers a person in words, with the same headers.
+func TestAPageThatIsStartingSaysSo(t *testing.T) {
+	w := httptest.NewRecorder()
+	Starting(w, httptest.NewRequest("GET", "/p/"+codeA, nil))
+	got := shown{t: t, status: w.Code, header: w.Header(), body: w.Body.String()}
+	got.strict()
+	require.Equal(t, 503, got.status)
+	require.Equal(t, "message", got.kind())
+	require.NotEmpty(t, got.header.Get("Retry-After"))
 }

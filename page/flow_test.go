@@ -36,6 +36,10 @@ func TestAPersonInWeChatAgreesAndGoesStraightOn(t *testing.T) {
 	require.Equal(t, "open", back.kind(), "the link leads to where the person is")
 	require.Empty(t, back.header.Get("Refresh"), "who comes back is not sent on again")
 
+	returned := p.get(b.ticket(idA, 1, b.now.Add(time.Hour)))
+	require.Equal(t, "open", returned.kind())
+	require.Contains(t, returned.body, "<h1 tabindex=\"-1\">Checking</h1>", "who comes from the vendor waits for what it says")
+
 	b.run.set(idA, func(v *starter.PageView) {
 		v.State.Open, v.VendorLink, v.State.Status, v.State.Decision = nil, "", verification.Completed, verification.Approved
 	})
@@ -191,10 +195,17 @@ func TestAVendorThatIsDownIsToldInWords(t *testing.T) {
 	require.Equal(t, "onward", p.press(p.get(consent.path), actGo).kind())
 
 	b.run.link = "" // it is waited for
+	unavailable := &verification.LastError{Code: verification.ProviderUnavailable}
 	b.run.set(idA, func(v *starter.PageView) {
-		v.State.Open, v.VendorLink, v.State.Status = nil, "", verification.Processing
+		v.State.Open, v.VendorLink, v.State.Status, v.State.LastError = nil, "", verification.Processing, unavailable
 	})
-	require.Equal(t, "progress", p.get(consent.path).kind())
+	waited := p.get(consent.path)
+	require.Equal(t, "progress", waited.kind())
+	require.Contains(t, waited.body, "The service is not available.")
+	b.run.set(idA, func(v *starter.PageView) { v.State.Status = verification.RequiresInput })
+	again := p.get(consent.path)
+	require.Equal(t, "retry", again.kind())
+	require.Contains(t, again.body, "does not count as a try")
 }
 
 // A text that changed while the person read is shown again, and nothing noted.
@@ -221,6 +232,11 @@ func TestTheLanguageIsChosen(t *testing.T) {
 	require.Contains(t, page.body, "测试商店")
 	require.Contains(t, p.get(page.path+"?lang=en").body, `<html lang="en">`)
 	require.Contains(t, p.get(page.path).body, `<html lang="en">`)
+	entry := b.browser(inWeChat).get("/p/" + codeB + "?lang=en")
+	require.Contains(t, entry.body, `<html lang="en">`)
+	other := b.browser(inWeChat)
+	other.lang = "zh-CN"
+	require.Contains(t, other.do("POST", entry.path, map[string][]string{"lang": {"en"}}).body, `<html lang="en">`, "chosen before there was a cookie")
 	b.run.set(idB, func(v *starter.PageView) { v.Language = "en" })
 	q := b.browser(inWeChat)
 	q.lang = "zh-CN"

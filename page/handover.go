@@ -106,7 +106,7 @@ func (h *Handler) takeOver(w http.ResponseWriter, r *http.Request) {
 		h.onPage(w, r, v) // it is in already: the code stays good for the other device
 		return
 	}
-	taken, err := h.letIn(r.Context(), w, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
+	taken, err := h.letIn(w, r, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
 		return h.Visits.SpendHandover(ctx, h.handoverHash(r.PathValue("code")), cookie, h.Now(), until)
 	})
 	switch {

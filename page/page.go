@@ -114,6 +114,13 @@ func New(d Deps) *Handler {
 	return h
 }
 
+// Starting answers for a page that is not there yet: its process is starting.
+func Starting(w http.ResponseWriter, r *http.Request) {
+	safe(w.Header(), newRequestID())
+	w.Header().Set("Retry-After", "5")
+	(&Handler{}).message(w, r, http.StatusServiceUnavailable, "fault.busy")
+}
+
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.outer.ServeHTTP(w, r) }
 
 // failed answers what the starter could not do. What does not fit the state any

@@ -44,6 +44,8 @@ type screen struct {
 	// Waits: the page follows the verification. Reloads: without script, too, by
 	// coming again and again, which whoever reads or chooses must be spared.
 	Waits, Reloads bool
+	// Returned: the person comes from the vendor's page, and waits for what it says.
+	Returned bool
 	// Ending: no session opens any more before the link ends.
 	Ending bool
 }
@@ -79,6 +81,12 @@ func (s *screen) Reasons() []string {
 		}
 	}
 	return out
+}
+
+// Outage: a vendor is away, or was until nobody waited any more.
+func (s *screen) Outage() bool {
+	last := s.View.State.LastError
+	return last != nil && last.Code == verification.ProviderUnavailable
 }
 
 // Judged: the last session counts as a try.
@@ -141,9 +149,21 @@ func language(r *http.Request, requested string) string {
 	return texts.Match(requested, r.Header.Get("Accept-Language"))
 }
 
+// keepLanguage keeps the language that the person chose, if it is another one than
+// they would be shown anyway.
+func (h *Handler) keepLanguage(w http.ResponseWriter, r *http.Request, v starter.PageView, chosen string) {
+	if !slices.Contains(texts.Languages, chosen) || chosen == language(r, v.Language) && r.URL.Query().Get("lang") == "" {
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: chosen, Path: "/", MaxAge: 30 * 24 * 3600, Secure: h.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
 // screen begins a page about a verification.
 func (h *Handler) screen(r *http.Request, v starter.PageView) *screen {
-	s := &screen{Lang: language(r, v.Language), Base: h.base, Client: v.Client, Device: deviceOf(r.UserAgent()), View: v, Action: h.at(v.ID)}
+	s := &screen{Lang: language(r, v.Language), Base: h.base, Client: v.Client, Device: deviceOf(r.UserAgent()), View: v}
+	if v.ID != "" {
+		s.Action = h.at(v.ID)
+	}
 	if v.Client != "" {
 		s.Brand = h.Brand(v.Client)
 		s.Name = s.Brand.Name(s.Lang)
@@ -171,15 +191,14 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, v, err)
 		return
 	}
-	if chosen := r.URL.Query().Get("lang"); slices.Contains(texts.Languages, chosen) {
-		http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: chosen, Path: "/", MaxAge: 30 * 24 * 3600, Secure: h.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	}
+	h.keepLanguage(w, r, v, r.URL.Query().Get("lang"))
 	h.render(w, http.StatusOK, s)
 }
 
 // state is the page of a verification as it stands.
 func (h *Handler) state(r *http.Request, v starter.PageView) (*screen, error) {
 	s := h.screen(r, v)
+	s.Returned = r.URL.Query().Has("back")
 	s.Ending = !v.OpensUntil.IsZero() && !h.Now().Before(v.OpensUntil)
 	var err error
 	switch st := v.State; {
@@ -236,9 +255,15 @@ func (h *Handler) input(ctx context.Context, s *screen) error {
 		}
 	case v.State.Open != nil:
 		s.Kind, s.Title = "open", "face.title"
+		if s.Returned {
+			s.Title = "progress.title"
+		}
 	case v.State.LastError != nil:
 		s.Kind, s.Title = "retry", "retry.title"
-		if !s.Judged() {
+		switch {
+		case s.Outage():
+			s.Title = "face.down.title"
+		case !s.Judged():
 			s.Title = "retry.unfinished.title"
 		}
 	default:

@@ -73,6 +73,10 @@ func linkEnds(v starter.PageView) time.Time {
 	return v.State.CreatedAt.Add(v.Policy.LinkLife.Std())
 }
 
+// afterEnd is how long who was let in sees how it went after the link's end, which
+// they would hardly learn otherwise.
+const afterEnd = time.Hour
+
 // over reports whether nobody gets in any more by the link.
 func (h *Handler) over(v starter.PageView) bool {
 	return v.State.Status.Ended() || !h.Now().Before(linkEnds(v))
@@ -80,13 +84,14 @@ func (h *Handler) over(v starter.PageView) bool {
 
 // letIn gives the browser a cookie, which add makes good. It reports whether it
 // did: a way in may be used up.
-func (h *Handler) letIn(ctx context.Context, w http.ResponseWriter, v starter.PageView,
+func (h *Handler) letIn(w http.ResponseWriter, r *http.Request, v starter.PageView,
 	add func(ctx context.Context, cookie []byte, until time.Time) (bool, error)) (bool, error) {
-	value, until := rand.Text(), linkEnds(v)
-	ok, err := add(ctx, h.hashOf(value), until)
+	value, until := rand.Text(), linkEnds(v).Add(afterEnd)
+	ok, err := add(r.Context(), h.hashOf(value), until)
 	if err != nil || !ok {
 		return false, err
 	}
+	h.keepLanguage(w, r, v, r.PostFormValue("lang"))
 	http.SetCookie(w, &http.Cookie{
 		Name: h.cookieName(h.short(v.ID)), Value: value, Path: "/", MaxAge: int(until.Sub(h.Now()).Seconds()) + 1,
 		Secure: h.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -129,7 +134,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.message(w, r, http.StatusGone, "link.over")
 		return
 	case id != v.ID:
-		_, err = h.letIn(r.Context(), w, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
+		_, err = h.letIn(w, r, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
 			return true, h.Visits.AddVisit(ctx, cookie, v.ID, until)
 		})
 		if err != nil {
@@ -186,7 +191,7 @@ func (h *Handler) back(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if id, err := h.visitor(r, h.short(v.ID)); err == nil && id == v.ID {
-		h.onPage(w, r, v)
+		http.Redirect(w, r, h.at(v.ID)+"?back", http.StatusSeeOther)
 		return
 	}
 	s := h.screen(r, v)
@@ -202,7 +207,7 @@ func (h *Handler) letBack(w http.ResponseWriter, r *http.Request) {
 	}
 	id, err := h.visitor(r, h.short(v.ID))
 	if err == nil && id != v.ID {
-		ok, err = h.letIn(r.Context(), w, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
+		ok, err = h.letIn(w, r, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
 			return h.Visits.AddReturn(ctx, cookie, v.ID, session, until)
 		})
 	}

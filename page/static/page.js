@@ -4,6 +4,8 @@
 (() => {
   const $ = (selector) => document.querySelector(selector);
 
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
   // wait follows the verification: once something is new, the page is fetched
   // again and takes the place of this one's content.
   let round = 0;
@@ -12,6 +14,7 @@
     for (let failures = 0; mine === round && document.body.dataset.wait; ) {
       const { wait: url, revision } = document.body.dataset;
       try {
+        const asked = Date.now();
         const answer = await fetch(url + "?rev=" + revision, { cache: "no-store" });
         if (mine !== round) return;
         if (answer.status === 403) return location.reload();
@@ -19,9 +22,10 @@
         failures = 0;
         show($("#offline"), false);
         if (String((await answer.json()).rev) !== revision) await refresh();
+        else if (Date.now() - asked < 1000) await pause(5000); // nothing is waited for
       } catch {
         show($("#offline"), ++failures > 1);
-        await new Promise((done) => setTimeout(done, Math.min(1000 * 2 ** failures, 15000)));
+        await pause(Math.min(1000 * 2 ** failures, 15000));
       }
     }
   }
