@@ -195,3 +195,13 @@ func subjectOf(row store.Row) (verification.Subject, error) {
 	}
 	return subject.Normalised(), nil
 }
+
+// unhurried is a context for a vendor's call whose answer is kept once it was
+// asked: it ends with the try, and not with the run's wish to cancel it.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	call := context.WithoutCancel(ctx)
+	if end, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(call, end)
+	}
+	return call, func() {}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
@@ -63,12 +64,17 @@ func (f *faceFake) Result(_ context.Context, s provider.FaceSession) (verificati
 type recordsFake struct {
 	calls  int
 	asked  []verification.Subject
+	// during runs while it is asked; nil: nothing does.
+	during func(context.Context)
 	answer func(call int) (verification.Check, error)
 }
 
-func (f *recordsFake) Check(_ context.Context, s verification.Subject) (verification.Check, error) {
+func (f *recordsFake) Check(ctx context.Context, s verification.Subject) (verification.Check, error) {
 	f.calls++
 	f.asked = append(f.asked, s)
+	if f.during != nil {
+		f.during(ctx)
+	}
 	return f.answer(f.calls)
 }
 
@@ -410,4 +416,21 @@ func TestFinishIsIdempotentAndOutlivesItsRow(t *testing.T) {
 	require.Empty(t, s.Handle)
 	_, err = run[struct{}](b, b.Finish, activities.FinishInput{ID: "ver_none", State: end})
 	require.NoError(t, err)
+}
+
+// A question to the records that was asked is answered, although nobody waits for
+// it any more: it may be charged, and its answer is kept for a human.
+func TestAQuestionThatWasAskedIsAnswered(t *testing.T) {
+	b := newBench(t)
+	b.row("ver_1")
+	ctx, end := context.WithCancel(t.Context())
+	b.env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	b.rec.during = func(ctx context.Context) {
+		end()
+		require.NoError(t, ctx.Err(), "the call ends with the run's wish")
+	}
+	b.rec.answer = func(int) (verification.Check, error) { return charged() }
+	c, err := b.check("ver_1", verification.UnknownRetry)
+	require.NoError(t, err)
+	require.Equal(t, verification.Passed, c.Status)
 }

@@ -314,7 +314,9 @@ func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchRe
 }
 
 func (a *Activities) result(ctx context.Context, vendor provider.FaceVendor, s provider.FaceSession) (verification.FaceResult, error) {
-	result, err := vendor.Provider.Result(ctx, s)
+	asking, end := unhurried(ctx)
+	result, err := vendor.Provider.Result(asking, s)
+	end()
 	if provider.ClassOf(err) == provider.Gone && err != nil {
 		return verification.FaceResult{Reason: verification.SessionExpired, Begun: true}, nil
 	}

@@ -72,7 +72,9 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 		return RecordsResult{}, storeError(err)
 	}
 
-	check, err := vendor.Provider.Check(ctx, q.spelled)
+	asking, end := unhurried(ctx)
+	check, err := vendor.Provider.Check(asking, q.spelled)
+	end()
 	if err != nil {
 		return a.recordsFailed(ctx, q, call, err)
 	}

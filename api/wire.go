@@ -27,12 +27,7 @@ func requestOf(b contract.StartRequest) verification.Request {
 			IDValidity: verification.Validity{From: b.Subject.IdValidity.From, To: b.Subject.IdValidity.To},
 		}
 	}
-	for _, c := range deref(b.Consents) {
-		req.Consents = append(req.Consents, verification.Consent{
-			Purpose: verification.Purpose(c.Purpose), TextVersion: deref(c.TextVersion), TextHash: deref(c.TextHash), Language: deref(c.Language),
-			GivenAt: c.GivenAt.UTC(), Channel: verification.ChannelCaller,
-		})
-	}
+	req.Consents = consentsOf(deref(b.Consents))
 	return req
 }
 

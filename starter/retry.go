@@ -37,6 +37,9 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 		return View{}, err
 	}
 	st := row.State
+	if st.Page && (st.NextAction == nil || st.NextAction.Type != verification.ActionScanChip) && q.NFCReqID == "" && !row.Ended {
+		return s.retryOnPage(ctx, row, q)
+	}
 	if q.NFCReqID != "" {
 		if err := s.takeScan(ctx, row, q); err != nil {
 			return View{}, err
@@ -57,6 +60,25 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 			Ended: newest && next.Type == verification.ActionRetry}},
 	})
 	return s.retried(ctx, row, q, v, err)
+}
+
+// retryOnPage answers a caller whose person acts on our page: the link is the
+// same, and nothing is opened while there is nothing to retry. Otherwise it does
+// what the page's button does.
+func (s *Starter) retryOnPage(ctx context.Context, row store.Row, q RetryRequest) (View, error) {
+	st := row.State
+	untried := st.LastError == nil && st.Provider == ""
+	switch {
+	case q.Session+1 == st.Attempt.Session && !untried: // a repeat, whoever retried
+		return s.view(ctx, row)
+	case q.Session != st.Attempt.Session:
+		return View{}, &Error{Code: SessionReplaced, Session: st.Attempt.Session, Status: st.Status}
+	case st.Status != verification.RequiresInput:
+		return View{}, invalidState(st.Status, verification.RequiresInput)
+	case st.Open != nil, untried:
+		return s.view(ctx, row)
+	}
+	return s.openFor(ctx, row, q.Session+1)
 }
 
 // retried is the answer to a retry of which the run said this.

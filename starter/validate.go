@@ -57,14 +57,7 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	if ok && !slices.Contains(verification.Presentations, presented(policy, req.Presentation).Presentation) {
 		add("presentation", "presentation.unknown", "Want page or vendor.")
 	}
-	for i, c := range req.Consents {
-		if !slices.Contains(verification.Purposes, c.Purpose) {
-			add(fmt.Sprintf("consents.%d.purpose", i), "purpose.unknown", "No such purpose.")
-		}
-		if c.GivenAt.After(s.now().Add(clockSkew)) {
-			add(fmt.Sprintf("consents.%d.given_at", i), "given_at.future", "Must not be in the future.")
-		}
-	}
+	faults = append(faults, checkConsents(req.Consents, s.now())...)
 	const shaped = "Contains something shaped like an ID number; personal data belongs in subject only."
 	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {
 		add("client_reference_id", "value.personal_data", shaped)
@@ -74,6 +67,20 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 			// The key is not named: it may be the number.
 			add("metadata", "value.personal_data", shaped)
 			break
+		}
+	}
+	return faults
+}
+
+// checkConsents reports what is wrong with consents that a caller brings.
+func checkConsents(consents []verification.Consent, now time.Time) []FieldError {
+	var faults []FieldError
+	for i, c := range consents {
+		if !slices.Contains(verification.Purposes, c.Purpose) {
+			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.purpose", i), Code: "purpose.unknown", Message: "No such purpose."})
+		}
+		if c.GivenAt.After(now.Add(clockSkew)) {
+			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.given_at", i), Code: "given_at.future", Message: "Must not be in the future."})
 		}
 	}
 	return faults

@@ -33,6 +33,7 @@ func (r *run) face(ctx workflow.Context) {
 		if next == faceOpened {
 			result := r.watch(ctx, route)
 			if ctx.Err() != nil {
+				r.keepResult(ctx, result)
 				return
 			}
 			next = r.conclude(ctx, route, result)

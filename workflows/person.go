@@ -158,6 +158,19 @@ func (r *run) keepAnswers(ctx workflow.Context) {
 	}
 }
 
+// keepResult takes the result of a session that was on its way when a human was
+// asked for.
+func (r *run) keepResult(ctx workflow.Context, result verification.FaceResult) {
+	if !r.human || !result.Judged {
+		return
+	}
+	if result.Reason != "" {
+		r.fail(ctx, verification.ReasonOf(result.Reason))
+	}
+	r.change(ctx, (*verification.State).CountJudged)
+	r.setFaceChecks(ctx, result.Checks)
+}
+
 // forHuman closes what was not asked for in favour of a human.
 func (r *run) forHuman(ctx workflow.Context) {
 	r.faceOver()

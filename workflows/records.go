@@ -140,6 +140,7 @@ func (r *run) askRecords(ctx workflow.Context, route RecordsRoute, round int, li
 		o.ScheduleToStartTimeout = queuePatience
 		ctx = workflow.WithActivityOptions(ctx, o)
 	}
+	ctx = workflow.WithWaitForCancellation(ctx, true) // an answer that is on its way is kept
 	err = workflow.ExecuteActivity(ctx, acts.CheckRecords, in).Get(ctx, &out)
 	return out, err
 }

@@ -50,6 +50,8 @@ type script struct {
 	records      verification.Check
 	// books answer for the records, where there are several vendors of them.
 	books *books
+	// minor: the claimed person is under 14.
+	minor bool
 	// delay is how long an activity takes, by its name.
 	delay map[string]time.Duration
 
@@ -158,7 +160,7 @@ func fails(f func(time.Duration) error, at time.Duration) error {
 
 func (s *script) Begin(context.Context, activities.BeginInput) (activities.BeginResult, error) {
 	s.call("Begin")
-	return activities.BeginResult{Checks: []verification.Check{s.document}}, s.beginError
+	return activities.BeginResult{Checks: []verification.Check{s.document}, Minor: s.minor}, s.beginError
 }
 
 func (s *script) OpenSession(_ context.Context, in activities.OpenInput) (activities.OpenResult, error) {

@@ -383,9 +383,13 @@ func (w *watcher) lookUp() activities.SessionInput {
 func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
 	w.fetching(ctx)
 	actx := stepResult.on(ctx, w.route.OpenQueue, fmt.Sprintf("-%d", w.session), " ("+w.route.Provider+")", w.in.Policy.LastLookPatience.Std())
+	actx = workflow.WithWaitForCancellation(actx, true) // as for the records
 	var out activities.FetchResult
 	err := workflow.ExecuteActivity(actx, acts.FetchSession, w.input()).Get(ctx, &out)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return verification.FaceResult{}
+	case err != nil:
 		w.leave(workflow.Now(ctx)) // it rests at the vendor
 		return verification.FaceResult{Reason: unavailableReason(err), Begun: true}
 	}
