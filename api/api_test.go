@@ -43,6 +43,7 @@ type fakeVerifications struct {
 	same     bool // what Wait says of it
 	retry    func(client, id string, session int) (starter.View, error)
 	retried  []starter.RetryRequest
+	consent  func(client, id string, given []verification.Consent, withdrawn []verification.Purpose) (starter.Consents, error)
 	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	reopen   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
@@ -107,6 +108,11 @@ func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starte
 	f.note("retry")
 	f.retried = append(f.retried, q)
 	return f.retry(client, id, q.Session)
+}
+
+func (f *fakeVerifications) Consent(_ context.Context, client, id string, given []verification.Consent, withdrawn []verification.Purpose) (starter.Consents, error) {
+	f.note("consent")
+	return f.consent(client, id, given, withdrawn)
 }
 
 func (f *fakeVerifications) Decide(_ context.Context, client, id string, w starter.ReviewRequest) (starter.View, error) {

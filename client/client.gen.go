@@ -353,6 +353,24 @@ func (e ReasonEntryClass) Valid() bool {
 	}
 }
 
+// Defines values for RecordedConsentChannel.
+const (
+	RecordedConsentChannelCaller RecordedConsentChannel = "caller"
+	RecordedConsentChannelPage   RecordedConsentChannel = "page"
+)
+
+// Valid indicates whether the value is a known member of the RecordedConsentChannel enum.
+func (e RecordedConsentChannel) Valid() bool {
+	switch e {
+	case RecordedConsentChannelCaller:
+		return true
+	case RecordedConsentChannelPage:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StartRequestLang.
 const (
 	StartRequestLangEn   StartRequestLang = "en"
@@ -559,6 +577,23 @@ type Consent struct {
 	//
 	// Examples: 2026-11
 	TextVersion *string `json:"text_version,omitempty"`
+}
+
+// ConsentList defines model for ConsentList.
+type ConsentList struct {
+	Consents []RecordedConsent `json:"consents"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+}
+
+// ConsentsRequest defines model for ConsentsRequest.
+type ConsentsRequest struct {
+	Consents  *[]Consent `json:"consents,omitempty"`
+	Withdrawn *[]Purpose `json:"withdrawn,omitempty"`
 }
 
 // Decision What a reviewer did.
@@ -797,7 +832,8 @@ type FieldError struct {
 	// - `id_validity.malformed`, `id_validity.impossible`,
 	//   `id_validity.term_unknown`
 	// - `nfc_reqid.not_expected`
-	// - `given_at.future`, `purpose.unknown`, `consent.required`
+	// - `given_at.future`, `purpose.unknown`, `consent.required`,
+	//   `consent.not_given`
 	// - `presentation.unknown`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
@@ -832,7 +868,8 @@ type FieldError struct {
 //   - `id_validity.malformed`, `id_validity.impossible`,
 //     `id_validity.term_unknown`
 //   - `nfc_reqid.not_expected`
-//   - `given_at.future`, `purpose.unknown`, `consent.required`
+//   - `given_at.future`, `purpose.unknown`, `consent.required`,
+//     `consent.not_given`
 //   - `presentation.unknown`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 //     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
@@ -1269,6 +1306,26 @@ type ReasonEntryClass string
 type ReasonList struct {
 	Reasons []ReasonEntry `json:"reasons"`
 }
+
+// RecordedConsent defines model for RecordedConsent.
+type RecordedConsent struct {
+	// Channel `page`: on our page, to a text of the configuration · `caller`: on your own screens.
+	Channel  RecordedConsentChannel `json:"channel"`
+	GivenAt  time.Time              `json:"given_at"`
+	Language *string                `json:"language"`
+
+	// Purpose What a person agrees to: that the card's chip is read, that the
+	// authority's records are asked, that a face vendor looks at their face,
+	// that it is compared with the chip's portrait, that a vendor abroad gets
+	// what it is asked about.
+	Purpose     Purpose    `json:"purpose"`
+	TextHash    *string    `json:"text_hash"`
+	TextVersion *string    `json:"text_version"`
+	WithdrawnAt *time.Time `json:"withdrawn_at"`
+}
+
+// RecordedConsentChannel `page`: on our page, to a text of the configuration · `caller`: on your own screens.
+type RecordedConsentChannel string
 
 // RecoverRequest defines model for RecoverRequest.
 type RecoverRequest struct {
@@ -1732,6 +1789,9 @@ type StartVerificationJSONRequestBody = StartRequest
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
 
+// AddConsentsJSONRequestBody defines body for AddConsents for application/json ContentType.
+type AddConsentsJSONRequestBody = ConsentsRequest
+
 // DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
 type DecideVerificationJSONRequestBody = DecisionRequest
 
@@ -1963,6 +2023,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
 	CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConsentsWithBody Note or withdraw what the person agreed to
+	//
+	// Of each purpose the first consent stands, so a repeat changes nothing.
+	// A purpose noted here is not asked for on our page any more. One that is
+	// withdrawn ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. After
+	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+	AddConsentsWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConsents Note or withdraw what the person agreed to
+	//
+	// Of each purpose the first consent stands, so a repeat changes nothing.
+	// A purpose noted here is not asked for on our page any more. One that is
+	// withdrawn ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. After
+	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+	AddConsents(ctx context.Context, id VerificationID, body AddConsentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DecideVerificationWithBody Decide a verification in review
 	//
@@ -2422,6 +2508,52 @@ func (c *Core) CancelVerificationWithBody(ctx context.Context, id VerificationID
 // Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
 func (c *Core) CancelVerification(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelVerificationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConsentsWithBody Note or withdraw what the person agreed to
+//
+// Of each purpose the first consent stands, so a repeat changes nothing.
+// A purpose noted here is not asked for on our page any more. One that is
+// withdrawn ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. After
+// the end consents can be withdrawn and not given (409 `invalid_state`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+func (c *Core) AddConsentsWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConsentsRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConsents Note or withdraw what the person agreed to
+//
+// Of each purpose the first consent stands, so a repeat changes nothing.
+// A purpose noted here is not asked for on our page any more. One that is
+// withdrawn ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. After
+// the end consents can be withdrawn and not given (409 `invalid_state`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+func (c *Core) AddConsents(ctx context.Context, id VerificationID, body AddConsentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConsentsRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3496,6 +3628,53 @@ func NewCancelVerificationRequestWithBody(server string, id VerificationID, para
 	return req, nil
 }
 
+// NewAddConsentsRequest calls the generic AddConsents builder with application/json body
+func NewAddConsentsRequest(server string, id VerificationID, body AddConsentsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddConsentsRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewAddConsentsRequestWithBody constructs an http.Request for the AddConsents method, with any body, and a specified content type
+func NewAddConsentsRequestWithBody(server string, id VerificationID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/consents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDecideVerificationRequest calls the generic DecideVerification builder with application/json body
 func NewDecideVerificationRequest(server string, id VerificationID, params *DecideVerificationParams, body DecideVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4241,6 +4420,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/verifications/{id}/cancel (the `CancelVerification` operationId).
 	CancelVerificationWithResponse(ctx context.Context, id VerificationID, params *CancelVerificationParams, body CancelVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerificationResponse, error)
+
+	// AddConsentsWithBodyWithResponse Note or withdraw what the person agreed to
+	//
+	// Of each purpose the first consent stands, so a repeat changes nothing.
+	// A purpose noted here is not asked for on our page any more. One that is
+	// withdrawn ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. After
+	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+	AddConsentsWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddConsentsResponse, error)
+
+	// AddConsentsWithResponse Note or withdraw what the person agreed to
+	//
+	// Of each purpose the first consent stands, so a repeat changes nothing.
+	// A purpose noted here is not asked for on our page any more. One that is
+	// withdrawn ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. After
+	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+	AddConsentsWithResponse(ctx context.Context, id VerificationID, body AddConsentsJSONRequestBody, reqEditors ...RequestEditorFn) (*AddConsentsResponse, error)
 
 	// DecideVerificationWithBodyWithResponse Decide a verification in review
 	//
@@ -5083,6 +5288,54 @@ func (r CancelVerificationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CancelVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddConsentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConsentList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddConsentsResponse) GetJSON200() *ConsentList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddConsentsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddConsentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddConsentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddConsentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddConsentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5945,6 +6198,44 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseCancelVerificationResponse(rsp)
+}
+
+// AddConsentsWithBodyWithResponse Note or withdraw what the person agreed to
+//
+// Of each purpose the first consent stands, so a repeat changes nothing.
+// A purpose noted here is not asked for on our page any more. One that is
+// withdrawn ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. After
+// the end consents can be withdrawn and not given (409 `invalid_state`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+func (c *ClientWithResponses) AddConsentsWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddConsentsResponse, error) {
+	rsp, err := c.AddConsentsWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddConsentsResponse(rsp)
+}
+
+// AddConsentsWithResponse Note or withdraw what the person agreed to
+//
+// Of each purpose the first consent stands, so a repeat changes nothing.
+// A purpose noted here is not asked for on our page any more. One that is
+// withdrawn ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. After
+// the end consents can be withdrawn and not given (409 `invalid_state`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/consents (the `AddConsents` operationId).
+func (c *ClientWithResponses) AddConsentsWithResponse(ctx context.Context, id VerificationID, body AddConsentsJSONRequestBody, reqEditors ...RequestEditorFn) (*AddConsentsResponse, error) {
+	rsp, err := c.AddConsents(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddConsentsResponse(rsp)
 }
 
 // DecideVerificationWithBodyWithResponse Decide a verification in review
@@ -6836,6 +7127,39 @@ func ParseCancelVerificationResponse(rsp *http.Response) (*CancelVerificationRes
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddConsentsResponse parses an HTTP response from a AddConsentsWithResponse call
+func ParseAddConsentsResponse(rsp *http.Response) (*AddConsentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddConsentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConsentList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

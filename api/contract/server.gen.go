@@ -354,6 +354,24 @@ func (e ReasonEntryClass) Valid() bool {
 	}
 }
 
+// Defines values for RecordedConsentChannel.
+const (
+	RecordedConsentChannelCaller RecordedConsentChannel = "caller"
+	RecordedConsentChannelPage   RecordedConsentChannel = "page"
+)
+
+// Valid indicates whether the value is a known member of the RecordedConsentChannel enum.
+func (e RecordedConsentChannel) Valid() bool {
+	switch e {
+	case RecordedConsentChannelCaller:
+		return true
+	case RecordedConsentChannelPage:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StartRequestLang.
 const (
 	StartRequestLangEn   StartRequestLang = "en"
@@ -560,6 +578,23 @@ type Consent struct {
 	//
 	// Examples: 2026-11
 	TextVersion *string `json:"text_version,omitempty"`
+}
+
+// ConsentList defines model for ConsentList.
+type ConsentList struct {
+	Consents []RecordedConsent `json:"consents"`
+
+	// Status `requires_input`: the person must act, `next_action` says how ·
+	// `processing`: vendors are working · `in_review`: a human must decide ·
+	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
+	// without one.
+	Status Status `json:"status"`
+}
+
+// ConsentsRequest defines model for ConsentsRequest.
+type ConsentsRequest struct {
+	Consents  *[]Consent `json:"consents,omitempty"`
+	Withdrawn *[]Purpose `json:"withdrawn,omitempty"`
 }
 
 // Decision What a reviewer did.
@@ -798,7 +833,8 @@ type FieldError struct {
 	// - `id_validity.malformed`, `id_validity.impossible`,
 	//   `id_validity.term_unknown`
 	// - `nfc_reqid.not_expected`
-	// - `given_at.future`, `purpose.unknown`, `consent.required`
+	// - `given_at.future`, `purpose.unknown`, `consent.required`,
+	//   `consent.not_given`
 	// - `presentation.unknown`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
@@ -833,7 +869,8 @@ type FieldError struct {
 //   - `id_validity.malformed`, `id_validity.impossible`,
 //     `id_validity.term_unknown`
 //   - `nfc_reqid.not_expected`
-//   - `given_at.future`, `purpose.unknown`, `consent.required`
+//   - `given_at.future`, `purpose.unknown`, `consent.required`,
+//     `consent.not_given`
 //   - `presentation.unknown`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 //     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
@@ -1270,6 +1307,26 @@ type ReasonEntryClass string
 type ReasonList struct {
 	Reasons []ReasonEntry `json:"reasons"`
 }
+
+// RecordedConsent defines model for RecordedConsent.
+type RecordedConsent struct {
+	// Channel `page`: on our page, to a text of the configuration · `caller`: on your own screens.
+	Channel  RecordedConsentChannel `json:"channel"`
+	GivenAt  time.Time              `json:"given_at"`
+	Language *string                `json:"language"`
+
+	// Purpose What a person agrees to: that the card's chip is read, that the
+	// authority's records are asked, that a face vendor looks at their face,
+	// that it is compared with the chip's portrait, that a vendor abroad gets
+	// what it is asked about.
+	Purpose     Purpose    `json:"purpose"`
+	TextHash    *string    `json:"text_hash"`
+	TextVersion *string    `json:"text_version"`
+	WithdrawnAt *time.Time `json:"withdrawn_at"`
+}
+
+// RecordedConsentChannel `page`: on our page, to a text of the configuration · `caller`: on your own screens.
+type RecordedConsentChannel string
 
 // RecoverRequest defines model for RecoverRequest.
 type RecoverRequest struct {
@@ -1733,6 +1790,9 @@ type StartVerificationJSONRequestBody = StartRequest
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
 
+// AddConsentsJSONRequestBody defines body for AddConsents for application/json ContentType.
+type AddConsentsJSONRequestBody = ConsentsRequest
+
 // DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
 type DecideVerificationJSONRequestBody = DecisionRequest
 
@@ -1792,6 +1852,9 @@ type ServerInterface interface {
 	// CancelVerification End a verification
 	// (POST /v1/verifications/{id}/cancel)
 	CancelVerification(c *gin.Context, id VerificationID, params CancelVerificationParams)
+	// AddConsents Note or withdraw what the person agreed to
+	// (POST /v1/verifications/{id}/consents)
+	AddConsents(c *gin.Context, id VerificationID)
 	// DecideVerification Decide a verification in review
 	// (POST /v1/verifications/{id}/decision)
 	DecideVerification(c *gin.Context, id VerificationID, params DecideVerificationParams)
@@ -2362,6 +2425,31 @@ func (siw *ServerInterfaceWrapper) CancelVerification(c *gin.Context) {
 	siw.Handler.CancelVerification(c, id, params)
 }
 
+// AddConsents operation middleware
+func (siw *ServerInterfaceWrapper) AddConsents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddConsents(c, id)
+}
+
 // DecideVerification operation middleware
 func (siw *ServerInterfaceWrapper) DecideVerification(c *gin.Context) {
 
@@ -2802,6 +2890,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications", wrapper.StartVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id", wrapper.GetVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/cancel", wrapper.CancelVerification)
+	router.POST(options.BaseURL+"/v1/verifications/:id/consents", wrapper.AddConsents)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
@@ -3558,6 +3647,46 @@ func (response CancelVerificationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type AddConsentsRequestObject struct {
+	Id   VerificationID `json:"id"`
+	Body *AddConsentsJSONRequestBody
+}
+
+type AddConsentsResponseObject interface {
+	VisitAddConsentsResponse(w http.ResponseWriter) error
+}
+
+type AddConsents200JSONResponse ConsentList
+
+func (response AddConsents200JSONResponse) VisitAddConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddConsentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddConsentsdefaultApplicationProblemPlusJSONResponse) VisitAddConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DecideVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params DecideVerificationParams
@@ -4135,6 +4264,9 @@ type StrictServerInterface interface {
 	// CancelVerification End a verification
 	// (POST /v1/verifications/{id}/cancel)
 	CancelVerification(ctx context.Context, request CancelVerificationRequestObject) (CancelVerificationResponseObject, error)
+	// AddConsents Note or withdraw what the person agreed to
+	// (POST /v1/verifications/{id}/consents)
+	AddConsents(ctx context.Context, request AddConsentsRequestObject) (AddConsentsResponseObject, error)
 	// DecideVerification Decide a verification in review
 	// (POST /v1/verifications/{id}/decision)
 	DecideVerification(ctx context.Context, request DecideVerificationRequestObject) (DecideVerificationResponseObject, error)
@@ -4667,6 +4799,50 @@ func (sh *strictHandler) CancelVerification(ctx *gin.Context, id VerificationID,
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CancelVerificationResponseObject); ok {
 		if err := validResponse.VisitCancelVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddConsents operation middleware
+func (sh *strictHandler) AddConsents(ctx *gin.Context, id VerificationID) {
+	var request AddConsentsRequestObject
+
+	request.Id = id
+
+	var body AddConsentsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddConsents(ctx, request.(AddConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddConsentsResponseObject); ok {
+		if err := validResponse.VisitAddConsentsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
