@@ -23,7 +23,7 @@ import (
 var decoders = map[string]any{
 	"listVerifications": client.ParseListVerificationsResponse, "startVerification": client.ParseStartVerificationResponse,
 	"getVerification": client.ParseGetVerificationResponse, "retryVerification": client.ParseRetryVerificationResponse,
-	"cancelVerification": client.ParseCancelVerificationResponse, "getTimeline": client.ParseGetTimelineResponse,
+	"addConsents": client.ParseAddConsentsResponse, "cancelVerification": client.ParseCancelVerificationResponse, "getTimeline": client.ParseGetTimelineResponse,
 	"getOutputs": client.ParseGetOutputsResponse, "decideVerification": client.ParseDecideVerificationResponse,
 	"listDecisions": client.ParseListDecisionsResponse, "reopenVerification": client.ParseReopenVerificationResponse,
 	"listPolicies": client.ParseListPoliciesResponse, "listReasons": client.ParseListReasonsResponse,
