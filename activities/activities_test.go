@@ -62,8 +62,8 @@ func (f *faceFake) Result(_ context.Context, s provider.FaceSession) (verificati
 }
 
 type recordsFake struct {
-	calls  int
-	asked  []verification.Subject
+	calls int
+	asked []verification.Subject
 	// during runs while it is asked; nil: nothing does.
 	during func(context.Context)
 	answer func(call int) (verification.Check, error)
