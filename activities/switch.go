@@ -13,8 +13,8 @@ import (
 const switchPause = 15 * time.Second
 
 // switched returns an *provider.Error where a switch, configured or thrown by
-// an operator, keeps the provider from being called. Opening needs it on;
-// looking at an open session only needs it not to be off.
+// an operator, keeps the provider from being called. Opening, or asking the
+// records, needs it on; looking at an open session only needs it not to be off.
 func (a *Activities) switched(ctx context.Context, name string, opening bool) error {
 	state := a.Switches[name]
 	thrown, err := a.Store.Switch(ctx, name)

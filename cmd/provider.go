@@ -25,24 +25,24 @@ func providerCommand() *cobra.Command {
 	var data string
 	c := &cobra.Command{
 		Use:   "provider",
-		Short: "Switch face vendors on, to draining or off, without a restart",
-		Long: `Set the switch of a face vendor: on, as usual; drain, no new sessions while
-open ones finish; off, it is not called at all. A policy with another vendor
-fails over to that one. Of this switch and the configured one
-(YANZHEN_…_SWITCH) the stricter holds. It takes effect with the next session,
-in every worker; who set it, when and why is recorded.
+		Short: "Switch vendors on, to draining or off, without a restart",
+		Long: `Set the switch of a face or records vendor: on, as usual; drain, no new
+sessions or questions while open sessions finish; off, it is not called at
+all. A policy with another vendor fails over to that one. Of this switch and the configured one
+(YANZHEN_…_SWITCH) the stricter holds. It takes effect with the next session
+or question, in every worker; who set it, when and why is recorded.
 
 The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
 		Example: strings.ReplaceAll(`  yanzhen provider list
   yanzhen provider drain NAME --reason "announced maintenance"
   yanzhen provider on NAME --reason "maintenance is over"
-  yanzhen provider off NAME --reason "secret leaked"`, "NAME", faceProviders()[0]),
+  yanzhen provider off NAME --reason "secret leaked"`, "NAME", switched()[0]),
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&data, "data", "", `the data folder of "yanzhen dev", if it was given one`)
 	for state, what := range map[store.SwitchState]string{
-		store.SwitchOn: "Use a vendor as usual", store.SwitchDrain: "Open no new sessions at a vendor; open ones finish", store.SwitchOff: "Call a vendor no more at all",
+		store.SwitchOn: "Use a vendor as usual", store.SwitchDrain: "Begin nothing new at a vendor; open sessions finish", store.SwitchOff: "Call a vendor no more at all",
 	} {
 		c.AddCommand(switchCommand(state, what, &data))
 	}
@@ -62,8 +62,8 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 	c := &cobra.Command{
 		Use: string(state) + " PROVIDER", Short: what,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !slices.Contains(faceProviders(), args[0]) {
-				return exit(exitUsage, "name one of %s", strings.Join(faceProviders(), ", "))
+			if len(args) != 1 || !slices.Contains(switched(), args[0]) {
+				return exit(exitUsage, "name one of %s", strings.Join(switched(), ", "))
 			}
 			return nil
 		},
@@ -87,11 +87,11 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 // maxReason in bytes.
 const maxReason = 300
 
-// faceProviders are those that have a switch.
-func faceProviders() []string {
+// switched are those that have a switch.
+func switched() []string {
 	var names []string
 	for _, v := range vendors {
-		if slices.Contains(v.Kinds, provider.KindFace) {
+		if _, ok := v.Settings().(provider.Switched); ok {
 			names = append(names, v.Name)
 		}
 	}
@@ -161,7 +161,7 @@ func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out i
 		return err
 	}
 	configured := cfg.Switches()
-	for _, name := range faceProviders() {
+	for _, name := range switched() {
 		own := slices.DeleteFunc(slices.Clone(all), func(v store.Switch) bool { return v.Provider != name })
 		now := store.SwitchOn
 		if len(own) > 0 {
@@ -174,7 +174,7 @@ func listSwitches(ctx context.Context, cfg *config.Config, st store.Store, out i
 		if configured[name] != string(store.SwitchOn) {
 			line += "  (configured: " + configured[name] + ")"
 		}
-		fmt.Fprintf(out, "%-14s %s\n", name, line)
+		fmt.Fprintf(out, "%-15s %s\n", name, line)
 		for _, v := range own {
 			fmt.Fprintf(out, "  %s  %-5s  %s: %s\n", v.At.Local().Format(time.DateTime), v.State, v.By, v.Reason)
 		}

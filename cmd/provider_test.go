@@ -21,8 +21,8 @@ func TestAProvidersSwitchIsThrownWithAReasonAndKeepsItsHistory(t *testing.T) {
 	require.ErrorContains(t, err, "--reason")
 	_, err = run(t.Context(), "provider", "off", "tencent_eid", "--reason", "for 110199199003070017")
 	require.ErrorContains(t, err, "shaped like an ID number")
-	_, err = run(t.Context(), "provider", "off", "acedata", "--reason", "x")
-	require.ErrorContains(t, err, "name one of megvii_faceid, sino_connect, tencent_eid")
+	_, err = run(t.Context(), "provider", "off", "tencent_iai", "--reason", "x")
+	require.ErrorContains(t, err, "name one of acedata, megvii_faceid, sino_connect, tencent_eid, tencent_records")
 
 	out, err := run(t.Context(), "provider", "drain", "tencent_eid", "--reason", "announced maintenance")
 	require.NoError(t, err)
@@ -37,6 +37,7 @@ func TestAProvidersSwitchIsThrownWithAReasonAndKeepsItsHistory(t *testing.T) {
 	require.Regexp(t, `(?m)^  .* off +\S+: it went wrong$`, out)
 	require.Regexp(t, `(?m)^megvii_faceid +drain  \(configured: drain\)$`, out)
 	require.Regexp(t, `(?m)^sino_connect +on$`, out)
+	require.Regexp(t, `(?m)^tencent_records +on$`, out)
 }
 
 func TestWithoutAStoreTheProvidersSwitchesAreNotGuessed(t *testing.T) {

@@ -39,7 +39,7 @@ func withSino(t *testing.T) []string {
 }
 
 // What a descriptor promises is there: a name and a prefix of its own, a switch
-// for who has sessions, defaults that can be read, a remedy for what an operator
+// for who judges people, defaults that can be read, a remedy for what an operator
 // will meet, words for a person who has to agree, and nothing that is secret and
 // printed.
 func TestEveryVendorsDescriptorIsWhole(t *testing.T) {
@@ -52,7 +52,7 @@ func TestEveryVendorsDescriptorIsWhole(t *testing.T) {
 		require.False(t, settings.On(told), "%s is off by default", v.Name)
 		require.NotEmpty(t, settings.Needed(told), v.Name)
 		_, switched := told.(provider.Switched)
-		require.Equal(t, slices.Contains(v.Kinds, provider.KindFace), switched, v.Name)
+		require.Equal(t, slices.Contains(v.Kinds, provider.KindFace) || slices.Contains(v.Kinds, provider.KindRecords), switched, v.Name)
 		addresses := 0
 		for _, s := range settings.Of(told) {
 			require.False(t, variables[s.Name], s.Name)
@@ -86,7 +86,7 @@ func TestAVendorIsItsPackageAndOneLine(t *testing.T) {
 
 	require.Contains(t, settingsTable(), "### toy\n\nAsked for: face. Switched on by YANZHEN_TOY_KEY.")
 	require.Contains(t, settingsTable(), "| `misconfigured` | Wind it up. |")
-	require.Contains(t, faceProviders(), "toy")
+	require.Contains(t, switched(), "toy")
 	cfg, err := load([]string{publicURL, "YANZHEN_TOY_KEY=k", "YANZHEN_TOY_SWITCH=off"}, config.Needs{})
 	require.NoError(t, err)
 	require.Contains(t, cfg.String(), "YANZHEN_TOY_KEY=***\n")
@@ -105,7 +105,8 @@ func TestBuiltInPoliciesAreOfferedWhereTheirVendorsAreConfigured(t *testing.T) {
 		want []string
 	}{
 		{withEID, []string{"cn-resident"}},
-		{slices.Concat(withEID, withMegvii), []string{"cn-resident", "cn-resident-failover", "cn-resident-megvii"}},
+		{slices.Concat(withEID, withMegvii), []string{"cn-resident", "cn-resident-megvii"}},
+		{slices.Concat(withEID, withMegvii, withRecords), []string{"cn-resident", "cn-resident-failover", "cn-resident-megvii"}},
 		{slices.Concat(withEID, sino), []string{"cn-chip", "cn-no-face", "cn-resident"}},
 		{slices.Concat(withEID, sino, withCompare), []string{"cn-chip", "cn-chip-capture", "cn-no-face", "cn-resident"}},
 		{append(slices.Clone(sino), "YANZHEN_ACEDATA_TOKEN=t"), []string{"cn-no-face"}},
@@ -120,6 +121,7 @@ func TestBuiltInPoliciesAreOfferedWhereTheirVendorsAreConfigured(t *testing.T) {
 	require.True(t, config.BuiltIn()["cn-no-face"].AlwaysReview)
 	require.Equal(t, verification.CaptureInconclusive, config.BuiltIn()["cn-chip-capture"].Capture)
 	require.Equal(t, []string{"tencent_eid", "megvii_faceid"}, config.BuiltIn()["cn-resident-failover"].FaceProviders)
+	require.Equal(t, []string{"acedata", "tencent_records"}, config.BuiltIn()["cn-resident-failover"].RecordsProviders)
 
 	_, err := load([]string{"YANZHEN_ACEDATA_TOKEN=t"}, config.Needs{Providers: true})
 	require.ErrorContains(t, err, "no policy could be run")

@@ -19,8 +19,8 @@ const (
 type Vendor struct {
 	// Name as policies, routes and callbacks call it, e.g. "tencent_eid".
 	Name string
-	// Kinds are what it is asked for. A face vendor has a switch and pages to
-	// which people go and from which they come back.
+	// Kinds are what it is asked for. Face and records vendors have a switch; a face
+	// vendor has pages to which people go and from which they come back.
 	Kinds []string
 	// Settings makes an empty one, to be filled from the environment.
 	Settings func() Settings
@@ -53,10 +53,10 @@ type Settings interface {
 	Register(r *Registry, log *slog.Logger) error
 }
 
-// Switch is the configured switch of a face vendor, a part of its settings. One
+// Switch is the configured switch of a face or records vendor, a part of its settings. One
 // that an operator throws (yanzhen provider) can only close further.
 type Switch struct {
-	Switch string `env:"SWITCH" envDefault:"on" help:"on; drain: no new sessions, open ones finish; off: no session and no result is asked for at all. yanzhen provider does the same without a restart."`
+	Switch string `env:"SWITCH" envDefault:"on" help:"on; drain: nothing new is begun, open sessions finish; off: nothing is asked for at all. yanzhen provider does the same without a restart."`
 }
 
 // State is one of SwitchStates.

@@ -95,7 +95,7 @@ func (c *Config) Registry(log *slog.Logger) (*provider.Registry, error) {
 	return r, errors.Join(errs...)
 }
 
-// Switches are the configured switches of the face vendors, by name: on, drain
+// Switches are the configured switches of the vendors that have one, by name: on, drain
 // or off.
 func (c *Config) Switches() map[string]string {
 	out := map[string]string{}

@@ -50,6 +50,8 @@ type Config struct {
 	Rate          float64       `env:"RATE" envDefault:"50" help:"Calls a second of all workers together, at most. The vendor allows a token 60."`
 	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
 	Keywords      Keywords      `envPrefix:"KEYWORDS_"`
+
+	provider.Switch
 }
 
 // Keywords are parts of descriptions, whatever the case of their letters, by

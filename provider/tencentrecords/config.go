@@ -44,6 +44,8 @@ type Config struct {
 	Encryption    string `env:"ENCRYPTION" else:"YANZHEN_TENCENT_ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc: whether name and number are sealed, if it is not as YANZHEN_TENCENT_ENCRYPTION says. With a key or another of these settings of its own, all of them are set here."`
 	EncryptionKey string `env:"ENCRYPTION_KEY" else:"YANZHEN_TENCENT_ENCRYPTION_KEY" secret:"path" help:"Else that of YANZHEN_TENCENT_ENCRYPTION_KEY,"`
 	EncryptionIV  string `env:"ENCRYPTION_IV" else:"YANZHEN_TENCENT_ENCRYPTION_IV" envDefault:"base64" help:"and YANZHEN_TENCENT_ENCRYPTION_IV."`
+
+	provider.Switch
 }
 
 // Validate implements provider.Settings.
