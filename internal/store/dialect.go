@@ -35,6 +35,9 @@ type dialect struct {
 	eachOf string
 	// pairsOf yields key and value of a JSON object ($1).
 	pairsOf string
+	// version asks a connection for a number that changes with every commit of
+	// another one; empty: there is none.
+	version string
 	// forget makes erased bytes leave the files that the product can reach.
 	forget string
 }
@@ -45,6 +48,7 @@ var sqlite = dialect{
 	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
 	eachOf:      `SELECT value FROM json_each($1)`,
 	pairsOf:     `json_each($1)`,
+	version:     `PRAGMA data_version`,
 	// holdRow, takeRows and holdNumber are empty: every writing transaction begins
 	// IMMEDIATE and is alone.
 

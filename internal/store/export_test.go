@@ -143,3 +143,11 @@ func Abandon(st Store) {
 	e.due = time.AfterFunc(time.Hour, func() {})
 	e.due.Stop()
 }
+
+// Quiet reports whether, asked for changes once more, the store answers without
+// looking through the rows.
+func Quiet(ctx context.Context, st Store, known string) bool {
+	s := st.(*sqlStore)
+	_, asked := s.quiet.before(ctx, s, known)
+	return asked
+}

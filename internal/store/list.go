@@ -127,23 +127,3 @@ func (s *sqlStore) listOf(ctx context.Context, q Query, client string) ([]Row, e
 	}
 	return out, wrap("list", rows.Err())
 }
-
-func (s *sqlStore) Changed(ctx context.Context, known string) (map[string]int, error) {
-	rows, err := s.read.QueryContext(ctx, `
-		SELECT k.key, COALESCE(v.revision, 0) FROM `+s.dialect.pairsOf+` AS k LEFT JOIN verifications v ON v.id = k.key
-		WHERE COALESCE(v.revision, 0) <> CAST(k.value AS INTEGER)`, known)
-	if err != nil {
-		return nil, wrap("changed", err)
-	}
-	defer rows.Close()
-	out := map[string]int{}
-	for rows.Next() {
-		var id string
-		var revision int
-		if err := rows.Scan(&id, &revision); err != nil {
-			return nil, wrap("changed", err)
-		}
-		out[id] = revision
-	}
-	return out, wrap("changed", rows.Err())
-}

@@ -18,6 +18,7 @@ type sqlStore struct {
 	// fullAt is when a write last found no room, in microseconds since 1970.
 	fullAt atomic.Int64
 	erased erased
+	quiet  quiet
 }
 
 var _ Store = (*sqlStore)(nil)
@@ -136,6 +137,7 @@ func (s *sqlStore) Ping(ctx context.Context) error {
 
 func (s *sqlStore) Close() error {
 	s.finishForgetting()
+	s.quiet.close()
 	return wrap("close", s.close())
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,6 +237,35 @@ func TestChanged(t *testing.T) {
 		got, err := s.Changed(t.Context(), `{"ver_0":1,"ver_1":2}`)
 		require.NoError(t, err)
 		require.Empty(t, got)
+	})
+}
+
+// SQLite does not look through the rows that are waited for again and again while
+// nobody writes, and finds what is written meanwhile, by whatever process.
+func TestChangedLooksAgainOnlyAfterAWrite(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s, other := open(t, dsn, keySet(t, 1, 2)), open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		id := row().ID
+		quiet := strings.HasPrefix(dsn, "sqlite:")
+		for revision, writer := range []store.Store{1: other, 2: s, 3: other} {
+			if writer == nil {
+				continue
+			}
+			known := fmt.Sprintf(`{%q:%d}`, id, revision)
+			for range 2 {
+				got, err := s.Changed(t.Context(), known)
+				require.NoError(t, err)
+				require.Empty(t, got)
+				require.Equal(t, quiet, store.Quiet(t.Context(), s, known))
+			}
+			require.False(t, store.Quiet(t.Context(), s, `{"another":1}`), "somebody else waits, too")
+			require.NoError(t, writer.Publish(t.Context(), id, state(revision+1, verification.RequiresInput, 1)))
+			require.False(t, store.Quiet(t.Context(), s, known))
+			got, err := s.Changed(t.Context(), known)
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{id: revision + 1}, got)
+		}
 	})
 }
 
