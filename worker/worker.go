@@ -43,18 +43,7 @@ func Run(ctx context.Context, d Deps) error {
 		default:
 		}
 	}
-	o := worker.Options{
-		WorkerStopTimeout: stopTimeout,
-		OnFatalError:      fatal,
-		Interceptors: []interceptor.WorkerInterceptor{
-			&panics{metrics: d.Metrics}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
-		},
-		// The SDK would hold most heartbeats back, for four fifths of their time-out.
-		MaxHeartbeatThrottleInterval: beatEvery,
-		// Half of them ask for tasks of runs that this worker has in memory. With the
-		// SDK's two, one run's task waits while another one is fetched.
-		MaxConcurrentWorkflowTaskPollers: 8,
-	}
+	o := options(ctx, d.Metrics, fatal)
 	workers := []worker.Worker{verificationWorker(d, o), webhookWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
 		workers = append(workers, vendorWorker(d, q, o))
@@ -72,6 +61,26 @@ func Run(ctx context.Context, d Deps) error {
 		return nil
 	case err := <-failed:
 		return fmt.Errorf("a worker failed: %w", err)
+	}
+}
+
+// pollers is how many ask for tasks of a kind at the same time. With the SDK's two
+// a task that comes while both bring one waits, in the database at that; of those
+// for workflow tasks half ask for tasks of runs that this worker has in memory.
+const pollers = 8
+
+// options are those of every worker.
+func options(ctx context.Context, m *telemetry.Metrics, fatal func(error)) worker.Options {
+	return worker.Options{
+		WorkerStopTimeout: stopTimeout,
+		OnFatalError:      fatal,
+		Interceptors: []interceptor.WorkerInterceptor{
+			&panics{metrics: m}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
+		},
+		// The SDK would hold most heartbeats back, for four fifths of their time-out.
+		MaxHeartbeatThrottleInterval:     beatEvery,
+		MaxConcurrentWorkflowTaskPollers: pollers,
+		MaxConcurrentActivityTaskPollers: pollers,
 	}
 }
 
