@@ -5,6 +5,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,6 +75,10 @@ func (s *stack) begin(ctx context.Context, path string) (v opened, err error) {
 	}
 	began := time.Now()
 	a, etag, err := s.call(ctx, "POST", "/v1/verifications", body, "")
+	for errors.Is(err, errAway) && time.Since(began) < time.Minute { // as a client would
+		time.Sleep(time.Second)
+		a, etag, err = s.call(ctx, "POST", "/v1/verifications", body, "")
+	}
 	for err == nil && (a.NextAction == nil || a.NextAction.URL == "") && time.Since(began) < time.Minute {
 		a, etag, err = s.call(ctx, "GET", "/v1/verifications/"+a.ID+"?wait=30s", "", etag)
 	}
@@ -182,6 +187,9 @@ func (s *stack) comeBack(page string, form url.Values) error {
 	return err
 }
 
+// errAway: the engine gave no answer in time.
+var errAway = errors.New("503")
+
 func (s *stack) call(ctx context.Context, method, path, body, etag string) (a answer, newTag string, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, s.apiURL+path, bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -190,7 +198,7 @@ func (s *stack) call(ctx context.Context, method, path, body, etag string) (a an
 	r.Header.Set("Authorization", "Bearer "+s.key)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", fmt.Sprintf("key-%x", rand.Uint64()))
+		r.Header.Set("Idempotency-Key", fmt.Sprintf("key-%x", sha256.Sum256([]byte(body)))) // a repeat has the first one's
 	}
 	if etag != "" {
 		r.Header.Set("If-None-Match", etag)
@@ -204,6 +212,8 @@ func (s *stack) call(ctx context.Context, method, path, body, etag string) (a an
 	switch {
 	case err != nil || res.StatusCode == http.StatusNotModified:
 		return a, etag, err
+	case res.StatusCode == http.StatusServiceUnavailable:
+		return a, "", fmt.Errorf("%s: %w: %s", path, errAway, text)
 	case res.StatusCode >= 300:
 		return a, "", fmt.Errorf("%s: %d %s", path, res.StatusCode, text)
 	}

@@ -4,12 +4,12 @@ package bench
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 	"text/template"
 	"time"
 
@@ -40,20 +40,33 @@ func (s *stack) startEngine(kind string) (hostPort string) {
 		t.Cleanup(server.Stop)
 		hostPort, s.pids["engine"] = server.HostPort, server.PID()
 	}
-	var err error
-	require.Eventually(t, func() bool { // it listens before it serves
-		s.temporal, err = client.Dial(client.Options{HostPort: hostPort, Logger: log.NewStructuredLogger(discard),
-			ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
-		return err == nil
-	}, 2*time.Minute, 500*time.Millisecond, "the server does not serve: %v", &err)
-	t.Cleanup(s.temporal.Close)
+	s.temporal = dial(t, hostPort)
 	if kind == "postgres" {
-		require.Eventually(t, func() bool {
-			err = engine.Setup(t.Context(), s.temporal, client.DefaultNamespace, workflows.SearchAttributes(), 24*time.Hour, func(string) {})
-			return err == nil
-		}, 2*time.Minute, 500*time.Millisecond, "the namespace is not there: %v", &err)
+		retry(t, func() error {
+			return engine.Setup(t.Context(), s.temporal, client.DefaultNamespace, workflows.SearchAttributes(), 24*time.Hour, func(string) {})
+		})
 	}
 	return hostPort
+}
+
+// dial connects to the server, which listens before it serves.
+func dial(t *testing.T, hostPort string) (c client.Client) {
+	retry(t, func() (err error) {
+		c, err = client.Dial(client.Options{HostPort: hostPort, Logger: log.NewStructuredLogger(discard),
+			ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
+		return err
+	})
+	t.Cleanup(c.Close)
+	return c
+}
+
+// retry tries what a server that is starting refuses.
+func retry(t *testing.T, try func() error) {
+	err := try()
+	for until := time.Now().Add(2 * time.Minute); err != nil && time.Now().Before(until); err = try() {
+		time.Sleep(500 * time.Millisecond)
+	}
+	require.NoError(t, err)
 }
 
 // shards are as many as a cluster of some size has.
@@ -87,18 +100,11 @@ func (s *stack) postgresEngine(metrics string) (hostPort string) {
 	require.NoError(t, f.Close())
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "dynamic.yaml"), []byte(dynamicConfig), 0o600))
 	s.start("engine", tool(t, "go.temporal.io/server/cmd/server"), os.Environ(), "--root", s.dir, "--config", ".", "--env", "bench", "--allow-no-auth", "start")
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", frontend)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, 2*time.Minute, 200*time.Millisecond, "the server does not serve")
 	return frontend
 }
 
 // tool is the path of a pinned command, which the go command builds and keeps.
-func tool(t require.TestingT, name string) string {
+func tool(t *testing.T, name string) string {
 	cmd := exec.Command("go", "tool", "-n", name)
 	cmd.Dir, cmd.Stderr = "../../tools", os.Stderr
 	path, err := cmd.Output()

@@ -31,9 +31,9 @@ func (s *stack) manyOpen() (out Section) {
 		tokens, ids = append(tokens, moreTokens...), append(ids, moreIDs...)
 		of := func(what string) string { return fmt.Sprintf("%d open: %s", level, what) }
 		out.Figures = append(out.Figures, Figure{of("opened a second, 32 at once"), float64(n) / took.Seconds(), "", ""})
-		// From here on all of them are polled as often as those whose person is
-		// not likely to be there any more.
-		time.Sleep(settles)
+		if !*quick {
+			time.Sleep(settles)
+		}
 		used, from := s.used(), time.Now()
 		reads := s.readSome(ids, span())
 		for _, name := range []string{"engine", "worker", "api"} {
@@ -55,14 +55,14 @@ func (s *stack) manyOpen() (out Section) {
 }
 
 // settles is how long after the last opening all persons count as not likely to be
-// there.
+// there any more, and are polled rarely.
 const settles = 50 * time.Second
 
-// span is how long is looked: more than the time between two rare polls.
+// span is how long is looked: longer than between two rare polls.
 func span() time.Duration {
 	d := 80 * time.Second
 	if *quick {
-		d = 45 * time.Second
+		d = 40 * time.Second
 	}
 	return d
 }

@@ -26,7 +26,7 @@ func (s *stack) paths() (out Section) {
 		many, levels := *pairs, []int{1, 16, 64}
 		switch main := path == "callback" || path == "poll"; {
 		case *quick && main:
-			many, levels = 3, []int{1, 16}
+			many, levels = min(3, many), []int{1, 16}
 		case *quick:
 			many, levels = 1, []int{16}
 		case !main:
