@@ -11,6 +11,14 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
+// keyed is the generated client under the one with a key.
+func keyed(t *testing.T, server, key string) *client.ClientWithResponses {
+	t.Helper()
+	c, err := client.New(server, key)
+	require.NoError(t, err)
+	return &client.ClientWithResponses{ClientInterface: c.Core()}
+}
+
 // The generated client and the server speak the same contract over a real
 // connection.
 func TestTheGeneratedClientUnderstandsTheServer(t *testing.T) {
@@ -22,8 +30,7 @@ func TestTheGeneratedClientUnderstandsTheServer(t *testing.T) {
 		require.Equal(t, plantedName, req.Subject.Name)
 		return running(), starter.Started{}, nil
 	}
-	c, err := client.NewKeyedClient(srv.URL, r.shop)
-	require.NoError(t, err)
+	c := keyed(t, srv.URL, r.shop)
 	got, err := c.StartVerificationWithResponse(t.Context(), &client.StartVerificationParams{IdempotencyKey: "order-17"},
 		client.StartVerificationJSONRequestBody{Policy: "cn-resident", Subject: &client.Subject{Name: plantedName, IdNumber: plantedNumber,
 			IdValidity: client.IDValidity{From: "20200115", To: "20400115"}}})
@@ -42,9 +49,7 @@ func TestTheGeneratedClientUnderstandsTheServer(t *testing.T) {
 	require.Equal(t, "session_replaced", refused.ApplicationproblemJSONDefault.Code)
 	require.Equal(t, 2, *refused.ApplicationproblemJSONDefault.CurrentSession)
 
-	stranger, err := client.NewKeyedClient(srv.URL, "yz_unknown")
-	require.NoError(t, err)
-	denied, err := stranger.GetVerificationWithResponse(t.Context(), knownID, nil)
+	denied, err := keyed(t, srv.URL, "yz_unknown").GetVerificationWithResponse(t.Context(), knownID, nil)
 	require.NoError(t, err)
 	require.Equal(t, 401, denied.StatusCode())
 }

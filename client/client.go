@@ -88,24 +88,40 @@ func (c *Client) Get(ctx context.Context, id string) (*Verification, error) {
 // and returns it as it then is. Between reads it waits at the API for a change.
 // The context bounds how long.
 func (c *Client) Wait(ctx context.Context, id string, until func(*Verification) bool) (*Verification, error) {
-	var params GetVerificationParams
-	for {
-		v, header, err := decode[Verification](c.core.GetVerification(ctx, id, &params))
-		switch {
-		case err != nil:
-			return nil, err
-		case v == nil: // unchanged
-			continue
-		case until(v):
-			return v, nil
+	for v, err := range c.Changes(ctx, id) {
+		if err != nil || until(v) {
+			return v, err
 		}
-		// From here on only what differs from this answer is of interest.
-		tag, wait := header.Get("ETag"), fmt.Sprintf("%.0fs", longestWait.Seconds())
-		params = GetVerificationParams{Wait: &wait, IfNoneMatch: &tag}
-		if tag == "" { // nothing to wait on
-			params = GetVerificationParams{}
-			if err := pause(ctx, time.Second); err != nil {
-				return nil, err
+	}
+	panic("unreachable: Changes ends with an error")
+}
+
+// Changes reads a verification as it is now and then after each change, for which
+// it waits at the API. What changes while the loop's body runs is seen together.
+// It ends with the first error: that of the context, or an answer's.
+func (c *Client) Changes(ctx context.Context, id string) iter.Seq2[*Verification, error] {
+	return func(yield func(*Verification, error) bool) {
+		var params GetVerificationParams
+		for {
+			v, header, err := decode[Verification](c.core.GetVerification(ctx, id, &params))
+			switch {
+			case err != nil:
+				yield(nil, err)
+				return
+			case v == nil: // unchanged
+				continue
+			case !yield(v, nil):
+				return
+			}
+			// From here on only what differs from this answer is of interest.
+			tag, wait := header.Get("ETag"), fmt.Sprintf("%.0fs", longestWait.Seconds())
+			params = GetVerificationParams{Wait: &wait, IfNoneMatch: &tag}
+			if tag == "" { // nothing to wait on
+				params = GetVerificationParams{}
+				if err := pause(ctx, time.Second); err != nil {
+					yield(nil, err)
+					return
+				}
 			}
 		}
 	}

@@ -160,6 +160,23 @@ func TestWaitGoesOnFromTheETag(t *testing.T) {
 		`/v1/verifications/ver_a?wait=30s "v1"`, `/v1/verifications/ver_a?wait=30s "v2"`}, asked)
 }
 
+// Changes gives each state that was seen once, and ends with the error.
+func TestChangesGivesEachStateOnce(t *testing.T) {
+	c, s := scripted(t, answer(200, running, "ETag", `"v1"`), answer(304, ""), answer(200, linked, "ETag", `"v2"`), answer(404, `{"status":404,"code":"not_found"}`))
+	var seen []client.Status
+	var last error
+	for v, err := range c.Changes(t.Context(), "ver_a") {
+		if last = err; err == nil {
+			seen = append(seen, v.Status)
+		}
+	}
+	require.Equal(t, []client.Status{client.StatusProcessing, client.StatusRequiresInput}, seen)
+	var e *client.Error
+	require.True(t, errors.As(last, &e))
+	require.Equal(t, client.CodeNotFound, e.Code)
+	require.Len(t, s.got, 4)
+}
+
 // A list goes over its pages, and stops to ask where its reader stops.
 func TestListsGoOverTheirPages(t *testing.T) {
 	c, s := scripted(t, answer(200, `{"verifications":[{"id":"a"},{"id":"b"}],"next_cursor":"n1"}`), answer(200, `{"verifications":[{"id":"c"}],"next_cursor":null}`))

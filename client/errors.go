@@ -32,6 +32,8 @@ const (
 	CodeRedacted             = "redacted"
 	CodeCursorExpired        = "cursor_expired"
 	CodeEngineUnavailable    = "engine_unavailable"
+	// CodeUnknown: the answer is no problem document of the API's.
+	CodeUnknown = "unknown"
 )
 
 // errorOf reads a refusal. Something between here and the API may have answered
@@ -39,7 +41,7 @@ const (
 func errorOf(r *http.Response, body []byte) error {
 	e := &Error{RetryAfter: retryAfter(r.Header, time.Now())}
 	if json.Unmarshal(body, &e.Problem) != nil || e.Code == "" {
-		e.Problem = Problem{Status: r.StatusCode, Code: "unknown", Title: http.StatusText(r.StatusCode), RequestId: r.Header.Get("X-Request-Id")}
+		e.Problem = Problem{Status: r.StatusCode, Code: CodeUnknown, Title: http.StatusText(r.StatusCode), RequestId: r.Header.Get("X-Request-Id")}
 	}
 	return e
 }

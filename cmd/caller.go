@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +19,8 @@ type caller struct {
 	base    string
 	sandbox string // the local stack's stand-in, if it is the local stack
 	ui      string // the local stack's Temporal UI, likewise
-	api     *client.ClientWithResponses
+	api     *client.Client
+	core    *client.ClientWithResponses // what api has no method for
 }
 
 // callerFlags are those of every command that talks to an API.
@@ -61,12 +60,11 @@ func (f callerFlags) caller() (*caller, error) {
 
 func newCaller(api, key string) (*caller, error) {
 	base := strings.TrimRight(api, "/")
-	// A waiting read takes up to waitEach.
-	c, err := client.NewKeyedClient(base, key, client.WithHTTPClient(&http.Client{Timeout: waitEach + 15*time.Second}))
+	c, err := client.New(base, key)
 	if err != nil {
 		return nil, exit(exitUsage, "the API's address: %w", err)
 	}
-	return &caller{base: base, api: c}, nil
+	return &caller{base: base, api: c, core: &client.ClientWithResponses{ClientInterface: c.Core()}}, nil
 }
 
 func first(values ...string) string {
@@ -78,72 +76,18 @@ func first(values ...string) string {
 	return ""
 }
 
-// waitEach is how long one read waits for a change.
-const waitEach = 20 * time.Second
-
 // errBusy: the API could not answer now; the same call may work later.
 var errBusy = errors.New("the API could not answer")
 
-// start starts a verification. While the engine is busy it is asked again, with
-// the same key and therefore for the same verification.
-func (c *caller) start(ctx context.Context, key string, body client.StartRequest) (*client.Verification, error) {
-	for try := 1; ; try++ {
-		r, err := c.api.StartVerificationWithResponse(ctx, &client.StartVerificationParams{IdempotencyKey: key}, body)
-		if err != nil {
-			return nil, c.unreachable(err)
+// failed puts the error of a call into words, with its exit code.
+func (c *caller) failed(err error) error {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		if e.Code == client.CodeUnknown {
+			return refusal(e.Status, nil)
 		}
-		for _, v := range []*client.Verification{r.JSON201, r.JSON202, r.JSON200} {
-			if v != nil {
-				return v, nil
-			}
-		}
-		if r.StatusCode() != http.StatusServiceUnavailable || try == startTries {
-			return nil, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
-		}
-		sleep(ctx, time.Second)
+		return refusal(e.Status, &e.Problem)
 	}
-}
-
-const startTries = 4
-
-// read returns the verification as it is once it is another than the tag says;
-// nil when nothing changed in the time.
-func (c *caller) read(ctx context.Context, id, tag string, wait time.Duration) (v *client.Verification, newTag string, err error) {
-	p := &client.GetVerificationParams{}
-	if wait > 0 {
-		text := fmt.Sprintf("%ds", int(wait.Seconds()))
-		p.Wait = &text
-	}
-	if tag != "" {
-		p.IfNoneMatch = &tag
-	}
-	r, err := c.api.GetVerificationWithResponse(ctx, id, p)
-	if err != nil {
-		return nil, tag, c.unreachable(err)
-	}
-	switch {
-	case r.StatusCode() == http.StatusNotModified:
-		return nil, tag, nil
-	case r.JSON200 != nil:
-		return r.JSON200, r.HTTPResponse.Header.Get("ETag"), nil
-	}
-	return nil, tag, refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
-}
-
-// retry asks for a new session, or has a new scan read if there is one.
-func (c *caller) retry(ctx context.Context, id string, session int, reqid string) error {
-	body := client.RetryRequest{Session: session}
-	if reqid != "" {
-		body.NfcReqid = &reqid
-	}
-	r, err := c.api.RetryVerificationWithResponse(ctx, id, nil, body)
-	if err != nil {
-		return c.unreachable(err)
-	}
-	if r.JSON200 != nil {
-		return nil
-	}
-	return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
+	return c.unreachable(err)
 }
 
 func (c *caller) unreachable(err error) error {

@@ -99,7 +99,7 @@ func follow(t *testing.T, dir string, args ...string) (*client.Verification, str
 	require.GreaterOrEqual(t, i, 0, out.String())
 	c, err := callerFlags{data: dir}.caller()
 	require.NoError(t, err)
-	v, _, err := c.read(t.Context(), out.String()[i:i+30], "", 0)
+	v, err := c.api.Get(t.Context(), out.String()[i:i+30])
 	require.NoError(t, err)
 	return v, out.String(), nil
 }

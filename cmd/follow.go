@@ -25,48 +25,48 @@ type follower struct {
 	retries int // sessions, from 0, that retry was called for
 }
 
-// settled: nothing more happens by itself, but for a clock or a human.
-func settled(v *client.Verification) bool {
-	switch v.Status {
-	case "completed", "expired", "canceled", "error", "in_review":
-		return true
-	}
-	return false
-}
+// maxMisses is how often in a row the API may have no answer, each after the
+// client's own tries.
+const maxMisses = 6
 
 // follow returns the settled verification. An API that cannot answer for a
 // while is asked again.
 func (f *follower) follow(ctx context.Context, v *client.Verification) (*client.Verification, error) {
-	tag, misses := "", 0
-	for {
-		if v != nil {
-			f.show.changes(v)
-			if settled(v) {
-				return v, nil
+	if over, err := f.saw(ctx, v); over || err != nil {
+		return v, err
+	}
+	for misses := 1; ; misses++ {
+		for next, err := range f.caller.api.Changes(ctx, v.Id) {
+			if err == nil {
+				misses, v = 0, next
+				if over, err := f.saw(ctx, v); over || err != nil {
+					return v, err
+				}
+				continue
 			}
-			if err := f.act(ctx, v); err != nil {
+			err = f.caller.failed(err)
+			switch {
+			case ctx.Err() != nil:
+				return v, context.Cause(ctx)
+			case !errors.Is(err, errBusy) || misses == maxMisses:
 				return v, err
 			}
 		}
-		next, newTag, err := f.caller.read(ctx, f.show.id, tag, waitEach)
-		switch {
-		case ctx.Err() != nil:
-			return v, context.Cause(ctx)
-		case errors.Is(err, errBusy) && misses < 30:
-			misses++
-			if misses == 3 {
-				f.show.line("the API does not answer; asking again")
-			}
-			sleep(ctx, time.Second)
-			continue
-		case err != nil:
-			return v, err
+		if misses == 1 {
+			f.show.line("the API does not answer; asking again")
 		}
-		misses, tag = 0, newTag
-		if next != nil {
-			v = next
-		}
+		sleep(ctx, time.Second)
 	}
+}
+
+// saw shows what has changed and does what the person would do, unless nothing
+// more is to come.
+func (f *follower) saw(ctx context.Context, v *client.Verification) (over bool, err error) {
+	f.show.changes(v)
+	if client.Settled(v) {
+		return true, nil
+	}
+	return false, f.act(ctx, v)
 }
 
 // act does what the person would do now.
@@ -86,7 +86,7 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 		}
 		f.retries = session + 1
 		f.show.line(fmt.Sprintf("asking for a new session in place of session %d", session))
-		return f.caller.retry(ctx, v.Id, session, "")
+		return f.retry(ctx, v.Id, client.RetryRequest{Session: session})
 	case "scan_chip":
 		if f.retries > session || f.rescan == nil {
 			return nil
@@ -96,7 +96,14 @@ func (f *follower) act(ctx context.Context, v *client.Verification) error {
 		if err != nil {
 			return err
 		}
-		return f.caller.retry(ctx, v.Id, session, reqid)
+		return f.retry(ctx, v.Id, client.RetryRequest{Session: session, NfcReqid: &reqid})
+	}
+	return nil
+}
+
+func (f *follower) retry(ctx context.Context, id string, body client.RetryRequest) error {
+	if _, err := f.caller.api.Retry(ctx, id, body); err != nil {
+		return f.caller.failed(err)
 	}
 	return nil
 }
@@ -114,7 +121,7 @@ func (f *follower) confirmRetry(ctx context.Context) bool {
 	select {
 	case _, ok := <-f.again:
 		return ok
-	case <-time.After(waitEach): // the clock may have ended it
+	case <-time.After(20 * time.Second): // the clock may have ended it
 		return false
 	case <-ctx.Done():
 		return false

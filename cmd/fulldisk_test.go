@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -66,6 +67,6 @@ func TestAFullDiskUnderTheStore(t *testing.T) {
 	require.Eventually(t, func() bool {
 		status, body = ask(t, p.opsHandler(), "/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, `"store":"disk_full"`)
-	}, waitEach, lookEvery/10)
+	}, 20*time.Second, lookEvery/10)
 	require.Contains(t, logs.String(), `"msg":"not ready","part":"store","state":"disk_full"`)
 }

@@ -94,13 +94,16 @@ func reviewSub(f *callerFlags, use, short string, args int, defaults *reviewFlag
 // decider shows what it decides on, decides exactly that, and shows the end.
 func decider(decision string) func(context.Context, *caller, string, reviewFlags, io.Writer) error {
 	return func(ctx context.Context, c *caller, id string, w reviewFlags, out io.Writer) error {
-		v, tag, err := c.read(ctx, id, "", 0)
+		r, err := c.core.GetVerificationWithResponse(ctx, id, nil)
 		if err != nil {
-			return err
+			return c.unreachable(err)
+		}
+		if r.JSON200 == nil {
+			return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
 		}
 		show := newPrinter(out, false)
-		show.whole(v)
-		v, err = c.decide(ctx, id, tag, decision, w)
+		show.whole(r.JSON200)
+		v, err := c.decide(ctx, id, r.HTTPResponse.Header.Get("ETag"), decision, w)
 		if err != nil {
 			return err
 		}
@@ -112,23 +115,12 @@ func decider(decision string) func(context.Context, *caller, string, reviewFlags
 func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
 	n := 0
 	status := client.StatusInReview
-	params := client.ListVerificationsParams{Status: &status}
-	for {
-		r, err := c.api.ListVerificationsWithResponse(ctx, &params)
+	for v, err := range c.api.Verifications(ctx, client.ListVerificationsParams{Status: &status}) {
 		if err != nil {
-			return c.unreachable(err)
+			return c.failed(err)
 		}
-		if r.JSON200 == nil {
-			return refusal(r.StatusCode(), r.ApplicationproblemJSONDefault)
-		}
-		for _, v := range r.JSON200.Verifications {
-			fmt.Fprintf(out, "%s  since %s  policy %s\n", v.Id, v.UpdatedAt.Local().Format(time.DateTime), v.Policy.Name)
-			n++
-		}
-		if r.JSON200.NextCursor == nil {
-			break
-		}
-		params.Cursor = r.JSON200.NextCursor
+		fmt.Fprintf(out, "%s  since %s  policy %s\n", v.Id, v.UpdatedAt.Local().Format(time.DateTime), v.Policy.Name)
+		n++
 	}
 	if n == 0 {
 		fmt.Fprintln(out, "Nothing waits for a human.")
@@ -138,7 +130,7 @@ func (c *caller) listReviews(ctx context.Context, out io.Writer) error {
 
 // showDecisions prints what reviewers said of a verification, notes included.
 func (c *caller) showDecisions(ctx context.Context, id string, out io.Writer) error {
-	r, err := c.api.ListDecisionsWithResponse(ctx, id)
+	r, err := c.core.ListDecisionsWithResponse(ctx, id)
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -159,7 +151,7 @@ func (c *caller) showDecisions(ctx context.Context, id string, out io.Writer) er
 }
 
 func (c *caller) decide(ctx context.Context, id, tag, decision string, w reviewFlags) (*client.Verification, error) {
-	r, err := c.api.DecideVerificationWithResponse(ctx, id, &client.DecideVerificationParams{IfMatch: &tag},
+	r, err := c.core.DecideVerificationWithResponse(ctx, id, &client.DecideVerificationParams{IfMatch: &tag},
 		client.DecisionRequest{Decision: decision, Reason: w.reason, Note: orNil(w.note)})
 	if err != nil {
 		return nil, c.unreachable(err)
@@ -171,7 +163,7 @@ func (c *caller) decide(ctx context.Context, id, tag, decision string, w reviewF
 }
 
 func (c *caller) reopen(ctx context.Context, id string, w reviewFlags) (*client.Verification, error) {
-	r, err := c.api.ReopenVerificationWithResponse(ctx, id, nil, client.ReopenRequest{Reason: w.reason, Note: orNil(w.note)})
+	r, err := c.core.ReopenVerificationWithResponse(ctx, id, nil, client.ReopenRequest{Reason: w.reason, Note: orNil(w.note)})
 	if err != nil {
 		return nil, c.unreachable(err)
 	}

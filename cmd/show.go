@@ -90,7 +90,7 @@ func (p *printer) person(a *client.NextAction) {
 
 func statusLine(v *client.Verification) string {
 	s := strings.ReplaceAll(string(v.Status), "_", " ")
-	if v.Attempt.Session > 0 && !settled(v) {
+	if v.Attempt.Session > 0 && !client.Settled(v) {
 		s += fmt.Sprintf(", attempt %d of %d, session %d", v.Attempt.Number, v.Attempt.Max, v.Attempt.Session)
 	}
 	if v.ExpiresAt != nil {

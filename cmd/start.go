@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -115,9 +114,9 @@ func (o startOptions) request() (client.StartRequest, error) {
 
 // run starts a verification and follows it until it is settled.
 func (f *follower) run(ctx context.Context, body client.StartRequest) (*client.Verification, error) {
-	v, err := f.caller.start(ctx, rand.Text(), body)
+	v, err := f.caller.api.Start(ctx, "", body)
 	if err != nil {
-		return nil, err
+		return nil, f.caller.failed(err)
 	}
 	if v, err = f.follow(ctx, v); err != nil {
 		return v, err

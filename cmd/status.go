@@ -36,12 +36,12 @@ func statusCommand() *cobra.Command {
 }
 
 func runStatus(ctx context.Context, c *caller, id string, watch bool, out io.Writer) error {
-	v, _, err := c.read(ctx, id, "", 0)
+	v, err := c.api.Get(ctx, id)
 	if err != nil {
-		return err
+		return c.failed(err)
 	}
-	show := newPrinter(out, !settled(v))
-	if !watch || settled(v) {
+	show := newPrinter(out, !client.Settled(v))
+	if !watch || client.Settled(v) {
 		show.whole(v)
 		return nil
 	}
@@ -66,7 +66,7 @@ func (p *printer) whole(v *client.Verification) {
 	if e := lastError(v); e != "" {
 		fmt.Fprintf(p.out, "  last session: %s\n", e)
 	}
-	if settled(v) {
+	if client.Settled(v) {
 		p.ending(v)
 	} else if a := v.NextAction; a != nil && a.Url != nil {
 		p.person(a)

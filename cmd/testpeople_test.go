@@ -76,7 +76,7 @@ func (c curl) play(v *client.Verification, page string) *client.Verification {
 	c.t.Helper()
 	played := 0
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
-		if settled(v) {
+		if client.Settled(v) {
 			return v
 		}
 		if a := v.NextAction; a != nil {

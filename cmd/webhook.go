@@ -84,7 +84,7 @@ func webhookSecretCommand() *cobra.Command {
 }
 
 func (c *caller) listWebhooks(ctx context.Context, _ string, out io.Writer) error {
-	r, err := c.api.ListWebhookEndpointsWithResponse(ctx)
+	r, err := c.core.ListWebhookEndpointsWithResponse(ctx)
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -98,7 +98,7 @@ func (c *caller) listWebhooks(ctx context.Context, _ string, out io.Writer) erro
 	for _, e := range r.JSON200.WebhookEndpoints {
 		printEndpoint(out, e)
 	}
-	log, err := c.api.ListDeliveriesWithResponse(ctx, &client.ListDeliveriesParams{})
+	log, err := c.core.ListDeliveriesWithResponse(ctx, &client.ListDeliveriesParams{})
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -138,7 +138,7 @@ func printDelivery(out io.Writer, d client.Delivery) {
 const testWithin = 30 * time.Second
 
 func (c *caller) testEndpoint(ctx context.Context, id string, out io.Writer) error {
-	r, err := c.api.TestWebhookEndpointWithResponse(ctx, id)
+	r, err := c.core.TestWebhookEndpointWithResponse(ctx, id)
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -147,7 +147,7 @@ func (c *caller) testEndpoint(ctx context.Context, id string, out io.Writer) err
 	}
 	event := r.JSON202.EventId
 	for until := time.Now().Add(testWithin); time.Now().Before(until); sleep(ctx, 300*time.Millisecond) {
-		log, err := c.api.ListDeliveriesWithResponse(ctx, &client.ListDeliveriesParams{EventId: &event})
+		log, err := c.core.ListDeliveriesWithResponse(ctx, &client.ListDeliveriesParams{EventId: &event})
 		if err != nil {
 			return c.unreachable(err)
 		}
@@ -166,7 +166,7 @@ func (c *caller) testEndpoint(ctx context.Context, id string, out io.Writer) err
 }
 
 func (c *caller) redeliver(ctx context.Context, event, endpoint string, out io.Writer) error {
-	r, err := c.api.RedeliverEventWithResponse(ctx, event, client.RedeliverRequest{Endpoint: orNil(endpoint)})
+	r, err := c.core.RedeliverEventWithResponse(ctx, event, client.RedeliverRequest{Endpoint: orNil(endpoint)})
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -180,7 +180,7 @@ func (c *caller) redeliver(ctx context.Context, event, endpoint string, out io.W
 }
 
 func (c *caller) pauseEndpoint(ctx context.Context, id string, out io.Writer) error {
-	r, err := c.api.PauseWebhookEndpointWithResponse(ctx, id)
+	r, err := c.core.PauseWebhookEndpointWithResponse(ctx, id)
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -192,7 +192,7 @@ func (c *caller) pauseEndpoint(ctx context.Context, id string, out io.Writer) er
 }
 
 func (c *caller) resumeEndpoint(ctx context.Context, id string, out io.Writer) error {
-	r, err := c.api.ResumeWebhookEndpointWithResponse(ctx, id)
+	r, err := c.core.ResumeWebhookEndpointWithResponse(ctx, id)
 	if err != nil {
 		return c.unreachable(err)
 	}
@@ -204,7 +204,7 @@ func (c *caller) recoverEndpoint(ctx context.Context, id, since string, out io.W
 	if err != nil {
 		return exit(exitUsage, "--since: %w", err)
 	}
-	r, err := c.api.RecoverWebhookEndpointWithResponse(ctx, id, client.RecoverRequest{Since: from})
+	r, err := c.core.RecoverWebhookEndpointWithResponse(ctx, id, client.RecoverRequest{Since: from})
 	if err != nil {
 		return c.unreachable(err)
 	}
