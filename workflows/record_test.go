@@ -19,12 +19,14 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/cmd/devstack"
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -231,6 +233,11 @@ func TestRecord(t *testing.T) {
 	all.register(w)
 	require.NoError(t, w.Start())
 	defer w.Stop()
+	webhooks := worker.New(c, workflows.QueueWebhooks, worker.Options{})
+	webhooks.RegisterWorkflowWithOptions(workflows.WebhookDelivery, workflow.RegisterOptions{Name: workflows.DeliveryWorkflow})
+	webhooks.RegisterActivityWithOptions(deliver, activity.RegisterOptions{Name: "Deliver"})
+	require.NoError(t, webhooks.Start())
+	defer webhooks.Stop()
 	t.Run("paths", func(t *testing.T) {
 		for _, r := range recordings {
 			t.Run(r.name, func(t *testing.T) {
@@ -242,6 +249,12 @@ func TestRecord(t *testing.T) {
 			t.Parallel()
 			recordReopened(t, c, &all)
 		})
+		for name, answers := range deliveries {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				recordDelivery(t, c, name, answers)
+			})
+		}
 	})
 }
 
@@ -371,6 +384,36 @@ func recordReopened(t *testing.T, c client.Client, all *scripts) {
 	updated(t, c, run.GetID(), workflows.UpdateDecide, workflows.DecideUpdateID(8), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
 	require.NoError(t, run.Get(t.Context(), nil))
 	recording{name: "reopened"}.write(t, c, run)
+}
+
+// deliveries are the paths of a delivery: what each try comes to.
+var deliveries = map[string][]error{
+	"delivered":                  {nil},
+	"delivered-at-the-third-try": {untaken, untaken, nil},
+	"not-delivered":              {untaken, temporal.NewNonRetryableApplicationError("not delivered after the last try: 5xx", activities.TypeUndelivered, nil)},
+}
+
+var untaken = temporal.NewApplicationErrorWithOptions("not delivered: 5xx", activities.TypeUndelivered,
+	temporal.ApplicationErrorOptions{NextRetryDelay: 100 * time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
+
+// deliver answers as the endpoint's recording says.
+func deliver(ctx context.Context, in activities.DeliverInput) (activities.DeliverResult, error) {
+	err := deliveries[in.Endpoint][activity.GetInfo(ctx).Attempt-1]
+	if err != nil {
+		return activities.DeliverResult{}, err
+	}
+	return activities.DeliverResult{State: store.DeliveryDelivered}, nil
+}
+
+func recordDelivery(t *testing.T, c client.Client, name string, answers []error) {
+	in := workflows.DeliveryInput{Event: "evt_5xq2m7kd3fhtbyc4w6nzr2pjea", Endpoint: name}
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflows.DeliveryID(in.Event, in.Endpoint, 0), TaskQueue: workflows.QueueWebhooks},
+		workflows.DeliveryWorkflow, in)
+	require.NoError(t, err)
+	var out activities.DeliverResult
+	err = run.Get(t.Context(), &out)
+	require.Equal(t, answers[len(answers)-1] != nil, err != nil)
+	recording{name: name}.write(t, c, run)
 }
 
 // write keeps the run's history.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -25,11 +26,43 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
-			r.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
-			r.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
+			for name, f := range registered {
+				r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
+			}
 			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}
+}
+
+// registered are the workflows that a worker runs, by name.
+var registered = map[string]any{
+	workflows.VerificationWorkflow: workflows.Verification,
+	workflows.ReviewWorkflow:       workflows.Review,
+	workflows.DeliveryWorkflow:     workflows.WebhookDelivery,
+}
+
+// No workflow goes without a recorded run: what nobody replays, nobody notices to
+// have changed.
+func TestEveryWorkflowHasARecordedHistory(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.json")
+	require.NoError(t, err)
+	recorded := map[string]bool{}
+	for _, file := range files {
+		recorded[readHistory(t, file).GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()] = true
+	}
+	for name := range registered {
+		require.True(t, recorded[name], "no run of %s is recorded", name)
+	}
+}
+
+func readHistory(t *testing.T, file string) *historypb.History {
+	t.Helper()
+	text, err := os.Open(file)
+	require.NoError(t, err)
+	defer text.Close()
+	history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	return history
 }
 
 // On every recorded path a workflow task writes the public state at most once.
@@ -38,12 +71,8 @@ func TestRecordedHistoriesPublishOnceATask(t *testing.T) {
 	require.NoError(t, err)
 	published := 0
 	for _, file := range files {
-		text, err := os.Open(file)
-		require.NoError(t, err)
-		history, err := client.HistoryFromJSON(text, client.HistoryJSONOptions{})
-		require.NoError(t, err)
 		byTask := map[int64]int{}
-		for _, e := range history.GetEvents() {
+		for _, e := range readHistory(t, file).GetEvents() {
 			if m := e.GetMarkerRecordedEventAttributes(); m != nil && strings.Contains(string(m.GetDetails()["data"].GetPayloads()[0].GetData()), `"Publish"`) {
 				byTask[m.GetWorkflowTaskCompletedEventId()]++
 				published++

@@ -11,17 +11,11 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 func TestTwoHundredConcurrentStartsUnderOneKeyAreOneVerification(t *testing.T) {
-	for name, dsn := range map[string]func(*testing.T) string{
-		"SQLite":     func(*testing.T) string { return "" },
-		"PostgreSQL": func(t *testing.T) string { return storetest.Postgres(t) },
-	} {
-		t.Run(name, func(t *testing.T) { twoHundredStarts(t, dsn(t)) })
-	}
+	onEachStore(t, twoHundredStarts)
 }
 
 func twoHundredStarts(t *testing.T, dsn string) {

@@ -25,6 +25,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/cmd/engine"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
 	"github.com/yanzhen-id/yanzhen/sandbox"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -80,6 +81,14 @@ type stack struct {
 	// keys are the API keys of the clients "shop" and "other".
 	keys        map[string]string
 	api, worker *process
+}
+
+// onEachStore runs a test with the dsn of each kind of store; empty: SQLite in the
+// stack's folder.
+func onEachStore(t *testing.T, f func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) { f(t, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, storetest.Postgres(t)) })
 }
 
 func newStack(t *testing.T, o options) *stack {

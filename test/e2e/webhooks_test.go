@@ -1,16 +1,10 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -19,159 +13,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
-	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/webhook"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
-
-// receiver is a client's endpoint. What is badly signed fails the test.
-type receiver struct {
-	*httptest.Server
-	t      *testing.T
-	secret string
-
-	mu sync.Mutex
-	// got are the events that were taken, by id, and how often.
-	got   map[string]told
-	times map[string]int
-	// tries are the requests, by event, those that were not taken too.
-	tries map[string]int
-	// answer says what becomes of a try, counted from 1; nil: 204.
-	answer func(e told, try int) int
-	// before is called before an answer; nil: nothing.
-	before func(e told, try int)
-}
-
-// told is an event as a receiver reads it.
-type told struct {
-	ID   string `json:"id"`
-	Type string `json:"type"`
-	Data struct {
-		VerificationID string              `json:"verification_id"`
-		Status         verification.Status `json:"status"`
-		Sequence       int                 `json:"sequence"`
-		Endpoint       string              `json:"webhook_endpoint_id"`
-	} `json:"data"`
-}
-
-func newReceiver(t *testing.T) *receiver {
-	t.Helper()
-	r := &receiver{t: t, secret: webhook.NewSecret(), got: map[string]told{}, times: map[string]int{}, tries: map[string]int{}}
-	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
-	body, _ := io.ReadAll(req.Body)
-	secret, _ := webhook.ParseSecret(r.secret)
-	if err := webhook.Verify(req.Header, body, time.Now(), secret); err != nil {
-		r.t.Errorf("a delivery that does not verify: %v", err)
-	}
-	var e told
-	if err := json.Unmarshal(body, &e); err != nil || e.ID != req.Header.Get("webhook-id") {
-		r.t.Errorf("the body of %s: %v", req.Header.Get("webhook-id"), err)
-	}
-	r.mu.Lock()
-	r.tries[e.ID]++
-	try, before, status := r.tries[e.ID], r.before, http.StatusNoContent
-	if r.answer != nil {
-		status = r.answer(e, try)
-	}
-	r.mu.Unlock()
-	if before != nil {
-		before(e, try)
-	}
-	if status/100 == 2 {
-		r.mu.Lock()
-		r.got[e.ID] = e
-		r.times[e.ID]++
-		r.mu.Unlock()
-	}
-	w.WriteHeader(status)
-}
-
-// events are those that were taken, by verification and sequence.
-func (r *receiver) events() map[string][]told {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := map[string][]told{}
-	for _, e := range r.got {
-		out[e.Data.VerificationID] = append(out[e.Data.VerificationID], e)
-	}
-	for _, list := range out {
-		slices.SortFunc(list, func(a, b told) int { return a.Data.Sequence - b.Data.Sequence })
-	}
-	return out
-}
-
-func (r *receiver) yaml(id string) string {
-	return fmt.Sprintf("{id: %s, url: %q, secrets: [%s]}", id, r.URL+"/hooks?key=url-secret", r.secret)
-}
-
-// reaching lets the worker send to this machine, by a schedule of seconds.
-func reaching(schedule string, more ...string) []string {
-	return append([]string{"YANZHEN_WEBHOOK_ALLOW=127.0.0.0/8", "YANZHEN_WEBHOOK_SCHEDULE=" + schedule}, more...)
-}
-
-// feed reads the whole feed of the client "shop".
-func (s *stack) feed() (all []told) {
-	s.t.Helper()
-	for after := ""; ; {
-		a := s.call("shop", "GET", "/v1/events?limit=100&after="+after, nil, nil)
-		require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
-		var page struct {
-			Events []told `json:"events"`
-			Next   string `json:"next_cursor"`
-			More   bool   `json:"more"`
-		}
-		require.NoError(s.t, json.Unmarshal(a.body, &page))
-		all, after = append(all, page.Events...), page.Next
-		if !page.More {
-			return all
-		}
-	}
-}
-
-// whole waits until the receivers hold every event of the feed, without a gap.
-func (s *stack) whole(d time.Duration, receivers ...*receiver) []told {
-	s.t.Helper()
-	all := s.feed()
-	for _, r := range receivers {
-		require.Eventually(s.t, func() bool {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return !slices.ContainsFunc(all, func(e told) bool { return r.times[e.ID] == 0 })
-		}, d, 100*time.Millisecond, "not every event arrived")
-	}
-	last := map[string]int{}
-	for _, e := range all {
-		require.Equal(s.t, last[e.Data.VerificationID]+1, e.Data.Sequence, "a gap in the events of %s", e.Data.VerificationID)
-		last[e.Data.VerificationID]++
-	}
-	return all
-}
-
-// deliveryEvents is a delivery's history once it is over.
-func (s *stack) deliveryEvents(event, endpoint string) *historypb.History {
-	s.t.Helper()
-	id := workflows.DeliveryID(event, endpoint, 0)
-	_ = s.temporal.GetWorkflow(s.t.Context(), id, "").Get(s.t.Context(), nil)
-	return s.history(id)
-}
-
-// maxDeliveryEvents is what a delivery may cost, however often it is tried.
-const maxDeliveryEvents = 12
 
 // Every event reaches every endpoint that takes it, as the feed tells it; the
 // engine holds neither its content nor where it went.
-func TestWebhooks(t *testing.T) {
-	t.Parallel()
+func TestWebhooks(t *testing.T) { t.Parallel(); onEachStore(t, webhooks) }
+
+func webhooks(t *testing.T, dsn string) {
 	all, ends := newReceiver(t), newReceiver(t)
-	s := newStack(t, options{env: reaching("0s,1s,1s"),
+	s := newStack(t, options{dsn: dsn, env: reaching("0s,1s,1s"),
 		webhooks: "[" + all.yaml("all") + ", " + strings.Replace(ends.yaml("ends"), "}", ", events: [verification.completed]}", 1) + "]"})
 	p := s.person()
 	request := s.request(p)
@@ -230,10 +83,11 @@ func TestWebhookReceiverDown(t *testing.T) {
 // A worker that is lost between an event's commit and its relay, or between a
 // delivery and its answer, costs no event: each arrives at least once, under one
 // id.
-func TestWebhooksWhenAWorkerIsLost(t *testing.T) {
-	t.Parallel()
+func TestWebhooksWhenAWorkerIsLost(t *testing.T) { t.Parallel(); onEachStore(t, webhooksWhenAWorkerIsLost) }
+
+func webhooksWhenAWorkerIsLost(t *testing.T, dsn string) {
 	r := newReceiver(t)
-	s := newStack(t, options{policies: crashPolicy, env: reaching("0s,1s,1s,1s,1s,1s"), webhooks: "[" + r.yaml("main") + "]"})
+	s := newStack(t, options{dsn: dsn, policies: crashPolicy, env: reaching("0s,1s,1s,1s,1s,1s"), webhooks: "[" + r.yaml("main") + "]"})
 	s.worker.kill()
 	// The event of the start is committed by the api, and nobody is there to relay it.
 	v := s.begin(s.person()).view
@@ -262,12 +116,13 @@ func TestWebhooksWhenAWorkerIsLost(t *testing.T) {
 	require.Len(t, r.events()[v.ID], len(events), "under one id")
 }
 
-var manyKills = flag.Int("webhook-verifications", 60, "how many verifications TestWebhooksWithRandomKills starts")
+var manyKills = flag.Int("webhook-verifications", 60, "how many verifications TestWebhooksWithRandomKills starts, on each store")
 
 // Workers are killed at any moment while many verifications run: no event is
 // missing, and no sequence has a gap.
-func TestWebhooksWithRandomKills(t *testing.T) {
-	t.Parallel()
+func TestWebhooksWithRandomKills(t *testing.T) { t.Parallel(); onEachStore(t, webhooksWithRandomKills) }
+
+func webhooksWithRandomKills(t *testing.T, dsn string) {
 	r := newReceiver(t)
 	r.answer = func(told, int) int {
 		if rand.IntN(4) == 0 {
@@ -275,7 +130,7 @@ func TestWebhooksWithRandomKills(t *testing.T) {
 		}
 		return http.StatusOK
 	}
-	s := newStack(t, options{policies: crashPolicy, env: reaching("0s,1s,2s,2s,2s,2s,2s,2s,2s,2s,2s,2s"), webhooks: "[" + r.yaml("main") + "]"})
+	s := newStack(t, options{dsn: dsn, policies: crashPolicy, env: reaching("0s,1s,2s,2s,2s,2s,2s,2s,2s,2s,2s,2s"), webhooks: "[" + r.yaml("main") + "]"})
 	ids := make(chan string, *manyKills)
 	var starts sync.WaitGroup
 	for range 4 {
@@ -328,11 +183,12 @@ func TestWebhooksWithRandomKills(t *testing.T) {
 
 // An endpoint that only failed for as long as the setting says is switched off,
 // and the client's others are told; switched on again, it gets what it missed.
-func TestWebhookEndpointOffAndRecovered(t *testing.T) {
-	t.Parallel()
+func TestWebhookEndpointOffAndRecovered(t *testing.T) { t.Parallel(); onEachStore(t, endpointOffAndRecovered) }
+
+func endpointOffAndRecovered(t *testing.T, dsn string) {
 	dead, other := newReceiver(t), newReceiver(t)
 	dead.answer = func(told, int) int { return http.StatusBadGateway }
-	s := newStack(t, options{env: reaching("0s,1s,1s,1s,1s,1s,1s,1s", "YANZHEN_WEBHOOK_DISABLE_AFTER=3s"),
+	s := newStack(t, options{dsn: dsn, env: reaching("0s,1s,1s,1s,1s,1s,1s,1s", "YANZHEN_WEBHOOK_DISABLE_AFTER=3s"),
 		webhooks: "[" + dead.yaml("dead") + ", " + other.yaml("other") + "]"})
 	v := s.begin(s.person()).view
 	off := func() bool {
@@ -382,89 +238,4 @@ func (s *stack) command(args ...string) (string, error) {
 	c.Dir, c.Env = s.dir, []string{"HOME=" + s.dir, "YANZHEN_API=" + s.apiURL, "YANZHEN_API_KEY=" + s.keys["shop"]}
 	text, err := c.CombinedOutput()
 	return string(text), err
-}
-
-// message is what a receiver got, as another implementation is asked about it.
-type message struct {
-	Secret  string            `json:"secret"`
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body"`
-}
-
-// signedAt is the message as its sender would have signed it at another time.
-func (m message) signedAt(t *testing.T, at time.Time) message {
-	t.Helper()
-	secret, err := webhook.ParseSecret(m.Secret)
-	require.NoError(t, err)
-	h := http.Header{}
-	webhook.Sign(h, m.Headers["webhook-id"], at, []byte(m.Body), secret)
-	m.Headers = map[string]string{}
-	for name := range h {
-		m.Headers[strings.ToLower(name)] = h.Get(name)
-	}
-	return m
-}
-
-// standardwebhooks asks the npm package of that name about messages, and returns
-// what is wrong with each; empty: nothing.
-func standardwebhooks(t *testing.T, messages ...message) []string {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/standardwebhooks")))
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	out, err := install.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	var lines bytes.Buffer
-	for _, m := range messages {
-		require.NoError(t, json.NewEncoder(&lines).Encode(m))
-	}
-	verify := exec.CommandContext(t.Context(), "node", "verify.mjs")
-	verify.Dir, verify.Stdin = dir, &lines
-	out, err = verify.Output()
-	require.NoError(t, err)
-	var faults []string
-	for line := range strings.Lines(string(out)) {
-		var said struct {
-			OK    bool   `json:"ok"`
-			Error string `json:"error"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(line), &said))
-		require.Equal(t, said.OK, said.Error == "")
-		faults = append(faults, said.Error)
-	}
-	require.Len(t, faults, len(messages))
-	return faults
-}
-
-// Another implementation of Standard Webhooks takes our deliveries, under either
-// of two secrets, and refuses what was changed, is old, or is under another one.
-func TestWebhooksVerifiedByAnotherImplementation(t *testing.T) {
-	t.Parallel()
-	old, next := webhook.NewSecret(), webhook.NewSecret()
-	got := make(chan message, 100)
-	r := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		m := message{Body: string(body), Headers: map[string]string{}}
-		for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
-			m.Headers[name] = r.Header.Get(name)
-		}
-		got <- m
-	}))
-	t.Cleanup(r.Close)
-	s := newStack(t, options{env: reaching("0s,1s"), webhooks: fmt.Sprintf("[{id: main, url: %q, secrets: [%s, %s]}]", r.URL, old, next)})
-	s.begin(s.person())
-	var m message
-	select {
-	case m = <-got:
-	case <-time.After(30 * time.Second):
-		t.Fatal("nothing was delivered")
-	}
-	with := func(secret string, m message) message { m.Secret = secret; return m }
-	tampered := with(next, m)
-	tampered.Body = strings.Replace(m.Body, `"sequence":`, `"sequence":9`, 1)
-	require.NotEqual(t, m.Body, tampered.Body)
-	faults := standardwebhooks(t, with(old, m), with(next, m), tampered, with(webhook.NewSecret(), m),
-		with(next, m).signedAt(t, time.Now()), with(next, m).signedAt(t, time.Now().Add(-6*time.Minute)), with(next, m).signedAt(t, time.Now().Add(6*time.Minute)))
-	require.Equal(t, []string{"", "", "No matching signature found", "No matching signature found", "", "Message timestamp too old", "Message timestamp too new"}, faults)
 }
