@@ -1,14 +1,14 @@
 package cmd
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
+	receiver "github.com/yanzhen-id/yanzhen/client/webhook"
 	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
@@ -18,40 +18,23 @@ func (s *stack) receive(o devOptions, out io.Writer) (err error) {
 		return fmt.Errorf("no free port for the receiver of webhooks: %w", err)
 	}
 	s.state.Receiver, s.state.hookSecret = "http://"+s.listeners.receiver.Addr().String()+"/", webhook.NewSecret()
-	secret, err := webhook.ParseSecret(s.state.hookSecret)
+	v, err := receiver.New(s.state.hookSecret)
+	if err != nil {
+		return err
+	}
 	if o.quiet {
 		out = io.Discard
 	}
-	s.hooks = hookPrinter(secret, out)
-	return err
+	s.hooks = hookPrinter(v, out)
+	return nil
 }
-
-// maxHook is far above the size of an event.
-const maxHook = 64 << 10
 
 // hookPrinter prints of each event that verifies its type, its subject's id and
 // its status, and nothing else of it.
-func hookPrinter(secret webhook.Secret, out io.Writer) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHook))
-		if err != nil || webhook.Verify(r.Header, body, time.Now(), secret) != nil {
-			http.Error(w, "not signed with the endpoint's secret, or too old", http.StatusUnauthorized)
-			return
-		}
-		var e struct {
-			Type string `json:"type"`
-			Data struct {
-				VerificationID string `json:"verification_id"`
-				Endpoint       string `json:"webhook_endpoint_id"`
-				Status         string `json:"status"`
-			} `json:"data"`
-		}
-		if json.Unmarshal(body, &e) != nil {
-			http.Error(w, "not an event", http.StatusBadRequest)
-			return
-		}
-		fmt.Fprintf(out, "  webhook          %s  %s%s  %s\n", e.Type, e.Data.VerificationID, e.Data.Endpoint, e.Data.Status)
-		w.WriteHeader(http.StatusNoContent)
+func hookPrinter(v *receiver.Verifier, out io.Writer) http.Handler {
+	return v.Handler(func(_ context.Context, e receiver.Event) error {
+		fmt.Fprintf(out, "  webhook          %s  %s%s  %s\n", e.Type, e.Data.VerificationId, e.Endpoint, e.Data.Status)
+		return nil
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	hook "github.com/yanzhen-id/yanzhen/client/webhook"
 	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
@@ -45,11 +46,11 @@ func TestWebhookSecret(t *testing.T) {
 // receiver that mishandles something.
 func TestWebhookConform(t *testing.T) {
 	text := webhook.NewSecret()
-	secret, err := webhook.ParseSecret(text)
+	v, err := hook.New(text)
 	require.NoError(t, err)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if webhook.Verify(r.Header, body, time.Now(), secret) != nil {
+		if _, err := v.Verify(r.Header, body); err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}))

@@ -104,7 +104,8 @@ func (c *conformance) odd(ctx context.Context, id string) {
 	bare.Data = Verification{ID: id, Status: "canceled", Reasons: []string{"canceled.by_caller", "a.reason_of_tomorrow"}, Sequence: 21, Version: 21}
 	c.takes(ctx, "takes null and reasons that it does not know", bare, "client_reference_id and decision may be null, and new reasons may come")
 	large := c.about(Completed, id, 22)
-	large.Data = Verification{ID: id, Status: "completed", Reasons: slices.Repeat([]string{"face.no_match"}, 1500), Sequence: 22, Version: 22}
+	declined := "declined"
+	large.Data = Verification{ID: id, Status: "completed", Decision: &declined, Reasons: slices.Repeat([]string{"face.no_match"}, 1500), Sequence: 22, Version: 22}
 	c.takes(ctx, "takes 20 KiB", large, "an event is small, but no limit is promised")
 	slow, body := c.about(Expired, id, 23), []byte{}
 	if text, err := slow.Body(); err == nil {

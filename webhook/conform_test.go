@@ -27,7 +27,7 @@ type careful struct {
 func (c *careful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	status := http.StatusNoContent
-	if err != nil || Verify(r.Header, body, time.Now(), c.secret) != nil {
+	if err != nil || verify(r.Header, body, c.secret) != nil {
 		status = http.StatusUnauthorized
 	}
 	var e struct {

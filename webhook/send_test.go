@@ -58,12 +58,12 @@ func speaking(t *testing.T, answer func(io.Writer)) (address string, seen *atomi
 }
 
 func TestSend(t *testing.T) {
-	secret, body := secretOf(t), []byte(`{"id":"evt_a"}`)
+	secret, body := secretOf(t), []byte(`{"id":"evt_a","type":"verification.created"}`)
 	var verified error
 	var answer func(w http.ResponseWriter)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got, _ := io.ReadAll(r.Body)
-		verified = Verify(r.Header, got, time.Now(), secret)
+		verified = verify(r.Header, got, secret)
 		answer(w)
 	}))
 	defer receiver.Close()

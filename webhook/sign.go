@@ -68,34 +68,3 @@ func Sign(h http.Header, id string, at time.Time, body []byte, secrets ...Secret
 	h.Set(HeaderTimestamp, timestamp)
 	h.Set(HeaderSignature, strings.Join(signatures, " "))
 }
-
-// Tolerance is how far a message's time may lie from the receiver's clock.
-const Tolerance = 5 * time.Minute
-
-// Why a message is not taken.
-var (
-	ErrNoHeaders = errors.New("webhook: a header is missing")
-	ErrTime      = errors.New("webhook: the time is not within five minutes of now")
-	ErrSignature = errors.New("webhook: no signature fits")
-)
-
-// Verify tells whether a message is what the holder of one of the secrets signed,
-// and that not long ago.
-func Verify(h http.Header, body []byte, now time.Time, secrets ...Secret) error {
-	id, timestamp, signatures := h.Get(HeaderID), h.Get(HeaderTimestamp), h.Get(HeaderSignature)
-	if id == "" || timestamp == "" || signatures == "" {
-		return ErrNoHeaders
-	}
-	unix, err := strconv.ParseInt(timestamp, 10, 64)
-	if at := time.Unix(unix, 0); err != nil || at.Before(now.Add(-Tolerance)) || at.After(now.Add(Tolerance)) {
-		return ErrTime
-	}
-	for given := range strings.SplitSeq(signatures, " ") {
-		for _, s := range secrets {
-			if hmac.Equal([]byte(given), []byte(s.signature(id, timestamp, body))) {
-				return nil
-			}
-		}
-	}
-	return ErrSignature
-}

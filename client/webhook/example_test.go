@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/yanzhen-id/yanzhen/client"
 	"github.com/yanzhen-id/yanzhen/client/webhook"
 )
 
@@ -15,7 +14,7 @@ func ExampleVerifier_Handler() {
 	if err != nil {
 		panic(err)
 	}
-	http.Handle("POST /webhooks/yanzhen", v.Handler(func(ctx context.Context, e client.Event) error {
+	http.Handle("POST /webhooks/yanzhen", v.Handler(func(ctx context.Context, e webhook.Event) error {
 		if e.Type == "verification.completed" {
 			fmt.Println(e.Data.VerificationId, *e.Data.Decision) // in one transaction with e.Id
 		}

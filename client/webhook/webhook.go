@@ -61,25 +61,44 @@ func New(secrets ...string) (*Verifier, error) {
 	return v, nil
 }
 
+// Event is what a delivery tells of: a verification, or an endpoint of the
+// client's.
+type Event struct {
+	client.Event
+	// Endpoint is the id of the webhook endpoint, if the type is
+	// "webhook_endpoint.disabled" or "webhook_endpoint.test"; Data is empty then.
+	Endpoint string
+}
+
+// read reads a delivery's body.
+func read(body []byte) (e Event, err error) {
+	var endpoint struct {
+		Data struct {
+			ID string `json:"webhook_endpoint_id"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(body, &e.Event) != nil || json.Unmarshal(body, &endpoint) != nil || e.Type == "" {
+		return Event{}, ErrBody
+	}
+	e.Endpoint = endpoint.Data.ID
+	return e, nil
+}
+
 // Verify returns the event of a delivery whose signature and timestamp hold. The
 // body must be as it was received, byte for byte.
-func (v *Verifier) Verify(header http.Header, body []byte) (client.Event, error) {
+func (v *Verifier) Verify(header http.Header, body []byte) (Event, error) {
 	id, timestamp := header.Get("webhook-id"), header.Get("webhook-timestamp")
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if id == "" || err != nil {
-		return client.Event{}, ErrHeaders
+		return Event{}, ErrHeaders
 	}
 	if age := v.now().Sub(time.Unix(seconds, 0)); age > Window || age < -Window {
-		return client.Event{}, ErrTimestamp
+		return Event{}, ErrTimestamp
 	}
 	if !v.signed(id, timestamp, header.Get("webhook-signature"), body) {
-		return client.Event{}, ErrSignature
+		return Event{}, ErrSignature
 	}
-	var e client.Event
-	if err := json.Unmarshal(body, &e); err != nil || e.Type == "" {
-		return client.Event{}, ErrBody
-	}
-	return e, nil
+	return read(body)
 }
 
 // signed reports whether one of the signatures is by one of the secrets.
@@ -103,7 +122,7 @@ func (v *Verifier) signed(id, timestamp, signatures string, body []byte) bool {
 // error, so that the event is sent again, and 400 for what does not verify, of
 // which handle hears nothing. handle has 20 s; what takes longer belongs into a
 // queue of the service's own.
-func (v *Verifier) Handler(handle func(context.Context, client.Event) error) http.Handler {
+func (v *Verifier) Handler(handle func(context.Context, Event) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 		if err != nil {

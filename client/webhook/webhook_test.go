@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yanzhen-id/yanzhen/client"
 	. "github.com/yanzhen-id/yanzhen/client/webhook"
 	server "github.com/yanzhen-id/yanzhen/webhook"
 )
@@ -51,6 +50,23 @@ func TestDeliveriesOfTheServerVerify(t *testing.T) {
 		require.Equal(t, "ver_a", e.Data.VerificationId)
 		require.Equal(t, 3, e.Data.Sequence)
 	}
+}
+
+// An event about an endpoint names it: it is how a team learns that an endpoint of
+// theirs was switched off.
+func TestEventsAboutAnEndpointNameIt(t *testing.T) {
+	secret := server.NewSecret()
+	key, err := server.ParseSecret(secret)
+	require.NoError(t, err)
+	off, err := server.Event{ID: "evt_b", Type: server.EndpointOff, Timestamp: time.Now(), Data: server.AboutEndpoint{ID: "main"}}.Body()
+	require.NoError(t, err)
+	h := http.Header{}
+	server.Sign(h, "evt_b", time.Now(), off, key)
+	v, err := New(secret)
+	require.NoError(t, err)
+	e, err := v.Verify(h, off)
+	require.NoError(t, err)
+	require.Equal(t, []string{"webhook_endpoint.disabled", "main", ""}, []string{e.Type, e.Endpoint, e.Data.VerificationId})
 }
 
 // What was changed, signed by another secret or sent again later is refused.
@@ -96,7 +112,7 @@ func TestHandlerAnswersForTheSender(t *testing.T) {
 	require.NoError(t, err)
 	var handled []string
 	var fails error
-	h := v.Handler(func(_ context.Context, e client.Event) error {
+	h := v.Handler(func(_ context.Context, e Event) error {
 		handled = append(handled, e.Id)
 		return fails
 	})

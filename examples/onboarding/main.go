@@ -185,7 +185,7 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) {
 
 // take takes down what an event tells. It may come twice, or after a later one:
 // its sequence decides. Of an error the event is sent again.
-func (s *service) take(ctx context.Context, e client.Event) error {
+func (s *service) take(ctx context.Context, e webhook.Event) error {
 	outcome := string(e.Data.Status)
 	switch e.Data.Status {
 	case client.StatusCompleted:

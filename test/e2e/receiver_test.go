@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
 
+	hook "github.com/yanzhen-id/yanzhen/client/webhook"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/webhook"
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -59,8 +60,11 @@ func newReceiver(t *testing.T) *receiver {
 
 func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
-	secret, _ := webhook.ParseSecret(r.secret)
-	if err := webhook.Verify(req.Header, body, time.Now(), secret); err != nil {
+	v, err := hook.New(r.secret)
+	if err == nil {
+		_, err = v.Verify(req.Header, body)
+	}
+	if err != nil {
 		r.t.Errorf("a delivery that does not verify: %v", err)
 	}
 	var e told
