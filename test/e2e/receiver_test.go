@@ -23,8 +23,11 @@ import (
 // receiver is a client's endpoint. What is badly signed fails the test.
 type receiver struct {
 	*httptest.Server
-	t      *testing.T
-	secret string
+	t *testing.T
+	// secret is the endpoint's, and verifier takes what it, or those of accept,
+	// signed.
+	secret   string
+	verifier *hook.Verifier
 
 	mu sync.Mutex
 	// got are the events that were taken, by id, and how often.
@@ -53,18 +56,28 @@ type told struct {
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{t: t, secret: webhook.NewSecret(), got: map[string]told{}, times: map[string]int{}, tries: map[string]int{}}
+	r.accept(r.secret)
 	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
 	t.Cleanup(r.Close)
 	return r
 }
 
+// accept takes from now on what one of the secrets signed.
+func (r *receiver) accept(secrets ...string) {
+	r.t.Helper()
+	v, err := hook.New(secrets...)
+	require.NoError(r.t, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verifier = v
+}
+
 func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
-	v, err := hook.New(r.secret)
-	if err == nil {
-		_, err = v.Verify(req.Header, body)
-	}
-	if err != nil {
+	r.mu.Lock()
+	verifier := r.verifier
+	r.mu.Unlock()
+	if _, err := verifier.Verify(req.Header, body); err != nil {
 		r.t.Errorf("a delivery that does not verify: %v", err)
 	}
 	var e told

@@ -83,7 +83,10 @@ func TestWebhookReceiverDown(t *testing.T) {
 // A worker that is lost between an event's commit and its relay, or between a
 // delivery and its answer, costs no event: each arrives at least once, under one
 // id.
-func TestWebhooksWhenAWorkerIsLost(t *testing.T) { t.Parallel(); onEachStore(t, webhooksWhenAWorkerIsLost) }
+func TestWebhooksWhenAWorkerIsLost(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, webhooksWhenAWorkerIsLost)
+}
 
 func webhooksWhenAWorkerIsLost(t *testing.T, dsn string) {
 	r := newReceiver(t)
@@ -183,7 +186,10 @@ func webhooksWithRandomKills(t *testing.T, dsn string) {
 
 // An endpoint that only failed for as long as the setting says is switched off,
 // and the client's others are told; switched on again, it gets what it missed.
-func TestWebhookEndpointOffAndRecovered(t *testing.T) { t.Parallel(); onEachStore(t, endpointOffAndRecovered) }
+func TestWebhookEndpointOffAndRecovered(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, endpointOffAndRecovered)
+}
 
 func endpointOffAndRecovered(t *testing.T, dsn string) {
 	dead, other := newReceiver(t), newReceiver(t)
