@@ -53,6 +53,7 @@ func TestBadBodiesAreNamedAndStartNothing(t *testing.T) {
 		{"metadata, long key", goodBody(`,"metadata":{"` + strings.Repeat(plantedName, 9) + `":""}`), 422, "invalid_request", "metadata", "property.name"},
 		{"metadata, long value", goodBody(`,"metadata":{"` + plantedNumber + `":"` + strings.Repeat(plantedName, 101) + `"}`), 422, "invalid_request", "metadata", "value.too_long"},
 		{"metadata, nested", goodBody(`,"metadata":{"` + plantedName + `":{"a":1}}`), 422, "invalid_request", "metadata", "value.type"},
+		{"metadata, a number", goodBody(`,"metadata":{"a":1}`), 422, "invalid_request", "metadata", "value.type"},
 		{"consent without a time", goodBody(`,"consents":[{"purpose":"face"}]`), 422, "invalid_request", "consents.0.given_at", "value.required"},
 		{"consent, no time", goodBody(`,"consents":[{"purpose":"face","given_at":"` + plantedNumber + `"}]`), 422, "invalid_request", "consents.0.given_at", "value.format"},
 		{"foreign return URL", goodBody(`,"return_url":"https://shop.example.evil/back"`), 422, "invalid_request", "return_url", "return_url.not_allowed"},
@@ -92,6 +93,9 @@ func TestEveryBrokenRuleIsToldAtOnce(t *testing.T) {
 	require.Len(t, p.Errors, 2)
 	require.Equal(t, "return_url", p.Errors[0].Field)
 	require.Equal(t, "subject.id_number", p.Errors[1].Field)
+
+	p = problemIn(t, r.post(goodBody(`,"metadata":{"a":1}`)), 422, "invalid_request")
+	require.Equal(t, "A value in it: Must be of the JSON type string.", p.Errors[0].Message)
 
 	p = problemIn(t, r.post(`{"policy":3,"client_reference_id":4}`), 422, "invalid_request")
 	require.Len(t, p.Errors, 2)

@@ -86,7 +86,11 @@ func (op operation) schemaErrors(err error) []starter.FieldError {
 
 func (op operation) collectErrors(e *jsonschema.ValidationError, out *[]starter.FieldError) {
 	at := op.field(e.InstanceLocation)
+	deeper := strings.Count(at, ".")+1 < len(e.InstanceLocation)
 	add := func(field, code, message string) {
+		if deeper && field == at { // a name that the caller gave is not repeated
+			message = "A value in it: " + message
+		}
 		*out = append(*out, starter.FieldError{Field: field, Code: code, Message: message})
 	}
 	switch k := e.ErrorKind.(type) {
@@ -119,7 +123,7 @@ func (op operation) collectErrors(e *jsonschema.ValidationError, out *[]starter.
 	case *kind.Pattern:
 		add(at, "value.pattern", "Does not match the pattern in the contract.")
 	case *kind.Format:
-		add(at, "value.format", "Is no "+k.Want+".")
+		add(at, "value.format", "Is no "+k.Want+formExample[k.Want]+".")
 	case *kind.Enum:
 		add(at, "value.enum", "Must be one of the values that the contract lists.")
 	case *kind.Minimum, *kind.Maximum:
@@ -128,6 +132,9 @@ func (op operation) collectErrors(e *jsonschema.ValidationError, out *[]starter.
 		add(at, "value.invalid", "Does not match the contract.")
 	}
 }
+
+// formExample shows a form that is often missed.
+var formExample = map[string]string{"date-time": ", such as 2026-11-23T00:00:00Z"}
 
 // nameable reports whether an unknown property's name can be told back: one
 // that a programmer would give, and too few digits for a number of a person's.

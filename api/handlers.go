@@ -92,8 +92,8 @@ func (s *server) readVerification(ctx context.Context, client string, r contract
 	}
 	v = shownTo(ctx, v)
 	s.links.note(v)
-	if r.Params.IfNoneMatch != nil && known == v.Revision {
-		return notModified(known), nil
+	if r.Params.IfNoneMatch != nil && (known == v.Revision || strings.TrimSpace(*r.Params.IfNoneMatch) == "*") {
+		return notModified(v.Revision), nil
 	}
 	tag := etag(v.Revision)
 	return contract.GetVerification200JSONResponse{Body: answerOf(v),
@@ -107,15 +107,20 @@ func notModified(revision int) contract.GetVerification304Response {
 
 func etag(version int) string { return `"v` + strconv.Itoa(version) + `"` }
 
-// knownVersion reads an ETag of ours; any other text knows nothing.
+// knownVersion reads the newest of the ETags of ours in a list; any other text
+// knows nothing. A version only rises: who knows a newer one has no use for an
+// older one.
 func knownVersion(header *string) int {
-	text, ok := strings.CutPrefix(strings.TrimPrefix(deref(header), "W/"), `"v`)
-	if text, ok2 := strings.CutSuffix(text, `"`); ok && ok2 {
-		if n, err := strconv.Atoi(text); err == nil && n >= 0 {
-			return n
+	known := starter.Unknown
+	for tag := range strings.SplitSeq(deref(header), ",") {
+		text, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"v`)
+		if text, ok2 := strings.CutSuffix(text, `"`); ok && ok2 {
+			if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+				known = max(known, n)
+			}
 		}
 	}
-	return starter.Unknown
+	return known
 }
 
 // waitOf reads ?wait=, whose form admit has checked.

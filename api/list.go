@@ -32,7 +32,7 @@ func (s *server) ListVerifications(ctx context.Context, r contract.ListVerificat
 		out.Verifications = append(out.Verifications, contract.VerificationItem{
 			Id: i.ID, Client: i.Client, Status: contract.Status(i.Status), Decision: nonEmpty(string(i.Decision)),
 			Outcome: nonEmpty(string(verification.OutcomeOf(i.Status, i.Decision))), Policy: policyOf(i.Policy),
-			ClientReferenceId: nonEmpty(i.ClientReferenceID), CreatedAt: i.CreatedAt.UTC(), UpdatedAt: i.UpdatedAt.UTC(),
+			ClientReferenceId: nonEmpty(i.ClientReferenceID), CreatedAt: shown(i.CreatedAt), UpdatedAt: shown(i.UpdatedAt),
 		})
 	}
 	return out, nil

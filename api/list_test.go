@@ -59,6 +59,8 @@ func TestListsAreHeldToTheContract(t *testing.T) {
 		"?status=in_review&status=processing":                   {"status", "value.repeated"},
 		"?status=in_review&limit=%zz":                           {"limit", "value.malformed"},
 		"?status=in_review;limit=5":                             {"status", "value.malformed"},
+		"?outcom=declined":                                      {"outcom", "parameter.unknown"}, // it would list everything
+		"?status=in_review&" + plantedNumber + "=1":             {"", "parameter.unknown"},
 	} {
 		r := newRig(t)
 		p := problemIn(t, r.do(call{method: "GET", path: "/v1/verifications" + query, key: r.shop}), 422, "invalid_request")
@@ -70,6 +72,13 @@ func TestListsAreHeldToTheContract(t *testing.T) {
 	r2 := newRig(t)
 	p := problemIn(t, r2.do(call{method: "GET", path: "/v1/verifications?status=x&limit=0&cursor=a&cursor=b", key: r2.shop}), 422, "invalid_request")
 	require.Len(t, p.Errors, 3, "every faulty parameter is named")
+	for query, message := range map[string]string{
+		"?created_from=2026-11-01":                "Is no date-time, such as 2026-11-23T00:00:00Z. Started at this time or later.",
+		"?created_to=2026-11-01T00:00:00+08:00":   "Is no date-time, such as 2026-11-23T00:00:00Z. In a query a + is written %2B. Started before this time.",
+		"?created_to=2026-11-01T00:00:00%2B08:0x": "Is no date-time, such as 2026-11-23T00:00:00Z. Started before this time.",
+	} {
+		require.Equal(t, message, problemIn(t, r2.do(call{method: "GET", path: "/v1/verifications" + query, key: r2.shop}), 422, "invalid_request").Errors[0].Message)
+	}
 	r := newRig(t)
 	problemIn(t, r.do(call{method: "GET", path: "/v1/verifications?status=in_review"}), 401, "unauthenticated")
 	problemIn(t, r.do(call{method: "GET", path: "/v1/providers"}), 401, "unauthenticated")

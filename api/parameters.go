@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,6 +86,25 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 			}
 		}
 	}
+	return append(faults, op.unknownParameters(query)...)
+}
+
+// unknownParameters refuses what an operation with a query does not know: a
+// filter that is misspelled would find everything.
+func (op operation) unknownParameters(query url.Values) (faults []starter.FieldError) {
+	if !slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" }) {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" && p.name == name }) {
+			continue
+		}
+		fault := starter.FieldError{Code: "parameter.unknown", Message: "Unknown parameter. Its name is not repeated, as it may be personal."}
+		if nameable(name) {
+			fault.Field, fault.Message = name, "Unknown parameter."
+		}
+		faults = append(faults, fault)
+	}
 	return faults
 }
 
@@ -100,6 +120,9 @@ func (p parameter) check(value string) (code, message string) {
 	}
 	if err := p.schema.Validate(v); err != nil {
 		fault := (operation{}).schemaErrors(err)[0]
+		if fault.Code == "value.format" && strings.Contains(value, " ") {
+			fault.Message += " In a query a + is written %2B."
+		}
 		return fault.Code, fault.Message
 	}
 	return "", ""

@@ -22,6 +22,8 @@ func TestReadWaitsAsItIsAsked(t *testing.T) {
 		{"?wait=60s", `"v2"`, 2, time.Minute},
 		{"?wait=5s", `W/"v2"`, 2, 5 * time.Second},
 		{"?wait=5s", `"other"`, starter.Unknown, 5 * time.Second},
+		{"?wait=5s", `"v1", W/"v2","other"`, 2, 5 * time.Second},
+		{"?wait=5s", `v2`, starter.Unknown, 5 * time.Second},
 	} {
 		r := newRig(t)
 		r.fake.wait = func(client, id string, known int, d time.Duration) (starter.View, error) {
@@ -105,10 +107,26 @@ func TestWhatWasToldIsForgottenInTheEnd(t *testing.T) {
 func TestAnUnchangedVerificationIs304(t *testing.T) {
 	r := newRig(t)
 	r.fake.read = owned("shop", running())
-	w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": `"v3"`}})
-	require.Equal(t, 304, w.Code)
-	require.Empty(t, w.Body.String())
-	require.Equal(t, `"v3"`, w.Header().Get("ETag"), "as RFC 9110 section 15.4.5 asks")
+	for _, tags := range []string{`"v3"`, `W/"v3"`, `"v1", "v3"`, `"v3","v2"`, `*`} {
+		w := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop, header: map[string]string{"If-None-Match": tags}})
+		require.Equal(t, 304, w.Code, tags)
+		require.Empty(t, w.Body.String())
+		require.Equal(t, `"v3"`, w.Header().Get("ETag"), "as RFC 9110 section 15.4.5 asks")
+	}
+}
+
+// Times of one thing are the same in every answer, and what is told can be asked
+// for: none is finer than a list's created_from sees.
+func TestTimesAreTheSameInEveryAnswer(t *testing.T) {
+	r := newRig(t)
+	at := time.Date(2026, 11, 28, 13, 50, 51, 930991234, time.UTC)
+	v := running()
+	v.CreatedAt, v.UpdatedAt = at, at
+	v.Checks = []verification.Check{{Type: verification.DocumentValidity, Status: verification.Passed, CompletedAt: &at}}
+	r.fake.read = owned("shop", v)
+	body := r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop}).Body.String()
+	require.Equal(t, 3, strings.Count(body, `"2026-11-28T13:50:51.930991Z"`), body)
+	require.NotContains(t, body, "930991234")
 }
 
 // A wait in vain is answered without a read, to a caller who named what they know.

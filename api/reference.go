@@ -127,9 +127,13 @@ func (r reference) operations(section, tag string) []operationOf {
 			if !methods[op.Name] {
 				continue
 			}
+			at := path.Name
+			if section == "webhooks" {
+				at = "your endpoint"
+			}
 			for _, t := range op.Get("tags").Items() {
 				if t.Text() == tag {
-					out = append(out, operationOf{strings.ToUpper(op.Name), path.Name, op.node})
+					out = append(out, operationOf{strings.ToUpper(op.Name), at, op.node})
 				}
 			}
 		}
@@ -166,10 +170,14 @@ var codeSpan = regexp.MustCompile("`([^`]+)`")
 func prose(text string) template.HTML {
 	var out strings.Builder
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		safe := codeSpan.ReplaceAllString(template.HTMLEscapeString(paragraph), "<code>$1</code>")
-		out.WriteString("<p>" + safe + "</p>")
+		out.WriteString("<p>" + string(inline(paragraph)) + "</p>")
 	}
 	return template.HTML(out.String())
+}
+
+// inline writes a line of a description.
+func inline(text string) template.HTML {
+	return template.HTML(codeSpan.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>"))
 }
 
 // limits tell a schema's bounds.
@@ -212,7 +220,7 @@ func newReferencePage(document []byte) (referencePage, error) {
 	}
 	r := reference{node{root}}
 	page, err := template.New("reference").Funcs(template.FuncMap{
-		"operations": r.operations, "follow": r.follow, "typeOf": r.typeOf, "prose": prose, "limits": limits, "required": required,
+		"operations": r.operations, "follow": r.follow, "typeOf": r.typeOf, "prose": prose, "inline": inline, "limits": limits, "required": required,
 		"style": func() template.CSS { return template.CSS(referenceCSS) },
 	}).Parse(referenceHTML)
 	if err != nil {

@@ -29,6 +29,11 @@ func TestTheContractIsShownToPeople(t *testing.T) {
 			require.Contains(t, page, `<b class="`+method+`">`+method+`</b> <code>`+path+`</code>`)
 		}
 	}
+	// What is sent to receivers, and what a parameter may be, is found too.
+	require.Contains(t, page, `<li><a href="#verificationEvent">`)
+	require.Contains(t, page, `<b class="POST">POST</b> <code>your endpoint</code>`)
+	require.True(t, strings.Contains(page, ` <code>desc</code> <code>asc</code></p>`), "the values of a parameter")
+	require.False(t, strings.Contains(page, "`"), "code is shown as code")
 	for name := range doc.Components.Schemas {
 		require.Contains(t, page, `id="schema-`+name+`"`)
 	}

@@ -50,7 +50,7 @@ func (s *server) ListDecisions(ctx context.Context, r contract.ListDecisionsRequ
 	out := contract.ListDecisions200JSONResponse{Decisions: []contract.Decision{}}
 	for _, a := range acts {
 		out.Decisions = append(out.Decisions, contract.Decision{
-			Version: a.Version, Act: contract.DecisionAct(a.Act), Reason: string(a.Reason), DecidedByName: a.By, DecidedAt: a.At.UTC(),
+			Version: a.Version, Act: contract.DecisionAct(a.Act), Reason: string(a.Reason), DecidedByName: a.By, DecidedAt: shown(a.At),
 			Note: nonEmpty(a.Note), Held: a.Held,
 		})
 	}

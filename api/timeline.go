@@ -22,7 +22,7 @@ func (s *server) GetTimeline(ctx context.Context, r contract.GetTimelineRequestO
 	}
 	out := contract.GetTimeline200JSONResponse{Steps: []contract.Step{}}
 	for _, m := range moments {
-		step := contract.Step{At: m.At.UTC(), Type: m.Type, Session: m.Session, Provider: nonEmpty(m.Provider), ProviderCode: nonEmpty(m.ProviderCode)}
+		step := contract.Step{At: shown(m.At), Type: m.Type, Session: m.Session, Provider: nonEmpty(m.Provider), ProviderCode: nonEmpty(m.ProviderCode)}
 		if m.Status != "" {
 			status := contract.Status(m.Status)
 			step.Status = &status

@@ -106,7 +106,7 @@ func deliveriesOf(list []starter.Delivery, next string) contract.DeliveryList {
 func deliveryOf(d starter.Delivery) contract.Delivery {
 	return contract.Delivery{
 		EventId: d.EventID, EventType: d.EventType, VerificationId: nonEmpty(d.VerificationID), Endpoint: d.Endpoint, State: contract.DeliveryState(d.State),
-		Round: d.Round, Attempts: d.Attempts, LastClass: nonEmpty(d.LastClass), CreatedAt: d.CreatedAt.UTC(),
+		Round: d.Round, Attempts: d.Attempts, LastClass: nonEmpty(d.LastClass), CreatedAt: shown(d.CreatedAt),
 		LastAttemptAt: nonZero(d.LastAt), NextAttemptAt: nonZero(d.NextAt), EndedAt: nonZero(d.EndedAt),
 	}
 }

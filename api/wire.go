@@ -45,8 +45,8 @@ func answerOf(v starter.View) contract.Verification {
 		Checks:            make([]contract.Check, 0, len(v.Checks)),
 		ReviewReasons:     reasonsOf(v.ReviewReasons),
 		PreviousVerdicts:  []*contract.Verdict{},
-		CreatedAt:         v.CreatedAt.UTC(),
-		UpdatedAt:         v.UpdatedAt.UTC(),
+		CreatedAt:         shown(v.CreatedAt),
+		UpdatedAt:         shown(v.UpdatedAt),
 		ExpiresAt:         utc(v.ExpiresAt),
 	}
 	if out.Metadata == nil {
@@ -100,7 +100,7 @@ func verdictOf(d verification.Verdict, decider string) *contract.Verdict {
 	return &contract.Verdict{
 		Version: d.Version, Decision: contract.VerdictDecision(d.Decision), DecidedBy: contract.VerdictDecidedBy(d.DecidedBy),
 		DecidedByName: nonEmpty(decider),
-		Policy:        policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: d.DecidedAt.UTC(),
+		Policy:        policyOf(d.Policy), Reasons: reasonsOf(d.Reasons), DecidedAt: shown(d.DecidedAt),
 	}
 }
 
@@ -116,11 +116,15 @@ func reasonsOf(list []verification.Reason) []contract.Reason {
 	return out
 }
 
+// shown is a time as every answer gives it: in UTC, and no finer than the store
+// keeps it, so that two answers tell the same time of the same thing.
+func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
 func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	u := t.UTC()
+	u := shown(*t)
 	return &u
 }
 

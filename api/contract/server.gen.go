@@ -823,7 +823,7 @@ type FieldError struct {
 	//   `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
 	//   `value.too_many`, `value.malformed`, `value.repeated`,
 	//   `value.invalid`, `value.personal_data`
-	// - `property.unknown`, `property.name`
+	// - `property.unknown`, `property.name`, `parameter.unknown`
 	// - `policy.unknown`, `policy.no_chip`
 	// - `name.empty`, `name.charset`, `name.separator`, `name.length`
 	// - `id_number.length`, `id_number.charset`, `id_number.check_digit`,
@@ -859,7 +859,7 @@ type FieldError struct {
 //     `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
 //     `value.too_many`, `value.malformed`, `value.repeated`,
 //     `value.invalid`, `value.personal_data`
-//   - `property.unknown`, `property.name`
+//   - `property.unknown`, `property.name`, `parameter.unknown`
 //   - `policy.unknown`, `policy.no_chip`
 //   - `name.empty`, `name.charset`, `name.separator`, `name.length`
 //   - `id_number.length`, `id_number.charset`, `id_number.check_digit`,
@@ -960,14 +960,14 @@ type NextAction struct {
 	// Examples: wechat
 	OpenIn *string `json:"open_in,omitempty"`
 
-	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session.
+	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
 	Type NextActionType `json:"type"`
 
 	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
-// NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session.
+// NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
 type NextActionType string
 
 // Note For other reviewers; no ID number.
