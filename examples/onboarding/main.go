@@ -19,6 +19,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -44,9 +45,12 @@ type service struct {
 // application is one row: the person's own page and what is known of them.
 type application struct {
 	ID, Verification, Outcome string
-	// For the page.
-	Now *client.Verification
-	Err string
+	// For the page: what was filled in and why it was not taken, how the verification
+	// stands, and whether the person just came back from the vendor's page.
+	Form url.Values
+	Err  string
+	Now  *client.Verification
+	Back bool
 }
 
 func main() {
@@ -100,7 +104,7 @@ func (s *service) apply(w http.ResponseWriter, r *http.Request) {
 		if e.Errors != nil && len(*e.Errors) > 0 {
 			text = (*e.Errors)[0].Message
 		}
-		render(w, http.StatusUnprocessableEntity, application{Err: text})
+		render(w, http.StatusUnprocessableEntity, application{Err: text, Form: r.PostForm})
 		return
 	}
 	if err == nil {
@@ -145,6 +149,7 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	a.Back = r.URL.Query().Has("id") // yanzhen adds it to the return URL
 	render(w, http.StatusOK, a)
 }
 
