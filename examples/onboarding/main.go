@@ -149,7 +149,7 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	a.Back = r.URL.Query().Has("id") // yanzhen adds it to the return URL
+	a.Back = r.URL.Query().Has("verification_id") // yanzhen adds it to the return URL
 	render(w, http.StatusOK, a)
 }
 
