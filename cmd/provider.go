@@ -49,7 +49,7 @@ The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "Show the switches, who threw them and why", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withSwitches(c.Context(), data, func(cfg *config.Config, st store.Store) error {
+			return withStore(c.Context(), data, func(cfg *config.Config, st store.Store) error {
 				return listSwitches(c.Context(), cfg, st, c.OutOrStdout())
 			})
 		},
@@ -75,7 +75,7 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 			if residentid.ShapedLikeIDNumber(reason) {
 				return exit(exitUsage, "--reason holds something shaped like an ID number; nothing personal belongs there")
 			}
-			return withSwitches(c.Context(), *data, func(_ *config.Config, st store.Store) error {
+			return withStore(c.Context(), *data, func(_ *config.Config, st store.Store) error {
 				return setSwitch(c.Context(), st, store.Switch{Provider: args[0], State: state, Reason: reason, By: operator(), At: time.Now()}, c.OutOrStdout())
 			})
 		},
@@ -106,9 +106,9 @@ func operator() string {
 	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
-// withSwitches opens the store that the environment names, else that of the
+// withStore opens the store that the environment names, else that of the
 // local stack.
-func withSwitches(ctx context.Context, data string, do func(*config.Config, store.Store) error) error {
+func withStore(ctx context.Context, data string, do func(*config.Config, store.Store) error) error {
 	environ := os.Environ()
 	_, named := os.LookupEnv("YANZHEN_STORE")
 	dir, err := filepath.Abs(dataDir(data))

@@ -126,6 +126,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g.Go(func() error { p.sweep(ctx); return nil })
 	g.Go(func() error { p.deliverNotices(ctx); return nil })
 	g.Go(func() error { p.relay(ctx); return nil })
+	g.Go(func() error { p.audit(ctx); return nil })
 	return g.Wait()
 }
 

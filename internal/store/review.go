@@ -32,14 +32,22 @@ func (s *sqlStore) AddDecision(ctx context.Context, d Decision) error {
 		return err
 	}
 	return s.update(ctx, "add decision", func(tx *sql.Tx) error {
-		if _, err := s.hold(ctx, tx, d.VerificationID); err != nil {
+		held, err := s.hold(ctx, tx, d.VerificationID)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `
+		res, err := tx.ExecContext(ctx, `
 			INSERT INTO decisions (verification_id, version, act, reason, decided_by, decided_at, note, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
 			d.VerificationID, d.Version, d.Act, string(d.Reason), d.By, at, note, mac)
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		// Its note rests with the decision.
+		return s.audit(ctx, tx, Audit{At: timeOf(at), Act: "review." + d.Act, Client: held.client, By: d.By, VerificationID: d.VerificationID, Purpose: string(d.Reason)})
 	})
 }
 
@@ -74,10 +82,16 @@ func (s *sqlStore) Decisions(ctx context.Context, id string) ([]Decision, error)
 }
 
 func (s *sqlStore) SetSwitch(ctx context.Context, v Switch) error {
-	_, err := s.write.ExecContext(ctx, `
-		INSERT INTO switches (provider, state, reason, changed_by, changed_at) VALUES ($1, $2, $3, $4, $5)`,
-		v.Provider, string(v.State), v.Reason, v.By, stamp(orNow(v.At)))
-	return wrap("set switch", err)
+	at := stamp(orNow(v.At))
+	return s.update(ctx, "set switch", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO switches (provider, state, reason, changed_by, changed_at) VALUES ($1, $2, $3, $4, $5)`,
+			v.Provider, string(v.State), v.Reason, v.By, at)
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, Audit{At: timeOf(at), Act: "provider." + string(v.State), By: v.By, Purpose: v.Provider, Note: v.Reason})
+	})
 }
 
 func (s *sqlStore) Switch(ctx context.Context, provider string) (Switch, error) {

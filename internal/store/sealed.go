@@ -21,6 +21,8 @@ type Sealer interface {
 	// an earlier key.
 	MAC(kind string, parts ...string) ([]byte, error)
 	CheckMAC(mac []byte, kind string, parts ...string) error
+	// Hash is a keyed hash whose key never rotates.
+	Hash(purpose string, parts ...string) []byte
 	// HashCheck tells one hash key from another without revealing either.
 	HashCheck() string
 }

@@ -365,8 +365,20 @@ type Store interface {
 	// whole, and writes the line in the same transaction; of one that is not
 	// completed it writes none.
 	ReadOutputs(ctx context.Context, a Audit) (Row, error)
-	// Audited returns a verification's lines, the oldest first.
+	// Audited returns a verification's lines, the oldest first, without their notes.
 	Audited(ctx context.Context, id string) ([]Audit, error)
+	// AuditConfiguration notes that the configuration, whose hash is the line's
+	// Purpose, is another one than the last that was noted.
+	AuditConfiguration(ctx context.Context, a Audit) error
+	// SealAudit chains the lines that wait for it, some at a time, and returns how
+	// many. It may run in many processes.
+	SealAudit(ctx context.Context) (n int, err error)
+	// AuditLines returns chained lines after a position, with their notes.
+	AuditLines(ctx context.Context, after int64, limit int) ([]Audit, error)
+	// AuditAnchor tells where the chain stands; VerifyAudit finds whatever is not as
+	// it was written, by the anchors also a cut end.
+	AuditAnchor(ctx context.Context) (Anchor, error)
+	VerifyAudit(ctx context.Context, anchors []Anchor) (AuditReport, error)
 
 	// Steps returns what was done for a verification, the oldest first.
 	Steps(ctx context.Context, id string) ([]Step, error)

@@ -218,6 +218,7 @@ func (s *sqlStore) MarkStarted(ctx context.Context, id string, at time.Time) err
 
 // heldRow is what a writing transaction must know of the verification.
 type heldRow struct {
+	client       string
 	ended        bool
 	stateVersion int
 }
@@ -228,8 +229,8 @@ func (s *sqlStore) hold(ctx context.Context, tx *sql.Tx, id string) (heldRow, er
 	var h heldRow
 	var ended, redacted sql.NullInt64
 	err := tx.QueryRowContext(ctx,
-		`SELECT state_version, ended_at, redacted_at FROM verifications WHERE id = $1`+s.dialect.holdRow, id).
-		Scan(&h.stateVersion, &ended, &redacted)
+		`SELECT client, state_version, ended_at, redacted_at FROM verifications WHERE id = $1`+s.dialect.holdRow, id).
+		Scan(&h.client, &h.stateVersion, &ended, &redacted)
 	if err != nil {
 		return heldRow{}, wrap("hold", err)
 	}
