@@ -168,6 +168,9 @@ var codeSpan = regexp.MustCompile("`([^`]+)`")
 
 // prose writes a description: paragraphs, and code between backticks.
 func prose(text string) template.HTML {
+	if text == "" {
+		return ""
+	}
 	var out strings.Builder
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		out.WriteString("<p>" + string(inline(paragraph)) + "</p>")
