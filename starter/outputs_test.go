@@ -35,5 +35,6 @@ func TestOutputs(t *testing.T) {
 	require.Equal(t, []any{verification.InReview, []verification.Status{verification.Completed}}, []any{fault.Status, fault.Allowed})
 	lines, err = r.store.Audited(t.Context(), v.ID)
 	require.NoError(t, err)
-	require.Len(t, lines, 1)
+	require.Len(t, lines, 2)
+	require.Equal(t, "review.reopened", lines[1].Act, "what was refused was not read")
 }
