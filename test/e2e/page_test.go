@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -30,6 +31,7 @@ const pagePolicy = `policies:
 `
 
 const (
+	inSafari  = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1"
 	onDesktop = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 	inWeChat  = "Mozilla/5.0 (Linux; Android 15; SM-S9280) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36 MicroMessenger/8.0.60 Language/zh_CN"
 )
@@ -97,6 +99,7 @@ func (p *visitor) open(to string) { p.s.t.Helper(); p.send("GET", to, nil) }
 var (
 	pageKind   = regexp.MustCompile(`data-kind="([a-z]+)"`)
 	pageForm   = regexp.MustCompile(`(?s)<form[^>]* action="([^"]*)"[^>]*>(.*?)</form>`)
+	pageAsset  = regexp.MustCompile(`<(?:link|script|img)[^>]* (?:href|src)="([^"]+)"`)
 	pageHidden = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 )
 
@@ -118,12 +121,12 @@ func (p *visitor) press(id string) {
 		}
 		values := url.Values{}
 		for _, field := range pageHidden.FindAllStringSubmatch(form[2], -1) {
-			values.Set(field[1], field[2])
+			values.Set(field[1], html.UnescapeString(field[2]))
 		}
 		if m[1] != "" {
 			values.Set(m[1], m[2])
 		}
-		p.send("POST", form[1], values)
+		p.send("POST", html.UnescapeString(form[1]), values)
 		return
 	}
 	require.Failf(p.s.t, "no button", "%s on %s: %s", id, p.at, p.page)
@@ -141,9 +144,27 @@ func (p *visitor) onward() {
 // endAtVendor plays the stand-in's page to an ending and follows it back to us.
 func (p *visitor) endAtVendor(outcome string) {
 	p.s.t.Helper()
-	at := p.at.String()
-	p.send("POST", at+"/begin", url.Values{})
-	p.send("POST", at+"/end", url.Values{"outcome": {outcome}})
+	p.press("begin")
+	p.press("end-" + outcome)
+	if p.kind() == "" && strings.Contains(p.page, `id="continue"`) { // a form that scripts send
+		p.press("continue")
+	}
+}
+
+// copied is the link that the page shows to copy, linkOf where its link with the id
+// leads.
+func (p *visitor) copied() string {
+	p.s.t.Helper()
+	m := regexp.MustCompile(`<code id="link">([^<]+)</code>`).FindStringSubmatch(p.page)
+	require.NotNil(p.s.t, m, p.page)
+	return html.UnescapeString(m[1])
+}
+
+func (p *visitor) linkOf(id string) string {
+	p.s.t.Helper()
+	m := regexp.MustCompile(`<a[^>]* id="` + id + `" href="([^"]+)"`).FindStringSubmatch(p.page)
+	require.NotNil(p.s.t, m, p.page)
+	return html.UnescapeString(m[1])
 }
 
 // untilKind loads the page again until it shows what is awaited, as its refresh

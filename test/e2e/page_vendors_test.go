@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/sandbox"
+	"github.com/yanzhen-id/yanzhen/verification"
+)
+
+// begunAt opens the link and lets the browser in.
+func (p *visitor) begunAt(v view) {
+	p.s.t.Helper()
+	p.open(v.NextAction.URL)
+	require.Equal(p.s.t, "entry", p.kind(), p.page)
+	p.press("begin")
+}
+
+// leftIn holds that the browser came back to the verification's page.
+func (p *visitor) leftIn() {
+	p.s.t.Helper()
+	require.Equal(p.s.t, http.StatusOK, p.status, p.page)
+	require.Contains(p.s.t, p.at.String(), p.s.apiURL+"/p/s/")
+}
+
+// Megvii's page opens in any browser, and brings its result by a form of another
+// site: the person is led back all the same, on a phone and on a desktop.
+func TestAPersonPassesAtMegviiThroughThePage(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{megvii: true})
+	for agent, here := range map[string]bool{inSafari: false, inWeChat: false, onDesktop: true} {
+		person := s.person()
+		v := s.startPage(person, map[string]any{"policy": onlyMegvii})
+		p := s.visitor(agent)
+		p.begunAt(v)
+		require.Equal(t, "start", p.kind(), "no consent is asked for")
+		p.press("go")
+		if here {
+			require.Equal(t, "desktop", p.kind())
+			p.press("here")
+		}
+		p.onward()
+		p.endAtVendor(sandbox.MegviiPass)
+		p.leftIn()
+		p.untilKind("result")
+		require.Contains(t, p.page, "Verified")
+		require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+	}
+	require.Equal(t, 3, s.asked("get_token"))
+}
+
+// Sino Connect's page after a chip that the app read before the person came.
+func TestAPersonPassesAtSinoConnectThroughThePage(t *testing.T) {
+	t.Parallel()
+	s := newChipStack(t, options{})
+	person := s.person()
+	reqid := s.scan(person, "")
+	v := s.startPageOfChip("cn-chip-capture", reqid)
+	p := s.visitor(inSafari)
+	p.begunAt(v)
+	p.untilKind("start")
+	require.Zero(t, s.asked("face-rec/request"))
+	p.press("go")
+	p.onward()
+	p.endAtVendor(sandbox.CaptureSame)
+	p.leftIn()
+	p.untilKind("result")
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+	require.Equal(t, 1, s.asked("face-rec/request"))
+	require.Equal(t, 1, s.reads(reqid))
+}
+
+// startPageOfChip starts from nothing but a scan, which is read at once.
+func (s *stack) startPageOfChip(policy, reqid string) view {
+	s.t.Helper()
+	a := s.beginAgain(map[string]any{"policy": policy, "presentation": "page", "nfc_reqid": reqid, "return_url": s.vendorsURL + "/shop/back"})
+	require.Less(s.t, a.status, 300, "%s", a.body)
+	return s.untilLink(a.view.ID, 20*time.Second)
+}
+
+// A card that could not be read is scanned again in the app: the page says so, and
+// goes on by itself.
+func TestThePageSaysToScanAgain(t *testing.T) {
+	t.Parallel()
+	s := newChipStack(t, options{})
+	person := s.person()
+	a := s.beginAgain(map[string]any{"policy": "cn-chip", "presentation": "page", "return_url": s.vendorsURL + "/shop/back",
+		"nfc_reqid": s.scan(person, "sim-badjwe-")})
+	require.Less(t, a.status, 300, "%s", a.body)
+	v := s.untilAction(a.view.ID, "scan_chip", 30*time.Second)
+	p := s.visitor(inWeChat)
+	p.begunAt(view{NextAction: v.NextAction})
+	require.Equal(t, "scan", p.kind())
+	again := s.retry(v.ID, v.Attempt.Session, s.scan(person, ""))
+	require.Equal(t, http.StatusOK, again.status, "%s", again.body)
+	p.untilKind("start")
+	p.press("go")
+	p.onward()
+	p.endAtVendor("0")
+	p.untilKind("result")
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+}
+
+// Who is not alike is told so, tries again by the same link, and passes.
+func TestAPersonWhoIsNotAlikeTriesAgainOnThePage(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	v := s.startPage(s.person(), nil)
+	p := s.visitor(inWeChat)
+	p.begunAt(v)
+	p.press("agree")
+	p.onward()
+	p.endAtVendor("2016")
+	p.untilKind("retry")
+	require.Contains(t, p.page, "You have 2 tries left.")
+	require.Equal(t, verification.FaceNoMatch, s.read(v.ID).LastError.Code)
+	require.Equal(t, v.NextAction.URL, s.read(v.ID).NextAction.URL, "the link stays")
+	p.press("go")
+	p.onward()
+	p.endAtVendor("0")
+	p.untilKind("result")
+	end := s.untilEnd(v.ID, 30*time.Second)
+	require.Equal(t, verification.OutcomeApproved, end.Outcome)
+	require.Equal(t, 2, end.Attempt.Number)
+	require.Equal(t, 2, s.asked("GetEidToken"))
+}
+
+// The last attempt that is not passed ends it, in words.
+func TestAPersonWhoseTriesAreUsedUpIsToldSo(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy + "    attempts: 2\n    objection_contact: help@shop.example\n"})
+	v := s.startPage(s.person(), nil)
+	p := s.visitor(inWeChat)
+	p.begunAt(v)
+	p.press("agree")
+	p.onward()
+	p.endAtVendor("2016")
+	p.untilKind("retry")
+	require.Contains(t, p.page, "You have 1 try left.")
+	p.press("go")
+	p.onward()
+	p.endAtVendor("2016")
+	p.untilKind("result")
+	require.Contains(t, p.page, "Not verified")
+	require.Contains(t, p.page, "help@shop.example")
+	require.Equal(t, verification.OutcomeDeclined, s.untilEnd(v.ID, 30*time.Second).Outcome)
+}
+
+// Not agreeing, and going without a face, cost nothing at any face vendor.
+func TestThePagesOtherWaysCallNoFaceVendor(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	for _, c := range []struct {
+		button string
+		want   verification.Outcome
+		reason verification.ReasonCode
+	}{
+		{"decline", verification.OutcomeCanceled, verification.CanceledByPerson},
+		{"human", verification.OutcomeReview, verification.PersonAskedForHuman},
+	} {
+		v := s.startPage(s.person(), nil)
+		p := s.visitor(inWeChat)
+		p.begunAt(v)
+		p.press(c.button)
+		p.untilKind("result")
+		got := s.until(v.ID, 30*time.Second, c.button, func(v view) bool { return v.Outcome == c.want })
+		require.NotNil(t, got.LastError)
+		require.Equal(t, c.reason, got.LastError.Code)
+	}
+	require.Zero(t, s.asked("GetEidToken")+s.asked("check-2e"))
+}
+
+// Phone and desktop are both open, and there is one session.
+func TestADesktopHandsOverToAPhone(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	v := s.startPage(s.person(), nil)
+	desk := s.visitor(onDesktop)
+	desk.begunAt(v)
+	desk.press("agree")
+	require.Equal(t, "desktop", desk.kind())
+	require.Zero(t, s.asked("GetEidToken"))
+
+	phone := s.visitor(inWeChat)
+	phone.open(desk.copied())
+	require.Equal(t, "handover", phone.kind())
+	phone.press("continue")
+	require.Equal(t, "start", phone.kind(), "the consent was given on the desktop")
+	phone.press("go")
+	phone.onward()
+	desk.untilKind("desktop")
+	phone.endAtVendor("0")
+	phone.untilKind("result")
+	desk.untilKind("result")
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+	require.Equal(t, 1, s.asked("GetEidToken"))
+}
+
+// A vendor that is down is told in words, waited for, and then the person goes on.
+func TestThePageWaitsForAVendorThatIsDown(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: strings.Replace(pagePolicy, "start_patience: 10s", "start_patience: 60s", 1)})
+	s.fault(sandbox.Fault{Vendor: sandbox.Tencent, Operation: "GetEidToken", Kind: sandbox.FaultHTML502, Times: 4})
+	v := s.startPage(s.person(), nil)
+	p := s.visitor(inWeChat)
+	p.begunAt(v)
+	at := p.at.String()
+	p.press("agree")
+	require.Contains(t, []string{"down", "progress"}, p.kind(), p.page)
+	require.NotEqual(t, http.StatusInternalServerError, p.status)
+	require.Eventually(t, func() bool { p.open(at); return p.kind() == "open" }, 60*time.Second, 200*time.Millisecond, "%s", p.page)
+	p.open(p.linkOf("resume"))
+	p.endAtVendor("0")
+	p.untilKind("result")
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+}
+
+// Who looks at a link a thousand times opens nothing, asks nobody and moves nothing.
+func TestAThousandFetchesOfThePageOpenNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	v := s.startPage(s.person(), nil)
+	before := s.read(v.ID)
+	events := len(s.history(v.ID).Events)
+	for _, agent := range []string{"Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", inWeChat, "curl/8", ""} {
+		bot := s.visitor(agent)
+		for range 250 {
+			bot.open(v.NextAction.URL)
+			require.Equal(t, http.StatusOK, bot.status)
+		}
+	}
+	require.Zero(t, s.asked("GetEidToken")+s.asked("check-2e")+s.asked("CheckEidTokenStatus"))
+	require.Equal(t, events, len(s.history(v.ID).Events), "the run heard nothing")
+	require.Equal(t, before, s.read(v.ID))
+}
+
+// The link's own end is told, and costs nothing.
+func TestALinkThatRanOutSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy + "    link_life: 8s\n"})
+	v := s.startPage(s.person(), nil)
+	p := s.visitor(inWeChat)
+	p.begunAt(v)
+	at := p.at.String()
+	end := s.untilEnd(v.ID, 40*time.Second)
+	require.Equal(t, verification.OutcomeExpired, end.Outcome)
+	require.Equal(t, verification.SessionLinkExpired, end.LastError.Code)
+	p.open(at)
+	require.Equal(t, "result", p.kind(), "who is there is told")
+	require.Contains(t, p.page, "expired")
+	stranger := s.visitor(inWeChat)
+	stranger.open(v.NextAction.URL)
+	require.Equal(t, http.StatusGone, stranger.status)
+	require.Zero(t, s.asked("GetEidToken")+s.asked("check-2e"))
+}
