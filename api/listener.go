@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 )
 
 // Problems makes problem documents of what net/http itself answers to requests
@@ -53,7 +55,7 @@ func (c problemConn) Write(b []byte) (int, error) {
 	if err != nil {
 		return c.TCPConn.Write(b)
 	}
-	id := newRequestID()
+	id := telemetry.NewRequestID()
 	c.log.Info("request refused", "status", status, "request_id", id)
 	if _, err := c.TCPConn.Write(refusalOf(status, id)); err != nil {
 		return 0, err
@@ -86,7 +88,7 @@ func refusalOf(status int, requestID string) []byte {
 
 // Starting answers a request that came before the process was ready.
 func Starting(w http.ResponseWriter, _ *http.Request) {
-	id := newRequestID()
+	id := telemetry.NewRequestID()
 	h := w.Header()
 	h.Set("Content-Type", problemType)
 	h.Set("Cache-Control", noStore)

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -86,7 +84,7 @@ func route(c *gin.Context) string {
 // or body.
 func (s *server) observe(c *gin.Context) {
 	began := time.Now()
-	id := newRequestID()
+	id := telemetry.NewRequestID()
 	named := &about{}
 	if inPath := c.Param("id"); ourID.MatchString(inPath) {
 		named.id = inPath
@@ -102,7 +100,7 @@ func (s *server) observe(c *gin.Context) {
 // observed logs and counts an answer.
 func (s *server) observed(c *gin.Context, id string, named *about, took time.Duration) {
 	status := c.Writer.Status()
-	method := knownMethod(methodOf(c.Request))
+	method := telemetry.KnownMethod(methodOf(c.Request))
 	s.Metrics.Request(method, route(c), status, took)
 	level := slog.LevelInfo
 	if status >= 500 {
@@ -124,22 +122,6 @@ func (s *server) observed(c *gin.Context, id string, named *about, took time.Dur
 		attrs = append(attrs, slog.String("verification_id", named.id))
 	}
 	s.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
-}
-
-// knownMethod keeps a caller from writing words of their own into logs and
-// metrics.
-func knownMethod(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
-		return m
-	}
-	return "OTHER"
-}
-
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return "req_" + hex.EncodeToString(b[:])
 }
 
 // recovered turns a panic into a 500. It logs where, not what: a panic's value

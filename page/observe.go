@@ -2,8 +2,6 @@ package page
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,7 +71,7 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 func (h *Handler) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		n := &note{requestID: newRequestID()}
+		n := &note{requestID: telemetry.NewRequestID()}
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), noteKey{}, n), answerTime+waitTime)
 		defer cancel()
 		r = r.WithContext(ctx)
@@ -116,13 +114,13 @@ func (h *Handler) panicked(w *statusWriter, r *http.Request, p any) {
 }
 
 func (h *Handler) answered(r *http.Request, status int, n *note, took time.Duration) {
-	h.Metrics.Request(knownMethod(r.Method), route(r), status, took)
+	h.Metrics.Request(telemetry.KnownMethod(r.Method), route(r), status, took)
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("method", knownMethod(r.Method)), slog.String("route", route(r)), slog.Int("status", status),
+		slog.String("method", telemetry.KnownMethod(r.Method)), slog.String("route", route(r)), slog.Int("status", status),
 		slog.Duration("took", took), slog.String("request_id", n.requestID),
 	}
 	if n.verificationID != "" {
@@ -138,20 +136,4 @@ func route(r *http.Request) string {
 		return "unmatched"
 	}
 	return path
-}
-
-// knownMethod keeps a caller from writing words of their own into logs and
-// metrics.
-func knownMethod(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
-		return m
-	}
-	return "OTHER"
-}
-
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return "req_" + hex.EncodeToString(b[:])
 }

@@ -116,7 +116,7 @@ func New(d Deps) *Handler {
 
 // Starting answers for a page that is not there yet: its process is starting.
 func Starting(w http.ResponseWriter, r *http.Request) {
-	safe(w.Header(), newRequestID())
+	safe(w.Header(), telemetry.NewRequestID())
 	w.Header().Set("Retry-After", "5")
 	(&Handler{}).message(w, r, http.StatusServiceUnavailable, "fault.busy")
 }
