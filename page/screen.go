@@ -254,7 +254,7 @@ func (h *Handler) input(ctx context.Context, s *screen) error {
 			s.Copy = s.Handover.Link
 		}
 	case v.State.Open != nil:
-		s.Kind, s.Title = "open", "face.title"
+		s.Kind, s.Title = "open", "face.open.title"
 		if s.Returned {
 			s.Title = "progress.title"
 		}
