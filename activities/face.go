@@ -30,6 +30,8 @@ type OpenInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
+	// MiniProgram: the session begins in the caller's mini program.
+	MiniProgram bool `json:"mini_program,omitempty"`
 	// SessionsCap is how many sessions one number may have a day; 0: any number.
 	SessionsCap int `json:"sessions_cap,omitempty"`
 	// RecordsCap is set while the verification still needs an answer of the records:
@@ -73,9 +75,13 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 	if err := a.switched(ctx, in.Provider, true); err != nil {
 		return OpenResult{}, vendorError(err, false, 0)
 	}
-	opening := provider.Opening{VerificationID: in.ID, Session: in.Session, Subject: subject}
-	if opening.ReturnURL, err = a.callbackURL(in, sealing.KindReturn); err != nil {
+	opening := provider.Opening{VerificationID: in.ID, Session: in.Session, Subject: subject, MiniProgram: in.MiniProgram}
+	returned, err := a.callbackURL(in, sealing.KindReturn)
+	if err != nil {
 		return OpenResult{}, err
+	}
+	if !in.MiniProgram {
+		opening.ReturnURL, returned = returned, ""
 	}
 	if vendor.Callback != nil {
 		if opening.NotifyURL, err = a.callbackURL(in, sealing.KindNotify); err != nil {
@@ -89,7 +95,7 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 	}
 	err = a.Store.OpenSession(ctx, store.Session{
 		VerificationID: in.ID, Number: in.Session, Provider: in.Provider,
-		Link: opened.Link, Handle: opened.Handle, OpenedAt: a.Now(), ExpiresAt: opened.ExpiresAt,
+		Link: opened.Link, Returned: returned, Handle: opened.Handle, OpenedAt: a.Now(), ExpiresAt: opened.ExpiresAt,
 	})
 	return OpenResult{ExpiresAt: opened.ExpiresAt}, storeError(err)
 }
@@ -110,6 +116,8 @@ type SessionInput struct {
 	ID       string `json:"id"`
 	Session  int    `json:"session"`
 	Provider string `json:"provider"`
+	// MiniProgram: it began in the caller's mini program.
+	MiniProgram bool `json:"mini_program,omitempty"`
 	// LookUp: a vendor that notifies us, and allows few look-ups, may be asked.
 	LookUp bool `json:"look_up,omitempty"`
 	// Capture is set for providers that hand out pictures.
@@ -132,6 +140,9 @@ func (a *Activities) PollSession(ctx context.Context, in SessionInput) (LookResu
 	vendor, err := a.face(in.Provider)
 	if err != nil {
 		return LookResult{}, err
+	}
+	if in.MiniProgram {
+		vendor, _ = vendor.InMiniProgram()
 	}
 	info := activity.GetInfo(ctx)
 	next := pollPause(vendor, info.Attempt, info.StartedTime.Sub(info.ScheduledTime))

@@ -38,7 +38,7 @@ func (s *server) Callback(ctx context.Context, r contract.CallbackRequestObject)
 	if methodOf(c.Request) != http.MethodHead { // with which nobody comes back
 		s.hint(ctx, ticket)
 	}
-	if to := s.returnTarget(ctx, ticket, r.Ticket); to != "" {
+	if to, _ := s.returnTarget(ctx, ticket, r.Ticket); to != "" {
 		return contract.Callback303Response{Headers: onward(to)}, nil
 	}
 	return contract.Callback200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
@@ -66,7 +66,10 @@ func (s *server) CallbackPost(ctx context.Context, r contract.CallbackPostReques
 		return noticeAccepted{}, nil
 	}
 	s.broughtBack(ctx, ticket, form)
-	if to := s.returnTarget(ctx, ticket, r.Ticket); to != "" {
+	switch to, miniProgram := s.returnTarget(ctx, ticket, r.Ticket); {
+	case miniProgram:
+		return contract.CallbackPost204Response{}, nil
+	case to != "":
 		return contract.CallbackPost303Response{Headers: onward(to)}, nil
 	}
 	return contract.CallbackPost200TexthtmlResponse{ClosePageTexthtmlResponse: closing()}, nil
@@ -147,17 +150,17 @@ func (s *server) hint(ctx context.Context, ticket sealing.Ticket) {
 
 // returnTarget returns where a person goes on, or nothing if the verification does
 // not say. To our page the ticket comes along: it lets back in whose cookie was
-// lost.
-func (s *server) returnTarget(ctx context.Context, ticket sealing.Ticket, text string) string {
+// lost. miniProgram: they are where they go on, and a program asks.
+func (s *server) returnTarget(ctx context.Context, ticket sealing.Ticket, text string) (to string, miniProgram bool) {
 	landing, err := s.Verifications.ReturnTarget(ctx, ticket.ID)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "no return URL for a browser", "request_id", requestID(ctx), "error", composed(err))
-		return ""
+		return "", false
 	}
 	if landing.Page != "" {
-		return landing.Page + text
+		return landing.Page + text, false
 	}
-	return WayHome(s.returnURLs(landing.Client), landing.ReturnURL, ticket.ID)
+	return WayHome(s.returnURLs(landing.Client), landing.ReturnURL, ticket.ID), landing.MiniProgram
 }
 
 // returnURLs is the client's list as it is now: it may have changed since the

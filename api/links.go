@@ -19,7 +19,7 @@ type answeredLinks struct {
 const maxLinks = 8192
 
 func (t *answeredLinks) note(v starter.View) {
-	if v.Link == "" {
+	if v.Link == "" && v.MiniProgram == nil {
 		return
 	}
 	t.mu.Lock()

@@ -89,11 +89,11 @@ func (s *server) ownerOf(ctx context.Context, id string) (string, error) {
 	return s.Verifications.Owner(ctx, who.reviews, id)
 }
 
-// shownTo keeps the person's link from a reviewer: it is for the person, through
-// the client.
+// shownTo keeps the person's link, or their mini program's token, from a reviewer:
+// it is for the person, through the client.
 func shownTo(ctx context.Context, v starter.View) starter.View {
 	if clientOf(ctx) == nil {
-		v.Link = ""
+		v.Link, v.MiniProgram = "", nil
 	}
 	return v
 }

@@ -58,6 +58,7 @@ func answerOf(v starter.View) contract.Verification {
 	if a := v.NextAction; a != nil {
 		out.NextAction = &contract.NextAction{
 			Type: contract.NextActionType(a.Type), Url: nonEmpty(v.Link), OpenIn: nonEmpty(a.OpenIn), ExpiresAt: utc(a.ExpiresAt),
+			MiniProgram: miniProgramOf(a.MiniProgram, v.MiniProgram),
 		}
 	}
 	if e := v.LastError; e != nil {
@@ -72,6 +73,19 @@ func answerOf(v starter.View) contract.Verification {
 	}
 	if v.Verdict != nil {
 		out.Verdict = verdictOf(*v.Verdict, v.Deciders[v.Verdict.Version])
+	}
+	return out
+}
+
+// miniProgramOf is with what a mini program begins; secret is nil for who must not
+// see it.
+func miniProgramOf(m *verification.MiniProgram, secret *starter.MiniProgram) *contract.MiniProgram {
+	if m == nil {
+		return nil
+	}
+	out := &contract.MiniProgram{Provider: m.Provider, Sdk: m.SDK, MinSdkVersion: m.MinSDKVersion}
+	if secret != nil {
+		out.Token, out.ReturnedUrl = nonEmpty(secret.Token), nonEmpty(secret.ReturnedURL)
 	}
 	return out
 }

@@ -166,9 +166,10 @@ func (e DeliveryState) Valid() bool {
 
 // Defines values for NextActionType.
 const (
-	NextActionTypeRedirect NextActionType = "redirect"
-	NextActionTypeRetry    NextActionType = "retry"
-	NextActionTypeScanChip NextActionType = "scan_chip"
+	NextActionTypeRedirect          NextActionType = "redirect"
+	NextActionTypeRetry             NextActionType = "retry"
+	NextActionTypeScanChip          NextActionType = "scan_chip"
+	NextActionTypeWechatMiniProgram NextActionType = "wechat_mini_program"
 )
 
 // Valid indicates whether the value is a known member of the NextActionType enum.
@@ -179,6 +180,8 @@ func (e NextActionType) Valid() bool {
 	case NextActionTypeRetry:
 		return true
 	case NextActionTypeScanChip:
+		return true
+	case NextActionTypeWechatMiniProgram:
 		return true
 	default:
 		return false
@@ -235,13 +238,16 @@ func (e PolicyCheckRequirement) Valid() bool {
 
 // Defines values for Presentation.
 const (
-	PresentationPage   Presentation = "page"
-	PresentationVendor Presentation = "vendor"
+	PresentationMiniProgram Presentation = "mini_program"
+	PresentationPage        Presentation = "page"
+	PresentationVendor      Presentation = "vendor"
 )
 
 // Valid indicates whether the value is a known member of the Presentation enum.
 func (e Presentation) Valid() bool {
 	switch e {
+	case PresentationMiniProgram:
+		return true
 	case PresentationPage:
 		return true
 	case PresentationVendor:
@@ -834,7 +840,7 @@ type FieldError struct {
 	// - `nfc_reqid.not_expected`
 	// - `given_at.future`, `purpose.unknown`, `consent.required`,
 	//   `consent.not_given`
-	// - `presentation.unknown`
+	// - `presentation.unknown`, `presentation.not_offered`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 	//   `return_url.not_allowed`
@@ -870,7 +876,7 @@ type FieldError struct {
 //   - `nfc_reqid.not_expected`
 //   - `given_at.future`, `purpose.unknown`, `consent.required`,
 //     `consent.not_given`
-//   - `presentation.unknown`
+//   - `presentation.unknown`, `presentation.not_offered`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 //     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 //     `return_url.not_allowed`
@@ -946,6 +952,31 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
+// MiniProgram With what your WeChat mini program begins the face session, in a tap's
+// handler and before `expires_at`. It works once. Whoever comes back from
+// the vendor's program, or does not, has proved nothing: `returned_url`
+// only makes us look.
+type MiniProgram struct {
+	// MinSdkVersion Examples: 1.0.5
+	MinSdkVersion string `json:"min_sdk_version"`
+
+	// Provider Examples: tencent_eid
+	Provider string `json:"provider"`
+
+	// ReturnedUrl Takes a POST, without a body, when the person is back in your mini
+	// program, passed or not; the answer is 204. A secret, and absent for
+	// a reviewer's key.
+	ReturnedUrl *string `json:"returned_url,omitempty"`
+
+	// Sdk The vendor's SDK in your mini program.
+	//
+	// Examples: mp_ecard_sdk
+	Sdk string `json:"sdk"`
+
+	// Token What the SDK is given. A secret like a link, and absent for a reviewer's key.
+	Token *string `json:"token,omitempty"`
+}
+
 // NFCReqID What the card-reading SDK handed out for one scan of the chip; for
 // policies that read it. Good once (409 `reqid_reused`), for minutes.
 type NFCReqID = string
@@ -954,19 +985,31 @@ type NFCReqID = string
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
+	// MiniProgram With what your WeChat mini program begins the face session, in a tap's
+	// handler and before `expires_at`. It works once. Whoever comes back from
+	// the vendor's program, or does not, has proved nothing: `returned_url`
+	// only makes us look.
+	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
+
 	// OpenIn The only app in which the link works.
 	//
 	// Examples: wechat
 	OpenIn *string `json:"open_in,omitempty"`
 
-	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
+	// Type `redirect`: the person opens `url` · `wechat_mini_program`: your mini
+	// program begins with `mini_program` · `retry`: the caller may open a
+	// new session · `scan_chip`: the person scans the card again, and the
+	// caller brings the scan by `retry`.
 	Type NextActionType `json:"type"`
 
 	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
-// NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
+// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: your mini
+// program begins with `mini_program` · `retry`: the caller may open a
+// new session · `scan_chip`: the person scans the card again, and the
+// caller brings the scan by `retry`.
 type NextActionType string
 
 // Note For other reviewers; no ID number.
@@ -1044,7 +1087,9 @@ type Policy struct {
 	// Presentation Where the person does what they are asked to; without it the policy's.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads.
+	// vendor's own page, to which `next_action` leads. `mini_program`: in your
+	// own WeChat mini program, for the policy's face vendors that can be begun
+	// there (422 `presentation.not_offered` if none can).
 	Presentation Presentation `json:"presentation"`
 
 	// Sessions Face sessions of any ending.
@@ -1083,7 +1128,9 @@ type PolicyRef struct {
 // Presentation Where the person does what they are asked to; without it the policy's.
 // `page`: on our page, whose one link lives for the policy's `link_life`;
 // no vendor is called before the person is there. `vendor`: on the face
-// vendor's own page, to which `next_action` leads.
+// vendor's own page, to which `next_action` leads. `mini_program`: in your
+// own WeChat mini program, for the policy's face vendors that can be begun
+// there (422 `presentation.not_offered` if none can).
 type Presentation string
 
 // Problem RFC 9457. Of what the caller sent it holds at most the name of an
@@ -1410,7 +1457,9 @@ type StartRequest struct {
 	// Presentation Where the person does what they are asked to; without it the policy's.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads.
+	// vendor's own page, to which `next_action` leads. `mini_program`: in your
+	// own WeChat mini program, for the policy's face vendors that can be begun
+	// there (422 `presentation.not_offered` if none can).
 	Presentation *Presentation `json:"presentation,omitempty"`
 
 	// ReturnUrl Where the person's browser goes in the end: on the client's list
@@ -1888,7 +1937,8 @@ type ClientInterface interface {
 	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
 	// at most 1 MiB) is the vendor's; what it proves is checked by its
 	// signature. A `notify` is answered 200 once what it brought is kept; one
-	// that is not genuine is 404 like a bad ticket, and changes nothing.
+	// that is not genuine is 404 like a bad ticket, and changes nothing. A
+	// mini program's `returned_url` is answered 204, whatever it sends.
 	//
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2140,7 +2190,8 @@ type ClientInterface interface {
 	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise.
+	// session's otherwise. With `wechat_mini_program` a new session is opened
+	// always: there no vendor tells.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2157,7 +2208,8 @@ type ClientInterface interface {
 	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise.
+	// session's otherwise. With `wechat_mini_program` a new session is opened
+	// always: there no vendor tells.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2242,7 +2294,8 @@ func (c *Core) Callback(ctx context.Context, provider string, kind string, ticke
 // The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
 // at most 1 MiB) is the vendor's; what it proves is checked by its
 // signature. A `notify` is answered 200 once what it brought is kept; one
-// that is not genuine is 404 like a bad ticket, and changes nothing.
+// that is not genuine is 404 like a bad ticket, and changes nothing. A
+// mini program's `returned_url` is answered 204, whatever it sends.
 //
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 func (c *Core) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2724,7 +2777,8 @@ func (c *Core) ReopenVerification(ctx context.Context, id VerificationID, params
 // needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise.
+// session's otherwise. With `wechat_mini_program` a new session is opened
+// always: there no vendor tells.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2751,7 +2805,8 @@ func (c *Core) RetryVerificationWithBody(ctx context.Context, id VerificationID,
 // needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise.
+// session's otherwise. With `wechat_mini_program` a new session is opened
+// always: there no vendor tells.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4269,7 +4324,8 @@ type ClientWithResponsesInterface interface {
 	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
 	// at most 1 MiB) is the vendor's; what it proves is checked by its
 	// signature. A `notify` is answered 200 once what it brought is kept; one
-	// that is not genuine is 404 like a bad ticket, and changes nothing.
+	// that is not genuine is 404 like a bad ticket, and changes nothing. A
+	// mini program's `returned_url` is answered 204, whatever it sends.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4543,7 +4599,8 @@ type ClientWithResponsesInterface interface {
 	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise.
+	// session's otherwise. With `wechat_mini_program` a new session is opened
+	// always: there no vendor tells.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4560,7 +4617,8 @@ type ClientWithResponsesInterface interface {
 	// needed; one that is refused is not used up. With
 	// `redirect`, for a tab that was lost, the answer holds the same link
 	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise.
+	// session's otherwise. With `wechat_mini_program` a new session is opened
+	// always: there no vendor tells.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5964,7 +6022,8 @@ func (c *ClientWithResponses) CallbackWithResponse(ctx context.Context, provider
 // The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
 // at most 1 MiB) is the vendor's; what it proves is checked by its
 // signature. A `notify` is answered 200 once what it brought is kept; one
-// that is not genuine is 404 like a bad ticket, and changes nothing.
+// that is not genuine is 404 like a bad ticket, and changes nothing. A
+// mini program's `returned_url` is answered 204, whatever it sends.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -6376,7 +6435,8 @@ func (c *ClientWithResponses) ReopenVerificationWithResponse(ctx context.Context
 // needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise.
+// session's otherwise. With `wechat_mini_program` a new session is opened
+// always: there no vendor tells.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6399,7 +6459,8 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 // needed; one that is refused is not used up. With
 // `redirect`, for a tab that was lost, the answer holds the same link
 // while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise.
+// session's otherwise. With `wechat_mini_program` a new session is opened
+// always: there no vendor tells.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6615,6 +6676,9 @@ func ParseCallbackPostResponse(rsp *http.Response) (*CallbackPostResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
 	case rsp.StatusCode == 303:
 		break // No content-type
 

@@ -140,8 +140,9 @@ func Ended(v *Verification) bool {
 // the verification has ended, or a reviewer must decide.
 func Settled(v *Verification) bool { return v.Status == StatusInReview || Ended(v) }
 
-// HasLink reports whether there is a link for the person, or never will be one.
-func HasLink(v *Verification) bool { return Link(v) != "" || Settled(v) }
+// HasLink reports whether there is a link for the person, or a token for the mini
+// program, or never will be one.
+func HasLink(v *Verification) bool { return Link(v) != "" || InMiniProgram(v) != nil || Settled(v) }
 
 // Link returns the person's link, or nothing while there is none.
 func Link(v *Verification) string {
@@ -149,6 +150,16 @@ func Link(v *Verification) string {
 		return ""
 	}
 	return *v.NextAction.Url
+}
+
+// InMiniProgram returns with what the WeChat mini program begins the face session,
+// or nil while there is nothing. Its token is a password: hand it to the person's
+// own session of the program, and write it to no log.
+func InMiniProgram(v *Verification) *MiniProgram {
+	if v.NextAction == nil || v.NextAction.MiniProgram == nil || v.NextAction.MiniProgram.Token == nil {
+		return nil
+	}
+	return v.NextAction.MiniProgram
 }
 
 // Retry opens a new session in place of the newest one, or has a new chip scan

@@ -167,3 +167,27 @@ func TestDocsHaveAPageForEachVendor(t *testing.T) {
 		}
 	}
 }
+
+// A vendor that says that it can be begun in a mini program can, and no other; a
+// policy for mini programs without one is refused at start.
+func TestMiniProgramsAreOfferedByVendorsThatCanBeBegunThere(t *testing.T) {
+	env := slices.Concat(withEID, withMegvii, withSino(t))
+	cfg, err := load(env, config.Needs{})
+	require.NoError(t, err)
+	registry, err := cfg.Registry(slog.Default())
+	require.NoError(t, err)
+	for _, v := range vendors {
+		f, _ := registry.Face(v.Name)
+		_, able := f.InMiniProgram()
+		require.Equal(t, v.MiniProgram, able, v.Name)
+	}
+	file := filepath.Join(t.TempDir(), "yanzhen.yaml")
+	policy := func(faces string) error {
+		require.NoError(t, os.WriteFile(file, []byte("policies:\n  - name: in-wechat\n    version: 1\n    presentation: mini_program\n    checks: {liveness: required, face_match: required}\n    face_providers: ["+faces+"]\n"), 0o600))
+		_, err := load(append(slices.Clone(env), "YANZHEN_CONFIG="+file), config.Needs{})
+		return err
+	}
+	require.NoError(t, policy("tencent_eid"))
+	require.NoError(t, policy("megvii_faceid, tencent_eid"))
+	require.ErrorContains(t, policy("megvii_faceid, sino_connect"), "policy in-wechat: presentation: mini_program needs one of tencent_eid among face_providers")
+}

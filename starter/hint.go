@@ -74,6 +74,8 @@ type ReturnTarget struct {
 	// Page, where the person acts on our page, is the address of the way back there,
 	// in front of the ticket.
 	Page string
+	// MiniProgram: whoever comes back does so in the caller's mini program.
+	MiniProgram bool
 }
 
 // ReturnTarget finds where the verification's person goes on. It takes no client:
@@ -87,7 +89,7 @@ func (s *Starter) ReturnTarget(ctx context.Context, id string) (ReturnTarget, er
 		}
 		return ReturnTarget{}, fault
 	}
-	to := ReturnTarget{Client: row.Client, ReturnURL: row.Request.ReturnURL}
+	to := ReturnTarget{Client: row.Client, ReturnURL: row.Request.ReturnURL, MiniProgram: row.State.MiniProgram}
 	if row.State.Page {
 		to.Page = s.publicURL + "/p/b/"
 	}

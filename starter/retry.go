@@ -48,7 +48,7 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 	updateID := workflows.RetryUpdateID(q.Session)
 	next := st.NextAction
 	newest := st.Attempt.Session == q.Session && next != nil
-	if newest && next.Type == verification.ActionRedirect {
+	if newest && next.HasLink() {
 		// For a lost link, which may be lost again: were it known as the session's
 		// one retry, the session could never be replaced later.
 		updateID = workflows.RelinkUpdateID(q.Session, st.Version)

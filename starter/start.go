@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -243,18 +244,23 @@ func (s *Starter) startOptions(row store.Row, policy verification.Policy, status
 func (s *Starter) input(row store.Row, policy verification.Policy) workflows.VerificationInput {
 	// As it was inserted: a policy that has changed since presents nothing else.
 	policy.Presentation = verification.PresentationVendor
-	if row.State.Page {
+	switch {
+	case row.State.Page:
 		policy.Presentation = verification.PresentationPage
+	case row.State.MiniProgram:
+		policy.Presentation = verification.PresentationMiniProgram
 	}
 	in := workflows.VerificationInput{ID: row.ID, Client: row.Client, Policy: policy, Asks: row.State.Asks}
-	for _, name := range policy.FaceProviders {
-		if f, ok := s.registry.Face(name); ok {
-			in.Face = append(in.Face, workflows.FaceRoute{
-				Provider: f.Name, OpenQueue: f.Open.Name, WatchQueue: f.Watch.Name, Polled: f.PollFirst > 0, OpenIn: f.OpenIn,
-				Captures: f.Captures, Grace: verification.Duration(f.Grace),
-				TellsBegun: f.TellsBegun, Notifies: f.Callback != nil,
-			})
+	for _, f := range s.faces(policy) {
+		route := workflows.FaceRoute{
+			Provider: f.Name, OpenQueue: f.Open.Name, WatchQueue: f.Watch.Name, Polled: f.PollFirst > 0, OpenIn: f.OpenIn,
+			Captures: f.Captures, Grace: verification.Duration(f.Grace),
+			TellsBegun: f.TellsBegun, Notifies: f.Callback != nil,
 		}
+		if row.State.MiniProgram {
+			route.MiniProgram = &verification.MiniProgram{Provider: f.Name, SDK: f.MiniProgram.SDK, MinSDKVersion: f.MiniProgram.MinSDK}
+		}
+		in.Face = append(in.Face, route)
 	}
 	for _, name := range policy.RecordsProviders {
 		if r, ok := s.registry.Records(name); ok {
@@ -265,6 +271,22 @@ func (s *Starter) input(row store.Row, policy verification.Policy) workflows.Ver
 		in.Chip = &workflows.ChipRoute{Provider: c.Name, Queue: c.Queue.Name, Life: verification.Duration(c.Life)}
 	}
 	return in
+}
+
+// faces are the policy's face vendors, in its order, as they are where the person
+// acts: in a mini program those alone that can be begun there.
+func (s *Starter) faces(policy verification.Policy) []provider.FaceVendor {
+	var out []provider.FaceVendor
+	for _, name := range policy.FaceProviders {
+		f, ok := s.registry.Face(name)
+		if ok && policy.Presentation == verification.PresentationMiniProgram {
+			f, ok = f.InMiniProgram()
+		}
+		if ok {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // reqIDHash is what keeps a chip scan from being used twice; nil without one.

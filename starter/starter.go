@@ -131,11 +131,21 @@ type View struct {
 	Subject *MaskedSubject
 	// Link is the page for the person, set with a redirect that still works.
 	Link string
+	// MiniProgram is what the caller's mini program begins the session with, in
+	// place of a link.
+	MiniProgram *MiniProgram
 	// Deciders names, by the verdict's version, the keys with which reviewers gave
 	// the verdicts. It comes from the store: the engine does not know them.
 	Deciders map[int]string
 	// Revision rises with every change of the public state: the ETag.
 	Revision int
+}
+
+// MiniProgram is the secret part of what a mini program begins a session with.
+type MiniProgram struct {
+	Token string
+	// ReturnedURL is told, by a POST, that the person is back.
+	ReturnedURL string
 }
 
 // MaskedSubject is what may be shown of a person.
@@ -158,36 +168,46 @@ func (s *Starter) view(ctx context.Context, r store.Row) (View, error) {
 	if v.Deciders, err = s.deciders(ctx, r.ID, r.State); err != nil {
 		return View{}, err
 	}
-	if v.NextAction == nil || v.NextAction.Type != verification.ActionRedirect {
+	if v.NextAction == nil || !v.NextAction.HasLink() {
 		return v, nil
 	}
 	if r.State.Page {
 		v.Link = s.pageLink(r)
 		return v, nil
 	}
-	link, err := s.link(ctx, r.ID, v.Attempt.Session)
-	if err != nil {
+	link, returned, err := s.begins(ctx, r.ID, v.Attempt.Session)
+	switch {
+	case err != nil:
 		return View{}, err
-	}
-	if link == "" {
+	case link == "":
 		// A redirect without a working link would be a dead end; the run will
 		// soon say what comes after it.
 		v.NextAction = nil
+	case v.NextAction.Type == verification.ActionMiniProgram:
+		v.MiniProgram = &MiniProgram{Token: link, ReturnedURL: returned}
+	default:
+		v.Link = link
 	}
-	v.Link = link
 	return v, nil
 }
 
 // link returns the session's link, or nothing when it is over.
 func (s *Starter) link(ctx context.Context, id string, session int) (string, error) {
+	link, _, err := s.begins(ctx, id, session)
+	return link, err
+}
+
+// begins returns with what the session begins, a link or a token, and the address
+// that a mini program tells of its person's return; nothing when it is over.
+func (s *Starter) begins(ctx context.Context, id string, session int) (link, returned string, err error) {
 	latest, err := s.store.LatestSession(ctx, id)
 	switch {
 	case isNotFound(err):
-		return "", nil
+		return "", "", nil
 	case err != nil:
-		return "", storeError("read the session", err)
+		return "", "", storeError("read the session", err)
 	case latest.Number != session || !s.now().Before(latest.ExpiresAt):
-		return "", nil
+		return "", "", nil
 	}
-	return latest.Link, nil
+	return latest.Link, latest.Returned, nil
 }

@@ -54,8 +54,12 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 	if req.Subject != nil {
 		faults = append(faults, checkSubject(*req.Subject, s.now())...)
 	}
-	if ok && !slices.Contains(verification.Presentations, presented(policy, req.Presentation).Presentation) {
-		add("presentation", "presentation.unknown", "Want page or vendor.")
+	switch asked := presented(policy, req.Presentation); {
+	case !ok:
+	case !slices.Contains(verification.Presentations, asked.Presentation):
+		add("presentation", "presentation.unknown", "Want page, vendor or mini_program.")
+	case asked.Presentation == verification.PresentationMiniProgram && (!asked.WantsFace() || len(s.faces(asked)) == 0):
+		add("presentation", "presentation.not_offered", "None of the policy's face vendors can be begun in a mini program.")
 	}
 	faults = append(faults, checkConsents(req.Consents, s.now())...)
 	const shaped = "Contains something shaped like an ID number; personal data belongs in subject only."

@@ -63,9 +63,9 @@ func Diagram() string {
 // are what the person must agree to on our page.
 func NewState(p Policy, now time.Time, asks ...Purpose) State {
 	s := State{
-		Status:    Processing,
-		Policy:    PolicyRef{Name: p.Name, Version: p.Version},
-		Page:      p.Paged(),
+		Status: Processing,
+		Policy: PolicyRef{Name: p.Name, Version: p.Version},
+		Page:   p.Paged(), MiniProgram: p.Presentation == PresentationMiniProgram,
 		Asks:      asks,
 		Attempt:   Attempt{Number: 1, Max: p.Attempts},
 		Checks:    []Check{},

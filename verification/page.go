@@ -21,7 +21,7 @@ const (
 )
 
 // Presentations lists those that can be asked for.
-var Presentations = []Presentation{PresentationPage, PresentationVendor}
+var Presentations = []Presentation{PresentationPage, PresentationVendor, PresentationMiniProgram}
 
 // HumanReview, as a policy's HumanRoute, lets a person who asks for a human go
 // to review. Any other route is an https address of the client's.
@@ -92,7 +92,10 @@ func (p Policy) Paged() bool { return p.Presentation == PresentationPage }
 // validatePage reports every fault of what concerns the person's page.
 func (p Policy) validatePage(bad func(format string, args ...any)) {
 	if !slices.Contains(Presentations, p.Presentation) {
-		bad("presentation: %q: want page or vendor", p.Presentation)
+		bad("presentation: %q: want page, vendor or mini_program", p.Presentation)
+	}
+	if p.Presentation == PresentationMiniProgram && !p.WantsFace() {
+		bad("presentation: mini_program needs a face to be looked at")
 	}
 	if p.LinkLife <= 0 {
 		bad("link_life must be more than 0")

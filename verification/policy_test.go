@@ -50,6 +50,10 @@ func TestEachFaultOfAPolicyNamesItsSetting(t *testing.T) {
 		"records_providers":           func(p *Policy) { p.RecordsProviders = nil },
 		"records_providers names one": func(p *Policy) { p.RecordsProviders = []string{"acedata", "other", "acedata"} },
 		"face_providers names one":    func(p *Policy) { p.FaceProviders = []string{"a", "a"} },
+		"presentation: mini_program": func(p *Policy) {
+			p.Presentation, p.FaceProviders = PresentationMiniProgram, nil
+			p.Checks = map[CheckType]Requirement{IdentityRecords: Required}
+		},
 		"presentation":                func(p *Policy) { p.Presentation = "mail" },
 		"link_life":                   func(p *Policy) { p.LinkLife = 0 },
 		"human_route":                 func(p *Policy) { p.HumanRoute = "http://shop.example/human" },

@@ -8,6 +8,8 @@ type ActionType string
 const (
 	// ActionRedirect: open the link at the face vendor.
 	ActionRedirect ActionType = "redirect"
+	// ActionMiniProgram: begin the face session in the caller's WeChat mini program.
+	ActionMiniProgram ActionType = "wechat_mini_program"
 	// ActionRetry: the caller may open a new session with retry.
 	ActionRetry ActionType = "retry"
 	// ActionScanChip: scan the card again; retry takes a new nfc_reqid.
@@ -21,14 +23,18 @@ type NextAction struct {
 	// OpenIn names the only app in which the link works, e.g. "wechat".
 	OpenIn    string     `json:"open_in,omitempty"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// MiniProgram is set with ActionMiniProgram.
+	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
 }
 
-// OpenSession is the session at a face vendor that is open for the person who
-// acts on our page. Its link is personal and lives in the store.
+// OpenSession is a session at a face vendor that is open for the person. Its link
+// is personal and lives in the store.
 type OpenSession struct {
 	// OpenIn names the only app in which the vendor's link works, e.g. "wechat".
 	OpenIn    string    `json:"open_in,omitempty"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// MiniProgram is set where it begins in a mini program.
+	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
 }
 
 // Attempt counts judged attempts and sessions.
@@ -60,10 +66,12 @@ type State struct {
 	// Page: the person acts on our page, to which NextAction leads. Asks are the
 	// purposes that they must agree to there before a vendor is called, and Open
 	// is the vendor's session that is open, if any.
-	Page    bool         `json:"page,omitempty"`
-	Asks    []Purpose    `json:"asks,omitempty"`
-	Open    *OpenSession `json:"open,omitempty"`
-	Attempt Attempt      `json:"attempt"`
+	Page bool         `json:"page,omitempty"`
+	Asks []Purpose    `json:"asks,omitempty"`
+	Open *OpenSession `json:"open,omitempty"`
+	// MiniProgram: the person begins in the caller's mini program.
+	MiniProgram bool    `json:"mini_program,omitempty"`
+	Attempt     Attempt `json:"attempt"`
 	// Provider of the newest face session.
 	Provider  string     `json:"provider,omitempty"`
 	LastError *LastError `json:"last_error,omitempty"`

@@ -113,6 +113,8 @@ type FaceRoute struct {
 	TellsBegun bool `json:"tells_begun,omitempty"`
 	// Notifies: the result comes by a signed callback; look-ups are few.
 	Notifies bool `json:"notifies,omitempty"`
+	// MiniProgram: its sessions begin in the caller's mini program, so.
+	MiniProgram *verification.MiniProgram `json:"mini_program,omitempty"`
 }
 
 // VerificationResult is the workflow's result.

@@ -45,6 +45,9 @@ func (r *run) waitsFor() string {
 		if r.state.NextAction != nil && r.state.NextAction.Type == verification.ActionRetry {
 			return "The caller may ask for another session"
 		}
+		if r.state.MiniProgram {
+			return "The caller's mini program has a token for the face session"
+		}
 		return "The person has a link to the face session"
 	case verification.Processing:
 		return "Vendors are at work"

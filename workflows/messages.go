@@ -105,7 +105,7 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 	if next == nil || r.retrying() || r.state.Page && next.Type != verification.ActionScanChip {
 		return refused(RefusedState, "there is no session to retry", r.state)
 	}
-	if req.Ended && next.Type == verification.ActionRedirect {
+	if req.Ended && next.HasLink() {
 		// The task that showed its end was lost, and is being tried again.
 		return refused(RefusedState, "the session has not ended", r.state)
 	}
@@ -115,7 +115,7 @@ func (r *run) validateRetry(ctx workflow.Context, req RetryRequest) error {
 	if req.Scanned != (next.Type == verification.ActionScanChip) {
 		return refused(RefusedScan, "a new chip scan belongs to scan_chip, and to nothing else", r.state)
 	}
-	if next.Type == verification.ActionRedirect && r.state.Attempt.Session >= r.in.Policy.Sessions {
+	if next.HasLink() && r.state.Attempt.Session >= r.in.Policy.Sessions {
 		return refused(RefusedState, "no further session is left", r.state)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (r *run) retry(ctx workflow.Context, req RetryRequest) (Retried, error) {
 	r.accepted(ctx)
 	switch {
 	case r.repeats(req):
-	case r.state.NextAction.Type == verification.ActionRedirect:
+	case r.state.NextAction.HasLink():
 		r.relinkOf = &req
 	default:
 		r.retryOf = &req

@@ -153,7 +153,7 @@ func (r *run) noteTried(route FaceRoute, err error) provider.Class {
 // number keeps it from that.
 func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, budget time.Duration) (capped verification.ReasonCode, err error) {
 	n := r.state.Attempt.Session
-	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider, SessionsCap: r.in.Policy.SessionsDailyCap}
+	in := activities.OpenInput{ID: r.in.ID, Session: n, Provider: route.Provider, MiniProgram: route.MiniProgram != nil, SessionsCap: r.in.Policy.SessionsDailyCap}
 	if c, ok := r.neededRecords(); ok && c.Status == verification.Pending {
 		in.RecordsCap = r.in.Policy.RecordsDailyCap
 	}
@@ -172,7 +172,7 @@ func (r *run) openAt(ctx workflow.Context, route FaceRoute, limit, budget time.D
 	if len(r.tried) > 0 {
 		r.resetFace(ctx) // what was tried stands in the checks
 	}
-	r.showLink(ctx, verification.OpenSession{OpenIn: route.OpenIn, ExpiresAt: out.ExpiresAt})
+	r.showLink(ctx, verification.OpenSession{OpenIn: route.OpenIn, ExpiresAt: out.ExpiresAt, MiniProgram: route.MiniProgram})
 	return "", nil
 }
 

@@ -27,7 +27,11 @@ func (r *run) linkEnds() (ends, opens time.Time) { return r.in.Policy.LinkEnds(r
 func (r *run) showLink(ctx workflow.Context, open verification.OpenSession) {
 	r.opened = open
 	if !r.state.Page {
-		r.awaitInput(ctx, verification.NextAction{Type: verification.ActionRedirect, OpenIn: open.OpenIn, ExpiresAt: &open.ExpiresAt})
+		next := verification.NextAction{Type: verification.ActionRedirect, OpenIn: open.OpenIn, ExpiresAt: &open.ExpiresAt}
+		if open.MiniProgram != nil {
+			next.Type, next.MiniProgram = verification.ActionMiniProgram, open.MiniProgram
+		}
+		r.awaitInput(ctx, next)
 		return
 	}
 	ends, _ := r.linkEnds()

@@ -45,6 +45,8 @@ type script struct {
 	blind, fetchBlind map[int]bool
 	// resultInLook: a look that finds a session over carries its result.
 	resultInLook bool
+	// tellsNothing: until a session is over, its vendor says no more than that.
+	tellsNothing bool
 	beginError   error
 	document     verification.Check
 	records      verification.Check
@@ -231,6 +233,8 @@ func (s *script) look(name string, in activities.SessionInput) (activities.LookR
 		if s.resultInLook {
 			out.Result = &fate.result
 		}
+	case s.tellsNothing:
+		out = activities.LookResult{Phase: provider.Unasked}
 	case age >= sessionLife:
 		out.Phase = provider.RanOut
 	case out.Begun:

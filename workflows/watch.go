@@ -85,6 +85,8 @@ type watcher struct {
 	// since the browser came back and no notice did; asked: it was, before its time.
 	early workflow.Future
 	asked bool
+	// again is how many of the looks are still due that a mini program's hint causes.
+	again int
 }
 
 // race waits until the session is over or its timer fires. It returns the
@@ -149,7 +151,9 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 		return "", nil
 	}
 	if w.quiet() {
-		w.takeHint()
+		if w.takeHint(); w.again == 0 && w.route.MiniProgram != nil {
+			w.again = hintLooks
+		}
 		w.looks++
 		w.look = w.lookOnce(ctx)
 	}
@@ -173,6 +177,10 @@ func (w *watcher) lookOnce(ctx workflow.Context) workflow.Future {
 	return seen
 }
 
+// hintLooks is how many looks a mini program's hint causes: it may come before the
+// result is there, which is polled for at a moderate pace only.
+const hintLooks = 4
+
 // earlyLook is how long after the browser came back a notice is waited for.
 const earlyLook = 5 * time.Minute
 
@@ -193,6 +201,11 @@ func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provi
 	w.look, w.lookedAt = nil, workflow.Now(ctx)
 	if over(phase) {
 		return phase, result
+	}
+	if w.again > 0 {
+		if w.again--; w.again > 0 {
+			w.hinted = w.session
+		}
 	}
 	if w.route.Captures {
 		w.startPoll(ctx, left())
@@ -295,7 +308,7 @@ func (w *watcher) start(ctx workflow.Context, s step, activity any, suffix strin
 }
 
 func (w *watcher) input() activities.SessionInput {
-	in := activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider}
+	in := activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider, MiniProgram: w.route.MiniProgram != nil}
 	if w.route.Captures {
 		in.Capture = w.capture(w.session >= w.in.Policy.Sessions)
 	}

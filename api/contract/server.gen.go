@@ -167,9 +167,10 @@ func (e DeliveryState) Valid() bool {
 
 // Defines values for NextActionType.
 const (
-	NextActionTypeRedirect NextActionType = "redirect"
-	NextActionTypeRetry    NextActionType = "retry"
-	NextActionTypeScanChip NextActionType = "scan_chip"
+	NextActionTypeRedirect          NextActionType = "redirect"
+	NextActionTypeRetry             NextActionType = "retry"
+	NextActionTypeScanChip          NextActionType = "scan_chip"
+	NextActionTypeWechatMiniProgram NextActionType = "wechat_mini_program"
 )
 
 // Valid indicates whether the value is a known member of the NextActionType enum.
@@ -180,6 +181,8 @@ func (e NextActionType) Valid() bool {
 	case NextActionTypeRetry:
 		return true
 	case NextActionTypeScanChip:
+		return true
+	case NextActionTypeWechatMiniProgram:
 		return true
 	default:
 		return false
@@ -236,13 +239,16 @@ func (e PolicyCheckRequirement) Valid() bool {
 
 // Defines values for Presentation.
 const (
-	PresentationPage   Presentation = "page"
-	PresentationVendor Presentation = "vendor"
+	PresentationMiniProgram Presentation = "mini_program"
+	PresentationPage        Presentation = "page"
+	PresentationVendor      Presentation = "vendor"
 )
 
 // Valid indicates whether the value is a known member of the Presentation enum.
 func (e Presentation) Valid() bool {
 	switch e {
+	case PresentationMiniProgram:
+		return true
 	case PresentationPage:
 		return true
 	case PresentationVendor:
@@ -835,7 +841,7 @@ type FieldError struct {
 	// - `nfc_reqid.not_expected`
 	// - `given_at.future`, `purpose.unknown`, `consent.required`,
 	//   `consent.not_given`
-	// - `presentation.unknown`
+	// - `presentation.unknown`, `presentation.not_offered`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 	//   `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 	//   `return_url.not_allowed`
@@ -871,7 +877,7 @@ type FieldError struct {
 //   - `nfc_reqid.not_expected`
 //   - `given_at.future`, `purpose.unknown`, `consent.required`,
 //     `consent.not_given`
-//   - `presentation.unknown`
+//   - `presentation.unknown`, `presentation.not_offered`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
 //     `return_url.fragment`, `return_url.path`, `return_url.too_long`,
 //     `return_url.not_allowed`
@@ -947,6 +953,31 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
+// MiniProgram With what your WeChat mini program begins the face session, in a tap's
+// handler and before `expires_at`. It works once. Whoever comes back from
+// the vendor's program, or does not, has proved nothing: `returned_url`
+// only makes us look.
+type MiniProgram struct {
+	// MinSdkVersion Examples: 1.0.5
+	MinSdkVersion string `json:"min_sdk_version"`
+
+	// Provider Examples: tencent_eid
+	Provider string `json:"provider"`
+
+	// ReturnedUrl Takes a POST, without a body, when the person is back in your mini
+	// program, passed or not; the answer is 204. A secret, and absent for
+	// a reviewer's key.
+	ReturnedUrl *string `json:"returned_url,omitempty"`
+
+	// Sdk The vendor's SDK in your mini program.
+	//
+	// Examples: mp_ecard_sdk
+	Sdk string `json:"sdk"`
+
+	// Token What the SDK is given. A secret like a link, and absent for a reviewer's key.
+	Token *string `json:"token,omitempty"`
+}
+
 // NFCReqID What the card-reading SDK handed out for one scan of the chip; for
 // policies that read it. Good once (409 `reqid_reused`), for minutes.
 type NFCReqID = string
@@ -955,19 +986,31 @@ type NFCReqID = string
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
+	// MiniProgram With what your WeChat mini program begins the face session, in a tap's
+	// handler and before `expires_at`. It works once. Whoever comes back from
+	// the vendor's program, or does not, has proved nothing: `returned_url`
+	// only makes us look.
+	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
+
 	// OpenIn The only app in which the link works.
 	//
 	// Examples: wechat
 	OpenIn *string `json:"open_in,omitempty"`
 
-	// Type `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
+	// Type `redirect`: the person opens `url` · `wechat_mini_program`: your mini
+	// program begins with `mini_program` · `retry`: the caller may open a
+	// new session · `scan_chip`: the person scans the card again, and the
+	// caller brings the scan by `retry`.
 	Type NextActionType `json:"type"`
 
 	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
-// NextActionType `redirect`: the person opens `url` · `retry`: the caller may open a new session · `scan_chip`: the person scans the card again, and the caller brings the scan by `retry`.
+// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: your mini
+// program begins with `mini_program` · `retry`: the caller may open a
+// new session · `scan_chip`: the person scans the card again, and the
+// caller brings the scan by `retry`.
 type NextActionType string
 
 // Note For other reviewers; no ID number.
@@ -1045,7 +1088,9 @@ type Policy struct {
 	// Presentation Where the person does what they are asked to; without it the policy's.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads.
+	// vendor's own page, to which `next_action` leads. `mini_program`: in your
+	// own WeChat mini program, for the policy's face vendors that can be begun
+	// there (422 `presentation.not_offered` if none can).
 	Presentation Presentation `json:"presentation"`
 
 	// Sessions Face sessions of any ending.
@@ -1084,7 +1129,9 @@ type PolicyRef struct {
 // Presentation Where the person does what they are asked to; without it the policy's.
 // `page`: on our page, whose one link lives for the policy's `link_life`;
 // no vendor is called before the person is there. `vendor`: on the face
-// vendor's own page, to which `next_action` leads.
+// vendor's own page, to which `next_action` leads. `mini_program`: in your
+// own WeChat mini program, for the policy's face vendors that can be begun
+// there (422 `presentation.not_offered` if none can).
 type Presentation string
 
 // Problem RFC 9457. Of what the caller sent it holds at most the name of an
@@ -1411,7 +1458,9 @@ type StartRequest struct {
 	// Presentation Where the person does what they are asked to; without it the policy's.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads.
+	// vendor's own page, to which `next_action` leads. `mini_program`: in your
+	// own WeChat mini program, for the policy's face vendors that can be begun
+	// there (422 `presentation.not_offered` if none can).
 	Presentation *Presentation `json:"presentation,omitempty"`
 
 	// ReturnUrl Where the person's browser goes in the end: on the client's list
@@ -3031,6 +3080,14 @@ func (response CallbackPost200TexthtmlResponse) VisitCallbackPostResponse(w http
 	}
 	_, err := io.Copy(w, response.Body)
 	return err
+}
+
+type CallbackPost204Response struct {
+}
+
+func (response CallbackPost204Response) VisitCallbackPostResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
 }
 
 type CallbackPost303Response = ReturnResponse

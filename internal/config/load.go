@@ -47,6 +47,7 @@ func Load(environ []string, vendors []provider.Vendor, needs Needs) (*Config, er
 		}
 	}
 	faults = append(faults, c.loadCatalogue()...)
+	faults = append(faults, c.checkMiniPrograms()...)
 	faults = append(faults, c.checkNeeds(needs)...)
 	if len(faults) > 0 {
 		return nil, errorList(faults)
@@ -198,6 +199,26 @@ func (c *Config) missing(p verification.Policy) []error {
 			faults = append(faults, fmt.Errorf("policy %s: unknown provider %q, want one of %s", p.Name, name, strings.Join(names, ", ")))
 		case !c.Vendors[at].On():
 			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Settings)))
+		}
+	}
+	return faults
+}
+
+// checkMiniPrograms: a policy for mini programs has a face vendor whose sessions
+// can be begun there.
+func (c *Config) checkMiniPrograms() []error {
+	var able []string
+	for _, v := range c.Vendors {
+		if v.MiniProgram {
+			able = append(able, v.Name)
+		}
+	}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
+		p := c.Policies[name]
+		none := !slices.ContainsFunc(p.FaceProviders, func(f string) bool { return slices.Contains(able, f) })
+		if p.Presentation == verification.PresentationMiniProgram && none {
+			faults = append(faults, fmt.Errorf("policy %s: presentation: mini_program needs one of %s among face_providers: no other can be begun there", name, strings.Join(able, ", ")))
 		}
 	}
 	return faults

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -27,7 +28,7 @@ func (s *sqlStore) scanSession(from scanner) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	v.Link = string(plain)
+	v.Link, v.Returned, _ = strings.Cut(string(plain), "\n") // no address has a line's end in it
 	if v.Handle, err = s.open(row, columnHandle, handle); err != nil {
 		return Session{}, err
 	}
@@ -106,7 +107,11 @@ func (s *sqlStore) mayOpen(ctx context.Context, tx *sql.Tx, v Session, caps Caps
 
 func (s *sqlStore) OpenSession(ctx context.Context, v Session) error {
 	row := sessionRow(v.VerificationID, v.Number)
-	link, err := s.seal(row, columnLink, []byte(v.Link))
+	plain := v.Link
+	if v.Returned != "" {
+		plain += "\n" + v.Returned
+	}
+	link, err := s.seal(row, columnLink, []byte(plain))
 	if err != nil {
 		return err
 	}

@@ -206,3 +206,23 @@ func TestAnOutcomeRestsSealedUntilTheEnd(t *testing.T) {
 		require.Nil(t, got.Outcome)
 	})
 }
+
+// A mini program's token rests in the link's place, and with it the address that
+// is told of the return: sealed as one, and gone as one.
+func TestATokenRestsWithTheAddressToTell(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		at := time.Now()
+		require.NoError(t, s.OpenSession(t.Context(), store.Session{VerificationID: id, Number: 1, Provider: "tencent_eid",
+			Link: "token", Returned: "https://kyc.example/callbacks/t", Handle: []byte("h"), OpenedAt: at, ExpiresAt: at.Add(time.Minute)}))
+		got, err := s.LatestSession(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, "token", got.Link)
+		require.Equal(t, "https://kyc.example/callbacks/t", got.Returned)
+		require.NoError(t, s.CloseSession(t.Context(), id, 1))
+		got, err = s.Session(t.Context(), id, 1)
+		require.NoError(t, err)
+		require.Empty(t, got.Link+got.Returned)
+	})
+}

@@ -129,7 +129,10 @@ type Session struct {
 	Number         int
 	Provider       string
 	// Link and Handle rest sealed, and only while the session may need them.
-	Link      string
+	Link string
+	// Returned is the address that a mini program tells of its person's return; it
+	// rests with the token, which is the Link there.
+	Returned  string
 	Handle    []byte
 	OpenedAt  time.Time // zero: intended, not known to be open
 	ExpiresAt time.Time
