@@ -118,12 +118,14 @@ func lateness(l sandbox.Ledger, tokens []string, from, to time.Time) (out []floa
 	for _, token := range tokens {
 		times := at[sandbox.TokenKey(token)]
 		for i, t := range times {
-			nominal := pauseAfter(i+1, t.Sub(times[0]))
-			switch {
-			case i+1 < len(times) && times[i+1].After(from):
-				out = append(out, float64(times[i+1].Sub(t))/float64(nominal))
-			case i+1 == len(times) && to.Sub(t) > nominal*12/10:
-				out = append(out, float64(to.Sub(t))/float64(nominal)) // it did not come
+			came, next := i+1 < len(times), to
+			if came {
+				next = times[i+1]
+			}
+			took := next.Sub(t)
+			nominal := pauseAfter(i+1, t.Sub(times[0]), took)
+			if came && next.After(from) || !came && took > nominal*12/10 { // or it did not come
+				out = append(out, float64(took)/float64(nominal))
 			}
 		}
 	}
@@ -131,10 +133,15 @@ func lateness(l sandbox.Ledger, tokens []string, from, to time.Time) (out []floa
 	return out
 }
 
+// likelyThere is how long a person is likely to be on their way.
+const likelyThere = 45 * time.Second
+
 // pauseAfter is the middle of what Tencent's poll waits after a try: a second,
-// growing to ten; 45 s after the first, half a minute and up to six seconds.
-func pauseAfter(try int, ago time.Duration) time.Duration {
-	if ago >= 45*time.Second {
+// growing to ten; later half a minute and up to six seconds. The worker counts from
+// when the link was there, a moment before the first try: what came so late that it
+// must have been meant so was.
+func pauseAfter(try int, ago, took time.Duration) time.Duration {
+	if ago >= likelyThere || ago >= likelyThere-5*time.Second && took > 20*time.Second {
 		return 33 * time.Second
 	}
 	d := time.Second
