@@ -104,7 +104,7 @@ func (s *stack) startProduct(engine string) {
 		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + s.keyFile, "YANZHEN_STORE=" + s.dsn, "YANZHEN_PUBLIC_URL=" + s.apiURL, "YANZHEN_API_LISTEN=" + apiAddr,
 	}
 	env = append(env, sandbox.Settings(strings.TrimPrefix(s.vendors.URL, "http://"), s.chipKeys)...)
-	for _, rate := range []string{"TENCENT", "TENCENT_POLL", "TENCENT_IAI", "ACEDATA", "MEGVII", "SINO", "SINO_POLL"} {
+	for _, rate := range []string{"TENCENT", "TENCENT_POLL", "TENCENT_IAI", "TENCENT_RECORDS", "ACEDATA", "MEGVII", "SINO", "SINO_POLL"} {
 		env = append(env, fmt.Sprintf("YANZHEN_%s_RATE=%d", rate, noLimit))
 	}
 	env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "YANZHEN_TENCENT_SM2_") }) // the stand-ins seal nothing to it

@@ -255,8 +255,11 @@ func (p *playing) finish(killed bool) {
 	if p.billed != "" && !killed {
 		p.same("billed", p.billed, p.bill())
 	}
-	about := sandbox.Query{Operation: "check-2e", Subject: sandbox.SubjectKey(p.person.IDNumber)}
-	asked, charged := p.vendors.Ledger().Count(about), p.vendors.Ledger().Charged(about)
+	asked, charged := 0, 0
+	for _, call := range []string{aceDataCall, tencentRecordsCall} {
+		about := sandbox.Query{Operation: call, Subject: sandbox.SubjectKey(p.person.IDNumber)}
+		asked, charged = asked+p.vendors.Ledger().Count(about), charged+p.vendors.Ledger().Charged(about)
+	}
 	if p.recordsAsked > 0 && !killed {
 		p.same("records asked", fmt.Sprint(p.recordsAsked, p.charged), fmt.Sprint(asked, charged))
 	}
@@ -296,7 +299,11 @@ func (p *playing) reasons() string {
 
 func (p *playing) triedFirst() string {
 	var out []string
-	if c, ok := verification.Find(p.view.Checks, verification.FaceMatch); ok {
+	c, ok := verification.Find(p.view.Checks, verification.FaceMatch)
+	if !ok || p.asksRecords() {
+		c, ok = verification.Find(p.view.Checks, verification.IdentityRecords)
+	}
+	if ok {
 		for _, t := range c.Tried {
 			out = append(out, t.Provider+" "+t.Class)
 		}

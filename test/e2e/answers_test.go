@@ -46,7 +46,8 @@ type vendorAnswer struct {
 	because string
 	// last is how the last session, or the verification, ended.
 	last string
-	// tried is who could not open the session, and why: "tencent_eid unavailable".
+	// tried is who could not open the session, or answer, and why: "tencent_eid
+	// unavailable".
 	tried string
 	// next is who has the person's link in the end, or gives the next one when the
 	// person asks for it.
@@ -76,10 +77,14 @@ func answersPolicies() string {
 		return strings.Replace(face(name, providers, ", document_chip: required"), "liveness: required", "liveness: if_available", 1) +
 			"    chip_provider: sino_connect\n    comparer: tencent_iai\n"
 	}
+	records := func(name, providers string) string {
+		return "  - name: " + name + "\n    version: 1\n    checks: {document_validity: required, identity_records: required}\n    records_providers: [" + providers + "]\n" + answersClocks
+	}
 	return "policies:\n" +
 		face("tencent", "tencent_eid", "") + face("megvii", "megvii_faceid", "") +
 		face("tencent-megvii", "tencent_eid, megvii_faceid", "") + face("megvii-tencent", "megvii_faceid, tencent_eid", "") +
-		"  - name: records\n    version: 1\n    checks: {document_validity: required, identity_records: required}\n    records_providers: [acedata]\n" + answersClocks +
+		records("records", "acedata") +
+		records("records-tencent", "tencent_records") + records("records-both", "acedata, tencent_records") +
 		chip("chip", "sino_connect") + chip("chip-tencent", "sino_connect, tencent_eid")
 }
 
@@ -143,8 +148,8 @@ func everyAnswer() []vendorAnswer {
 	// The vendors by turns, since each takes so many calls a second; and what waits
 	// for a clock first.
 	var rows []vendorAnswer
-	tables := [][]vendorAnswer{megviiAnswers(), sinoAnswers(), recordsAnswers(), tencentAnswers()}
-	for i := range slices.Max([]int{len(tables[0]), len(tables[1]), len(tables[2]), len(tables[3])}) {
+	tables := [][]vendorAnswer{megviiAnswers(), sinoAnswers(), recordsAnswers(), tencentAnswers(), tencentRecordsAnswers()}
+	for i := range slices.Max([]int{len(tables[0]), len(tables[1]), len(tables[2]), len(tables[3]), len(tables[4])}) {
 		for _, table := range tables {
 			if i < len(table) {
 				rows = append(rows, table[i])
@@ -165,7 +170,7 @@ func everyAnswer() []vendorAnswer {
 
 // waits: nothing but a clock ends it.
 func (a vendorAnswer) waits() bool {
-	return a.silent || a.leads == "expired" || a.leads == "review" && a.operation == "check-2e"
+	return a.silent || a.leads == "expired" || a.leads == "review" && a.asksRecords()
 }
 
 // Each answer leads where the tables say. Nothing else runs meanwhile: it keeps
@@ -206,7 +211,7 @@ func oneOfEachKind(rows []vendorAnswer) []vendorAnswer {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(rows, func(a vendorAnswer) bool {
 		kind := strings.Join([]string{a.operation, a.policy, a.leads, a.because, a.last, a.tried}, " | ")
-		again := seen[kind] || a.operation == "check-2e" && (a.recordsAsked > 1 || strings.Contains(a.because, "unavailable"))
+		again := seen[kind] || a.asksRecords() && (a.recordsAsked > 1 || strings.Contains(a.because, "unavailable"))
 		seen[kind] = true
 		return again
 	})

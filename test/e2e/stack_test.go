@@ -190,6 +190,7 @@ func (s *stack) prepare(o options) {
 		"YANZHEN_TENCENT_SCHEME=http", "YANZHEN_TENCENT_ENDPOINT=" + vendors + "/tencent",
 		"YANZHEN_TENCENT_SECRET_ID=" + sandbox.DefaultSecretID, "YANZHEN_TENCENT_SECRET_KEY=" + sandbox.DefaultSecretKey,
 		"YANZHEN_TENCENT_MERCHANT_ID=" + sandbox.DefaultMerchantID,
+		"YANZHEN_TENCENT_RECORDS_ENABLED=true", "YANZHEN_TENCENT_RECORDS_SCHEME=http", "YANZHEN_TENCENT_RECORDS_ENDPOINT=" + vendors + "/tencent",
 		"YANZHEN_ACEDATA_BASE_URL=" + s.vendorsURL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
 	}
 	if o.megvii {
