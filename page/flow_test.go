@@ -253,3 +253,35 @@ func linkOn(t *testing.T, b *bench, s shown) string {
 	require.True(t, strings.HasPrefix(link, b.server.URL+"/p/h/"), link)
 	return strings.TrimPrefix(link, b.server.URL)
 }
+
+// The script looks for a camera where the vendor's page opens next, and nowhere
+// else.
+func TestACameraIsLookedForWhereItIsNeeded(t *testing.T) {
+	for _, c := range []struct{ agent, openIn, want string }{
+		{inWeChat, "wechat", `data-camera="camera"`},
+		{inWeChat, "", `data-camera="webrtc"`},
+		{onPhone, "", `data-camera="webrtc"`},
+		{onPhone, "wechat", ""},
+		{onDesktop, "", ""},
+		{onDesktop, "wechat", ""},
+	} {
+		b := newBench(t)
+		b.run.set(idA, func(v *starter.PageView) { v.OpenIn = c.openIn })
+		for _, missing := range []bool{true, false} {
+			if !missing {
+				b.run.set(idA, func(v *starter.PageView) { v.Missing = nil })
+			}
+			page := b.browser(c.agent).in(codeA)
+			if c.want == "" {
+				require.NotContains(t, page.body, "data-camera", "%q %q", c.agent, c.openIn)
+			} else {
+				require.Contains(t, page.body, c.want, "%q %q", c.agent, c.openIn)
+			}
+		}
+	}
+	b := newBench(t)
+	b.run.set(idA, func(v *starter.PageView) { v.OpenIn, v.Policy.Checks = "", nil })
+	page := b.browser(onPhone).in(codeA)
+	require.NotContains(t, page.body, "data-camera", "no face is asked for")
+	require.NotContains(t, page.body, "Without a face check")
+}

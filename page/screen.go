@@ -111,6 +111,18 @@ func (s *screen) Next() int { return s.View.State.Attempt.Session + 1 }
 // Serves: the vendor's page opens on this device.
 func (s *screen) Serves() bool { return s.Device.serves(s.View.OpenIn) }
 
+// Camera is what the page's script looks for before the form is sent, where the
+// vendor's page opens on this device next; "": nothing.
+func (s *screen) Camera() string {
+	switch {
+	case !s.View.Policy.WantsFace(), !s.Serves(), s.Device == desktop && s.Kind != "desktop":
+		return ""
+	case s.InWeChat():
+		return "camera" // WeChat has its own way to it
+	}
+	return "webrtc"
+}
+
 // InWeChat: the vendor's page opens in WeChat only.
 func (s *screen) InWeChat() bool { return s.View.OpenIn == openInWeChat }
 

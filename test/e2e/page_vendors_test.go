@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,4 +260,65 @@ func TestALinkThatRanOutSaysSo(t *testing.T) {
 	stranger.open(v.NextAction.URL)
 	require.Equal(t, http.StatusGone, stranger.status)
 	require.Zero(t, s.asked("GetEidToken")+s.asked("check-2e"))
+}
+
+// Two tabs and two devices press at the same time: one session, and the same link.
+func TestPressingOnTwoDevicesAtOnceOpensOneSession(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	v := s.startPage(s.person(), nil)
+	phone, other := s.visitor(inWeChat), s.visitor(inWeChat)
+	phone.begunAt(v)
+	other.begunAt(v)
+	tab := *phone
+	var all sync.WaitGroup
+	for _, p := range []*visitor{phone, &tab, other} {
+		all.Go(func() { p.press("agree") })
+	}
+	all.Wait()
+	require.Equal(t, 1, s.asked("GetEidToken"))
+	for _, p := range []*visitor{phone, &tab, other} {
+		require.Equal(t, "onward", p.kind())
+		require.Equal(t, phone.header.Get("Refresh"), p.header.Get("Refresh"))
+	}
+	phone.onward()
+	phone.endAtVendor("0")
+	require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+	other.open(s.apiURL + phone.at.Path)
+	require.Equal(t, "result", other.kind())
+}
+
+// Who starts over gets the same link while nobody opened it, and else another
+// session, which counts as none of the tries.
+func TestStartingOverIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: pagePolicy})
+	v := s.startPage(s.person(), nil)
+	p := s.visitor(inWeChat)
+	p.begunAt(v)
+	at := p.at.String()
+	p.press("agree")
+	first := p.header.Get("Refresh")
+	p.open(at)
+	require.Equal(t, "open", p.kind())
+	p.press("again")
+	require.Equal(t, first, p.header.Get("Refresh"), "the same link, unopened")
+	require.Equal(t, 1, s.asked("GetEidToken"))
+
+	p.onward()
+	p.press("begin") // and then the tab is lost
+	require.Eventually(t, func() bool {
+		return s.vendors.Ledger().Count(sandbox.Query{Operation: "CheckEidTokenStatus", Outcome: sandbox.StatusDoing}) > 0
+	}, 30*time.Second, 50*time.Millisecond)
+	p.at = nil
+	p.open(at)
+	require.Equal(t, "open", p.kind())
+	p.press("again")
+	require.NotEqual(t, first, p.header.Get("Refresh"))
+	require.Equal(t, 2, s.asked("GetEidToken"))
+	p.onward()
+	p.endAtVendor("0")
+	end := s.untilEnd(v.ID, 30*time.Second)
+	require.Equal(t, verification.OutcomeApproved, end.Outcome)
+	require.Equal(t, 1, end.Attempt.Number)
 }
