@@ -72,15 +72,27 @@ func (s *screen) Reason() string {
 	return texts.Reason(s.Lang, s.View.State.LastError.Code)
 }
 
-// Reasons are what the person is told of the verdict.
+// Reasons are what the person is told of the verdict. One that asks to try again
+// is left out where another one says that there is no more of that.
 func (s *screen) Reasons() []string {
 	var out []string
-	for _, reason := range s.View.State.Reasons() {
+	reasons := s.View.State.Reasons()
+	over := slices.ContainsFunc(reasons, func(r verification.Reason) bool { return !r.Retryable })
+	for _, reason := range reasons {
+		if reason.Retryable && over {
+			continue
+		}
 		if text := texts.Reason(s.Lang, reason.Code); text != "" && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
 	return out
+}
+
+// Restarts: it makes sense to begin anew.
+func (s *screen) Restarts() bool {
+	last := s.View.State.LastError
+	return last == nil || last.Code != verification.CanceledMinor
 }
 
 // Outage: a vendor is away, or was until nobody waited any more.
