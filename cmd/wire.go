@@ -118,7 +118,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(),
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
 		})

@@ -30,6 +30,9 @@ type Deps struct {
 	Deliverer  *activities.Deliverer
 	Vendors    *provider.Registry
 	Metrics    *telemetry.Metrics
+	// Build names the binary to the engine. The SDK would read the whole of it and
+	// add it up, which takes tenths of a second at each start.
+	Build string
 }
 
 // Run runs one worker a queue until ctx ends or one of them fails. It returns
@@ -43,6 +46,7 @@ func Run(ctx context.Context, d Deps) error {
 		default:
 		}
 	}
+	worker.SetBinaryChecksum(d.Build)
 	o := options(ctx, d.Metrics, fatal)
 	workers := []worker.Worker{verificationWorker(d, o), webhookWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
