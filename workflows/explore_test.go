@@ -148,7 +148,26 @@ func (o *outside) draw() {
 			o.engine.dies = func(name string) bool { return name != "Finish" && o.one(12) }
 		}
 	}
+	if o.one(3) {
+		o.page()
+	}
 	o.meddle()
+}
+
+// page lets the person act on our page.
+func (o *outside) page() {
+	p := &o.in.Policy
+	p.Presentation = verification.PresentationPage
+	p.LinkLife = verification.Duration(pick(o.dice, 15*time.Minute, time.Hour, 24*time.Hour))
+	if o.one(3) {
+		o.in.Asks = []verification.Purpose{verification.PurposeFace}
+	}
+	if o.one(8) {
+		p.HumanRoute = "https://shop.example/human"
+	}
+	if o.one(6) {
+		o.at(time.Duration(1+o.IntN(3600))*time.Second, o.askHuman)
+	}
 }
 
 // route draws the kind of a face vendor.
@@ -268,20 +287,30 @@ func (o *outside) outcome() verification.Outcome {
 // laws_test.go hold.
 func TestLawsHoldOverSeededSequences(t *testing.T) {
 	n := howMany(math.MaxInt)
-	var reviewed atomic.Int64
+	var reviewed, agreed, human atomic.Int64
 	outcomes := explore(t, 1, n, (*outside).draw, func(o *outside) {
 		if v := o.end().Verdict; v != nil && v.DecidedBy == verification.ByReviewer {
 			reviewed.Add(1)
 		}
+		if !o.agreed.IsZero() {
+			agreed.Add(1)
+		}
+		if !o.human.IsZero() {
+			human.Add(1)
+		}
 		o.lawsOfMessages()
 		o.lawsOfTheVerdict()
 		o.lawsOfReplacedSessions()
+		o.lawsOfThePage()
 		o.reopen()
 	})
 	if n < 500 {
 		return
 	}
 	require.Positive(t, reviewed.Load(), "reviewers decide none of the sequences")
+	require.Positive(t, agreed.Load(), "nobody agrees on our page")
+	require.Positive(t, human.Load(), "nobody asks for a human")
+	t.Logf("%d agreed on our page, %d asked for a human", agreed.Load(), human.Load())
 	for _, o := range []verification.Outcome{verification.OutcomeApproved, verification.OutcomeDeclined, verification.OutcomeExpired, verification.OutcomeError, verification.OutcomeCanceled} {
 		require.Positive(t, outcomes[o], "the sequences never end %s", o)
 	}

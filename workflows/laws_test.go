@@ -55,7 +55,7 @@ func (o *outside) lawsOfMessages() {
 		var app *temporal.ApplicationError
 		switch {
 		case a.rejected != nil && !(errors.As(a.rejected, &app) && slices.Contains([]string{
-			workflows.RefusedState, workflows.RefusedSession, workflows.RefusedVersion, workflows.RefusedScan, workflows.RefusedReason}, app.Type())):
+			workflows.RefusedState, workflows.RefusedSession, workflows.RefusedVersion, workflows.RefusedScan, workflows.RefusedReason, workflows.RefusedConsent, workflows.RefusedLate}, app.Type())):
 			o.fault("%s was refused with %v", a.name, a.rejected)
 		case a.rejected == nil && !a.completed && (a.accepted || a.sent.Before(o.ended)):
 			o.fault("%s was never answered", a.name)
@@ -201,10 +201,10 @@ func (o *outside) lawsOfReplacedSessions() {
 	}
 	// A final failure that is told while a human reviews is no verdict of the
 	// policy any more: the human sees it and decides, and silence expires.
-	if t, ok := o.firstTold(verification.EndedFinally); ok && !t.reviewed && s.Status != verification.Canceled && s.Decision != verification.Declined {
+	if t, ok := o.firstTold(verification.EndedFinally); ok && !t.reviewed && o.human.IsZero() && s.Status != verification.Canceled && s.Decision != verification.Declined {
 		o.fault("session %d ended %s, and the verification %s", t.session, t.ending, s.Outcome())
 	}
-	if !o.calm {
+	if !o.calm || !o.human.IsZero() {
 		return
 	}
 	if passed && s.Decision == verification.Approved {
@@ -219,6 +219,30 @@ func (o *outside) lawsOfReplacedSessions() {
 		}
 	}
 	o.lawOfHints(s)
+}
+
+// lawsOfThePage: whoever asks for a human is decided about by nobody else; with
+// our page a verification expires by its link's clock, by its used-up sessions or
+// in review, and in no other way.
+func (o *outside) lawsOfThePage() {
+	s := o.end()
+	if len(o.finished) == 0 {
+		return
+	}
+	if !o.human.IsZero() && byPolicy(s) {
+		o.fault("a human was asked for, and the policy decided")
+	}
+	if !o.in.Policy.Paged() || s.Status != verification.Expired {
+		return
+	}
+	ends, _ := o.in.Policy.LinkEnds(o.start)
+	switch {
+	case s.LastError.Code == verification.ReviewDeadline, s.Attempt.Session >= o.in.Policy.Sessions-1:
+	case s.LastError.Code != verification.SessionLinkExpired:
+		o.fault("expired for %s", s.LastError.Code)
+	case o.ended.Before(ends):
+		o.fault("the link expired %s before its time", ends.Sub(o.ended))
+	}
 }
 
 // lawOfHints: a vendor's notice, or a returning browser, of a session that is

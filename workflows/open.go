@@ -27,8 +27,8 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, faceOutcome) {
 	r.tried = nil
 	r.resetFace(ctx)
 	left := r.in.Policy.StartPatience.Std()
-	if ends, _ := r.linkEnds(); r.state.Page {
-		left = min(left, ends.Sub(workflow.Now(ctx)))
+	if _, opens := r.linkEnds(); r.state.Page {
+		left = min(left, opens.Sub(workflow.Now(ctx)))
 	}
 	deadline := workflow.Now(ctx).Add(left)
 	r.awaitVendors(ctx, deadline)
@@ -86,7 +86,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, faceOutcome) {
 		if asked {
 			left -= pause
 		}
-		if left < 0 {
+		if _, opens := r.linkEnds(); left < 0 || r.state.Page && !workflow.Now(ctx).Add(pause).Before(opens) {
 			return FaceRoute{}, r.unopened(ctx, reason)
 		}
 		if r.state.Page && asked && r.state.LastError == nil { // the person waits, and is told

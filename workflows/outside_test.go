@@ -71,10 +71,11 @@ type outside struct {
 	finished []verification.State
 	// ended is when the end was written, settled when it was first seen.
 	ended, settled time.Time
-	// canceled is when a cancel was accepted.
-	canceled time.Time
-	faults   []string
-	answered map[string]int
+	// canceled is when a cancel was accepted, human when the person's wish for one
+	// was, and agreed when the first session was wanted on our page.
+	canceled, human, agreed time.Time
+	faults                  []string
+	answered                map[string]int
 	// reopened: it is a Review, which writes its states by Amend.
 	reopened bool
 }
@@ -134,6 +135,15 @@ func (o *outside) begins(name string) {
 		}
 		if len(o.finished) > 0 {
 			o.fault("%s begins after the end was written", name)
+		}
+		if !o.human.IsZero() && o.human.Before(o.Now()) {
+			o.fault("%s begins although a human was asked for at %s", name, o.human.Sub(o.start))
+		}
+		if o.in.Policy.Paged() && o.agreed.IsZero() && name != "ReadChip" {
+			o.fault("%s begins before the person is there", name)
+		}
+		if _, opens := o.in.Policy.LinkEnds(o.start); name == "OpenSession" && o.in.Policy.Paged() && o.Now().After(opens.Add(time.Second)) {
+			o.fault("a session is opened too late for the link")
 		}
 	}
 }
@@ -357,6 +367,12 @@ func (o *outside) ask(name, id string, arg any) {
 		},
 		accept: func() {
 			a.accepted = true
+			switch {
+			case name == workflows.UpdateHuman && o.human.IsZero() && o.seen.Status != verification.InReview:
+				o.human = o.Now()
+			case name == workflows.UpdateOpen && o.agreed.IsZero():
+				o.agreed = o.Now()
+			}
 			if name == workflows.UpdateCancel && o.canceled.IsZero() {
 				o.canceled = o.Now()
 				o.note("accepted %s", a.name)
@@ -390,6 +406,29 @@ func retryID(s verification.State, r workflows.RetryRequest) string {
 		return workflows.RelinkUpdateID(r.Session, s.Version)
 	}
 	return workflows.RetryUpdateID(r.Session)
+}
+
+// askOpen presses the page's button for the next session after one, in as many
+// tabs as there are.
+func (o *outside) askOpen(session int) {
+	s := o.seen
+	r := workflows.OpenRequest{Session: session + 1, Agreed: o.in.Asks, Lost: s.Open != nil}
+	id := workflows.OpenUpdateID(r.Session)
+	switch {
+	case r.Lost:
+		id = workflows.RelinkUpdateID(session, s.Version)
+	case o.one(6):
+		id += "-tab"
+	}
+	if o.one(10) {
+		r.Agreed = nil
+		id += "-bare"
+	}
+	o.ask(workflows.UpdateOpen, id, r)
+}
+
+func (o *outside) askHuman() {
+	o.ask(workflows.UpdateHuman, workflows.UpdateHuman, workflows.HumanRequest{})
 }
 
 func (o *outside) askCancel() {
@@ -504,7 +543,7 @@ func actionOf(s verification.State) string {
 
 // react draws what the caller and the reviewer do about a new state.
 func (o *outside) react(s verification.State) {
-	key := fmt.Sprintf("%s %s %d", s.Status, actionOf(s), s.Attempt.Session)
+	key := fmt.Sprintf("%s %s %d %t", s.Status, actionOf(s), s.Attempt.Session, s.Open != nil)
 	if key == o.reacted {
 		return
 	}
@@ -523,6 +562,8 @@ func (o *outside) react(s verification.State) {
 			}
 		}
 	case s.NextAction == nil:
+	case s.Page && s.NextAction.Type == verification.ActionRedirect:
+		o.onPage(s, again)
 	case s.NextAction.Type == verification.ActionRedirect:
 		if o.one(3) {
 			d := time.Duration(o.IntN(700)) * time.Second
@@ -549,6 +590,27 @@ func (o *outside) react(s verification.State) {
 	}
 }
 
+// onPage draws what the person does who sees the page.
+func (o *outside) onPage(s verification.State, again int) {
+	n := s.Attempt.Session
+	d := time.Duration(o.IntN(120)) * time.Second
+	if o.one(6) {
+		d = time.Duration(o.IntN(4000)) * time.Second
+	}
+	switch {
+	case o.one(12):
+		o.at(max(d, time.Millisecond), o.askHuman)
+	case s.Open != nil && !o.one(3), o.one(8):
+	default:
+		if v := o.visits[n]; s.Open != nil && v != nil && v.over > 0 && o.one(2) {
+			d = v.over + time.Duration(o.IntN(40000)-10000)*time.Millisecond
+		}
+		for range again {
+			o.at(max(d, time.Millisecond), func() { o.askOpen(n) })
+		}
+	}
+}
+
 // first is what is sent before the workflow's first task: what is posted before
 // the environment starts stands in that task.
 func (o *outside) first() {
@@ -556,6 +618,8 @@ func (o *outside) first() {
 		o.at(0, pick(o.dice,
 			func() { o.askRetry(workflows.RetryRequest{Session: o.IntN(2)}) },
 			func() { o.askCancel() },
+			func() { o.askOpen(o.IntN(2)) },
+			o.askHuman,
 			func() { o.askDecide(o.IntN(2)) },
 			func() { o.hintFor(o.IntN(3)) },
 			func() { o.cancelInUI() }))
@@ -583,7 +647,7 @@ func (o *outside) meddle() {
 		// The store is away when the end is written: what is sent then comes late.
 		o.script.delay["Finish"] = time.Duration(1+o.IntN(600)) * time.Second
 		o.at(time.Duration(1+o.IntN(1200))*time.Second, pick(o.dice,
-			func() { o.askCancel() }, func() { o.askDecide(o.seen.Version) },
+			func() { o.askCancel() }, func() { o.askDecide(o.seen.Version) }, func() { o.askOpen(o.seen.Attempt.Session) }, o.askHuman,
 			func() { o.askRetry(workflows.RetryRequest{Session: o.seen.Attempt.Session}) }))
 	}
 }
