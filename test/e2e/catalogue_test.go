@@ -187,4 +187,11 @@ func TestCatalogueChangesWhileRequestsRun(t *testing.T) {
 	require.Eventually(t, func() bool { return tr.requests.Load() > 50 && tr.starts.Load() > before+2 }, comesBack, 50*time.Millisecond)
 	tr.end()
 	s.whole(30*time.Second, r)
+
+	// The first catalogue and both changes are on record, and the faulty one is not.
+	st := s.openStore()
+	require.Eventually(t, func() bool {
+		report, err := st.VerifyAudit(t.Context(), nil)
+		return err == nil && report.Chained == 3 && report.Waiting == 0 && len(report.Findings) == 0
+	}, 20*time.Second, 100*time.Millisecond)
 }
