@@ -55,7 +55,7 @@ type auditor struct {
 }
 
 func (p *auditor) seal(ctx context.Context) error {
-	if now := sumOf(p.cfg.Files()); p.cfg.File != "" && now != p.noted && p.catalogue.fault() == nil {
+	if now := p.catalogue.inForce(); now != p.noted {
 		if err := p.store.AuditConfiguration(ctx, store.Audit{By: "worker", Purpose: "sha256:" + hex.EncodeToString(now[:])}); err != nil {
 			return err
 		}

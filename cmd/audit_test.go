@@ -41,12 +41,15 @@ func TestAuditIsVerifiedAndExported(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, st.Close()) }()
 	var logs safeBuffer
-	p := &parts{store: st, cfg: &config.Config{File: file}, log: slog.New(slog.NewJSONHandler(&logs, nil)), catalogue: &catalogue{}}
+	p := &parts{store: st, cfg: &config.Config{File: file}, log: slog.New(slog.NewJSONHandler(&logs, nil)), catalogue: &catalogue{goneBy: sumOf([]string{file})}}
 	seal := (&auditor{parts: p}).seal
 	require.NoError(t, seal(t.Context()))
 	require.NoError(t, seal(t.Context()), "the same catalogue is no news")
 	require.Equal(t, 1, strings.Count(logs.String(), `"msg":"audit anchor"`))
 	require.NoError(t, os.WriteFile(file, []byte("clients: [] # another one\n"), 0o600))
+	require.NoError(t, seal(t.Context()), "it is not gone by yet")
+	p.catalogue.load = func() (*config.Config, error) { return p.cfg, nil }
+	require.NoError(t, p.catalogue.reload())
 	require.NoError(t, seal(t.Context()))
 
 	anchors := filepath.Join(dir, "anchors")

@@ -24,6 +24,8 @@ type catalogue struct {
 	// takers go by the file.
 	takers []taker
 	stale  bool
+	// goneBy is the content that the process goes by; zero: there is no file.
+	goneBy [sha256.Size]byte
 }
 
 // taker looks at a new file and returns how it takes it over.
@@ -56,7 +58,17 @@ func (c *catalogue) reload() error {
 		take()
 	}
 	c.stale = false
+	if cfg.File != "" {
+		c.goneBy = sumOf(cfg.Files())
+	}
 	return nil
+}
+
+// inForce tells which content the process goes by; zero: there is no file.
+func (c *catalogue) inForce() [sha256.Size]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.goneBy
 }
 
 // fault tells whether the process goes by an older file than the one that is

@@ -103,6 +103,9 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 	}
 	o.MetricsHandler = p.metrics.Engine()
 	p.catalogue.seen = sumOf(cfg.Files())
+	if cfg.File != "" {
+		p.catalogue.goneBy = p.catalogue.seen
+	}
 	p.catalogue.load = func() (*config.Config, error) { return load(environ, needs) }
 	return p, o, nil
 }
