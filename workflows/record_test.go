@@ -113,6 +113,11 @@ func withNotices(in *workflows.VerificationInput) {
 	in.Face[0].Polled, in.Face[0].Notifies, in.Face[0].Grace = false, true, verification.Duration(time.Second)
 }
 
+func withMiniProgram(in *workflows.VerificationInput) {
+	in.Policy.Presentation = verification.PresentationMiniProgram
+	in.Face[0].MiniProgram, in.Face[0].Grace = &inMiniProgram, verification.Duration(time.Second)
+}
+
 // quick are session fates on the fast clock.
 func quick(results ...verification.FaceResult) func(*script) {
 	return func(s *script) {
@@ -207,6 +212,13 @@ var recordings = []recording{
 	}, outcome: verification.OutcomeApproved},
 	{name: "notice", input: withNotices, meddle: hintAt(700*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
 	{name: "notice-that-never-came", input: withNotices, outcome: verification.OutcomeApproved},
+	{name: "mini-program-by-hint", input: withMiniProgram, script: func(s *script) { s.tellsNothing, s.sessions[1] = true, session{over: time.Second, result: passed()} },
+		meddle: hintAt(1200*time.Millisecond, 1, 2), outcome: verification.OutcomeApproved},
+	{name: "mini-program-retried", input: withMiniProgram, script: func(s *script) {
+		s.tellsNothing = true
+		quick(unjudged(verification.SessionInterrupted), passed())(s)
+	}, meddle: retryUntilEnd, outcome: verification.OutcomeApproved},
+	{name: "mini-program-nobody-came", input: withMiniProgram, script: func(s *script) { s.tellsNothing, s.sessions = true, nil }, outcome: verification.OutcomeExpired},
 	{name: "reviewed", script: quick(spoof()), meddle: func(t *testing.T, c client.Client, id string) {
 		time.Sleep(1500 * time.Millisecond)
 		updated(t, c, id, workflows.UpdateDecide, workflows.DecideUpdateID(1), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
