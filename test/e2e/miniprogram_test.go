@@ -152,7 +152,11 @@ func TestALiveTokenIsShownToItsOwnerAlone(t *testing.T) {
 // that the start does not bring, nothing is started.
 func TestAMiniProgramIsRefusedBeforeAnythingStarts(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, options{megvii: true, policies: crashPolicy + `  - name: asks
+	s := newStack(t, options{policies: crashPolicy + `  - name: no-face
+    version: 1
+    checks: {identity_records: required}
+    records_providers: [acedata]
+  - name: asks
     version: 1
     presentation: mini_program
     checks: {liveness: required, face_match: required}
@@ -166,7 +170,7 @@ func TestAMiniProgramIsRefusedBeforeAnythingStarts(t *testing.T) {
 		}
 		return s.call("shop", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": freshKey()}, body)
 	}
-	a := start(map[string]any{"policy": "cn-resident-megvii", "presentation": "mini_program"})
+	a := start(map[string]any{"policy": "no-face", "presentation": "mini_program"})
 	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
 	require.Equal(t, "presentation.not_offered", a.Errors[0].Code)
 	a = start(map[string]any{"policy": "asks"})
