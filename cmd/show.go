@@ -60,6 +60,9 @@ func (p *printer) changes(v *client.Verification) {
 	if v.Status != p.status || v.Attempt.Session != p.session {
 		p.status, p.session = v.Status, v.Attempt.Session
 		p.line(statusLine(v))
+		if a := v.NextAction; a != nil && a.MiniProgram != nil { // its token is for the program, not for a terminal
+			p.line("the mini program begins with " + a.MiniProgram.Sdk + " and the token in next_action")
+		}
 	}
 	if a := v.NextAction; p.links && a != nil && a.Url != nil && *a.Url != p.link {
 		p.link = *a.Url

@@ -23,3 +23,22 @@ func TestDatesInTheTerminalHaveTheirDay(t *testing.T) {
 		require.Contains(t, out.String(), "until 2026-12-05 08:56:25", status)
 	}
 }
+
+// A token is a password of its person's session, and no link to be shown.
+func TestATokenIsNotPrinted(t *testing.T) {
+	var out bytes.Buffer
+	token := "planted-token"
+	v := &client.Verification{Id: "ver_a", Status: "requires_input", NextAction: &client.NextAction{
+		Type: "wechat_mini_program", MiniProgram: &client.MiniProgram{Provider: "tencent_eid", Sdk: "mp_ecard_sdk", MinSdkVersion: "1.0.5", Token: &token, ReturnedUrl: &token},
+	}}
+	p := newPrinter(&out, true)
+	p.changes(v)
+	p.whole(v)
+	require.Contains(t, out.String(), "the mini program begins with mp_ecard_sdk")
+	require.NotContains(t, out.String(), token)
+	require.Equal(t, v.NextAction.MiniProgram, client.InMiniProgram(v))
+	require.True(t, client.HasLink(v))
+	v.NextAction.MiniProgram.Token = nil
+	require.Nil(t, client.InMiniProgram(v))
+	require.False(t, client.HasLink(v))
+}

@@ -70,6 +70,11 @@ type TencentConfig struct {
 	// RecordsSilent leaves the descriptions of CheckIdNameDate empty, whose texts
 	// the papers do not fix; RecordsNumeric sends its Result as a number.
 	RecordsSilent, RecordsNumeric bool
+	// MiniStatus is how CheckEidTokenStatus answers for a session that began in a mini
+	// program: MiniStatusMoves, MiniStatusStuck or MiniStatusError. MiniOnly leaves the
+	// link out of GetEidToken's answer.
+	MiniStatus string
+	MiniOnly   bool
 	// SealedOnly refuses personal fields that are not sealed. Without it, both are
 	// taken.
 	SealedOnly bool
@@ -164,6 +169,7 @@ func DefaultConfig() Config {
 			UserInfoFill:   FillPKCS7,
 			LinkUsedBy:     LinkUsedByBegin,
 			SealedIV:       SealedIVBase64,
+			MiniStatus:     MiniStatusStuck,
 			TokenRate:      100,
 			ResultRate:     100,
 			StatusRate:     2000,
@@ -206,6 +212,7 @@ func (c Config) withDefaults() Config {
 	orElse(&t.UserInfoFill, d.Tencent.UserInfoFill)
 	orElse(&t.LinkUsedBy, d.Tencent.LinkUsedBy)
 	orElse(&t.SealedIV, d.Tencent.SealedIV)
+	orElse(&t.MiniStatus, d.Tencent.MiniStatus)
 	orElse(&t.TokenRate, d.Tencent.TokenRate)
 	orElse(&t.ResultRate, d.Tencent.ResultRate)
 	orElse(&t.StatusRate, d.Tencent.StatusRate)
@@ -241,6 +248,7 @@ func (c Config) Validate() error {
 	oneOf("Tencent.DesKeyForm", c.Tencent.DesKeyForm, DesKeyRaw04, DesKeyRaw, DesKeyDER, DesKeyC1C2C3)
 	oneOf("Tencent.UserInfoFill", c.Tencent.UserInfoFill, FillPKCS7, FillNUL)
 	oneOf("Tencent.LinkUsedBy", c.Tencent.LinkUsedBy, LinkUsedByBegin, LinkUsedByOpen)
+	oneOf("Tencent.MiniStatus", c.Tencent.MiniStatus, MiniStatusMoves, MiniStatusStuck, MiniStatusError)
 	oneOf("Tencent.SealedIV", c.Tencent.SealedIV, SealedIVBase64, SealedIVText)
 	oneOf("AceData.Profile", c.AceData.Profile, ProfileAceDataDoc, ProfileCheckIDNameDate)
 	oneOf("AceData.ErrorStyle", c.AceData.ErrorStyle, ErrorPlain, ErrorSuccessFalse)

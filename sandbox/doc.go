@@ -11,6 +11,7 @@
 //	/page/tencent/{token}                the page that a person meets at Tencent, with a button for every ending
 //	/page/sino/{session}                 the same at Sino Connect (see sino_page.go)
 //	/page/megvii/{token}/...             the forms of Megvii's page (see megvii_page.go)
+//	/sandbox/eid/mini?token=&returned=   the caller's mini program and the vendor's, as one page (see eid_mini.go)
 //	/sandbox/...                         people, faults, the ledger of calls and charges, clocks (see admin.go)
 //
 // The stand-ins are written from the vendors' published contracts and share no

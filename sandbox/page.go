@@ -60,6 +60,7 @@ type screen struct {
 	Groups     []endingGroup
 	Other      *otherField // an ending typed instead of pressed
 	Number     *numberField
+	Tell       bool // the caller's mini program is asked when it says that the person is back
 	Return     MegviiReturn
 	Script     template.JS
 	Message    message

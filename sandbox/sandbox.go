@@ -63,6 +63,7 @@ func (s *Sandbox) routes() http.Handler {
 	mux.HandleFunc("/sino/", s.handleSino)
 	mux.HandleFunc("/megvii/", s.handleMegvii)
 	s.pageRoutes(mux)
+	s.miniRoutes(mux)
 	s.sinoPageRoutes(mux)
 	s.megviiPageRoutes(mux)
 	s.adminRoutes(mux)

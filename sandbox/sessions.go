@@ -58,8 +58,12 @@ type session struct {
 	Extra, Redirect       string
 	Intention             string // "", or IntentionMode "1", "2", "3"
 	Created               time.Time
-	Opened                bool   // the page was fetched
-	Status                string // as stored; state() adds the clock
+	Opened                bool // the page was fetched
+	// Mini: it began in a mini program, which posts to Returned when its person is
+	// back.
+	Mini     bool
+	Returned string
+	Status   string // as stored; state() adds the clock
 	// Set when finished.
 	Code            int
 	OtherHolder     bool

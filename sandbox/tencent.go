@@ -155,7 +155,11 @@ func (s *Sandbox) getEidToken(c *call) answer {
 		orElse(&one.Intention, "1")
 	}
 	c.idNumber, c.token = one.IdNumber, s.sessions.open(one, c.now)
-	return tencentEnvelope(map[string]any{"EidToken": c.token, "Url": s.publicURL(c.r) + "/page/tencent/" + c.token}, "ok")
+	link := s.publicURL(c.r) + "/page/tencent/" + c.token
+	if s.cfg.Tencent.MiniOnly {
+		link = ""
+	}
+	return tencentEnvelope(map[string]any{"EidToken": c.token, "Url": link}, "ok")
 }
 
 // publicURL is where a browser finds the pages.
@@ -194,6 +198,12 @@ func (s *Sandbox) checkEidTokenStatus(c *call) answer {
 	one, fault := s.heldSession(c, q.EidToken)
 	if fault != nil {
 		return fault.answer()
+	}
+	switch {
+	case one.Mini && s.cfg.Tencent.MiniStatus == MiniStatusError:
+		return (&apiError{"InvalidParameterValue.BizTokenIllegal", "The token is not known."}).answer()
+	case one.Mini && s.cfg.Tencent.MiniStatus == MiniStatusStuck && one.Status != StatusTimeout:
+		one.Status = StatusInit
 	}
 	return tencentEnvelope(map[string]any{"Status": one.Status}, one.Status)
 }

@@ -56,7 +56,7 @@ func TestCheckIDNameDateIsHeldToTheVendorsRules(t *testing.T) {
 	}
 	require.Equal(t, "MissingParameter", send(`{"Name":"测试甲","IdCard":"110199199003070017","ValidityBegin":"20200115"}`))
 	require.Equal(t, "InvalidParameter", send(`{"Name":7}`))
-	require.Equal(t, "InvalidParameter.UnsupportEncryptField",
+	require.Equal(t, "FailedOperation.DecryptSystemError",
 		send(`{"Name":"x","IdCard":"x","ValidityBegin":"x","ValidityEnd":"x","Encryption":{"EncryptList":["Name"]}}`))
 	for range 17 {
 		require.Equal(t, "0", w.idNameDateOf(person("A1")).text("Result"))
