@@ -63,7 +63,7 @@ func (p *phone) cut() []string {
 		const box = e.getBoundingClientRect(), name = e.tagName + (e.id ? "#" + e.id : "") + (e.className ? "." + e.className : ""), out = [];
 		if (box.right > document.documentElement.clientWidth + 1 || box.left < -1) out.push(name + " is beyond the edge");
 		if (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display != "inline" && e.tagName != "HTML") out.push(name + " is cut off");
-		if (e.matches("button, a.button, input, nav a") && (box.height < 44 || box.width < 44)) out.push(name + " is too small: " + box.width + " by " + box.height);
+		if (e.matches("button, a.button, input:not([type=hidden]), nav a, .aside a") && (box.height < 44 || box.width < 44)) out.push(name + " is too small: " + box.width + " by " + box.height);
 		return out;
 	}))`)
 	var found []string
@@ -76,18 +76,20 @@ type screen struct {
 	name          string
 	width, height int64
 	touch, dark   bool
+	// axe looks at it too.
+	axe bool
 	// zoom is of the text alone, in percent of the browser's size; 0: 100.
 	zoom int
 }
 
 // screens are those on which every state of the page must do.
 var screens = []screen{
-	{name: "phone", width: 390, height: 844, touch: true},
-	{name: "phone-dark", width: 390, height: 844, touch: true, dark: true},
+	{name: "phone", width: 390, height: 844, touch: true, axe: true},
+	{name: "phone-dark", width: 390, height: 844, touch: true, dark: true, axe: true},
 	{name: "desktop", width: 1440, height: 900},
 	{name: "desktop-dark", width: 1440, height: 900, dark: true},
-	{name: "narrow", width: 320, height: 640, touch: true},
-	{name: "zoomed", width: 640, height: 450}, // 1280 by 900 at 200 %
+	{name: "narrow", width: 320, height: 640, touch: true, axe: true},
+	{name: "zoomed", width: 640, height: 450, axe: true}, // 1280 by 900 at 200 %
 	{name: "large-text", width: 390, height: 844, touch: true, zoom: 200},
 }
 

@@ -251,10 +251,17 @@ const noChromium = "this test needs Chromium on PATH: on Debian `apt-get install
 
 func newPhone(t *testing.T) *phone {
 	t.Helper()
+	return newPhoneFor(t, 2*time.Minute)
+}
+
+// newPhoneFor is newPhone for a test that takes longer.
+func newPhoneFor(t *testing.T, most time.Duration) *phone {
+	t.Helper()
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.WindowSize(390, 844),
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("use-fake-device-for-media-stream", true)) // a camera
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	browser, stop := chromedp.NewExecAllocator(ctx, flags...)
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(func() { closeTab(); stop(); cancel() })
