@@ -389,3 +389,21 @@ func TestAPageThatIsStartingSaysSo(t *testing.T) {
 	require.Equal(t, "message", got.kind())
 	require.NotEmpty(t, got.header.Get("Retry-After"))
 }
+
+// Once the person was erased, every way to the page says so and nothing else.
+func TestAnErasedPersonsPageIsGone(t *testing.T) {
+	b := newBench(t)
+	p, desk := b.browser(inWeChat), b.browser(onDesktop)
+	at := p.in(codeA).path
+	link := linkOn(t, b, desk.press(desk.in(codeA), actGo))
+	b.run.erased = true
+	for _, path := range []string{"/p/" + codeA, at, link, b.ticket(idA, 1, b.now.Add(time.Hour))} {
+		for _, method := range []string{"GET", "POST"} {
+			got := p.do(method, path, url.Values{"act": {actGo}})
+			require.Equal(t, 410, got.status, "%s %s", method, path)
+			require.Equal(t, "message", got.kind())
+			require.NotContains(t, got.body, "Test Shop")
+		}
+	}
+	require.Equal(t, []string{"agree"}, b.run.done())
+}

@@ -44,6 +44,8 @@ type run struct {
 	views map[string]starter.PageView
 	acts  []string
 	fault error
+	// erased: the person of every verification was erased.
+	erased bool
 	// link is what an opened session leads to.
 	link string
 }
@@ -52,6 +54,9 @@ func (f *run) Page(_ context.Context, id string) (starter.PageView, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v, ok := f.views[id]
+	if f.erased && ok {
+		return starter.PageView{}, &starter.Error{Code: starter.Redacted}
+	}
 	if !ok {
 		return v, &starter.Error{Code: starter.NotFound}
 	}
