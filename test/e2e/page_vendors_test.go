@@ -322,3 +322,52 @@ func TestStartingOverIsNoAttempt(t *testing.T) {
 	require.Equal(t, verification.OutcomeApproved, end.Outcome)
 	require.Equal(t, 1, end.Attempt.Number)
 }
+
+// A scan cannot wait, so the caller brings the consent for it; the page asks for
+// the others only, and not at all where the caller has them all.
+func TestThePageAsksForWhatTheCallerDoesNotBring(t *testing.T) {
+	t.Parallel()
+	policies := strings.Replace(pagePolicy, "cn-resident", "cn-chip", 1)
+	s := newChipStack(t, options{policies: strings.Replace(policies, "consents: [", "consents: [document_chip, ", 1)})
+	brought := func(purposes ...string) (out []map[string]any) {
+		for _, purpose := range purposes {
+			out = append(out, map[string]any{"purpose": purpose, "text_version": "ours-1", "given_at": time.Now().UTC().Format(time.RFC3339)})
+		}
+		return out
+	}
+	person := s.person()
+	start := func(consents []map[string]any) answer {
+		body := map[string]any{"policy": "cn-chip", "nfc_reqid": s.scan(person, ""), "return_url": s.vendorsURL + "/shop/back"}
+		if consents != nil {
+			body["consents"] = consents
+		}
+		return s.beginAgain(body)
+	}
+	a := start(nil)
+	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+	require.Equal(t, "consent_required", a.problem.Code)
+
+	for kind, consents := range map[string][]map[string]any{
+		"consent": brought("document_chip"),
+		"start":   brought("document_chip", "identity_records", "face"),
+	} {
+		person = s.person()
+		a := start(consents)
+		require.Less(t, a.status, 300, "%s", a.body)
+		v := s.untilLink(a.view.ID, 20*time.Second)
+		p := s.visitor(inWeChat)
+		p.begunAt(v)
+		p.untilKind(kind)
+		require.NotContains(t, p.page, `name="consent.document_chip"`)
+		require.Zero(t, s.chargedFor(person)+s.vendors.Ledger().Count(sandbox.Query{Operation: "GetEidToken", Subject: person.IDNumber}))
+		if kind == "consent" {
+			p.press("agree")
+		} else {
+			p.press("go")
+		}
+		p.onward()
+		p.endAtVendor("0")
+		p.untilKind("result")
+		require.Equal(t, verification.OutcomeApproved, s.untilEnd(v.ID, 30*time.Second).Outcome)
+	}
+}
