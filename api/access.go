@@ -12,7 +12,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
-var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks}
+var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopePrivacy}
 
 const maxRateLimit = 10000
 

@@ -47,6 +47,8 @@ type Verifications interface {
 	Reopen(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)
 	Decisions(ctx context.Context, client, id string) ([]starter.Act, error)
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
+	Redact(ctx context.Context, client, id string, q starter.RedactRequest) (starter.Erasure, error)
+	Receipt(ctx context.Context, client, id string) (starter.Erasure, error)
 	Timeline(ctx context.Context, client, id string) ([]starter.Moment, error)
 	Policies() []verification.Policy
 	Providers(ctx context.Context) ([]starter.Provider, error)
@@ -76,11 +78,17 @@ type Tickets interface {
 	OpenTicket(ticket string) (sealing.Ticket, error)
 }
 
+// Signatures publishes the keys that check what was signed.
+type Signatures interface {
+	PublicKeys() ([]byte, error)
+}
+
 // Deps is what the API works with.
 type Deps struct {
 	Verifications Verifications
 	Outbox        Outbox
 	Tickets       Tickets
+	Signatures    Signatures
 	// Clients and Reviewers must have passed CheckAccess.
 	Clients   []Client
 	Reviewers []Reviewer

@@ -49,14 +49,17 @@ type fakeVerifications struct {
 	acts     func(client, id string) ([]starter.Act, error)
 	timeline func(client, id string) ([]starter.Moment, error)
 	outputs  func(starter.Reading) (verification.Subject, error)
-	owner    func(clients []string, id string) (string, error)
-	list     func(q starter.ListQuery, limit int, cursor string) (starter.Page, error)
-	provide  func() ([]starter.Provider, error)
-	notify   func(n starter.Notice) (starter.NoticeResult, error)
-	cancel   func(client, id string, reason verification.ReasonCode) (starter.View, error)
-	canceled []int // the versions
-	hint     func(id string, session int) (starter.HintResult, error)
-	landing  func(id string) (starter.ReturnTarget, error)
+	redact   func(client, id string) (starter.Erasure, error)
+	// redactions are what was asked for.
+	redactions []starter.RedactRequest
+	owner      func(clients []string, id string) (string, error)
+	list       func(q starter.ListQuery, limit int, cursor string) (starter.Page, error)
+	provide    func() ([]starter.Provider, error)
+	notify     func(n starter.Notice) (starter.NoticeResult, error)
+	cancel     func(client, id string, reason verification.ReasonCode) (starter.View, error)
+	canceled   []int // the versions
+	hint       func(id string, session int) (starter.HintResult, error)
+	landing    func(id string) (starter.ReturnTarget, error)
 }
 
 func (f *fakeVerifications) note(call string) {
@@ -140,6 +143,17 @@ func (f *fakeVerifications) Outputs(_ context.Context, r starter.Reading) (verif
 	return f.outputs(r)
 }
 
+func (f *fakeVerifications) Redact(_ context.Context, client, id string, q starter.RedactRequest) (starter.Erasure, error) {
+	f.note("redact")
+	f.redactions = append(f.redactions, q)
+	return f.redact(client, id)
+}
+
+func (f *fakeVerifications) Receipt(_ context.Context, client, id string) (starter.Erasure, error) {
+	f.note("receipt")
+	return f.redact(client, id)
+}
+
 func (f *fakeVerifications) Timeline(_ context.Context, client, id string) ([]starter.Moment, error) {
 	f.note("timeline")
 	return f.timeline(client, id)
@@ -219,7 +233,7 @@ func newRig(t *testing.T) *rig {
 			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopeOutputs)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopeOutputs, ScopePrivacy)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview)
 	limited, hash := NewKey()
@@ -230,7 +244,7 @@ func newRig(t *testing.T) *rig {
 	r.reviewer, reviewerHash = NewKey()
 	r.handler, err = New(Deps{
 		Reviewers:     []Reviewer{{Name: "wang", Hash: reviewerHash, Clients: []string{"shop", "reader"}}},
-		Verifications: r.fake, Outbox: r.outbox, Tickets: keys, Clients: clients, Metrics: r.metrics,
+		Verifications: r.fake, Outbox: r.outbox, Tickets: keys, Signatures: keys, Clients: clients, Metrics: r.metrics,
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return r.now },
 	})

@@ -26,6 +26,8 @@ const (
 	ScopeEvents = "events:read"
 	// ScopeWebhooks reads the log of deliveries, sends again, and pauses.
 	ScopeWebhooks = "webhooks:write"
+	// ScopePrivacy erases people.
+	ScopePrivacy = "privacy:write"
 )
 
 // Client is an onboarding service, as the configuration names it.

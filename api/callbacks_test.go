@@ -209,7 +209,7 @@ func FuzzCallbackPath(f *testing.F) {
 		hint:    func(string, int) (starter.HintResult, error) { return starter.HintSent, nil },
 		landing: func(string) (starter.ReturnTarget, error) { return starter.ReturnTarget{Client: "shop"}, nil },
 	}
-	handler, err := New(Deps{Verifications: fake, Tickets: keys, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := New(Deps{Verifications: fake, Tickets: keys, Signatures: keys, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(f, err)
 	// {ticket} stands for the genuine one: each worker of the fuzzer has keys of
 	// its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -40,8 +41,13 @@ func (e *calmEngine) UpdateWithStartWorkflow(context.Context, client.UpdateWithS
 	return calmUpdate{}, nil
 }
 
-// ExecuteWorkflow is a review's: the case is in review at once.
+// ExecuteWorkflow is an erasure's, signed at once, or a review's: the case is in
+// review at once.
 func (e *calmEngine) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	if erased, ok := args[0].(workflows.ErasureInput); ok {
+		e.note(e.touched, erased.ID)
+		return nil, e.store.SignErasure(ctx, erased.ID, "a.b.c", time.Now())
+	}
 	in := args[0].(workflows.ReviewInput)
 	e.note(e.touched, in.ID)
 	st := in.State
@@ -53,6 +59,18 @@ func (e *calmEngine) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOp
 	id, _, _ := strings.Cut(o.WorkflowID, ":")
 	e.note(e.touched, id)
 	return calmUpdate{}, nil
+}
+
+// CancelWorkflow is a review's: it is over at once.
+func (e *calmEngine) CancelWorkflow(ctx context.Context, id, _ string) error {
+	id, _, _ = strings.Cut(id, ":")
+	e.note(e.touched, id)
+	row, err := e.store.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	row.State.CloseReview(time.Now())
+	return e.store.Amend(ctx, id, row.State)
 }
 
 func (e *calmEngine) SignalWorkflow(_ context.Context, id, _, _ string, _ any) error {

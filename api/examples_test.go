@@ -31,6 +31,7 @@ var decoders = map[string]any{
 	"getQR": client.ParseGetQRResponse, "redeliverEvent": client.ParseRedeliverEventResponse, "listDeliveries": client.ParseListDeliveriesResponse,
 	"listWebhookEndpoints": client.ParseListWebhookEndpointsResponse, "testWebhookEndpoint": client.ParseTestWebhookEndpointResponse,
 	"pauseWebhookEndpoint": client.ParsePauseWebhookEndpointResponse, "resumeWebhookEndpoint": client.ParseResumeWebhookEndpointResponse,
+	"redactVerification": client.ParseRedactVerificationResponse, "getReceipt": client.ParseGetReceiptResponse,
 	"recoverWebhookEndpoint": client.ParseRecoverWebhookEndpointResponse,
 }
 

@@ -84,7 +84,7 @@ func newFuzzer(t *testing.T, seed uint64) *fuzzer {
 	}
 	reviewer, hash := NewKey()
 	f.keys["reviewer"] = reviewer
-	f.handler, err = New(Deps{Verifications: st, Outbox: st, Tickets: keys, Clients: clients, Logger: log, Stopping: stopping,
+	f.handler, err = New(Deps{Verifications: st, Outbox: st, Tickets: keys, Signatures: keys, Clients: clients, Logger: log, Stopping: stopping,
 		Reviewers: []Reviewer{{Name: "wang", Hash: hash, Clients: []string{"shop"}}}})
 	require.NoError(t, err)
 

@@ -274,7 +274,7 @@ func FuzzNotifyForm(f *testing.F) {
 	ticket, err := keys.IssueTicket(sealing.Ticket{Provider: "megvii_faceid", Kind: sealing.KindNotify, ID: knownID, Session: 2, Expires: now.Add(time.Hour)})
 	require.NoError(f, err)
 	fake := &fakeVerifications{}
-	handler, err := New(Deps{Verifications: fake, Tickets: keys, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := New(Deps{Verifications: fake, Tickets: keys, Signatures: keys, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, mediaType string, body []byte) {
 		var read url.Values

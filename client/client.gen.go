@@ -302,6 +302,66 @@ func (e ProviderState) Valid() bool {
 	}
 }
 
+// Defines values for PublicKeysKeysAlg.
+const (
+	PublicKeysKeysAlgEdDSA PublicKeysKeysAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysAlg enum.
+func (e PublicKeysKeysAlg) Valid() bool {
+	switch e {
+	case PublicKeysKeysAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysCrv.
+const (
+	PublicKeysKeysCrvEd25519 PublicKeysKeysCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysCrv enum.
+func (e PublicKeysKeysCrv) Valid() bool {
+	switch e {
+	case PublicKeysKeysCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysKty.
+const (
+	PublicKeysKeysKtyOKP PublicKeysKeysKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysKty enum.
+func (e PublicKeysKeysKty) Valid() bool {
+	switch e {
+	case PublicKeysKeysKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysUse.
+const (
+	PublicKeysKeysUseSig PublicKeysKeysUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysUse enum.
+func (e PublicKeysKeysUse) Valid() bool {
+	switch e {
+	case PublicKeysKeysUseSig:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Purpose.
 const (
 	PurposeDocumentChip       Purpose = "document_chip"
@@ -749,6 +809,21 @@ type DeliveryList struct {
 // failed, too · `aborted`: the receiver does not want it.
 type DeliveryState string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// Receipt A compact JWS (RFC 7515, EdDSA; `typ` is `yanzhen-erasure+jws`), checked with
+	// the keys of `/.well-known/jwks.json` or with `yanzhen receipt verify`. It
+	// says what was erased where and when, what each vendor did, and what is
+	// left; it names nobody. Null: not everything is erased yet.
+	Receipt *string `json:"receipt"`
+
+	// RedactedAt When the store let go of the person.
+	RedactedAt time.Time `json:"redacted_at"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+}
+
 // Event What happened, as the feed and the webhooks tell it. It names nobody:
 // read the verification for more.
 type Event struct {
@@ -765,8 +840,9 @@ type Event struct {
 	// Type `verification.created`, `verification.requires_input`,
 	// `verification.in_review`, `verification.completed`,
 	// `verification.expired`, `verification.canceled`,
-	// `verification.error`, `verification.reopened`. New ones may come:
-	// ignore what you do not know.
+	// `verification.error`, `verification.reopened`,
+	// `verification.redacted`. New ones may come: ignore what you do not
+	// know.
 	//
 	//
 	// Examples: verification.completed
@@ -1198,6 +1274,32 @@ type ProviderList struct {
 	Providers []Provider `json:"providers"`
 }
 
+// PublicKeys defines model for PublicKeys.
+type PublicKeys struct {
+	Keys []struct {
+		Alg PublicKeysKeysAlg `json:"alg"`
+		Crv PublicKeysKeysCrv `json:"crv"`
+
+		// Kid Examples: sig-3f9a01bc77de
+		Kid string            `json:"kid"`
+		Kty PublicKeysKeysKty `json:"kty"`
+		Use PublicKeysKeysUse `json:"use"`
+		X   string            `json:"x"`
+	} `json:"keys"`
+}
+
+// PublicKeysKeysAlg defines model for PublicKeys.Keys.Alg.
+type PublicKeysKeysAlg string
+
+// PublicKeysKeysCrv defines model for PublicKeys.Keys.Crv.
+type PublicKeysKeysCrv string
+
+// PublicKeysKeysKty defines model for PublicKeys.Keys.Kty.
+type PublicKeysKeysKty string
+
+// PublicKeysKeysUse defines model for PublicKeys.Keys.Use.
+type PublicKeysKeysUse string
+
 // Purpose What a person agrees to: that the card's chip is read, that the
 // authority's records are asked, that a face vendor looks at their face,
 // that it is compared with the chip's portrait, that a vendor abroad gets
@@ -1380,6 +1482,12 @@ type RecoverRequest struct {
 	//
 	// Examples: 2026-11-23T00:00:00Z
 	Since time.Time `json:"since"`
+}
+
+// RedactRequest defines model for RedactRequest.
+type RedactRequest struct {
+	// End End an open one first.
+	End *bool `json:"end,omitempty"`
 }
 
 // RedeliverRequest defines model for RedeliverRequest.
@@ -1844,6 +1952,9 @@ type AddConsentsJSONRequestBody = ConsentsRequest
 // DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
 type DecideVerificationJSONRequestBody = DecisionRequest
 
+// RedactVerificationJSONRequestBody defines body for RedactVerification for application/json ContentType.
+type RedactVerificationJSONRequestBody = RedactRequest
+
 // ReopenVerificationJSONRequestBody defines body for ReopenVerification for application/json ContentType.
 type ReopenVerificationJSONRequestBody = ReopenRequest
 
@@ -1926,6 +2037,14 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// GetPublicKeys The keys that check what was signed
+	//
+	// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
+	// more. Keep a copy: with it receipts are checked offline.
+	//
+	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
+	GetPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Callback A person's browser comes back from a vendor
 	//
@@ -2154,6 +2273,45 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
 	GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetReceipt The receipt of an erasure
+	//
+	// 404 where nothing was erased.
+	//
+	// Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
+	GetReceipt(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedactVerificationWithBody Erase the person of a verification
+	//
+	// Erases whom it was about, and all that was found about them: in the store
+	// at once, then in its files, at each vendor that offers deletion and in the
+	// engine. What is left is the bare verdict, which an event
+	// `verification.redacted` tells once more; every other call on the id then
+	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+	// `end` asks to end it first: it is canceled, and a review of a reopened one
+	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+	// data of their own about the person erases it themselves.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+	RedactVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedactVerification Erase the person of a verification
+	//
+	// Erases whom it was about, and all that was found about them: in the store
+	// at once, then in its files, at each vendor that offers deletion and in the
+	// engine. What is left is the bare verdict, which an event
+	// `verification.redacted` tells once more; every other call on the id then
+	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+	// `end` asks to end it first: it is canceled, and a review of a reopened one
+	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+	// data of their own about the person erases it themselves.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+	RedactVerification(ctx context.Context, id VerificationID, body RedactVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReopenVerificationWithBody Take a completed verification back into review
 	//
 	// A decision then makes a new version of the verdict and the old one
@@ -2272,6 +2430,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhook_endpoints/{id}/test (the `TestWebhookEndpoint` operationId).
 	TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetPublicKeys The keys that check what was signed
+//
+// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
+// more. Keep a copy: with it receipts are checked offline.
+//
+// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
+func (c *Core) GetPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPublicKeysRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // Callback A person's browser comes back from a vendor
@@ -2721,6 +2897,75 @@ func (c *Core) GetQR(ctx context.Context, id VerificationID, params *GetQRParams
 	return c.Client.Do(req)
 }
 
+// GetReceipt The receipt of an erasure
+//
+// 404 where nothing was erased.
+//
+// Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
+func (c *Core) GetReceipt(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReceiptRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedactVerificationWithBody Erase the person of a verification
+//
+// Erases whom it was about, and all that was found about them: in the store
+// at once, then in its files, at each vendor that offers deletion and in the
+// engine. What is left is the bare verdict, which an event
+// `verification.redacted` tells once more; every other call on the id then
+// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+// `end` asks to end it first: it is canceled, and a review of a reopened one
+// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+// data of their own about the person erases it themselves.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+func (c *Core) RedactVerificationWithBody(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedactVerificationRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedactVerification Erase the person of a verification
+//
+// Erases whom it was about, and all that was found about them: in the store
+// at once, then in its files, at each vendor that offers deletion and in the
+// engine. What is left is the bare verdict, which an event
+// `verification.redacted` tells once more; every other call on the id then
+// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+// `end` asks to end it first: it is canceled, and a review of a reopened one
+// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+// data of their own about the person erases it themselves.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+func (c *Core) RedactVerification(ctx context.Context, id VerificationID, body RedactVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedactVerificationRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReopenVerificationWithBody Take a completed verification back into review
 //
 // A decision then makes a new version of the verdict and the old one
@@ -2948,6 +3193,33 @@ func (c *Core) TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, re
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewGetPublicKeysRequest constructs an http.Request for the GetPublicKeys method
+func NewGetPublicKeysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/.well-known/jwks.json")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewCallbackRequest constructs an http.Request for the Callback method
@@ -3934,6 +4206,87 @@ func NewGetQRRequest(server string, id VerificationID, params *GetQRParams) (*ht
 	return req, nil
 }
 
+// NewGetReceiptRequest constructs an http.Request for the GetReceipt method
+func NewGetReceiptRequest(server string, id VerificationID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/receipt", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRedactVerificationRequest calls the generic RedactVerification builder with application/json body
+func NewRedactVerificationRequest(server string, id VerificationID, body RedactVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRedactVerificationRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRedactVerificationRequestWithBody constructs an http.Request for the RedactVerification method, with any body, and a specified content type
+func NewRedactVerificationRequestWithBody(server string, id VerificationID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/redact", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewReopenVerificationRequest calls the generic ReopenVerification builder with application/json body
 func NewReopenVerificationRequest(server string, id VerificationID, params *ReopenVerificationParams, body ReopenVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4312,6 +4665,16 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// GetPublicKeysWithResponse The keys that check what was signed
+	//
+	// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
+	// more. Keep a copy: with it receipts are checked offline.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
+	GetPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPublicKeysResponse, error)
+
 	// CallbackWithResponse A person's browser comes back from a vendor
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4563,6 +4926,47 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
 	GetQRWithResponse(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*GetQRResponse, error)
 
+	// GetReceiptWithResponse The receipt of an erasure
+	//
+	// 404 where nothing was erased.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
+	GetReceiptWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetReceiptResponse, error)
+
+	// RedactVerificationWithBodyWithResponse Erase the person of a verification
+	//
+	// Erases whom it was about, and all that was found about them: in the store
+	// at once, then in its files, at each vendor that offers deletion and in the
+	// engine. What is left is the bare verdict, which an event
+	// `verification.redacted` tells once more; every other call on the id then
+	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+	// `end` asks to end it first: it is canceled, and a review of a reopened one
+	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+	// data of their own about the person erases it themselves.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+	RedactVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedactVerificationResponse, error)
+
+	// RedactVerificationWithResponse Erase the person of a verification
+	//
+	// Erases whom it was about, and all that was found about them: in the store
+	// at once, then in its files, at each vendor that offers deletion and in the
+	// engine. What is left is the bare verdict, which an event
+	// `verification.redacted` tells once more; every other call on the id then
+	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+	// `end` asks to end it first: it is canceled, and a review of a reopened one
+	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+	// data of their own about the person erases it themselves.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+	RedactVerificationWithResponse(ctx context.Context, id VerificationID, body RedactVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RedactVerificationResponse, error)
+
 	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 	//
 	// A decision then makes a new version of the verdict and the old one
@@ -4691,6 +5095,47 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/webhook_endpoints/{id}/test (the `TestWebhookEndpoint` operationId).
 	TestWebhookEndpointWithResponse(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*TestWebhookEndpointResponse, error)
+}
+
+type GetPublicKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublicKeys
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPublicKeysResponse) GetJSON200() *PublicKeys {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPublicKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPublicKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPublicKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPublicKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // CallbackResponse200Headers the declared response headers of an HTTP 200 response for Callback
@@ -5606,6 +6051,116 @@ func (r GetQRResponse) ContentType() string {
 	return ""
 }
 
+type GetReceiptResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Erasure
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReceiptResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r GetReceiptResponse) GetJSON202() *Erasure {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReceiptResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReceiptResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReceiptResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReceiptResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReceiptResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RedactVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Erasure
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RedactVerificationResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RedactVerificationResponse) GetJSON202() *Erasure {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RedactVerificationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RedactVerificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RedactVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RedactVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RedactVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReopenVerificationResponse200Headers the declared response headers of an HTTP 200 response for ReopenVerification
 type ReopenVerificationResponse200Headers struct {
 	ETag *string
@@ -6004,6 +6559,22 @@ func (r TestWebhookEndpointResponse) ContentType() string {
 	return ""
 }
 
+// GetPublicKeysWithResponse The keys that check what was signed
+//
+// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
+// more. Keep a copy: with it receipts are checked offline.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
+func (c *ClientWithResponses) GetPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPublicKeysResponse, error) {
+	rsp, err := c.GetPublicKeys(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPublicKeysResponse(rsp)
+}
+
 // CallbackWithResponse A person's browser comes back from a vendor
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6387,6 +6958,65 @@ func (c *ClientWithResponses) GetQRWithResponse(ctx context.Context, id Verifica
 	return ParseGetQRResponse(rsp)
 }
 
+// GetReceiptWithResponse The receipt of an erasure
+//
+// 404 where nothing was erased.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
+func (c *ClientWithResponses) GetReceiptWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetReceiptResponse, error) {
+	rsp, err := c.GetReceipt(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReceiptResponse(rsp)
+}
+
+// RedactVerificationWithBodyWithResponse Erase the person of a verification
+//
+// Erases whom it was about, and all that was found about them: in the store
+// at once, then in its files, at each vendor that offers deletion and in the
+// engine. What is left is the bare verdict, which an event
+// `verification.redacted` tells once more; every other call on the id then
+// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+// `end` asks to end it first: it is canceled, and a review of a reopened one
+// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+// data of their own about the person erases it themselves.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+func (c *ClientWithResponses) RedactVerificationWithBodyWithResponse(ctx context.Context, id VerificationID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedactVerificationResponse, error) {
+	rsp, err := c.RedactVerificationWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedactVerificationResponse(rsp)
+}
+
+// RedactVerificationWithResponse Erase the person of a verification
+//
+// Erases whom it was about, and all that was found about them: in the store
+// at once, then in its files, at each vendor that offers deletion and in the
+// engine. What is left is the bare verdict, which an event
+// `verification.redacted` tells once more; every other call on the id then
+// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
+// `end` asks to end it first: it is canceled, and a review of a reopened one
+// leaves its verdict standing. A repeat answers the same erasure. Whoever has
+// data of their own about the person erases it themselves.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/{id}/redact (the `RedactVerification` operationId).
+func (c *ClientWithResponses) RedactVerificationWithResponse(ctx context.Context, id VerificationID, body RedactVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*RedactVerificationResponse, error) {
+	rsp, err := c.RedactVerification(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedactVerificationResponse(rsp)
+}
+
 // ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 //
 // A decision then makes a new version of the verdict and the old one
@@ -6580,6 +7210,32 @@ func (c *ClientWithResponses) TestWebhookEndpointWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseTestWebhookEndpointResponse(rsp)
+}
+
+// ParseGetPublicKeysResponse parses an HTTP response from a GetPublicKeysWithResponse call
+func ParseGetPublicKeysResponse(rsp *http.Response) (*GetPublicKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPublicKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublicKeys
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseCallbackResponse parses an HTTP response from a CallbackWithResponse call
@@ -7388,6 +8044,86 @@ func ParseGetQRResponse(rsp *http.Response) (*GetQRResponse, error) {
 			headers.CacheControl = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReceiptResponse parses an HTTP response from a GetReceiptWithResponse call
+func ParseGetReceiptResponse(rsp *http.Response) (*GetReceiptResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReceiptResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRedactVerificationResponse parses an HTTP response from a RedactVerificationWithResponse call
+func ParseRedactVerificationResponse(rsp *http.Response) (*RedactVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RedactVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil

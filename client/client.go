@@ -182,6 +182,21 @@ func (c *Client) Outputs(ctx context.Context, id, purpose string) (*Outputs, err
 	return o, err
 }
 
+// Redact erases the person of a verification; end: an open one is ended first.
+// The receipt is missing while vendors and engine are still at it: see Receipt.
+// Repeated, it returns the same erasure.
+func (c *Client) Redact(ctx context.Context, id string, end bool) (*Erasure, error) {
+	e, _, err := decode[Erasure](c.core.RedactVerification(ctx, id, RedactRequest{End: &end}))
+	return e, err
+}
+
+// Receipt reads the erasure of a verification, with its signed receipt once all
+// is erased.
+func (c *Client) Receipt(ctx context.Context, id string) (*Erasure, error) {
+	e, _, err := decode[Erasure](c.core.GetReceipt(ctx, id))
+	return e, err
+}
+
 // Verifications lists verifications, the newest first, page by page as they are
 // needed. The first error ends the list.
 func (c *Client) Verifications(ctx context.Context, params ListVerificationsParams) iter.Seq2[VerificationItem, error] {

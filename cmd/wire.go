@@ -47,6 +47,9 @@ type parts struct {
 func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, error) {
 	registry, err := cfg.Registry(log)
 	keys, keysErr := sealing.Load(cfg.Keys)
+	if keysErr == nil {
+		keysErr = keys.CanSign()
+	}
 	if keysErr != nil {
 		err = errors.Join(err, fmt.Errorf("YANZHEN_KEYS: %w", keysErr))
 	}
@@ -118,7 +121,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(),
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
 		})
@@ -149,6 +152,9 @@ func (p *parts) sweep(ctx context.Context) {
 			return
 		case <-all.C:
 			report(p.starter.Sweep(ctx))
+			if _, err := p.starter.SweepErasures(ctx); err != nil && ctx.Err() == nil {
+				p.log.Warn("sweep erasures", "error", err)
+			}
 		case <-lost.C:
 		}
 	}
@@ -184,7 +190,7 @@ func (p *parts) deliverNotices(ctx context.Context) {
 // the next request; a rate limit that was used up stays so.
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
 	h, err := api.New(api.Deps{
-		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
+		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Signatures: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
 		Stopping: stopping,
 	})
 	if err != nil {

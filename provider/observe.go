@@ -30,6 +30,10 @@ func (r *Registry) Observe(o Observer) {
 		v.Provider = observedComparer{v.Provider, o.of(name)}
 		r.comparers[name] = v
 	}
+	for name, v := range r.erasers {
+		v.Provider = observedEraser{v.Provider, o.of(name)}
+		r.erasers[name] = v
+	}
 }
 
 // observed tells of one call, in a defer: began is when it was made.
@@ -97,4 +101,14 @@ type observedComparer struct {
 func (c observedComparer) Compare(ctx context.Context, portrait, face []byte) (score float64, err error) {
 	defer c.tell(ctx, "compare", time.Now(), &err)
 	return c.comparer.Compare(ctx, portrait, face)
+}
+
+type observedEraser struct {
+	eraser Eraser
+	tell   observed
+}
+
+func (e observedEraser) Erase(ctx context.Context, what Erasing) (err error) {
+	defer e.tell(ctx, "erase", time.Now(), &err)
+	return e.eraser.Erase(ctx, what)
 }

@@ -101,6 +101,7 @@ type Registry struct {
 	records   map[string]RecordsVendor
 	chips     map[string]ChipVendor
 	comparers map[string]ComparerVendor
+	erasers   map[string]EraserVendor
 	names     []string
 	remedies  map[string]map[Class]string
 }
@@ -207,6 +208,9 @@ func (r *Registry) Queues() []Queue {
 			add(v.Queue)
 		}
 		if v, ok := r.chips[n]; ok {
+			add(v.Queue)
+		}
+		if v, ok := r.erasers[n]; ok {
 			add(v.Queue)
 		}
 	}

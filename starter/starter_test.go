@@ -44,6 +44,10 @@ type fakeEngine struct {
 	// reviews are the reviews that were started; review, what becomes of one.
 	reviews []workflows.ReviewInput
 	review  func(o client.StartWorkflowOptions, in workflows.ReviewInput) error
+	// erasureErr is what becomes of the start of an erasure; cancel, of the
+	// cancellation of a run.
+	erasureErr error
+	cancel     func(id string) error
 	// lists are the questions for a list, answered by list.
 	lists []*workflowservice.ListWorkflowExecutionsRequest
 	list  func() (*workflowservice.ListWorkflowExecutionsResponse, error)
@@ -76,6 +80,12 @@ func (f *fakeEngine) UpdateWithStartWorkflow(ctx context.Context, o client.Updat
 
 func (f *fakeEngine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	f.note("execute " + o.ID)
+	if _, erasure := args[0].(workflows.ErasureInput); erasure {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.options = append(f.options, o)
+		return nil, f.erasureErr
+	}
 	in := args[0].(workflows.ReviewInput)
 	f.mu.Lock()
 	f.options = append(f.options, o)
@@ -103,6 +113,14 @@ func (f *fakeEngine) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOp
 	}
 	// A refusal by the run comes with the handle, as the SDK tells it.
 	return doneUpdate{err: f.update(o)}, nil
+}
+
+func (f *fakeEngine) CancelWorkflow(_ context.Context, id, _ string) error {
+	f.note("cancel " + id)
+	if f.cancel == nil {
+		return nil
+	}
+	return f.cancel(id)
 }
 
 func (f *fakeEngine) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {

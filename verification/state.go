@@ -1,6 +1,9 @@
 package verification
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ActionType says what the person must do next.
 type ActionType string
@@ -90,6 +93,39 @@ type State struct {
 
 // Outcome is the state in one word, empty while it runs.
 func (s State) Outcome() Outcome { return OutcomeOf(s.Status, s.Decision) }
+
+// Bare is what is left of an ended state once the person is erased: where it
+// ended, the verdicts, and the policy. What the checks found, down to vendors'
+// codes, goes. A case that was reopened keeps the verdict that stood.
+func (s State) Bare() State {
+	bare := State{Status: s.Status, Decision: s.Decision, Policy: s.Policy, Checks: []Check{}, Verdict: s.Verdict,
+		PreviousVerdicts: s.PreviousVerdicts, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Version: s.Version}
+	if s.Verdict == nil && s.LastError != nil {
+		bare.LastError = s.LastError
+	}
+	if s.Status == InReview && s.Verdict != nil {
+		bare.Status, bare.Decision = Completed, s.Verdict.Decision
+	}
+	return bare
+}
+
+// Providers names, each once, the providers that were asked or tried.
+func (s State) Providers() []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	add(s.Provider)
+	for _, c := range s.Checks {
+		add(c.Provider)
+		for _, t := range c.Tried {
+			add(t.Provider)
+		}
+	}
+	return names
+}
 
 // Reasons are the codes that explain the state: the verdict's, those for which
 // a human must decide, or how the last session or the verification ended.

@@ -16,6 +16,8 @@ const (
 	Canceled      = "verification.canceled"
 	Failed        = "verification.error"
 	Reopened      = "verification.reopened"
+	// Redacted: the person was erased; what is left is the bare verdict.
+	Redacted = "verification.redacted"
 	// EndpointOff: another endpoint of the client's was switched off.
 	EndpointOff = "webhook_endpoint.disabled"
 	// Test is sent to the endpoint that it names, when somebody asks for it.
@@ -24,7 +26,7 @@ const (
 
 // Types lists those that an endpoint can ask for; Test comes unasked.
 func Types() []string {
-	return []string{Created, RequiresInput, InReview, Completed, Expired, Canceled, Failed, Reopened, EndpointOff}
+	return []string{Created, RequiresInput, InReview, Completed, Expired, Canceled, Failed, Reopened, Redacted, EndpointOff}
 }
 
 // Event is what happened, as a receiver reads it. It names nobody.

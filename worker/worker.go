@@ -28,6 +28,7 @@ type Deps struct {
 	Client     client.Client
 	Activities *activities.Activities
 	Deliverer  *activities.Deliverer
+	Eraser     *activities.Eraser
 	Vendors    *provider.Registry
 	Metrics    *telemetry.Metrics
 	// Build names the binary to the engine. The SDK would read the whole of it and
@@ -111,7 +112,11 @@ func verificationWorker(d Deps, o worker.Options) worker.Worker {
 	w := worker.New(d.Client, workflows.QueueVerification, o)
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
+	w.RegisterWorkflowWithOptions(workflows.Erasure, workflow.RegisterOptions{Name: workflows.ErasureWorkflow})
 	register(w, d.Activities)
+	for name, f := range map[string]any{"ClearFiles": d.Eraser.ClearFiles, "DeleteHistories": d.Eraser.DeleteHistories, "SignReceipt": d.Eraser.SignReceipt} {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
 	return w
 }
 
@@ -129,6 +134,7 @@ func vendorWorker(d Deps, q provider.Queue, o worker.Options) worker.Worker {
 	o.DisableWorkflowWorker, o.TaskQueueActivitiesPerSecond = true, q.PerSecond
 	w := worker.New(d.Client, q.Name, o)
 	register(w, d.Activities)
+	w.RegisterActivityWithOptions(d.Eraser.EraseAtVendor, activity.RegisterOptions{Name: "EraseAtVendor"})
 	return w
 }
 

@@ -108,6 +108,20 @@ var (
 	stepDeliver = step{id: "deliver", summary: "Send the event", queue: QueueWebhooks,
 		startToClose: 30 * time.Second, heartbeat: true, tries: manyTries, first: time.Second, longest: time.Minute}
 
+	// An erasure's steps are tried until they work. A checkpoint that a reader holds
+	// up waits for it for 10 s, SQLite's busy time-out.
+	stepClearFiles = step{id: "files", summary: "Clear the store's files", queue: QueueVerification,
+		startToClose: 20 * time.Second, heartbeat: true, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
+	// A vendor that is away is asked for a week: the receipt waits for it. 18 s is
+	// the most that its client may take.
+	stepEraseAt = step{id: "vendor", summary: "Have the vendor delete", startToClose: 20 * time.Second, heartbeat: true,
+		scheduleToClose: 7 * 24 * time.Hour, tries: manyTries, first: time.Second, longest: 10 * time.Minute}
+	// histories asks for some seconds whether they are gone.
+	stepHistories = step{id: "histories", summary: "Delete the histories, until the engine knows none", queue: QueueVerification,
+		startToClose: 30 * time.Second, heartbeat: true, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
+	stepSign = step{id: "sign", summary: "Sign the receipt and keep it", queue: QueueVerification,
+		startToClose: 10 * time.Second, heartbeat: true, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
+
 	// amend writes what a review of an ended case changes.
 	stepAmend = step{id: "amend", summary: "Write the reopened case to the store", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}

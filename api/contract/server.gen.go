@@ -303,6 +303,66 @@ func (e ProviderState) Valid() bool {
 	}
 }
 
+// Defines values for PublicKeysKeysAlg.
+const (
+	PublicKeysKeysAlgEdDSA PublicKeysKeysAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysAlg enum.
+func (e PublicKeysKeysAlg) Valid() bool {
+	switch e {
+	case PublicKeysKeysAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysCrv.
+const (
+	PublicKeysKeysCrvEd25519 PublicKeysKeysCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysCrv enum.
+func (e PublicKeysKeysCrv) Valid() bool {
+	switch e {
+	case PublicKeysKeysCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysKty.
+const (
+	PublicKeysKeysKtyOKP PublicKeysKeysKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysKty enum.
+func (e PublicKeysKeysKty) Valid() bool {
+	switch e {
+	case PublicKeysKeysKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeysKeysUse.
+const (
+	PublicKeysKeysUseSig PublicKeysKeysUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeysKeysUse enum.
+func (e PublicKeysKeysUse) Valid() bool {
+	switch e {
+	case PublicKeysKeysUseSig:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Purpose.
 const (
 	PurposeDocumentChip       Purpose = "document_chip"
@@ -750,6 +810,21 @@ type DeliveryList struct {
 // failed, too · `aborted`: the receiver does not want it.
 type DeliveryState string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// Receipt A compact JWS (RFC 7515, EdDSA; `typ` is `yanzhen-erasure+jws`), checked with
+	// the keys of `/.well-known/jwks.json` or with `yanzhen receipt verify`. It
+	// says what was erased where and when, what each vendor did, and what is
+	// left; it names nobody. Null: not everything is erased yet.
+	Receipt *string `json:"receipt"`
+
+	// RedactedAt When the store let go of the person.
+	RedactedAt time.Time `json:"redacted_at"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+}
+
 // Event What happened, as the feed and the webhooks tell it. It names nobody:
 // read the verification for more.
 type Event struct {
@@ -766,8 +841,9 @@ type Event struct {
 	// Type `verification.created`, `verification.requires_input`,
 	// `verification.in_review`, `verification.completed`,
 	// `verification.expired`, `verification.canceled`,
-	// `verification.error`, `verification.reopened`. New ones may come:
-	// ignore what you do not know.
+	// `verification.error`, `verification.reopened`,
+	// `verification.redacted`. New ones may come: ignore what you do not
+	// know.
 	//
 	//
 	// Examples: verification.completed
@@ -1199,6 +1275,32 @@ type ProviderList struct {
 	Providers []Provider `json:"providers"`
 }
 
+// PublicKeys defines model for PublicKeys.
+type PublicKeys struct {
+	Keys []struct {
+		Alg PublicKeysKeysAlg `json:"alg"`
+		Crv PublicKeysKeysCrv `json:"crv"`
+
+		// Kid Examples: sig-3f9a01bc77de
+		Kid string            `json:"kid"`
+		Kty PublicKeysKeysKty `json:"kty"`
+		Use PublicKeysKeysUse `json:"use"`
+		X   string            `json:"x"`
+	} `json:"keys"`
+}
+
+// PublicKeysKeysAlg defines model for PublicKeys.Keys.Alg.
+type PublicKeysKeysAlg string
+
+// PublicKeysKeysCrv defines model for PublicKeys.Keys.Crv.
+type PublicKeysKeysCrv string
+
+// PublicKeysKeysKty defines model for PublicKeys.Keys.Kty.
+type PublicKeysKeysKty string
+
+// PublicKeysKeysUse defines model for PublicKeys.Keys.Use.
+type PublicKeysKeysUse string
+
 // Purpose What a person agrees to: that the card's chip is read, that the
 // authority's records are asked, that a face vendor looks at their face,
 // that it is compared with the chip's portrait, that a vendor abroad gets
@@ -1381,6 +1483,12 @@ type RecoverRequest struct {
 	//
 	// Examples: 2026-11-23T00:00:00Z
 	Since time.Time `json:"since"`
+}
+
+// RedactRequest defines model for RedactRequest.
+type RedactRequest struct {
+	// End End an open one first.
+	End *bool `json:"end,omitempty"`
 }
 
 // RedeliverRequest defines model for RedeliverRequest.
@@ -1845,6 +1953,9 @@ type AddConsentsJSONRequestBody = ConsentsRequest
 // DecideVerificationJSONRequestBody defines body for DecideVerification for application/json ContentType.
 type DecideVerificationJSONRequestBody = DecisionRequest
 
+// RedactVerificationJSONRequestBody defines body for RedactVerification for application/json ContentType.
+type RedactVerificationJSONRequestBody = RedactRequest
+
 // ReopenVerificationJSONRequestBody defines body for ReopenVerification for application/json ContentType.
 type ReopenVerificationJSONRequestBody = ReopenRequest
 
@@ -1856,6 +1967,9 @@ type RecoverWebhookEndpointJSONRequestBody = RecoverRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetPublicKeys The keys that check what was signed
+	// (GET /.well-known/jwks.json)
+	GetPublicKeys(c *gin.Context)
 	// Callback A person's browser comes back from a vendor
 	// (GET /callbacks/{provider}/{kind}/{ticket})
 	Callback(c *gin.Context, provider string, kind string, ticket string)
@@ -1916,6 +2030,12 @@ type ServerInterface interface {
 	// GetQR Show the person's link as a QR code
 	// (GET /v1/verifications/{id}/qr.png)
 	GetQR(c *gin.Context, id VerificationID, params GetQRParams)
+	// GetReceipt The receipt of an erasure
+	// (GET /v1/verifications/{id}/receipt)
+	GetReceipt(c *gin.Context, id VerificationID)
+	// RedactVerification Erase the person of a verification
+	// (POST /v1/verifications/{id}/redact)
+	RedactVerification(c *gin.Context, id VerificationID)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(c *gin.Context, id VerificationID, params ReopenVerificationParams)
@@ -1950,6 +2070,19 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetPublicKeys operation middleware
+func (siw *ServerInterfaceWrapper) GetPublicKeys(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPublicKeys(c)
+}
 
 // Callback operation middleware
 func (siw *ServerInterfaceWrapper) Callback(c *gin.Context) {
@@ -2661,6 +2794,56 @@ func (siw *ServerInterfaceWrapper) GetQR(c *gin.Context) {
 	siw.Handler.GetQR(c, id, params)
 }
 
+// GetReceipt operation middleware
+func (siw *ServerInterfaceWrapper) GetReceipt(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetReceipt(c, id)
+}
+
+// RedactVerification operation middleware
+func (siw *ServerInterfaceWrapper) RedactVerification(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedactVerification(c, id)
+}
+
 // ReopenVerification operation middleware
 func (siw *ServerInterfaceWrapper) ReopenVerification(c *gin.Context) {
 
@@ -2924,6 +3107,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetPublicKeys)
 	router.GET(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.Callback)
 	router.POST(options.BaseURL+"/callbacks/:provider/:kind/:ticket", wrapper.CallbackPost)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
@@ -2944,6 +3128,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
 	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
 	router.GET(options.BaseURL+"/v1/verifications/:id/qr.png", wrapper.GetQR)
+	router.GET(options.BaseURL+"/v1/verifications/:id/receipt", wrapper.GetReceipt)
+	router.POST(options.BaseURL+"/v1/verifications/:id/redact", wrapper.RedactVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
@@ -2975,6 +3161,27 @@ type ReturnResponseHeaders struct {
 }
 type ReturnResponse struct {
 	Headers ReturnResponseHeaders
+}
+
+type GetPublicKeysRequestObject struct {
+}
+
+type GetPublicKeysResponseObject interface {
+	VisitGetPublicKeysResponse(w http.ResponseWriter) error
+}
+
+type GetPublicKeys200JSONResponse PublicKeys
+
+func (response GetPublicKeys200JSONResponse) VisitGetPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type CallbackRequestObject struct {
@@ -3938,6 +4145,113 @@ func (response GetQRdefaultApplicationProblemPlusJSONResponse) VisitGetQRRespons
 	return err
 }
 
+type GetReceiptRequestObject struct {
+	Id VerificationID `json:"id"`
+}
+
+type GetReceiptResponseObject interface {
+	VisitGetReceiptResponse(w http.ResponseWriter) error
+}
+
+type GetReceipt200JSONResponse Erasure
+
+func (response GetReceipt200JSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReceipt202JSONResponse Erasure
+
+func (response GetReceipt202JSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReceiptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReceiptdefaultApplicationProblemPlusJSONResponse) VisitGetReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedactVerificationRequestObject struct {
+	Id   VerificationID `json:"id"`
+	Body *RedactVerificationJSONRequestBody
+}
+
+type RedactVerificationResponseObject interface {
+	VisitRedactVerificationResponse(w http.ResponseWriter) error
+}
+
+type RedactVerification200JSONResponse Erasure
+
+func (response RedactVerification200JSONResponse) VisitRedactVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedactVerification202JSONResponse Erasure
+
+func (response RedactVerification202JSONResponse) VisitRedactVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedactVerificationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RedactVerificationdefaultApplicationProblemPlusJSONResponse) VisitRedactVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReopenVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params ReopenVerificationParams
@@ -4276,6 +4590,9 @@ func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) Vis
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetPublicKeys The keys that check what was signed
+	// (GET /.well-known/jwks.json)
+	GetPublicKeys(ctx context.Context, request GetPublicKeysRequestObject) (GetPublicKeysResponseObject, error)
 	// Callback A person's browser comes back from a vendor
 	// (GET /callbacks/{provider}/{kind}/{ticket})
 	Callback(ctx context.Context, request CallbackRequestObject) (CallbackResponseObject, error)
@@ -4336,6 +4653,12 @@ type StrictServerInterface interface {
 	// GetQR Show the person's link as a QR code
 	// (GET /v1/verifications/{id}/qr.png)
 	GetQR(ctx context.Context, request GetQRRequestObject) (GetQRResponseObject, error)
+	// GetReceipt The receipt of an erasure
+	// (GET /v1/verifications/{id}/receipt)
+	GetReceipt(ctx context.Context, request GetReceiptRequestObject) (GetReceiptResponseObject, error)
+	// RedactVerification Erase the person of a verification
+	// (POST /v1/verifications/{id}/redact)
+	RedactVerification(ctx context.Context, request RedactVerificationRequestObject) (RedactVerificationResponseObject, error)
 	// ReopenVerification Take a completed verification back into review
 	// (POST /v1/verifications/{id}/reopen)
 	ReopenVerification(ctx context.Context, request ReopenVerificationRequestObject) (ReopenVerificationResponseObject, error)
@@ -4417,6 +4740,30 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictGinServerOptions
+}
+
+// GetPublicKeys operation middleware
+func (sh *strictHandler) GetPublicKeys(ctx *gin.Context) {
+	var request GetPublicKeysRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublicKeys(ctx, request.(GetPublicKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublicKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPublicKeysResponseObject); ok {
+		if err := validResponse.VisitGetPublicKeysResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // Callback operation middleware
@@ -5025,6 +5372,79 @@ func (sh *strictHandler) GetQR(ctx *gin.Context, id VerificationID, params GetQR
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetQRResponseObject); ok {
 		if err := validResponse.VisitGetQRResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetReceipt operation middleware
+func (sh *strictHandler) GetReceipt(ctx *gin.Context, id VerificationID) {
+	var request GetReceiptRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReceipt(ctx, request.(GetReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetReceiptResponseObject); ok {
+		if err := validResponse.VisitGetReceiptResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedactVerification operation middleware
+func (sh *strictHandler) RedactVerification(ctx *gin.Context, id VerificationID) {
+	var request RedactVerificationRequestObject
+
+	request.Id = id
+
+	var body RedactVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedactVerification(ctx, request.(RedactVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedactVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedactVerificationResponseObject); ok {
+		if err := validResponse.VisitRedactVerificationResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -18,14 +18,15 @@ import (
 // Config is everything that the process can be told. Its tags are those of
 // internal/settings.
 type Config struct {
-	File      string     `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
-	API       string     `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`
-	Ops       string     `env:"OPS_LISTEN" envDefault:"127.0.0.1:9090" help:"Where health, readiness and metrics are served. Keep it inside."`
-	PublicURL string     `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks are built on it. https, but on loopback."`
-	Store     string     `env:"STORE" envDefault:"sqlite:yanzhen.db" secret:"dsn" help:"The store: sqlite:PATH or postgres://…"`
-	Keys      string     `env:"KEYS" help:"The key file (a JWK set), the same for every process. yanzhen setup --make-keys creates one."`
-	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
-	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
+	File        string        `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
+	API         string        `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`
+	Ops         string        `env:"OPS_LISTEN" envDefault:"127.0.0.1:9090" help:"Where health, readiness and metrics are served. Keep it inside."`
+	PublicURL   string        `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks are built on it. https, but on loopback."`
+	Store       string        `env:"STORE" envDefault:"sqlite:yanzhen.db" secret:"dsn" help:"The store: sqlite:PATH or postgres://…"`
+	Keys        string        `env:"KEYS" help:"The key file (a JWK set), the same for every process. yanzhen setup --make-keys creates one."`
+	BackupsKept time.Duration `env:"BACKUPS_KEPT" envDefault:"0s" help:"For how long you keep backups of the store: a receipt of an erasure says when the last one that holds the person is gone. 0s: it says that nobody said."`
+	LogLevel    slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
+	LogFormat   string        `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
 
 	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup creates, logging it every few seconds. 0s: not at all."`
 	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`

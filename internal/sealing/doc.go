@@ -1,8 +1,8 @@
 // Package sealing holds the product's keys and everything done with them:
 // sealed columns, keyed hashes, verification ids and callback tickets.
 //
-// The keys are a private JWK set (RFC 7517) in one file. Every key is of type
-// "oct" with 32 bytes, and its "use" names its purpose; RFC 7517 section 4.2
+// The keys are a private JWK set (RFC 7517) in one file. Every key but the last
+// kind is of type "oct" with 32 bytes, and its "use" names its purpose; RFC 7517 section 4.2
 // leaves "use" open to values of one's own:
 //
 //	seal    seals columns of the store. Several; any opens, the last one in
@@ -11,6 +11,10 @@
 //	hash    keyed hashes and verification ids. Exactly one, for ever: with
 //	        another one nothing that was hashed would be found again.
 //	ticket  callback tickets. Several; any opens, the last one issues.
+//	sig     signs receipts and evidence: Ed25519 (type "OKP", RFC 8037).
+//	        Several; the last one signs, and the public parts of all are
+//	        published. A retired one may be left there without its private
+//	        part "d", so that what it signed can still be checked.
 //
 // A key id ("kid") stands beside whatever its key made. A sealing key must stay
 // in the set while a column sealed with it rests, a ticket key as long as the

@@ -20,6 +20,7 @@ const (
 	useSeal   = "seal"
 	useHash   = "hash"
 	useTicket = "ticket"
+	useSig    = "sig"
 )
 
 const (
@@ -45,6 +46,7 @@ type Keys struct {
 	seal   []key // the last one seals
 	hash   key
 	ticket []key // the last one issues
+	sig    []jose.JSONWebKey
 }
 
 // Generate makes a new key set with one key for each purpose, as JSON.
@@ -57,6 +59,7 @@ func Generate() ([]byte, error) {
 		rand.Read(id)
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k, KeyID: use + "-" + hex.EncodeToString(id), Use: use})
 	}
+	set.Keys = append(set.Keys, newSigKey())
 	text, err := json.MarshalIndent(set, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("sealing: write key set: %w", err)
@@ -145,6 +148,10 @@ func (p *parser) add(place int, raw []byte) {
 		p.bad("%s cannot be read as a JWK", name)
 		return
 	}
+	if jwk.Use == useSig {
+		p.addSig(name, jwk)
+		return
+	}
 	material, ok := jwk.Key.([]byte)
 	if !ok || head.Kty != "oct" {
 		p.bad("%s is not of type oct", name)
@@ -171,7 +178,7 @@ func (p *parser) add(place int, raw []byte) {
 	case useTicket:
 		p.keys.ticket = append(p.keys.ticket, k)
 	default:
-		p.bad("%s: unknown use, want seal, hash or ticket", name)
+		p.bad("%s: unknown use, want seal, hash, ticket or sig", name)
 	}
 }
 
@@ -182,6 +189,7 @@ func (p *parser) finish() error {
 	if len(p.keys.ticket) == 0 {
 		p.bad("no key has the use %q", useTicket)
 	}
+	p.finishSig()
 	switch len(p.hashes) {
 	case 0:
 		p.bad("no key has the use %q", useHash)

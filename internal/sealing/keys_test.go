@@ -79,7 +79,7 @@ func TestParseReportsEveryFaultAtOnceAndNamesTheKey(t *testing.T) {
 		`key "short" has 16 bytes instead of 32`,
 		`key "twice": its kid is there twice`,
 		`keys "h1" and "h2" both have the use "hash"`,
-		`key "enc": unknown use, want seal, hash or ticket`,
+		`key "enc": unknown use, want seal, hash, ticket or sig`,
 		`key "copy" is the same key as "h1"`,
 		`key 8 of the set has no kid`,
 		`its kid is longer than 64 bytes`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -113,6 +114,12 @@ func (s *sqlStore) AnswerCall(ctx context.Context, c Call) error {
 		result = sql.NullString{String: string(data), Valid: true}
 	}
 	return s.update(ctx, "answer call", func(tx *sql.Tx) error {
+		switch _, err := s.hold(ctx, tx, c.VerificationID); {
+		case errors.Is(err, ErrRedacted): // it counts, and tells nothing any more
+			c.Code, result = "", sql.NullString{}
+		case err != nil:
+			return err
+		}
 		err := touched(tx.ExecContext(ctx, `
 			UPDATE calls SET answered_at = $3, code = $4, billable = $5, result = $6
 			WHERE id = $1 AND verification_id = $2 AND answered_at IS NULL`,

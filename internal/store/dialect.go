@@ -19,6 +19,8 @@ import (
 // dialect holds the little in which the two databases differ. All other SQL is
 // the same text for both.
 type dialect struct {
+	// kind is the database's name in a receipt.
+	kind  string
 	goose goose.Dialect
 	// migrations is the folder of the embedded schema.
 	migrations string
@@ -43,6 +45,7 @@ type dialect struct {
 }
 
 var sqlite = dialect{
+	kind:        "sqlite",
 	goose:       goose.DialectSQLite3,
 	migrations:  "migrations/sqlite",
 	tableExists: `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)`,
@@ -58,6 +61,7 @@ var sqlite = dialect{
 }
 
 var postgres = dialect{
+	kind:        "postgres",
 	goose:       goose.DialectPostgres,
 	migrations:  "migrations/postgres",
 	tableExists: `SELECT to_regclass($1) IS NOT NULL`,

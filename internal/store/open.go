@@ -171,7 +171,7 @@ func wrap(what string, err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return ErrNotFound
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys), errors.Is(err, ErrChanged), errors.Is(err, ErrAlreadyOpen), errors.Is(err, ErrCursorExpired), errors.Is(err, ErrEndpointOn):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrRedacted), errors.Is(err, ErrDailyCap), errors.Is(err, ErrOtherKeys), errors.Is(err, ErrChanged), errors.Is(err, ErrAlreadyOpen), errors.Is(err, ErrCursorExpired), errors.Is(err, ErrEndpointOn), errors.Is(err, ErrStillOpen):
 		return err
 	case full(err) && !errors.Is(err, ErrFull):
 		return fmt.Errorf("store: %s: %w: %w", what, ErrFull, err)

@@ -396,6 +396,7 @@ type Store interface {
 	Events(ctx context.Context, id string) ([]Event, error)
 	Outbox
 	Visits
+	Erasures
 
 	Ping(ctx context.Context) error
 	Close() error

@@ -27,6 +27,7 @@ var allowed = []struct {
 }{
 	{part: "verification", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/sealing", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/statement", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/telemetry"},
 	{part: "internal/settings"},
 	{part: "internal/strictjson"},
@@ -35,9 +36,9 @@ var allowed = []struct {
 	{part: "internal/store", may: []string{"verification", "internal/sealing", "webhook"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "page/brand", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/config", may: []string{"verification", "provider", "internal/settings", "webhook", "page/brand"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
-	{part: "activities", may: []string{"verification", "provider", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
+	{part: "activities", may: []string{"verification", "provider", "internal/statement", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
 	// activities for method references, provider for its words.
-	{part: "workflows", may: []string{"verification", "activities", "provider"}, never: []string{"github.com/gin-gonic"}},
+	{part: "workflows", may: []string{"verification", "activities", "internal/statement", "provider"}, never: []string{"github.com/gin-gonic"}},
 	{part: "worker", may: []string{"workflows", "activities", "provider", "internal/telemetry"}, never: []string{"github.com/gin-gonic"}},
 	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
 	{part: "api", may: []string{"verification", "starter", "webhook", "internal/sealing", "internal/telemetry", "internal/strictjson"}},

@@ -117,7 +117,7 @@ func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
 		Engine: s.temporal, Store: st, Keys: keys, Policies: cfg.Policies, Registry: registry, Logger: discard,
 	})
 	handler, err := api.New(api.Deps{
-		Verifications: start, Tickets: keys, Clients: []api.Client{{ID: "shop"}}, Logger: discard, Metrics: telemetry.NewMetrics(),
+		Verifications: start, Tickets: keys, Signatures: keys, Clients: []api.Client{{ID: "shop"}}, Logger: discard, Metrics: telemetry.NewMetrics(),
 	})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
