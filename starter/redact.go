@@ -47,18 +47,24 @@ type Erasure struct {
 // same erasure. Errors are *Error: NotFound, InvalidState (it is open),
 // EngineUnavailable, Internal.
 func (s *Starter) Redact(ctx context.Context, clientID, id string, q RedactRequest) (Erasure, error) {
-	e, err := s.redact(ctx, clientID, id, q)
-	if err != nil {
-		return Erasure{}, err
-	}
-	if e.Receipt == "" {
-		if err := s.startErasure(ctx, id); err != nil {
-			// The person is gone, and the sweeper sees to the rest.
-			s.log.WarnContext(ctx, "the engine did not take an erasure; it will be asked again", "verification_id", id, "error_type", typeOf(err))
-			return erasureOf(e), nil
-		}
+	e, begun, err := s.beginErasure(ctx, clientID, id, q)
+	if err != nil || !begun {
+		return erasureOf(e), err
 	}
 	return s.awaitReceipt(ctx, e)
+}
+
+// beginErasure erases the store's part and starts the run for the rest; begun
+// is false where the engine did not take it, and the sweeper sees to it.
+func (s *Starter) beginErasure(ctx context.Context, clientID, id string, q RedactRequest) (e store.Erasure, begun bool, err error) {
+	if e, err = s.redact(ctx, clientID, id, q); err != nil || e.Receipt != "" {
+		return e, err == nil, err
+	}
+	if err := s.startErasure(ctx, id); err != nil {
+		s.log.WarnContext(ctx, "the engine did not take an erasure; it will be asked again", "verification_id", id, "error_type", typeOf(err))
+		return e, false, nil
+	}
+	return e, true, nil
 }
 
 func (s *Starter) redact(ctx context.Context, clientID, id string, q RedactRequest) (store.Erasure, error) {

@@ -85,3 +85,47 @@ func TestRedactEndsTheReviewOfAReopenedCaseWhereAsked(t *testing.T) {
 	require.Equal(t, "verification.redacted", events[len(events)-1].Type)
 	require.Equal(t, verification.Declined, events[len(events)-1].Decision)
 }
+
+// A person is erased with all clients, by a number as it is written on the card or
+// not; others are left; one that is open is told, and keeps none from being erased.
+func TestRedactAllErasesAPersonAndTellsWhatIsLeft(t *testing.T) {
+	r := newRig(t)
+	ended := r.completed()
+	before, err := r.store.Load(t.Context(), ended.ID)
+	require.NoError(t, err)
+	other := request()
+	other.Subject = &verification.Subject{Name: "测试乙", IDNumber: "11010519491231002X", IDValidity: other.Subject.IDValidity}
+	insert := func(client, id string, req verification.Request) string {
+		row := before
+		row.ID, row.Client, row.Request, row.ReqIDHash, row.ReferenceHash = id, client, req, nil, nil
+		row.NumberHash = r.keys.Hash(verification.PurposeNumber, req.Subject.IDNumber)
+		_, created, err := r.store.Insert(t.Context(), row)
+		require.NoError(t, err)
+		require.True(t, created)
+		return id
+	}
+	theirs := insert("other", "ver_theirs", other)
+	require.NoError(t, r.store.Finish(t.Context(), theirs, verification.State{Status: verification.Expired, Version: 3}))
+	open := insert("shop", "ver_open", other)
+
+	sel := Selection{Number: " 11010519491231002x"}
+	n, err := r.s.Selected(t.Context(), sel)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	told := map[string]Code{}
+	each := func(id string, err error) { told[id] = CodeOf(err) }
+	require.NoError(t, r.s.RedactAll(t.Context(), sel, RedactRequest{Cause: CausePerson, By: "root"}, each))
+	require.Equal(t, map[string]Code{theirs: "", open: InvalidState}, told)
+	_, err = r.s.Read(t.Context(), "shop", ended.ID)
+	require.NoError(t, err, "another person")
+	e, err := r.store.Erasure(t.Context(), theirs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"other", CausePerson, "root"}, []string{e.Client, e.Cause, e.By})
+
+	told = map[string]Code{}
+	require.NoError(t, r.s.RedactAll(t.Context(), Selection{Client: "shop"}, RedactRequest{Cause: CauseClient}, each))
+	require.Equal(t, map[string]Code{ended.ID: "", open: InvalidState}, told)
+	told = map[string]Code{}
+	require.NoError(t, r.s.RedactAll(t.Context(), Selection{IDs: []string{theirs, "ver_none"}}, RedactRequest{Cause: CauseRequest}, each))
+	require.Equal(t, map[string]Code{theirs: "", "ver_none": NotFound}, told, "a repeat is no error")
+}

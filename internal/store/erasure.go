@@ -66,6 +66,12 @@ type Erasures interface {
 	// writes the event and who asked. Of one that was erased before it changes
 	// nothing and returns that erasure. ErrStillOpen.
 	Redact(ctx context.Context, e Erasure) (Erasure, error)
+	// Choose returns those that are meant, by their ids, after one of them; Count
+	// says how many they are.
+	Choose(ctx context.Context, c Choice, after string, limit int) ([]Chosen, error)
+	Count(ctx context.Context, c Choice) (int, error)
+	// ClientOf returns whose a verification is, erased or not.
+	ClientOf(ctx context.Context, id string) (string, error)
 	// Erasure returns an erasure; ErrNotFound: there is none.
 	Erasure(ctx context.Context, id string) (Erasure, error)
 	// SignErasure keeps the receipt; the first one stands.

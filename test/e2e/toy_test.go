@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/statement"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
@@ -128,6 +130,8 @@ func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
 		return worker.Run(ctx, worker.Deps{
 			Client: s.temporal, Vendors: registry,
 			Activities: &activities.Activities{Store: st, Keys: keys, Vendors: registry, PublicURL: server.URL, Now: time.Now, Log: discard},
+			Eraser: &activities.Eraser{Store: st, Engine: s.temporal, Deleter: s.temporal.WorkflowService(), Namespace: s.namespace,
+				Vendors: registry, Keys: keys, Issuer: server.URL, Now: time.Now, Log: discard},
 		})
 	})
 	t.Cleanup(func() {
@@ -137,4 +141,46 @@ func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
 		require.NoError(t, st.Close())
 	})
 	return s, start
+}
+
+// A vendor that offers deletion is asked for it until it confirms, and the receipt
+// says so; nobody had to be told of the vendor for that.
+func TestAVendorThatOffersDeletionDeletes(t *testing.T) {
+	t.Parallel()
+	vendor := &toy.Vendor{}
+	s, start := wireToy(t, vendor)
+	p := s.person()
+	v, _, err := start.Start(t.Context(), "shop", freshKey(), verification.Request{Policy: "toy", Subject: &verification.Subject{
+		Name: p.Name, IDNumber: p.IDNumber, IDValidity: verification.Validity{From: p.ValidFrom, To: p.ValidTo}}})
+	require.NoError(t, err)
+	_, tell := vendor.End(v.Link, "")
+	tell()
+	require.Eventually(t, func() bool {
+		now, err := start.Read(t.Context(), "shop", v.ID)
+		return err == nil && now.Status.Ended()
+	}, 20*time.Second, 50*time.Millisecond)
+	require.Equal(t, 1, vendor.Holds(v.ID))
+
+	vendor.Deafen(2)
+	var e starter.Erasure
+	require.Eventually(t, func() bool {
+		var err error
+		e, err = start.Redact(t.Context(), "shop", v.ID, starter.RedactRequest{Cause: starter.CauseRequest, By: "test"})
+		require.NoError(t, err)
+		return e.Receipt != ""
+	}, 30*time.Second, 50*time.Millisecond)
+	require.Zero(t, vendor.Holds(v.ID))
+	set, err := os.ReadFile(filepath.Join(s.dir, "keys.json"))
+	require.NoError(t, err)
+	keys, err := sealing.Parse(set)
+	require.NoError(t, err)
+	public, err := keys.PublicKeys()
+	require.NoError(t, err)
+	said, err := statement.Verify(e.Receipt, statement.TypeReceipt, public)
+	require.NoError(t, err)
+	var r statement.Receipt
+	require.NoError(t, json.Unmarshal(said, &r))
+	require.Len(t, r.Vendors, 1)
+	require.Equal(t, []string{toy.Name, statement.Erased}, []string{r.Vendors[0].Name, r.Vendors[0].Result})
+	require.NotNil(t, r.Vendors[0].At)
 }

@@ -34,6 +34,8 @@ type Vendor struct {
 	sessions map[string]*session
 	// opened and looked count the calls.
 	opened, looked, fetched int
+	// deaf is how many calls of Erase fail yet.
+	deaf int
 }
 
 type session struct {
@@ -80,6 +82,7 @@ func (c *Config) Register(r *provider.Registry, _ *slog.Logger) error {
 		Watch:     provider.Queue{Name: WatchQueue, PerSecond: 50},
 		PollFirst: c.Poll, PollMax: time.Second,
 	})
+	r.AddEraser(provider.EraserVendor{Name: Name, Provider: c.vendor, Queue: provider.Queue{Name: OpenQueue, PerSecond: 50}})
 	return nil
 }
 
@@ -140,6 +143,43 @@ func (v *Vendor) Result(_ context.Context, s provider.FaceSession) (verification
 	}
 	live.Provider, match.Provider = Name, Name
 	return verification.FaceResult{Judged: true, Begun: true, Reason: one.verdict, Checks: []verification.Check{live, match}}, nil
+}
+
+// Deafen has the next calls of Erase fail.
+func (v *Vendor) Deafen(calls int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.deaf = calls
+}
+
+// Erase deletes a verification's sessions.
+func (v *Vendor) Erase(_ context.Context, e provider.Erasing) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.deaf > 0 {
+		v.deaf--
+		return &provider.Error{Op: "toy.Erase", Class: provider.Unavailable, Code: "deaf"}
+	}
+	for _, number := range e.Sessions {
+		for token := range v.sessions {
+			if strings.HasPrefix(token, fmt.Sprintf("%s-%d-", e.VerificationID, number)) {
+				delete(v.sessions, token)
+			}
+		}
+	}
+	return nil
+}
+
+// Holds are how many sessions of a verification the vendor holds.
+func (v *Vendor) Holds(verificationID string) (n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for token := range v.sessions {
+		if strings.HasPrefix(token, verificationID+"-") {
+			n++
+		}
+	}
+	return n
 }
 
 // Calls are how often each operation was asked for.

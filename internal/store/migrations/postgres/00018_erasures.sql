@@ -14,3 +14,4 @@ CREATE TABLE erasures (
 );
 CREATE INDEX erasures_unsigned ON erasures (erased_at) WHERE receipt IS NULL;
 CREATE INDEX verifications_of_number ON verifications (number_hash, client) WHERE number_hash IS NOT NULL;
+CREATE INDEX verifications_ended ON verifications (ended_at, id) WHERE redacted_at IS NULL AND ended_at IS NOT NULL;

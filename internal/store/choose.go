@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Choice says which verifications are meant, none that was erased. What is zero
+// is not asked for.
+type Choice struct {
+	Client, Policy string
+	// NumberHash is the keyed hash of a person's number.
+	NumberHash []byte
+	// EndedBefore leaves out those that are open.
+	EndedBefore time.Time
+}
+
+// Chosen is a verification that was meant.
+type Chosen struct{ ID, Client string }
+
+// where is the choice as a condition, with its arguments.
+func (c Choice) where() (string, []any) {
+	var args []any
+	var b strings.Builder
+	b.WriteString(`redacted_at IS NULL`)
+	add := func(condition string, value any) {
+		args = append(args, value)
+		fmt.Fprintf(&b, " AND "+condition, fmt.Sprintf("$%d", len(args)))
+	}
+	if c.Client != "" {
+		add("client = %s", c.Client)
+	}
+	if c.Policy != "" {
+		add("policy_name = %s", c.Policy)
+	}
+	if len(c.NumberHash) > 0 {
+		add("number_hash = %s", c.NumberHash)
+	}
+	if !c.EndedBefore.IsZero() {
+		add("ended_at IS NOT NULL AND status <> 'in_review' AND ended_at < %s", stamp(c.EndedBefore))
+	}
+	return b.String(), args
+}
+
+func (s *sqlStore) Choose(ctx context.Context, c Choice, after string, limit int) ([]Chosen, error) {
+	where, args := c.where()
+	args = append(args, after, limit)
+	rows, err := s.read.QueryContext(ctx, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
+		where, len(args)-1, len(args)), args...)
+	if err != nil {
+		return nil, wrap("choose", err)
+	}
+	defer rows.Close()
+	var out []Chosen
+	for rows.Next() {
+		var one Chosen
+		if err := rows.Scan(&one.ID, &one.Client); err != nil {
+			return nil, wrap("choose", err)
+		}
+		out = append(out, one)
+	}
+	return out, wrap("choose", rows.Err())
+}
+
+func (s *sqlStore) Count(ctx context.Context, c Choice) (n int, err error) {
+	where, args := c.where()
+	err = s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM verifications WHERE `+where, args...).Scan(&n)
+	return n, wrap("count", err)
+}
+
+func (s *sqlStore) ClientOf(ctx context.Context, id string) (client string, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT client FROM verifications WHERE id = $1`, id).Scan(&client)
+	return client, wrap("client of", err)
+}
