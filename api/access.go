@@ -12,7 +12,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
-var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopePrivacy}
+var scopes = []string{ScopeWrite, ScopeRead, ScopeOutputs, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopePrivacy, ScopeSearch, ScopeEvidence}
 
 const maxRateLimit = 10000
 
@@ -75,8 +75,10 @@ func (a *accessCheck) client(c Client) {
 		if k.RateLimit < 0 || k.RateLimit > maxRateLimit {
 			a.bad("%s: rate_limit must be 0 (no limit) to %d requests a second", key, maxRateLimit)
 		}
-		if slices.Contains(k.Scopes, ScopeOutputs) && len(c.Purposes) == 0 {
-			a.bad("%s: %s needs purposes of the client, the words that say what a person's data is read for", key, ScopeOutputs)
+		for _, s := range []string{ScopeOutputs, ScopeSearch} {
+			if slices.Contains(k.Scopes, s) && len(c.Purposes) == 0 {
+				a.bad("%s: %s needs purposes of the client, the words that say what a person's data is read for", key, s)
+			}
 		}
 		if !c.SelfReview && slices.Contains(k.Scopes, ScopeWrite) && slices.Contains(k.Scopes, ScopeReview) {
 			a.bad("%s: a key that holds both %s and %s lets whoever starts a verification approve it: take %s away and list a reviewer under reviewers, or say self_review: true for the client",

@@ -49,6 +49,8 @@ type Verifications interface {
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
 	Redact(ctx context.Context, client, id string, q starter.RedactRequest) (starter.Erasure, error)
 	Receipt(ctx context.Context, client, id string) (starter.Erasure, error)
+	Evidence(ctx context.Context, client, id string) (string, error)
+	Search(ctx context.Context, r starter.Reading, number string) ([]string, error)
 	Timeline(ctx context.Context, client, id string) ([]starter.Moment, error)
 	Policies() []verification.Policy
 	Providers(ctx context.Context) ([]starter.Provider, error)

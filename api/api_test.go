@@ -50,6 +50,8 @@ type fakeVerifications struct {
 	timeline func(client, id string) ([]starter.Moment, error)
 	outputs  func(starter.Reading) (verification.Subject, error)
 	redact   func(client, id string) (starter.Erasure, error)
+	evidence func(client, id string) (string, error)
+	search   func(r starter.Reading, number string) ([]string, error)
 	// redactions are what was asked for.
 	redactions []starter.RedactRequest
 	owner      func(clients []string, id string) (string, error)
@@ -149,6 +151,16 @@ func (f *fakeVerifications) Redact(_ context.Context, client, id string, q start
 	return f.redact(client, id)
 }
 
+func (f *fakeVerifications) Evidence(_ context.Context, client, id string) (string, error) {
+	f.note("evidence")
+	return f.evidence(client, id)
+}
+
+func (f *fakeVerifications) Search(_ context.Context, r starter.Reading, number string) ([]string, error) {
+	f.note("search")
+	return f.search(r, number)
+}
+
 func (f *fakeVerifications) Receipt(_ context.Context, client, id string) (starter.Erasure, error) {
 	f.note("receipt")
 	return f.redact(client, id)
@@ -233,7 +245,7 @@ func newRig(t *testing.T) *rig {
 			Keys: []Key{{Name: id + "-key", Hash: hash, Scopes: scopes}}})
 		return key
 	}
-	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopeOutputs, ScopePrivacy)
+	r.shop = add("shop", []string{"https://shop.example/back", "shopapp://done"}, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview, ScopeEvents, ScopeWebhooks, ScopeOutputs, ScopePrivacy, ScopeSearch, ScopeEvidence)
 	r.reader = add("reader", nil, ScopeRead)
 	r.other = add("other", nil, ScopeWrite, ScopeRead, ScopeReviewRead, ScopeReview)
 	limited, hash := NewKey()

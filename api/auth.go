@@ -28,6 +28,10 @@ const (
 	ScopeWebhooks = "webhooks:write"
 	// ScopePrivacy erases people.
 	ScopePrivacy = "privacy:write"
+	// ScopeSearch finds verifications by a person's number; ScopeEvidence gets
+	// signed evidence.
+	ScopeSearch   = "privacy:search"
+	ScopeEvidence = "evidence:read"
 )
 
 // Client is an onboarding service, as the configuration names it.

@@ -32,6 +32,7 @@ var decoders = map[string]any{
 	"listWebhookEndpoints": client.ParseListWebhookEndpointsResponse, "testWebhookEndpoint": client.ParseTestWebhookEndpointResponse,
 	"pauseWebhookEndpoint": client.ParsePauseWebhookEndpointResponse, "resumeWebhookEndpoint": client.ParseResumeWebhookEndpointResponse,
 	"redactVerification": client.ParseRedactVerificationResponse, "getReceipt": client.ParseGetReceiptResponse,
+	"getEvidence": client.ParseGetEvidenceResponse, "searchVerifications": client.ParseSearchVerificationsResponse,
 	"recoverWebhookEndpoint": client.ParseRecoverWebhookEndpointResponse,
 }
 

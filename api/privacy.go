@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/yanzhen-id/yanzhen/api/contract"
 	"github.com/yanzhen-id/yanzhen/starter"
@@ -46,6 +47,34 @@ func (s *server) GetReceipt(ctx context.Context, r contract.GetReceiptRequestObj
 
 func erasureOf(e starter.Erasure) contract.Erasure {
 	return contract.Erasure{VerificationId: e.ID, RedactedAt: e.ErasedAt.UTC(), Receipt: nonEmpty(e.Receipt)}
+}
+
+// GetEvidence answers GET /v1/verifications/{id}/evidence.
+func (s *server) GetEvidence(ctx context.Context, r contract.GetEvidenceRequestObject) (contract.GetEvidenceResponseObject, error) {
+	ctx = plain(ctx)
+	// Only a client's key can have the scope.
+	signed, err := s.Verifications.Evidence(ctx, clientOf(ctx).ID, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	return contract.GetEvidence200JSONResponse{VerificationId: r.Id, Evidence: signed}, nil
+}
+
+// SearchVerifications answers POST /v1/verifications/search.
+func (s *server) SearchVerifications(ctx context.Context, r contract.SearchVerificationsRequestObject) (contract.SearchVerificationsResponseObject, error) {
+	ctx = plain(ctx)
+	who := callerOf(ctx)
+	// Only a client's key can have the scope.
+	if !slices.Contains(who.client.Purposes, r.Params.YanzhenPurpose) {
+		return nil, errPurpose
+	}
+	ids, err := s.Verifications.Search(ctx, starter.Reading{
+		Client: who.client.ID, By: who.name, Purpose: r.Params.YanzhenPurpose, RequestID: requestID(ctx),
+	}, r.Body.IdNumber)
+	if err != nil {
+		return nil, err
+	}
+	return contract.SearchVerifications200JSONResponse{VerificationIds: append([]string{}, ids...)}, nil
 }
 
 // GetPublicKeys answers GET /.well-known/jwks.json.

@@ -70,3 +70,48 @@ func TestPublicKeysArePublished(t *testing.T) {
 	require.Equal(t, "sig", set.Keys[0]["use"])
 	require.NotContains(t, set.Keys[0], "d")
 }
+
+// Evidence is given to a key with its scope only.
+func TestEvidenceIsGivenToItsScope(t *testing.T) {
+	r := newRig(t)
+	path := "/v1/verifications/" + knownID + "/evidence"
+	r.fake.evidence = func(client, id string) (string, error) {
+		require.Equal(t, []string{"shop", knownID}, []string{client, id})
+		return "a.b.c", nil
+	}
+	w := r.do(call{method: "GET", path: path, key: r.shop})
+	require.Equal(t, 200, w.Code)
+	require.JSONEq(t, `{"verification_id":"`+knownID+`","evidence":"a.b.c"}`, w.Body.String())
+	for _, key := range []string{r.other, r.reader, r.reviewer} {
+		problemIn(t, r.do(call{method: "GET", path: path, key: key}), 403, "insufficient_scope")
+	}
+	for code, status := range map[starter.Code]int{starter.Redacted: 410, starter.InvalidState: 409} {
+		r.fake.evidence = func(string, string) (string, error) { return "", &starter.Error{Code: code} }
+		problemIn(t, r.do(call{method: "GET", path: path, key: r.shop}), status, string(code))
+	}
+}
+
+// A search takes a purpose and a scope of its own; neither log nor answer repeats
+// the number.
+func TestSearchIsForAPurpose(t *testing.T) {
+	r := newRig(t)
+	r.fake.search = func(q starter.Reading, number string) ([]string, error) {
+		require.Equal(t, "shop-key audit", q.By+" "+q.Purpose)
+		require.Equal(t, plantedNumber, number)
+		return nil, nil
+	}
+	asked := call{method: "POST", path: "/v1/verifications/search", key: r.shop, body: `{"id_number":"` + plantedNumber + `"}`}
+	problemIn(t, r.do(asked), 422, "invalid_request")
+	asked.header = map[string]string{"Yanzhen-Purpose": "curiosity"}
+	problemIn(t, r.do(asked), 403, "purpose_not_allowed")
+	require.Empty(t, r.fake.calls)
+	asked.header = map[string]string{"Yanzhen-Purpose": "audit"}
+	w := r.do(asked)
+	require.Equal(t, 200, w.Code)
+	require.JSONEq(t, `{"verification_ids":[]}`, w.Body.String())
+	require.NotContains(t, r.logs.String(), plantedNumber)
+	for _, key := range []string{r.other, r.reader, r.reviewer} {
+		asked.key = key
+		problemIn(t, r.do(asked), 403, "insufficient_scope")
+	}
+}

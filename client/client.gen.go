@@ -895,6 +895,16 @@ type EventList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Evidence defines model for Evidence.
+type Evidence struct {
+	// Evidence A compact JWS (RFC 7515, EdDSA; `typ` is `yanzhen-evidence+jws`), checked with
+	// the keys of `/.well-known/jwks.json` or with `yanzhen evidence verify`.
+	Evidence string `json:"evidence"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Code The rule that is broken, `subject.rule`. Codes are stable; new ones may
@@ -1532,6 +1542,17 @@ type RetryRequest struct {
 	Session int `json:"session"`
 }
 
+// SearchRequest defines model for SearchRequest.
+type SearchRequest struct {
+	// IdNumber Examples: 110199199003070017
+	IdNumber string `json:"id_number"`
+}
+
+// SearchResult defines model for SearchResult.
+type SearchResult struct {
+	VerificationIds []string `json:"verification_ids"`
+}
+
 // StartRequest defines model for StartRequest.
 type StartRequest struct {
 	// ClientReferenceId The caller's own name for it. Nothing personal.
@@ -1892,6 +1913,12 @@ type StartVerificationParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// SearchVerificationsParams defines parameters for SearchVerifications.
+type SearchVerificationsParams struct {
+	// YanzhenPurpose What is searched for.
+	YanzhenPurpose string `json:"Yanzhen-Purpose"`
+}
+
 // GetVerificationParams defines parameters for GetVerification.
 type GetVerificationParams struct {
 	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
@@ -1942,6 +1969,9 @@ type RedeliverEventJSONRequestBody = RedeliverRequest
 
 // StartVerificationJSONRequestBody defines body for StartVerification for application/json ContentType.
 type StartVerificationJSONRequestBody = StartRequest
+
+// SearchVerificationsJSONRequestBody defines body for SearchVerifications for application/json ContentType.
+type SearchVerificationsJSONRequestBody = SearchRequest
 
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
@@ -2162,6 +2192,30 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/verifications (the `StartVerification` operationId).
 	StartVerification(ctx context.Context, params *StartVerificationParams, body StartVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SearchVerificationsWithBody What is held about a person
+	//
+	// The client's verifications of the person with this number, the newest first,
+	// for a person who asks what is held about them. The number stands in the body
+	// only; who asked, when and what for is on record, and each that was found.
+	// One that was erased is not found.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+	SearchVerificationsWithBody(ctx context.Context, params *SearchVerificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchVerifications What is held about a person
+	//
+	// The client's verifications of the person with this number, the newest first,
+	// for a person who asks what is held about them. The number stands in the body
+	// only; who asked, when and what for is on record, and each that was found.
+	// One that was erased is not found.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+	SearchVerifications(ctx context.Context, params *SearchVerificationsParams, body SearchVerificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetVerification Read a verification
 	//
 	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
@@ -2251,6 +2305,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 	ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEvidence Signed evidence of how a verification ended
+	//
+	// Policy, checks, reasons, verdicts, the questions to vendors with their codes
+	// and times. It names nobody: keep it where the contract is kept, for it can be
+	// checked for ever, also once the person is erased here. Of ended verifications
+	// only; else 409 `invalid_state`.
+	//
+	// Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
+	GetEvidence(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOutputs Read whom a verification was about
 	//
@@ -2686,6 +2750,50 @@ func (c *Core) StartVerification(ctx context.Context, params *StartVerificationP
 	return c.Client.Do(req)
 }
 
+// SearchVerificationsWithBody What is held about a person
+//
+// The client's verifications of the person with this number, the newest first,
+// for a person who asks what is held about them. The number stands in the body
+// only; who asked, when and what for is on record, and each that was found.
+// One that was erased is not found.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+func (c *Core) SearchVerificationsWithBody(ctx context.Context, params *SearchVerificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchVerificationsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchVerifications What is held about a person
+//
+// The client's verifications of the person with this number, the newest first,
+// for a person who asks what is held about them. The number stands in the body
+// only; who asked, when and what for is on record, and each that was found.
+// One that was erased is not found.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+func (c *Core) SearchVerifications(ctx context.Context, params *SearchVerificationsParams, body SearchVerificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchVerificationsRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetVerification Read a verification
 //
 // With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
@@ -2846,6 +2954,26 @@ func (c *Core) DecideVerification(ctx context.Context, id VerificationID, params
 // Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 func (c *Core) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDecisionsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEvidence Signed evidence of how a verification ended
+//
+// Policy, checks, reasons, verdicts, the questions to vendors with their codes
+// and times. It names nobody: keep it where the contract is kept, for it can be
+// checked for ever, also once the person is erased here. Of ended verifications
+// only; else 409 `invalid_state`.
+//
+// Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
+func (c *Core) GetEvidence(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEvidenceRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3817,6 +3945,59 @@ func NewStartVerificationRequestWithBody(server string, params *StartVerificatio
 	return req, nil
 }
 
+// NewSearchVerificationsRequest calls the generic SearchVerifications builder with application/json body
+func NewSearchVerificationsRequest(server string, params *SearchVerificationsParams, body SearchVerificationsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSearchVerificationsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSearchVerificationsRequestWithBody constructs an http.Request for the SearchVerifications method, with any body, and a specified content type
+func NewSearchVerificationsRequestWithBody(server string, params *SearchVerificationsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/search")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Yanzhen-Purpose", params.YanzhenPurpose, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Yanzhen-Purpose", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetVerificationRequest constructs an http.Request for the GetVerification method
 func NewGetVerificationRequest(server string, id VerificationID, params *GetVerificationParams) (*http.Request, error) {
 	var err error
@@ -4081,6 +4262,40 @@ func NewListDecisionsRequest(server string, id VerificationID) (*http.Request, e
 	}
 
 	operationPath := fmt.Sprintf("/v1/verifications/%s/decisions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEvidenceRequest constructs an http.Request for the GetEvidence method
+func NewGetEvidenceRequest(server string, id VerificationID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verifications/%s/evidence", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4807,6 +5022,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/verifications (the `StartVerification` operationId).
 	StartVerificationWithResponse(ctx context.Context, params *StartVerificationParams, body StartVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*StartVerificationResponse, error)
 
+	// SearchVerificationsWithBodyWithResponse What is held about a person
+	//
+	// The client's verifications of the person with this number, the newest first,
+	// for a person who asks what is held about them. The number stands in the body
+	// only; who asked, when and what for is on record, and each that was found.
+	// One that was erased is not found.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+	SearchVerificationsWithBodyWithResponse(ctx context.Context, params *SearchVerificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchVerificationsResponse, error)
+
+	// SearchVerificationsWithResponse What is held about a person
+	//
+	// The client's verifications of the person with this number, the newest first,
+	// for a person who asks what is held about them. The number stands in the body
+	// only; who asked, when and what for is on record, and each that was found.
+	// One that was erased is not found.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+	SearchVerificationsWithResponse(ctx context.Context, params *SearchVerificationsParams, body SearchVerificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchVerificationsResponse, error)
+
 	// GetVerificationWithResponse Read a verification
 	//
 	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
@@ -4900,6 +5139,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 	ListDecisionsWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*ListDecisionsResponse, error)
+
+	// GetEvidenceWithResponse Signed evidence of how a verification ended
+	//
+	// Policy, checks, reasons, verdicts, the questions to vendors with their codes
+	// and times. It names nobody: keep it where the contract is kept, for it can be
+	// checked for ever, also once the person is erased here. Of ended verifications
+	// only; else 409 `invalid_state`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
+	GetEvidenceWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetEvidenceResponse, error)
 
 	// GetOutputsWithResponse Read whom a verification was about
 	//
@@ -5680,6 +5931,54 @@ func (r StartVerificationResponse) ContentType() string {
 	return ""
 }
 
+type SearchVerificationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SearchResult
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SearchVerificationsResponse) GetJSON200() *SearchResult {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SearchVerificationsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SearchVerificationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchVerificationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchVerificationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchVerificationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetVerificationResponse200Headers the declared response headers of an HTTP 200 response for GetVerification
 type GetVerificationResponse200Headers struct {
 	ETag *string
@@ -5942,6 +6241,54 @@ func (r ListDecisionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDecisionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEvidenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Evidence
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEvidenceResponse) GetJSON200() *Evidence {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetEvidenceResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEvidenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEvidenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEvidenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEvidenceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6779,6 +7126,42 @@ func (c *ClientWithResponses) StartVerificationWithResponse(ctx context.Context,
 	return ParseStartVerificationResponse(rsp)
 }
 
+// SearchVerificationsWithBodyWithResponse What is held about a person
+//
+// The client's verifications of the person with this number, the newest first,
+// for a person who asks what is held about them. The number stands in the body
+// only; who asked, when and what for is on record, and each that was found.
+// One that was erased is not found.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+func (c *ClientWithResponses) SearchVerificationsWithBodyWithResponse(ctx context.Context, params *SearchVerificationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchVerificationsResponse, error) {
+	rsp, err := c.SearchVerificationsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchVerificationsResponse(rsp)
+}
+
+// SearchVerificationsWithResponse What is held about a person
+//
+// The client's verifications of the person with this number, the newest first,
+// for a person who asks what is held about them. The number stands in the body
+// only; who asked, when and what for is on record, and each that was found.
+// One that was erased is not found.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verifications/search (the `SearchVerifications` operationId).
+func (c *ClientWithResponses) SearchVerificationsWithResponse(ctx context.Context, params *SearchVerificationsParams, body SearchVerificationsJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchVerificationsResponse, error) {
+	rsp, err := c.SearchVerifications(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchVerificationsResponse(rsp)
+}
+
 // GetVerificationWithResponse Read a verification
 //
 // With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
@@ -6919,6 +7302,24 @@ func (c *ClientWithResponses) ListDecisionsWithResponse(ctx context.Context, id 
 		return nil, err
 	}
 	return ParseListDecisionsResponse(rsp)
+}
+
+// GetEvidenceWithResponse Signed evidence of how a verification ended
+//
+// Policy, checks, reasons, verdicts, the questions to vendors with their codes
+// and times. It names nobody: keep it where the contract is kept, for it can be
+// checked for ever, also once the person is erased here. Of ended verifications
+// only; else 409 `invalid_state`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
+func (c *ClientWithResponses) GetEvidenceWithResponse(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*GetEvidenceResponse, error) {
+	rsp, err := c.GetEvidence(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEvidenceResponse(rsp)
 }
 
 // GetOutputsWithResponse Read whom a verification was about
@@ -7747,6 +8148,39 @@ func ParseStartVerificationResponse(rsp *http.Response) (*StartVerificationRespo
 	return response, nil
 }
 
+// ParseSearchVerificationsResponse parses an HTTP response from a SearchVerificationsWithResponse call
+func ParseSearchVerificationsResponse(rsp *http.Response) (*SearchVerificationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchVerificationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SearchResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetVerificationResponse parses an HTTP response from a GetVerificationWithResponse call
 func ParseGetVerificationResponse(rsp *http.Response) (*GetVerificationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7947,6 +8381,39 @@ func ParseListDecisionsResponse(rsp *http.Response) (*ListDecisionsResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DecisionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetEvidenceResponse parses an HTTP response from a GetEvidenceWithResponse call
+func ParseGetEvidenceResponse(rsp *http.Response) (*GetEvidenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEvidenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Evidence
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

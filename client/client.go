@@ -197,6 +197,25 @@ func (c *Client) Receipt(ctx context.Context, id string) (*Erasure, error) {
 	return e, err
 }
 
+// Evidence gets signed evidence of how an ended verification came to its end.
+func (c *Client) Evidence(ctx context.Context, id string) (string, error) {
+	e, _, err := decode[Evidence](c.core.GetEvidence(ctx, id))
+	if err != nil {
+		return "", err
+	}
+	return e.Evidence, nil
+}
+
+// Search finds what is held about the person with the number. purpose is one of
+// the words that the configuration gives the client; each search is recorded.
+func (c *Client) Search(ctx context.Context, number, purpose string) ([]string, error) {
+	found, _, err := decode[SearchResult](c.core.SearchVerifications(ctx, &SearchVerificationsParams{YanzhenPurpose: purpose}, SearchRequest{IdNumber: number}))
+	if err != nil {
+		return nil, err
+	}
+	return found.VerificationIds, nil
+}
+
 // Verifications lists verifications, the newest first, page by page as they are
 // needed. The first error ends the list.
 func (c *Client) Verifications(ctx context.Context, params ListVerificationsParams) iter.Seq2[VerificationItem, error] {

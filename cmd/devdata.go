@@ -144,7 +144,7 @@ clients:
     keys:
       - name: dev
         hash: "{{.KeyHash}}"
-        scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read", "webhooks:write", "privacy:write"]
+        scopes: ["verifications:read", "verifications:write", "outputs:read", "review:read", "review:write", "events:read", "webhooks:write", "privacy:write", "privacy:search", "evidence:read"]
     purposes: ["account_opening"]
     return_urls: [{{range .ReturnURLs}}{{printf "%q" .}}, {{end}}"{{.Sandbox}}/", "http://localhost:3000/"]
     webhooks: [{id: printer, url: "{{.Receiver}}", secrets: ["{{.HookSecret}}"]}{{if .Webhook}}, {id: dev, url: {{printf "%q" .Webhook}}, secrets: ["{{.WebhookSecret}}"]}{{end}}]

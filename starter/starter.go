@@ -57,6 +57,9 @@ type Deps struct {
 	FirstPause time.Duration
 	// Switches are the providers' configured switches; none: on.
 	Switches map[string]store.SwitchState
+	// Signer signs evidence, in the name of Issuer, our public address.
+	Signer Signer
+	Issuer string
 	// Now defaults to time.Now.
 	Now func() time.Time
 	// Logger defaults to slog.Default().
@@ -81,6 +84,8 @@ type Starter struct {
 	endpoints  *webhook.Endpoints
 	firstPause time.Duration
 	switches   map[string]store.SwitchState
+	signer     Signer
+	issuer     string
 	now        func() time.Time
 	log        *slog.Logger
 	patience   time.Duration
@@ -92,6 +97,7 @@ type Starter struct {
 // New makes a Starter.
 func New(d Deps) *Starter {
 	s := &Starter{
+		signer: d.Signer, issuer: d.Issuer,
 		engine: d.Engine, store: d.Store, keys: d.Keys, publicURL: d.PublicURL, registry: d.Registry, switches: d.Switches,
 		endpoints: d.Endpoints, firstPause: d.FirstPause,
 		now: d.Now, log: d.Logger, patience: d.Patience,

@@ -184,6 +184,7 @@ func newRig(t *testing.T) *rig {
 	r.s = New(Deps{
 		Engine: r.engine, Store: st, Keys: keys, Policies: map[string]verification.Policy{"cn-resident": policy()}, Registry: registry,
 		Now: func() time.Time { return r.now }, Logger: slog.New(slog.NewTextHandler(r.logs, nil)), Patience: 400 * time.Millisecond,
+		Signer: keys, Issuer: "https://kyc.example",
 	})
 	return r
 }

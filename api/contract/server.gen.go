@@ -896,6 +896,16 @@ type EventList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Evidence defines model for Evidence.
+type Evidence struct {
+	// Evidence A compact JWS (RFC 7515, EdDSA; `typ` is `yanzhen-evidence+jws`), checked with
+	// the keys of `/.well-known/jwks.json` or with `yanzhen evidence verify`.
+	Evidence string `json:"evidence"`
+
+	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
+	VerificationId string `json:"verification_id"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Code The rule that is broken, `subject.rule`. Codes are stable; new ones may
@@ -1533,6 +1543,17 @@ type RetryRequest struct {
 	Session int `json:"session"`
 }
 
+// SearchRequest defines model for SearchRequest.
+type SearchRequest struct {
+	// IdNumber Examples: 110199199003070017
+	IdNumber string `json:"id_number"`
+}
+
+// SearchResult defines model for SearchResult.
+type SearchResult struct {
+	VerificationIds []string `json:"verification_ids"`
+}
+
 // StartRequest defines model for StartRequest.
 type StartRequest struct {
 	// ClientReferenceId The caller's own name for it. Nothing personal.
@@ -1893,6 +1914,12 @@ type StartVerificationParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// SearchVerificationsParams defines parameters for SearchVerifications.
+type SearchVerificationsParams struct {
+	// YanzhenPurpose What is searched for.
+	YanzhenPurpose string `json:"Yanzhen-Purpose"`
+}
+
 // GetVerificationParams defines parameters for GetVerification.
 type GetVerificationParams struct {
 	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
@@ -1943,6 +1970,9 @@ type RedeliverEventJSONRequestBody = RedeliverRequest
 
 // StartVerificationJSONRequestBody defines body for StartVerification for application/json ContentType.
 type StartVerificationJSONRequestBody = StartRequest
+
+// SearchVerificationsJSONRequestBody defines body for SearchVerifications for application/json ContentType.
+type SearchVerificationsJSONRequestBody = SearchRequest
 
 // CancelVerificationJSONRequestBody defines body for CancelVerification for application/json ContentType.
 type CancelVerificationJSONRequestBody = CancelRequest
@@ -2009,6 +2039,9 @@ type ServerInterface interface {
 	// StartVerification Start a verification
 	// (POST /v1/verifications)
 	StartVerification(c *gin.Context, params StartVerificationParams)
+	// SearchVerifications What is held about a person
+	// (POST /v1/verifications/search)
+	SearchVerifications(c *gin.Context, params SearchVerificationsParams)
 	// GetVerification Read a verification
 	// (GET /v1/verifications/{id})
 	GetVerification(c *gin.Context, id VerificationID, params GetVerificationParams)
@@ -2024,6 +2057,9 @@ type ServerInterface interface {
 	// ListDecisions Read what reviewers decided, with their notes
 	// (GET /v1/verifications/{id}/decisions)
 	ListDecisions(c *gin.Context, id VerificationID)
+	// GetEvidence Signed evidence of how a verification ended
+	// (GET /v1/verifications/{id}/evidence)
+	GetEvidence(c *gin.Context, id VerificationID)
 	// GetOutputs Read whom a verification was about
 	// (GET /v1/verifications/{id}/outputs)
 	GetOutputs(c *gin.Context, id VerificationID, params GetOutputsParams)
@@ -2501,6 +2537,49 @@ func (siw *ServerInterfaceWrapper) StartVerification(c *gin.Context) {
 	siw.Handler.StartVerification(c, params)
 }
 
+// SearchVerifications operation middleware
+func (siw *ServerInterfaceWrapper) SearchVerifications(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchVerificationsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Yanzhen-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Yanzhen-Purpose")]; found {
+		var YanzhenPurpose string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Yanzhen-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Yanzhen-Purpose", valueList[0], &YanzhenPurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Yanzhen-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.YanzhenPurpose = YanzhenPurpose
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Yanzhen-Purpose is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchVerifications(c, params)
+}
+
 // GetVerification operation middleware
 func (siw *ServerInterfaceWrapper) GetVerification(c *gin.Context) {
 
@@ -2704,6 +2783,31 @@ func (siw *ServerInterfaceWrapper) ListDecisions(c *gin.Context) {
 	}
 
 	siw.Handler.ListDecisions(c, id)
+}
+
+// GetEvidence operation middleware
+func (siw *ServerInterfaceWrapper) GetEvidence(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VerificationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetEvidence(c, id)
 }
 
 // GetOutputs operation middleware
@@ -3126,6 +3230,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications/:id/consents", wrapper.AddConsents)
 	router.POST(options.BaseURL+"/v1/verifications/:id/decision", wrapper.DecideVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/decisions", wrapper.ListDecisions)
+	router.GET(options.BaseURL+"/v1/verifications/:id/evidence", wrapper.GetEvidence)
 	router.GET(options.BaseURL+"/v1/verifications/:id/outputs", wrapper.GetOutputs)
 	router.GET(options.BaseURL+"/v1/verifications/:id/qr.png", wrapper.GetQR)
 	router.GET(options.BaseURL+"/v1/verifications/:id/receipt", wrapper.GetReceipt)
@@ -3133,6 +3238,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verifications/:id/reopen", wrapper.ReopenVerification)
 	router.POST(options.BaseURL+"/v1/verifications/:id/retry", wrapper.RetryVerification)
 	router.GET(options.BaseURL+"/v1/verifications/:id/timeline", wrapper.GetTimeline)
+	router.POST(options.BaseURL+"/v1/verifications/search", wrapper.SearchVerifications)
 	router.GET(options.BaseURL+"/v1/webhook_endpoints", wrapper.ListWebhookEndpoints)
 	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/pause", wrapper.PauseWebhookEndpoint)
 	router.POST(options.BaseURL+"/v1/webhook_endpoints/:id/recover", wrapper.RecoverWebhookEndpoint)
@@ -3794,6 +3900,46 @@ func (response StartVerificationdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type SearchVerificationsRequestObject struct {
+	Params SearchVerificationsParams
+	Body   *SearchVerificationsJSONRequestBody
+}
+
+type SearchVerificationsResponseObject interface {
+	VisitSearchVerificationsResponse(w http.ResponseWriter) error
+}
+
+type SearchVerifications200JSONResponse SearchResult
+
+func (response SearchVerifications200JSONResponse) VisitSearchVerificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchVerificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchVerificationsdefaultApplicationProblemPlusJSONResponse) VisitSearchVerificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVerificationRequestObject struct {
 	Id     VerificationID `json:"id"`
 	Params GetVerificationParams
@@ -4030,6 +4176,45 @@ type ListDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidenceRequestObject struct {
+	Id VerificationID `json:"id"`
+}
+
+type GetEvidenceResponseObject interface {
+	VisitGetEvidenceResponse(w http.ResponseWriter) error
+}
+
+type GetEvidence200JSONResponse Evidence
+
+func (response GetEvidence200JSONResponse) VisitGetEvidenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEvidencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEvidencedefaultApplicationProblemPlusJSONResponse) VisitGetEvidenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4632,6 +4817,9 @@ type StrictServerInterface interface {
 	// StartVerification Start a verification
 	// (POST /v1/verifications)
 	StartVerification(ctx context.Context, request StartVerificationRequestObject) (StartVerificationResponseObject, error)
+	// SearchVerifications What is held about a person
+	// (POST /v1/verifications/search)
+	SearchVerifications(ctx context.Context, request SearchVerificationsRequestObject) (SearchVerificationsResponseObject, error)
 	// GetVerification Read a verification
 	// (GET /v1/verifications/{id})
 	GetVerification(ctx context.Context, request GetVerificationRequestObject) (GetVerificationResponseObject, error)
@@ -4647,6 +4835,9 @@ type StrictServerInterface interface {
 	// ListDecisions Read what reviewers decided, with their notes
 	// (GET /v1/verifications/{id}/decisions)
 	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
+	// GetEvidence Signed evidence of how a verification ended
+	// (GET /v1/verifications/{id}/evidence)
+	GetEvidence(ctx context.Context, request GetEvidenceRequestObject) (GetEvidenceResponseObject, error)
 	// GetOutputs Read whom a verification was about
 	// (GET /v1/verifications/{id}/outputs)
 	GetOutputs(ctx context.Context, request GetOutputsRequestObject) (GetOutputsResponseObject, error)
@@ -5135,6 +5326,50 @@ func (sh *strictHandler) StartVerification(ctx *gin.Context, params StartVerific
 	}
 }
 
+// SearchVerifications operation middleware
+func (sh *strictHandler) SearchVerifications(ctx *gin.Context, params SearchVerificationsParams) {
+	var request SearchVerificationsRequestObject
+
+	request.Params = params
+
+	var body SearchVerificationsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchVerifications(ctx, request.(SearchVerificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchVerifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchVerificationsResponseObject); ok {
+		if err := validResponse.VisitSearchVerificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetVerification operation middleware
 func (sh *strictHandler) GetVerification(ctx *gin.Context, id VerificationID, params GetVerificationParams) {
 	var request GetVerificationRequestObject
@@ -5318,6 +5553,32 @@ func (sh *strictHandler) ListDecisions(ctx *gin.Context, id VerificationID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDecisionsResponseObject); ok {
 		if err := validResponse.VisitListDecisionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEvidence operation middleware
+func (sh *strictHandler) GetEvidence(ctx *gin.Context, id VerificationID) {
+	var request GetEvidenceRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEvidence(ctx, request.(GetEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetEvidenceResponseObject); ok {
+		if err := validResponse.VisitGetEvidenceResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

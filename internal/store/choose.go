@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -73,4 +74,44 @@ func (s *sqlStore) Count(ctx context.Context, c Choice) (n int, err error) {
 func (s *sqlStore) ClientOf(ctx context.Context, id string) (client string, err error) {
 	err = s.read.QueryRowContext(ctx, `SELECT client FROM verifications WHERE id = $1`, id).Scan(&client)
 	return client, wrap("client of", err)
+}
+
+// ActFound: somebody found a verification by the person's number; ActSearched:
+// they searched, whatever they found.
+const (
+	ActFound    = "person.found"
+	ActSearched = "person.searched"
+)
+
+func (s *sqlStore) Find(ctx context.Context, a Audit, c Choice, limit int) (found []Chosen, err error) {
+	err = s.update(ctx, "find", func(tx *sql.Tx) error {
+		where, args := c.where()
+		rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s ORDER BY created_at DESC, id LIMIT %d`, where, limit), args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var one Chosen
+			if err := rows.Scan(&one.ID, &one.Client); err != nil {
+				return err
+			}
+			found = append(found, one)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		a.Act = ActSearched
+		if err := addAudit(ctx, tx, a); err != nil {
+			return err
+		}
+		for _, one := range found {
+			a.Act, a.VerificationID = ActFound, one.ID
+			if err := addAudit(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, err
 }

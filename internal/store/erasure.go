@@ -70,6 +70,9 @@ type Erasures interface {
 	// says how many they are.
 	Choose(ctx context.Context, c Choice, after string, limit int) ([]Chosen, error)
 	Count(ctx context.Context, c Choice) (int, error)
+	// Find is Choose for somebody who asks whom is held: that they did is on record
+	// with it.
+	Find(ctx context.Context, a Audit, c Choice, limit int) ([]Chosen, error)
 	// ClientOf returns whose a verification is, erased or not.
 	ClientOf(ctx context.Context, id string) (string, error)
 	// Erasure returns an erasure; ErrNotFound: there is none.
@@ -143,9 +146,14 @@ func (s *sqlStore) redact(ctx context.Context, tx *sql.Tx, held publicRow, e *Er
 		e.ID, e.Client, e.Cause, e.By, e.RequestID, held.redactedAt, string(asked)); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `
+	return addAudit(ctx, tx, Audit{At: e.ErasedAt, Act: ActRedacted, Client: e.Client, By: e.By, VerificationID: e.ID, Purpose: e.Cause, RequestID: e.RequestID})
+}
+
+// addAudit writes a line in the act's own transaction.
+func addAudit(ctx context.Context, tx *sql.Tx, a Audit) error {
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO audit (at, act, client, by_key, verification_id, purpose, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		held.redactedAt, ActRedacted, e.Client, e.By, e.ID, e.Cause, e.RequestID)
+		stamp(orNow(a.At)), a.Act, a.Client, a.By, a.VerificationID, a.Purpose, a.RequestID)
 	return err
 }
 

@@ -27,7 +27,7 @@ var allowed = []struct {
 }{
 	{part: "verification", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/sealing", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
-	{part: "internal/statement", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
+	{part: "internal/statement", may: []string{"verification"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "internal/telemetry"},
 	{part: "internal/settings"},
 	{part: "internal/strictjson"},
@@ -40,7 +40,7 @@ var allowed = []struct {
 	// activities for method references, provider for its words.
 	{part: "workflows", may: []string{"verification", "activities", "internal/statement", "provider"}, never: []string{"github.com/gin-gonic"}},
 	{part: "worker", may: []string{"workflows", "activities", "provider", "internal/telemetry"}, never: []string{"github.com/gin-gonic"}},
-	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
+	{part: "starter", may: []string{"verification", "provider", "workflows", "internal/statement", "internal/store", "internal/sealing", "webhook"}, never: []string{"github.com/gin-gonic"}},
 	{part: "api", may: []string{"verification", "starter", "webhook", "internal/sealing", "internal/telemetry", "internal/strictjson"}},
 	{part: "page/texts", may: []string{"verification"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "page", may: []string{"verification", "starter", "page/brand", "page/texts", "internal/sealing", "internal/telemetry"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},

@@ -162,7 +162,7 @@ func (s *stack) prepare(o options) {
 	for _, id := range []string{"shop", "other"} {
 		key, hash := api.NewKey()
 		s.keys[id] = key
-		fmt.Fprintf(&clients, "  - id: %s\n    self_review: true\n    keys: [{name: %s-key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\", \"review:read\", \"review:write\", \"outputs:read\", \"events:read\", \"webhooks:write\", \"privacy:write\"]}]\n    purposes: [test]\n    return_urls: [%s]\n", id, id, hash, returnURLs)
+		fmt.Fprintf(&clients, "  - id: %s\n    self_review: true\n    keys: [{name: %s-key, hash: %q, scopes: [\"verifications:read\", \"verifications:write\", \"review:read\", \"review:write\", \"outputs:read\", \"events:read\", \"webhooks:write\", \"privacy:write\", \"privacy:search\", \"evidence:read\"]}]\n    purposes: [test]\n    return_urls: [%s]\n", id, id, hash, returnURLs)
 		if id == "shop" && o.webhooks != "" {
 			fmt.Fprintf(&clients, "    webhooks: %s\n", o.webhooks)
 		}
