@@ -95,3 +95,14 @@ func signedIn(text []byte, property string) string {
 	}
 	return string(text)
 }
+
+func evidenceCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "evidence",
+		Short: "Check the signed evidence of a verdict, offline",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(verifyCommand("evidence", statement.TypeEvidence))
+	return c
+}

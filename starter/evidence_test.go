@@ -17,7 +17,7 @@ func TestEvidenceOutlivesTheErasure(t *testing.T) {
 	r := newRig(t)
 	open := r.launched()
 	_, err := r.s.Evidence(t.Context(), "shop", open.ID)
-	require.Equal(t, verification.Processing, requireCode(t, err, InvalidState).Status)
+	require.Equal(t, verification.RequiresInput, requireCode(t, err, InvalidState).Status)
 	r.state.Decision = verification.Declined
 	r.state.Verdict = &verification.Verdict{Version: 1, Decision: verification.Declined, DecidedBy: verification.ByPolicy,
 		Reasons: []verification.Reason{verification.ReasonOf(verification.IdentityMismatch)}}
