@@ -71,7 +71,7 @@ func newFuzzer(t *testing.T, seed uint64) *fuzzer {
 	policy := verification.DefaultPolicy()
 	policy.Name, policy.Checks = "cn-resident", map[verification.CheckType]verification.Requirement{verification.DocumentValidity: verification.Required}
 	log := slog.New(slog.NewJSONHandler(f.logs, nil))
-	st := starter.New(starter.Deps{Engine: f.engine, Store: s, Keys: keys, Registry: &provider.Registry{}, Logger: log, Patience: 2 * time.Second,
+	st := starter.New(starter.Deps{Engine: f.engine, Store: s, Keys: keys, Registry: &provider.Registry{}, Logger: log, Patience: 2 * time.Second, Signer: keys,
 		Policies: map[string]verification.Policy{policy.Name: policy}})
 	stopping := make(chan struct{})
 	close(stopping) // nobody waits for a change
