@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
@@ -102,15 +101,7 @@ func readNumber(stdin io.Reader) (string, error) {
 
 // withStarter opens the installation that the environment names.
 func withStarter(ctx context.Context, logs io.Writer, do func(*starter.Starter) error) error {
-	p, o, err := fromEnvironment(config.Needs{Keys: true}, logs)
-	if err != nil {
-		return err
-	}
-	if err := await(ctx, 0, p.log, p.openStore(), p.openEngine(o)); err != nil {
-		return errors.Join(err, p.close())
-	}
-	p.connected()
-	return errors.Join(do(p.starter), p.close())
+	return withParts(ctx, logs, func(p *parts) error { return do(p.starter) })
 }
 
 func (f redactFlags) run(ctx context.Context, s *starter.Starter, sel starter.Selection, out io.Writer) error {

@@ -39,6 +39,8 @@ type parts struct {
 	starter   *starter.Starter
 	endpoints *webhook.Endpoints
 	catalogue *catalogue
+	// now is the newest configuration.
+	now atomic.Pointer[config.Config]
 	// works: this process runs the verifications.
 	works bool
 }
@@ -58,6 +60,7 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	}
 	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics(), endpoints: &webhook.Endpoints{},
 		catalogue: &catalogue{}}
+	p.now.Store(cfg)
 	p.endpoints.Set(config.Endpoints(cfg.Clients))
 	registry.Observe(p.metrics.VendorCall)
 	return p, nil
@@ -95,6 +98,7 @@ func (p *parts) connected() {
 	})
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
 		return func() {
+			p.now.Store(cfg)
 			p.starter.SetPolicies(cfg.Policies)
 			p.endpoints.Set(config.Endpoints(cfg.Clients))
 		}, nil
@@ -121,7 +125,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(),
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(), Retainer: p.retainer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
 		})
@@ -130,6 +134,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g.Go(func() error { p.deliverNotices(ctx); return nil })
 	g.Go(func() error { p.relay(ctx); return nil })
 	g.Go(func() error { p.audit(ctx); return nil })
+	g.Go(func() error { p.scheduleRetention(ctx); return nil })
 	return g.Wait()
 }
 
@@ -152,6 +157,7 @@ func (p *parts) sweep(ctx context.Context) {
 			return
 		case <-all.C:
 			report(p.starter.Sweep(ctx))
+			p.countDue(ctx)
 			if _, err := p.starter.SweepErasures(ctx); err != nil && ctx.Err() == nil {
 				p.log.Warn("sweep erasures", "error", err)
 			}

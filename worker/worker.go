@@ -29,6 +29,7 @@ type Deps struct {
 	Activities *activities.Activities
 	Deliverer  *activities.Deliverer
 	Eraser     *activities.Eraser
+	Retainer   *activities.Retainer
 	Vendors    *provider.Registry
 	Metrics    *telemetry.Metrics
 	// Build names the binary to the engine. The SDK would read the whole of it and
@@ -113,6 +114,8 @@ func verificationWorker(d Deps, o worker.Options) worker.Worker {
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Erasure, workflow.RegisterOptions{Name: workflows.ErasureWorkflow})
+	w.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionWorkflow})
+	w.RegisterActivityWithOptions(d.Retainer.Retain, activity.RegisterOptions{Name: "Retain"})
 	register(w, d.Activities)
 	for name, f := range map[string]any{"ClearFiles": d.Eraser.ClearFiles, "DeleteHistories": d.Eraser.DeleteHistories, "SignReceipt": d.Eraser.SignReceipt} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})

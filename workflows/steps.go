@@ -122,6 +122,11 @@ var (
 	stepSign = step{id: "sign", summary: "Sign the receipt and keep it", queue: QueueVerification,
 		startToClose: 10 * time.Second, heartbeat: true, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}
 
+	// retain goes through thousands of rows; the next run of the schedule goes on
+	// where this one's time is over.
+	stepRetain = step{id: "retain", summary: "Erase what is kept beyond its time", queue: QueueVerification,
+		startToClose: 20 * time.Minute, heartbeat: true, scheduleToClose: time.Hour, tries: 3, first: time.Minute, longest: 10 * time.Minute}
+
 	// amend writes what a review of an ended case changes.
 	stepAmend = step{id: "amend", summary: "Write the reopened case to the store", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}

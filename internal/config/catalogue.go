@@ -29,6 +29,7 @@ type catalogue struct {
 
 	ConsentTexts []consentText `yaml:"consent_texts"`
 	Processors   []processor   `yaml:"processors"`
+	Retention    []Retention   `yaml:"retention"`
 
 	decoder *yaml.Decoder
 }
@@ -107,6 +108,7 @@ func (c *Config) loadCatalogue() []error {
 	}
 	faults := append(c.takeClients(file), c.mergePolicies(file)...)
 	faults = append(faults, c.takeConsents(file)...)
+	faults = append(faults, c.takeRetention(file)...)
 	for _, cl := range c.Clients {
 		for _, name := range cl.Policies {
 			if _, ok := c.Policies[name]; !ok {

@@ -44,6 +44,8 @@ type Config struct {
 	Clients   []Client
 	Reviewers []Reviewer
 	Policies  map[string]verification.Policy
+	// Retentions say how long what is kept; see RetentionOf.
+	Retentions []Retention
 	// Brands are what the person's page shows of each client, by its id.
 	Brands map[string]brand.Brand
 

@@ -102,12 +102,12 @@ func (s *sqlStore) Find(ctx context.Context, a Audit, c Choice, limit int) (foun
 			return err
 		}
 		a.Act = ActSearched
-		if err := addAudit(ctx, tx, a); err != nil {
+		if err := s.audit(ctx, tx, a); err != nil {
 			return err
 		}
 		for _, one := range found {
 			a.Act, a.VerificationID = ActFound, one.ID
-			if err := addAudit(ctx, tx, a); err != nil {
+			if err := s.audit(ctx, tx, a); err != nil {
 				return err
 			}
 		}

@@ -146,15 +146,7 @@ func (s *sqlStore) redact(ctx context.Context, tx *sql.Tx, held publicRow, e *Er
 		e.ID, e.Client, e.Cause, e.By, e.RequestID, held.redactedAt, string(asked)); err != nil {
 		return err
 	}
-	return addAudit(ctx, tx, Audit{At: e.ErasedAt, Act: ActRedacted, Client: e.Client, By: e.By, VerificationID: e.ID, Purpose: e.Cause, RequestID: e.RequestID})
-}
-
-// addAudit writes a line in the act's own transaction.
-func addAudit(ctx context.Context, tx *sql.Tx, a Audit) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO audit (at, act, client, by_key, verification_id, purpose, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		stamp(orNow(a.At)), a.Act, a.Client, a.By, a.VerificationID, a.Purpose, a.RequestID)
-	return err
+	return s.audit(ctx, tx, Audit{At: e.ErasedAt, Act: ActRedacted, Client: e.Client, By: e.By, VerificationID: e.ID, Purpose: e.Cause, RequestID: e.RequestID})
 }
 
 // askedIn collects who was asked about the person, before the row forgets it.

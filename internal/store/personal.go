@@ -58,6 +58,7 @@ var Places = []Personal{
 	{"calls", "code", "the records vendor's code", UntilErasure, false, ""},
 	{"calls", "result", "what the records vendor found", UntilErasure, false, nil},
 	{"decisions", "note", "a reviewer's note", UntilErasure, true, nil},
+	{"audit", "note", "free text in the audit log, such as a reviewer's note", UntilErasure, true, nil},
 }
 
 // ErasedPlaces names all places, as a receipt does.

@@ -397,6 +397,7 @@ type Store interface {
 	Outbox
 	Visits
 	Erasures
+	Retained
 
 	Ping(ctx context.Context) error
 	Close() error

@@ -30,6 +30,7 @@ type Metrics struct {
 	off      prometheus.Counter
 	backlog  prometheus.Gauge
 	stale    prometheus.Gauge
+	due      *prometheus.GaugeVec
 	engine   *engineSeries
 	// failedAt is when a workflow's task last failed by its code.
 	failedAt atomic.Int64 // nanoseconds since 1970
@@ -81,13 +82,16 @@ func NewMetrics() *Metrics {
 		stale: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the process goes by an older one; the log tells which.",
 		}),
+		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "yanzhen_retention_due", Help: "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.",
+		}, []string{"part"}),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},
 	}
 	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
 	for _, where := range []string{Workflow, Activity, HTTP} {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.engine,
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.due, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -137,6 +141,15 @@ func (m *Metrics) Swept(deleted, ended int) {
 	if m != nil {
 		m.swept.WithLabelValues("deleted").Add(float64(deleted))
 		m.swept.WithLabelValues("ended").Add(float64(ended))
+	}
+}
+
+// Due tells what is kept beyond its time.
+func (m *Metrics) Due(personal, verdicts, events int) {
+	if m != nil {
+		m.due.WithLabelValues("personal").Set(float64(personal))
+		m.due.WithLabelValues("verdicts").Set(float64(verdicts))
+		m.due.WithLabelValues("events").Set(float64(events))
 	}
 }
 
