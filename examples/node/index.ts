@@ -17,6 +17,7 @@ type Verification = components["schemas"]["Verification"];
 type StartRequest = components["schemas"]["StartRequest"];
 type Problem = components["schemas"]["Problem"];
 type Event = components["schemas"]["Event"];
+type MiniProgram = components["schemas"]["MiniProgram"];
 
 const { API, KEY, WEBHOOK_SECRET, PORT = "3000" } = process.env;
 if (!API || !KEY || !WEBHOOK_SECRET) throw new Error("set API, KEY and WEBHOOK_SECRET");
@@ -27,6 +28,8 @@ const base = `http://localhost:${PORT}`;
 interface Application {
   verification?: string;
   link?: string;
+  /** In place of a link, where the applicant is in our WeChat mini program: for their own session of it alone. */
+  mini_program?: MiniProgram;
   outcome?: string;
   sequence: number;
 }
@@ -60,7 +63,7 @@ async function call<T>(method: string, path: string, body?: unknown, header: Rec
 }
 
 /** Starts a verification. The application's id is the key: a repeat finds the same one. */
-async function apply(person: { name: string; id_number: string; from: string; to: string }): Promise<string> {
+async function apply(person: { name: string; id_number: string; from: string; to: string; in_mini_program?: boolean }): Promise<string> {
   const id = randomUUID();
   applications.set(id, { sequence: 0 });
   const request: StartRequest = {
@@ -68,11 +71,13 @@ async function apply(person: { name: string; id_number: string; from: string; to
     subject: { name: person.name, id_number: person.id_number, id_validity: { from: person.from, to: person.to } },
     client_reference_id: id,
     return_url: `${base}/applications/${id}`,
+    ...(person.in_mini_program ? { presentation: "mini_program" as const } : {}),
   };
   const v = await call<Verification>("POST", "/v1/verifications", request, { "Idempotency-Key": id });
   const application = applications.get(id)!;
   application.verification = v.id;
   if (v.next_action?.url) application.link = v.next_action.url;
+  if (v.next_action?.mini_program) application.mini_program = v.next_action.mini_program;
   return id;
 }
 

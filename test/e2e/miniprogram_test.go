@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,26 @@ func (s *stack) playMini(m miniStep, outcome string) {
 	require.NoError(s.t, s.vendors.End(m.NextAction.MiniProgram.Token, outcome))
 }
 
+// playMiniPage plays the stand-in's page for the caller's program, the SDK in it
+// and the vendor's program, which says itself that its person is back.
+func (s *stack) playMiniPage(m miniStep, outcome, tell string) {
+	s.t.Helper()
+	page, token := s.vendorsURL+"/sandbox/eid/mini", m.NextAction.MiniProgram.Token
+	res, err := http.Get(page + "?" + url.Values{"token": {token}, "returned": {m.NextAction.MiniProgram.ReturnedURL}}.Encode())
+	require.NoError(s.t, err)
+	res.Body.Close()
+	require.Equal(s.t, http.StatusOK, res.StatusCode)
+	for _, step := range []struct {
+		path string
+		form url.Values
+	}{{"/begin", nil}, {"/end", url.Values{"outcome": {outcome}, "tell": {tell}}}} {
+		res, err := http.PostForm(page+"/"+token+step.path, step.form)
+		require.NoError(s.t, err)
+		res.Body.Close()
+		require.Equal(s.t, http.StatusOK, res.StatusCode)
+	}
+}
+
 // From the start to the approval in a mini program: the end is learnt by the
 // program's word, and without it by the poll; a retry over an unused token opens a
 // new session. The token stands in its owner's answers and nowhere else.
@@ -101,8 +122,7 @@ func TestAMiniProgramVerificationFromStartToApproved(t *testing.T) {
 	retried, second := s.miniStepOf(retried.ID)
 	note("of the retry", second)
 	require.NotEqual(t, m.NextAction.MiniProgram.Token, second.NextAction.MiniProgram.Token)
-	s.playMini(second, "0")
-	s.tellReturned(second)
+	s.playMiniPage(second, "0", sandbox.TellEarly) // the hint comes before there is a result
 	s.approved(s.untilEnd(retried.ID, comesBack))
 
 	require.Zero(t, s.asked("CheckEidTokenStatus"), "which proves nothing there")
@@ -146,4 +166,41 @@ func TestALiveTokenIsShownToItsOwnerAlone(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.call("shop", "POST", path+"/cancel", nil, map[string]any{}).status)
 	s.until(v.ID, time.Minute, "the end", func(v view) bool { return v.Status == verification.Canceled })
 	findNone(t, "its owner's, after the end", s.call("shop", "GET", path, nil, nil).body, token)
+}
+
+// Where nobody can be begun in a mini program, or the policy asks for a consent
+// that the start does not bring, nothing is started.
+func TestAMiniProgramIsRefusedBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, options{policies: crashPolicy + `  - name: no-face
+    version: 1
+    checks: {identity_records: required}
+    records_providers: [acedata]
+  - name: asks
+    version: 1
+    presentation: mini_program
+    checks: {liveness: required, face_match: required}
+    face_providers: [tencent_eid]
+    consents: [face]
+`})
+	start := func(change map[string]any) answer {
+		body := s.request(s.person())
+		for k, v := range change {
+			body[k] = v
+		}
+		return s.call("shop", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": freshKey()}, body)
+	}
+	a := start(map[string]any{"policy": "no-face", "presentation": "mini_program"})
+	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+	require.Equal(t, "presentation.not_offered", a.Errors[0].Code)
+	a = start(map[string]any{"policy": "asks"})
+	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+	require.Equal(t, "consent_required", a.Code)
+	require.Zero(t, s.asked("GetEidToken"))
+	a = start(map[string]any{"policy": "asks", "consents": []map[string]any{{"purpose": "face", "given_at": time.Now().UTC().Format(time.RFC3339)}}})
+	require.Less(t, a.status, 300, "%s", a.body)
+	v, m := s.miniStepOf(a.view.ID)
+	s.playMini(m, "0")
+	s.tellReturned(m)
+	s.approved(s.untilEnd(v.ID, comesBack))
 }

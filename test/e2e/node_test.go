@@ -58,12 +58,13 @@ func TestNodeExample(t *testing.T) {
 		require.NoError(t, err)
 		return res.StatusCode, string(text)
 	}
+	inMiniProgram := false
 	apply := func(number string) (int, string) {
 		p := s.person()
 		if number == "" {
 			number = p.IDNumber
 		}
-		body, err := json.Marshal(map[string]string{"name": p.Name, "id_number": number, "from": p.ValidFrom, "to": p.ValidTo})
+		body, err := json.Marshal(map[string]any{"name": p.Name, "id_number": number, "from": p.ValidFrom, "to": p.ValidTo, "in_mini_program": inMiniProgram})
 		require.NoError(t, err)
 		return post("/applications", http.Header{}, string(body))
 	}
@@ -84,6 +85,21 @@ func TestNodeExample(t *testing.T) {
 	s.play(s.untilLink(application.Verification, 20*time.Second), "0")
 	require.Eventually(t, func() bool { read(); return application.Outcome != "" }, 30*time.Second, 100*time.Millisecond)
 	require.Equal(t, "approved", application.Outcome)
+
+	inMiniProgram = true
+	status, text = apply("")
+	require.Equal(t, 201, status, text)
+	require.NoError(t, json.Unmarshal([]byte(text), &application))
+	application.Outcome, application.Link = "", ""
+	var program struct {
+		MiniProgram struct{ SDK, Token string } `json:"mini_program"`
+	}
+	res, err := http.Get(base + "/applications/" + application.ID)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&program))
+	require.Equal(t, "mp_ecard_sdk", program.MiniProgram.SDK)
+	require.NotEmpty(t, program.MiniProgram.Token)
 
 	key, err := webhook.ParseSecret(secret)
 	require.NoError(t, err)
