@@ -82,3 +82,48 @@ func (k *Keys) PublicKeys() ([]byte, error) {
 	}
 	return json.Marshal(set)
 }
+
+// KeyInfo is what may be told of a key.
+type KeyInfo struct {
+	ID, Use string
+	// Active: it seals, issues or signs; the others of its use only open or check.
+	Active bool
+}
+
+// List tells of each key of the set, by use and in the file's order.
+func (k *Keys) List() (out []KeyInfo) {
+	for _, list := range []struct {
+		use  string
+		keys []key
+	}{{useSeal, k.seal}, {useHash, []key{k.hash}}, {useTicket, k.ticket}} {
+		for i, one := range list.keys {
+			out = append(out, KeyInfo{one.id, list.use, i == len(list.keys)-1})
+		}
+	}
+	for i, one := range k.sig {
+		out = append(out, KeyInfo{one.KeyID, useSig, i == len(k.sig)-1})
+	}
+	return out
+}
+
+// WithNewSigKey returns the text of a key set with one more signing key, which is
+// the one that signs from then on. What is in the set stays as it is.
+func WithNewSigKey(text []byte) (with []byte, id string, err error) {
+	if _, err := Parse(text); err != nil {
+		return nil, "", err
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(text, &set) != nil {
+		return nil, "", errors.New("sealing: the key set cannot be read")
+	}
+	fresh := newSigKey()
+	one, err := json.Marshal(fresh)
+	if err != nil {
+		return nil, "", errors.New("sealing: the new key does not encode")
+	}
+	set.Keys = append(set.Keys, one)
+	with, err = json.MarshalIndent(set, "", "  ")
+	return append(with, '\n'), fresh.KeyID, err
+}
