@@ -96,6 +96,27 @@ func updated(t *testing.T, c client.Client, id, name, updateID string, arg any) 
 	require.NoError(t, h.Get(context.Background(), nil))
 }
 
+func onPage(p *verification.Policy) {
+	p.Presentation, p.LinkLife = verification.PresentationPage, verification.Duration(time.Minute)
+}
+
+// opens presses the page's button as often as it is asked for.
+func opens(times int) func(*testing.T, client.Client, string) {
+	return func(t *testing.T, c client.Client, id string) {
+		for n := 1; n <= times; {
+			time.Sleep(300 * time.Millisecond)
+			v, err := c.QueryWorkflow(context.Background(), id, "", workflows.QueryState)
+			require.NoError(t, err)
+			var s verification.State
+			require.NoError(t, v.Get(&s))
+			if s.Status == verification.RequiresInput && s.Open == nil {
+				updated(t, c, id, workflows.UpdateOpen, workflows.OpenUpdateID(n), workflows.OpenRequest{Session: n})
+				n++
+			}
+		}
+	}
+}
+
 func relinkAt(d time.Duration) func(*testing.T, client.Client, string) {
 	return func(t *testing.T, c client.Client, id string) {
 		time.Sleep(d)
@@ -223,6 +244,26 @@ var recordings = []recording{
 		time.Sleep(1500 * time.Millisecond)
 		updated(t, c, id, workflows.UpdateDecide, workflows.DecideUpdateID(1), workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved})
 	}, outcome: verification.OutcomeApproved},
+	{name: "page", policy: onPage, meddle: opens(1), outcome: verification.OutcomeApproved},
+	{name: "page-two-sessions", policy: onPage, script: quick(unjudged(verification.SessionCanceled), passed()), meddle: opens(2), outcome: verification.OutcomeApproved},
+	{name: "page-abandoned", policy: func(p *verification.Policy) {
+		onPage(p)
+		p.LinkLife = verification.Duration(2 * time.Second)
+	}, outcome: verification.OutcomeExpired},
+	{name: "page-outage", policy: onPage, script: func(s *script) { s.openError = until(2*time.Second, provider.Unavailable) }, meddle: opens(1), outcome: verification.OutcomeApproved},
+	{name: "page-human", policy: onPage, meddle: func(t *testing.T, c client.Client, id string) {
+		time.Sleep(500 * time.Millisecond)
+		updated(t, c, id, workflows.UpdateHuman, workflows.UpdateHuman, workflows.HumanRequest{})
+	}, outcome: verification.OutcomeExpired},
+	{name: "page-human-in-a-session", policy: onPage, script: func(s *script) {
+		s.sessions = nil
+		s.delay["CheckRecords"] = 2 * time.Second
+	}, meddle: func(t *testing.T, c client.Client, id string) {
+		opens(1)(t, c, id)
+		time.Sleep(500 * time.Millisecond)
+		updated(t, c, id, workflows.UpdateHuman, workflows.UpdateHuman, workflows.HumanRequest{})
+	}, outcome: verification.OutcomeExpired},
+	{name: "page-not-agreed", policy: onPage, meddle: cancelAt(500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 	{name: "canceled-in-review", script: quick(spoof()), meddle: cancelAt(1500 * time.Millisecond), outcome: verification.OutcomeCanceled},
 }
 

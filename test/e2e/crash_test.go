@@ -12,6 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/yanzhen-id/yanzhen/sandbox"
+	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -47,6 +48,9 @@ func TestAWorkerKilledBetweenStepsChangesNothing(t *testing.T) {
 		{"while the result is waited for", 1, killedWhileTheResultIsWaitedFor},
 		{"while records are waited for", 1, killedWhileRecordsAreWaitedFor},
 		{"while a retry is waited for", 2, killedWhileARetryIsWaitedFor},
+		{"while the page waits for its person", 1, killedWhileThePageWaits},
+		{"as the page's button is pressed", 1, killedAsTheButtonIsPressed},
+		{"while the person from the page is at the vendor", 1, killedInThePersonsSession},
 		{"before the end is written", 1, killedBeforeTheEndIsWritten},
 		{"after the end is written", 1, killedAfterTheEndIsWritten},
 	} {
@@ -62,6 +66,35 @@ func TestAWorkerKilledBetweenStepsChangesNothing(t *testing.T) {
 			require.Equal(t, []string{v.ID}, s.runs(1))
 		})
 	}
+}
+
+// Nobody was there yet: whoever comes goes on.
+func killedWhileThePageWaits(s *stack, p sandbox.Person) view {
+	v := s.startPage(p, nil)
+	s.worker.kill()
+	require.Empty(s.t, s.vendors.Ledger().Calls)
+	s.startWorker()
+	s.play(s.openedFromThePage(v), "0")
+	return s.untilEnd(v.ID, comesBack)
+}
+
+// The press that nobody answered counts once, however often it is made.
+func killedAsTheButtonIsPressed(s *stack, p sandbox.Person) view {
+	v := s.startPage(p, nil)
+	s.worker.kill()
+	_, err := s.starterAt(0).Open(s.t.Context(), v.ID, 1, nil)
+	require.Equal(s.t, starter.EngineUnavailable, starter.CodeOf(err))
+	s.startWorker()
+	s.play(s.openedFromThePage(v), "0")
+	return s.untilEnd(v.ID, comesBack)
+}
+
+func killedInThePersonsSession(s *stack, p sandbox.Person) view {
+	v := s.openedFromThePage(s.startPage(p, nil))
+	s.worker.kill()
+	s.play(v, "0")
+	s.startWorker()
+	return s.untilEnd(v.ID, comesBack)
 }
 
 // The row is there and its run too, but no step was taken: guards against a

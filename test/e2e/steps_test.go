@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/yanzhen-id/yanzhen/sandbox"
+	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
@@ -34,10 +35,10 @@ type steps struct {
 // becomes known, from a call to the written verdict. A figure may only fall:
 // whoever lowers one writes it down here. The other tests hold what the steps do.
 var stepsOf = map[string]steps{
-	"hint":             {events: 43, transitions: 23, actions: 13}, // the poll may see the end as well
-	"poll":             {events: 36, transitions: 18, actions: 11},
-	"notice":           {events: 35, transitions: 17, actions: 12},
-	"capture":          {events: 46, transitions: 22, actions: 13},
+	"hint":    {events: 43, transitions: 23, actions: 13}, // the poll may see the end as well
+	"poll":    {events: 36, transitions: 18, actions: 11},
+	"notice":  {events: 35, transitions: 17, actions: 12},
+	"capture": {events: 46, transitions: 22, actions: 13},
 	"chip":             {events: 43, transitions: 22, actions: 13},
 	"chip and capture": {events: 53, transitions: 26, actions: 15},
 	"mini program":     {events: 43, transitions: 23, actions: 13}, // by its hint
@@ -133,6 +134,21 @@ func (s *stack) openedUnder(policy string) view {
 	a := s.beginUnder(policy, s.person())
 	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
 	return s.settledOpen(a.view.ID)
+}
+
+// openedFromThePage presses the page's button, and returns the verification with
+// the vendor's link in place of ours.
+func (s *stack) openedFromThePage(v view) view {
+	s.t.Helper()
+	page, err := s.starterAt(0).Open(s.t.Context(), v.ID, v.Attempt.Session+1, nil)
+	for tries := 0; starter.CodeOf(err) == starter.EngineUnavailable && tries < 10; tries++ {
+		page, err = s.starterAt(0).Open(s.t.Context(), v.ID, v.Attempt.Session+1, nil) // as a person presses again
+	}
+	require.NoError(s.t, err)
+	require.NotEmpty(s.t, page.VendorLink, "%s", page.State.Status)
+	v = s.settledOpen(v.ID)
+	v.NextAction.URL = page.VendorLink
+	return v
 }
 
 func (s *stack) openedByScan(policy string) view {
