@@ -48,6 +48,9 @@ func (r *run) waitsFor() string {
 		if r.state.MiniProgram {
 			return "The caller's mini program has a token for the face session"
 		}
+		if r.state.Page && r.state.Open == nil {
+			return "The person is awaited on our page"
+		}
 		return "The person has a link to the face session"
 	case verification.Processing:
 		return "Vendors are at work"
