@@ -52,7 +52,8 @@ type PageView struct {
 	// VendorLink is the open session's while it lives; "" otherwise.
 	VendorLink          string
 	VendorLinkExpiresAt time.Time
-	// OpensUntil is until when the link opens sessions.
+	// OpensUntil is until when the link opens sessions, while the person is awaited
+	// there.
 	OpensUntil time.Time
 	// Revision is the ETag.
 	Revision int
@@ -111,7 +112,9 @@ func (s *Starter) pageView(ctx context.Context, row store.Row) (PageView, error)
 		ID: row.ID, Client: row.Client, State: st, Policy: presented(s.byName()[row.Policy.Name], verification.PresentationPage),
 		Language: row.Request.Language, ReturnURL: row.Request.ReturnURL, Revision: row.Revision,
 	}
-	_, v.OpensUntil = v.Policy.LinkEnds(st.CreatedAt)
+	if a := st.NextAction; a != nil && a.Type == verification.ActionRedirect && a.ExpiresAt != nil {
+		v.OpensUntil = verification.LinkOpens(st.CreatedAt, *a.ExpiresAt)
+	}
 	for _, name := range v.Policy.FaceProviders {
 		if f, ok := s.registry.Face(name); ok {
 			v.OpenIn = f.OpenIn

@@ -81,9 +81,14 @@ const lastMinutes = 10 * time.Minute
 // opens is until when it opens sessions: 10 minutes less, or a quarter of a
 // short life.
 func (p Policy) LinkEnds(began time.Time) (ends, opens time.Time) {
-	life := p.LinkLife.Std()
-	ends = began.Add(life)
-	return ends, ends.Add(-min(lastMinutes, life/4))
+	ends = began.Add(p.LinkLife.Std())
+	return ends, LinkOpens(began, ends)
+}
+
+// LinkOpens is until when a link opens sessions that lives from one time to
+// another.
+func LinkOpens(began, ends time.Time) time.Time {
+	return ends.Add(-min(lastMinutes, ends.Sub(began)/4))
 }
 
 // Paged reports whether the person acts on our page.
