@@ -1170,7 +1170,8 @@ type Policy struct {
 	// OneOpen A start is 409 `already_open` while the client has an open verification of the person.
 	OneOpen bool `json:"one_open"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's.
+	// Presentation Where the person does what they are asked to; without it the policy's,
+	// which is `page` in the built-in ones.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
 	// vendor's own page, to which `next_action` leads. `mini_program`: in your
@@ -1211,7 +1212,8 @@ type PolicyRef struct {
 	Version int `json:"version"`
 }
 
-// Presentation Where the person does what they are asked to; without it the policy's.
+// Presentation Where the person does what they are asked to; without it the policy's,
+// which is `page` in the built-in ones.
 // `page`: on our page, whose one link lives for the policy's `link_life`;
 // no vendor is called before the person is there. `vendor`: on the face
 // vendor's own page, to which `next_action` leads. `mini_program`: in your
@@ -1583,7 +1585,8 @@ type StartRequest struct {
 	// Examples: cn-resident
 	Policy string `json:"policy"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's.
+	// Presentation Where the person does what they are asked to; without it the policy's,
+	// which is `page` in the built-in ones.
 	// `page`: on our page, whose one link lives for the policy's `link_life`;
 	// no vendor is called before the person is there. `vendor`: on the face
 	// vendor's own page, to which `next_action` leads. `mini_program`: in your

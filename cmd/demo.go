@@ -173,6 +173,10 @@ func (o *demoOptions) check() error {
 // needs to play them.
 func (o *demoOptions) prepare(ctx context.Context, f *follower) (client.StartRequest, error) {
 	body := client.StartRequest{Policy: first(o.policy, providerPolicies[o.provider], "cn-resident")}
+	if len(o.outcomes) > 0 { // the stand-in's page is what is played
+		vendor := client.PresentationVendor
+		body.Presentation = &vendor
+	}
 	p, at := o.stage.person(time.Now()), sandbox.NewPlayer(o.sandbox)
 	if err := o.stage.set(ctx, at, p); err != nil {
 		return body, err

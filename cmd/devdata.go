@@ -152,6 +152,7 @@ policies:
 {{- range .Policies}}
   - name: {{.}}
     version: 2
+    presentation: vendor # what is played here are the vendors' pages; a request may ask for page
     start_patience: 10s
     records_patience: 10s
     last_look_patience: 10s

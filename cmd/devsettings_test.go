@@ -60,7 +60,7 @@ clients:
     keys: [{name: first, hash: %q, scopes: ["verifications:read", "verifications:write"]}]
     return_urls: ["https://bank.example/back"]
 policies:
-  - {name: cn-resident, version: 7, records_daily_cap: 5}
+  - {name: cn-resident, version: 7, presentation: vendor, records_daily_cap: 5}
 `, hash), 0o600))
 	o := devOptions{returnURLs: []string{"http://localhost:4321/done"}, catalogue: catalogue}
 	o.ports.api, o.ports.sandbox = devPort{freePort(t), true}, devPort{freePort(t), true}

@@ -68,6 +68,7 @@ async function apply(person: { name: string; id_number: string; from: string; to
   applications.set(id, { sequence: 0 });
   const request: StartRequest = {
     policy: "cn-resident",
+    presentation: "vendor", // the face vendor's own page; without it ours, which also asks for consent
     subject: { name: person.name, id_number: person.id_number, id_validity: { from: person.from, to: person.to } },
     client_reference_id: id,
     return_url: `${base}/applications/${id}`,

@@ -93,9 +93,11 @@ func (s *service) apply(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
+	// The face vendor's own page; without it ours, which asks for consents too.
+	presentation := client.PresentationVendor
 	back, reference := s.base+"/applications/"+id, id
 	v, err := s.api.Start(r.Context(), id, client.StartRequest{
-		Policy: "cn-resident", ReturnUrl: &back, ClientReferenceId: &reference,
+		Policy: "cn-resident", Presentation: &presentation, ReturnUrl: &back, ClientReferenceId: &reference,
 		Subject: &client.Subject{Name: r.PostFormValue("name"), IdNumber: r.PostFormValue("id_number"),
 			IdValidity: client.IDValidity{From: r.PostFormValue("valid_from"), To: r.PostFormValue("valid_to")}},
 	})

@@ -121,7 +121,7 @@ func sendStarts(t *testing.T, dsn string, d time.Duration) started {
 
 func startOne(c *http.Client, address, key string) error {
 	p := sandbox.FreshPerson(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
-	body, err := json.Marshal(map[string]any{"policy": "cn-resident", "return_url": "https://shop.example/back",
+	body, err := json.Marshal(map[string]any{"policy": "cn-resident", "presentation": "vendor", "return_url": "https://shop.example/back",
 		"subject": map[string]any{"name": p.Name, "id_number": p.IDNumber, "id_validity": map[string]any{"from": p.ValidFrom, "to": p.ValidTo}}})
 	if err != nil {
 		return err

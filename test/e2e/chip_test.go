@@ -172,7 +172,7 @@ func TestAScanIsTakenOnce(t *testing.T) {
 	s := newChipStack(t, options{})
 	p := s.person()
 	reqid := s.scan(p, "")
-	request := map[string]any{"policy": "cn-no-face", "nfc_reqid": reqid}
+	request := map[string]any{"policy": "cn-no-face", "presentation": "vendor", "nfc_reqid": reqid}
 	start := func(client, key string) answer {
 		return s.call(client, "POST", "/v1/verifications", map[string]string{"Idempotency-Key": key}, request)
 	}

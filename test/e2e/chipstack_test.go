@@ -62,7 +62,7 @@ func (s *stack) scan(p sandbox.Person, prefix string) (reqid string) {
 func (s *stack) beginChip(policy, reqid string) answer {
 	s.t.Helper()
 	return s.call("shop", "POST", "/v1/verifications", map[string]string{"Idempotency-Key": freshKey()},
-		map[string]any{"policy": policy, "nfc_reqid": reqid, "return_url": s.vendorsURL + "/shop/back"})
+		map[string]any{"policy": policy, "presentation": "vendor", "nfc_reqid": reqid, "return_url": s.vendorsURL + "/shop/back"})
 }
 
 // begun is beginChip that worked.

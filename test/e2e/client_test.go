@@ -28,7 +28,8 @@ func TestGoClientAgainstTheAPI(t *testing.T) {
 	c, p := s.clientOf("shop"), s.person()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	request := client.StartRequest{Policy: "cn-resident", Subject: &client.Subject{Name: p.Name, IdNumber: p.IDNumber,
+	vendor := client.PresentationVendor
+	request := client.StartRequest{Policy: "cn-resident", Presentation: &vendor, Subject: &client.Subject{Name: p.Name, IdNumber: p.IDNumber,
 		IdValidity: client.IDValidity{From: p.ValidFrom, To: p.ValidTo}}}
 
 	v, err := c.Start(ctx, "order-17", request)

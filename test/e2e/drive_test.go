@@ -107,7 +107,7 @@ func (s *stack) person() sandbox.Person {
 // request is a start request for a person.
 func (s *stack) request(p sandbox.Person) map[string]any {
 	return map[string]any{
-		"policy": "cn-resident",
+		"policy": "cn-resident", "presentation": "vendor", // what the tests play are the vendors' pages
 		"subject": map[string]any{"name": p.Name, "id_number": p.IDNumber,
 			"id_validity": map[string]any{"from": p.ValidFrom, "to": p.ValidTo}},
 		"return_url": s.vendorsURL + "/shop/back",
