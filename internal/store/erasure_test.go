@@ -263,3 +263,26 @@ func TestEveryColumnOfBytesIsAPlace(t *testing.T) {
 	require.NoError(t, rows.Err())
 	require.Greater(t, seen, 10)
 }
+
+// An erasure is a line of the audit log, and leaves its chain whole.
+func TestAnErasureLeavesTheAuditLogWhole(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		whole(t, s)
+		_, err := s.SealAudit(t.Context())
+		require.NoError(t, err)
+		lines, err := s.Audited(t.Context(), id)
+		require.NoError(t, err)
+		require.Len(t, lines, 1)
+		_, err = s.Redact(t.Context(), redaction())
+		require.NoError(t, err)
+		_, err = s.SealAudit(t.Context())
+		require.NoError(t, err)
+		report, err := s.VerifyAudit(t.Context(), nil)
+		require.NoError(t, err)
+		require.Empty(t, report.Findings)
+		lines, err = s.Audited(t.Context(), id)
+		require.NoError(t, err)
+		require.Len(t, lines, 2)
+	})
+}
