@@ -71,6 +71,19 @@ func DeliveryID(event, endpoint string, round int) string {
 	return id
 }
 
+// DeliveryOf reads the id of such a workflow; false: it is of another form.
+func DeliveryOf(id string) (event, endpoint string, round int, ok bool) {
+	event, endpoint, ok = strings.Cut(id, ":")
+	if i := strings.LastIndex(endpoint, ":r"); i >= 0 {
+		n, err := strconv.Atoi(endpoint[i+2:])
+		if err != nil {
+			return "", "", 0, false
+		}
+		endpoint, round = endpoint[:i], n
+	}
+	return event, endpoint, round, ok && DeliveryID(event, endpoint, round) == id
+}
+
 // roundOf reads the round off a workflow's id.
 func roundOf(workflowID string, in DeliverInput) int {
 	text, _ := strings.CutPrefix(workflowID, DeliveryID(in.Event, in.Endpoint, 0)+":r")

@@ -94,7 +94,7 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal cl
 func (p *parts) connected() {
 	p.starter = starter.New(starter.Deps{
 		Engine: p.temporal, Store: p.store, Keys: p.keys, PublicURL: p.cfg.PublicURL, Policies: p.cfg.Policies, Registry: p.vendors, Switches: switches(p.cfg), Logger: p.log,
-		Endpoints: p.endpoints, FirstPause: p.cfg.Webhooks.Schedule[0], Signer: p.keys, Issuer: p.cfg.PublicURL,
+		Endpoints: p.endpoints, FirstPause: p.cfg.Webhooks.Schedule[0], Signer: p.keys, Issuer: p.cfg.PublicURL, Changed: p.metrics.Changed,
 	})
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
 		return func() {

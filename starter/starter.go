@@ -60,6 +60,9 @@ type Deps struct {
 	// Signer signs evidence, in the name of Issuer, our public address.
 	Signer Signer
 	Issuer string
+	// Changed hears of each row or event found that somebody changed outside of
+	// yanzhen; nil: nobody does.
+	Changed func()
 	// Now defaults to time.Now.
 	Now func() time.Time
 	// Logger defaults to slog.Default().
@@ -90,6 +93,7 @@ type Starter struct {
 	log        *slog.Logger
 	patience   time.Duration
 	waiting    waiters
+	changed    func()
 	// sweptAt is when SweepLost last ended; it runs in one goroutine.
 	sweptAt time.Time
 }
@@ -100,7 +104,10 @@ func New(d Deps) *Starter {
 		signer: d.Signer, issuer: d.Issuer,
 		engine: d.Engine, store: d.Store, keys: d.Keys, publicURL: d.PublicURL, registry: d.Registry, switches: d.Switches,
 		endpoints: d.Endpoints, firstPause: d.FirstPause,
-		now: d.Now, log: d.Logger, patience: d.Patience,
+		now: d.Now, log: d.Logger, patience: d.Patience, changed: d.Changed,
+	}
+	if s.changed == nil {
+		s.changed = func() {}
 	}
 	s.SetPolicies(d.Policies)
 	if s.now == nil {

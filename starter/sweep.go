@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -64,16 +65,18 @@ func (s *Starter) Sweep(ctx context.Context) (Swept, error) {
 }
 
 // SweepLost writes down the ends of runs that could not do it themselves, since
-// somebody terminated them or they failed. The engine is asked for such ends,
-// not for every open run.
+// somebody terminated them or they failed; a delivery's, too, which has failed
+// then. The engine is asked for such ends, not for every open run.
 func (s *Starter) SweepLost(ctx context.Context) (ended int, err error) {
 	now := s.now()
 	since := s.sweptAt.Add(-lookAgain)
 	if s.sweptAt.IsZero() {
 		since = now.Add(-lookBack)
 	}
-	query := fmt.Sprintf(`WorkflowType IN ('%s', '%s') AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime > '%s'`,
-		workflows.VerificationWorkflow, workflows.ReviewWorkflow, since.UTC().Format(time.RFC3339))
+	// A delivery that ran out of tries has failed too, and said so before.
+	query := fmt.Sprintf(`(WorkflowType IN ('%s', '%s') AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled')`+
+		` OR WorkflowType = '%s' AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Canceled')) AND CloseTime > '%s'`,
+		workflows.VerificationWorkflow, workflows.ReviewWorkflow, workflows.DeliveryWorkflow, since.UTC().Format(time.RFC3339))
 	for token := []byte(nil); ; {
 		call, cancel := context.WithTimeout(ctx, describeEach)
 		page, err := s.engine.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{PageSize: sweepPage, NextPageToken: token, Query: query})
@@ -82,7 +85,11 @@ func (s *Starter) SweepLost(ctx context.Context) (ended int, err error) {
 			return ended, unavailable("list runs that ended without writing it", err)
 		}
 		for _, e := range page.GetExecutions() {
-			wrote, err := s.finish(ctx, e.GetExecution().GetWorkflowId())
+			end := s.finish
+			if e.GetType().GetName() == workflows.DeliveryWorkflow {
+				end = s.failDelivery
+			}
+			wrote, err := end(ctx, e.GetExecution().GetWorkflowId())
 			if err != nil {
 				return ended, err
 			}
@@ -194,6 +201,29 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 		return false, s.storeError(ctx, "write an end", id, err)
 	}
 	s.log.WarnContext(ctx, "a run ended without writing its end", "verification_id", id)
+	return true, nil
+}
+
+// failDelivery writes down that a delivery has failed whose workflow is over,
+// unless it settled that itself. It can be sent again like any other.
+func (s *Starter) failDelivery(ctx context.Context, run string) (bool, error) {
+	event, endpoint, round, ok := workflows.DeliveryOf(run)
+	if !ok {
+		return false, nil
+	}
+	d, _, _, err := s.store.Delivery(ctx, event, endpoint)
+	switch {
+	case isNotFound(err):
+		return false, nil
+	case err != nil && !errors.Is(err, store.ErrChanged):
+		return false, s.storeError(ctx, "read a delivery", "", err)
+	case d.Round != round || d.State != store.DeliveryDue && d.State != store.DeliverySending:
+		return false, nil
+	}
+	if _, err := s.store.Settle(ctx, store.Try{EventID: event, Endpoint: endpoint, Round: round, At: s.now(), State: store.DeliveryFailed}, 0); err != nil {
+		return false, s.storeError(ctx, "write that a delivery failed", "", err)
+	}
+	s.log.WarnContext(ctx, "a delivery's workflow ended without delivering: it has failed, and can be sent again", "event", event, "client", d.Client, "endpoint", endpoint)
 	return true, nil
 }
 

@@ -22,6 +22,11 @@ func DeliveryID(event, endpoint string, round int) string {
 	return activities.DeliveryID(event, endpoint, round)
 }
 
+// DeliveryOf reads a workflow's id.
+func DeliveryOf(id string) (event, endpoint string, round int, ok bool) {
+	return activities.DeliveryOf(id)
+}
+
 // WebhookDelivery tries by the schedule, which the activity keeps: the server
 // tries again after the pause that the activity's error names, and nothing of
 // that stands in the history.

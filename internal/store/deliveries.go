@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -33,6 +34,9 @@ func (s *sqlStore) Delivery(ctx context.Context, event, endpoint string) (Delive
 	placed := []Placed{{Event: e, Position: position}}
 	if err := s.addReferences(ctx, placed); err != nil {
 		return d, Placed{}, EndpointStatus{}, err
+	}
+	if placed[0].Changed {
+		return d, Placed{}, EndpointStatus{}, fmt.Errorf("%w: the row of %s does not match its MAC", ErrChanged, d.VerificationID)
 	}
 	status, err := endpointIn(ctx, s.read, d.Client, endpoint, "")
 	return d, placed[0], status, wrap("delivery", err)

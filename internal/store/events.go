@@ -104,7 +104,8 @@ func orNull(text string) sql.NullString { return sql.NullString{String: text, Va
 
 const eventColumns = `id, verification_id, sequence, client, type, revision, status, decision, reasons, created_at, mac, endpoint, position`
 
-// scanEvent reads an event and checks its MAC.
+// scanEvent reads an event and checks its MAC. Of one that was changed outside of
+// yanzhen it tells the id and the position only.
 func (s *sqlStore) scanEvent(from scanner) (e Event, position int64, err error) {
 	var verification, endpoint sql.NullString
 	var reasons string
@@ -115,7 +116,7 @@ func (s *sqlStore) scanEvent(from scanner) (e Event, position int64, err error) 
 	}
 	e.VerificationID, e.Endpoint, e.CreatedAt = verification.String, endpoint.String, timeOf(at)
 	if s.keys.CheckMAC(mac, macOfEvent, e.parts(reasons)...) != nil {
-		return Event{}, 0, fmt.Errorf("%w: the event %s does not match its MAC", ErrChanged, e.ID)
+		return Event{ID: e.ID}, place.Int64, fmt.Errorf("%w: the event %s does not match its MAC", ErrChanged, e.ID)
 	}
 	return e, place.Int64, fromJSON(e.ID, "events.reasons", []byte(reasons), &e.Reasons)
 }

@@ -79,10 +79,11 @@ func (s *sqlStore) Feed(ctx context.Context, client string, after int64, since t
 	var out []Placed
 	for rows.Next() {
 		e, position, err := s.scanEvent(rows)
-		if err != nil {
+		changed := errors.Is(err, ErrChanged)
+		if err != nil && !changed {
 			return nil, wrap("feed", err)
 		}
-		out = append(out, Placed{Event: e, Position: position})
+		out = append(out, Placed{Event: e, Position: position, Changed: changed})
 	}
 	if err := rows.Err(); err != nil {
 		return nil, wrap("feed", err)
@@ -112,9 +113,10 @@ func (s *sqlStore) feedFrom(ctx context.Context, client string, after int64, sin
 	return after, err
 }
 
-// addReferences adds the callers' references from the rows.
+// addReferences adds the callers' references from the rows, and notes whose row was
+// changed.
 func (s *sqlStore) addReferences(ctx context.Context, list []Placed) error {
-	seen, ids := map[string]*string{}, []string{}
+	seen, changed, ids := map[string]*string{}, map[string]bool{}, []string{}
 	for _, p := range list {
 		if _, known := seen[p.VerificationID]; !known && p.VerificationID != "" {
 			seen[p.VerificationID] = nil
@@ -139,6 +141,10 @@ func (s *sqlStore) addReferences(ctx context.Context, list []Placed) error {
 			return wrap("references", err)
 		}
 		row, err := s.openRow(sealed)
+		if errors.Is(err, ErrChanged) {
+			changed[sealed.ID] = true
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -147,7 +153,10 @@ func (s *sqlStore) addReferences(ctx context.Context, list []Placed) error {
 		}
 	}
 	for i := range list {
-		list[i].Reference = seen[list[i].VerificationID]
+		p := &list[i]
+		if p.Reference = seen[p.VerificationID]; changed[p.VerificationID] {
+			*p = Placed{Event: Event{ID: p.ID}, Position: p.Position, Changed: true}
+		}
 	}
 	return wrap("references", rows.Err())
 }

@@ -124,6 +124,7 @@ var ErrEndpointOn = errors.New("store: the endpoint is on")
 type Outbox interface {
 	// Feed returns the client's events about verifications after a position, in the order in which
 	// positions were given, which no event that commits late ever goes before.
+	// One that was changed outside of yanzhen keeps its place, and says no more.
 	// What is older than since is not served; ErrCursorExpired if the position
 	// leaves out such an event.
 	Feed(ctx context.Context, client string, after int64, since time.Time, limit int) ([]Placed, error)
@@ -177,6 +178,9 @@ type Placed struct {
 	// Reference is the caller's own word for the verification, from its row;
 	// nil: there is none, or it was erased.
 	Reference *string
+	// Changed: somebody changed the event, or its verification's row, outside of
+	// yanzhen. Nothing of it is to be told to anybody.
+	Changed bool
 }
 
 // Told is the event as feed and webhooks tell it.

@@ -31,6 +31,7 @@ type Metrics struct {
 	backlog  prometheus.Gauge
 	stale    prometheus.Gauge
 	due      *prometheus.GaugeVec
+	changed  prometheus.Counter
 	engine   *engineSeries
 	// failedAt is when a workflow's task last failed by its code.
 	failedAt atomic.Int64 // nanoseconds since 1970
@@ -85,13 +86,16 @@ func NewMetrics() *Metrics {
 		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "yanzhen_retention_due", Help: "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.",
 		}, []string{"part"}),
+		changed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "yanzhen_changed_total", Help: "Times that a row or an event was found to be changed outside of yanzhen. It is told to nobody; the log names it.",
+		}),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},
 	}
 	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
 	for _, where := range []string{Workflow, Activity, HTTP} {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.due, m.engine,
+	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.due, m.changed, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -150,6 +154,13 @@ func (m *Metrics) Due(personal, verdicts, events int) {
 		m.due.WithLabelValues("personal").Set(float64(personal))
 		m.due.WithLabelValues("verdicts").Set(float64(verdicts))
 		m.due.WithLabelValues("events").Set(float64(events))
+	}
+}
+
+// Changed counts a row or an event that somebody changed outside of yanzhen.
+func (m *Metrics) Changed() {
+	if m != nil {
+		m.changed.Inc()
 	}
 }
 
