@@ -610,7 +610,7 @@ type Check struct {
 	Retryable    bool        `json:"retryable"`
 	Status       CheckStatus `json:"status"`
 
-	// Tried Providers that could not open the session before this one.
+	// Tried Providers that could not open the session, or could not answer, before this one.
 	Tried *[]Tried  `json:"tried,omitempty"`
 	Type  CheckType `json:"type"`
 }
