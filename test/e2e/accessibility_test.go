@@ -86,7 +86,7 @@ type screen struct {
 var screens = []screen{
 	{name: "phone", width: 390, height: 844, touch: true, axe: true},
 	{name: "phone-dark", width: 390, height: 844, touch: true, dark: true, axe: true},
-	{name: "desktop", width: 1440, height: 900},
+	{name: "desktop", width: 1440, height: 900, axe: true},
 	{name: "desktop-dark", width: 1440, height: 900, dark: true},
 	{name: "narrow", width: 320, height: 640, touch: true, axe: true},
 	{name: "zoomed", width: 640, height: 450, axe: true}, // 1280 by 900 at 200 %

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -184,6 +185,10 @@ func TestEveryScreen(t *testing.T) {
 					}
 				}
 				require.Equal(t, lang, p.eval(`document.documentElement.lang`), st.name)
+				size, err := strconv.Atoi(p.eval(`String([...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].reduce((sum, e) => sum + e.encodedBodySize, 0))`))
+				require.NoError(t, err)
+				require.Greater(t, size, 5<<10, st.name)
+				require.Less(t, size, 60<<10, "%s, with all that it loads", st.name)
 				p.on(screens[0])
 			}
 			require.Empty(t, hosts.faults())
