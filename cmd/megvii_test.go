@@ -21,6 +21,7 @@ var megviiDemonstrations = []demonstration{
 	{"told twice", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "twice"}, "approved", nil, map[string]int{"get_result": 0}},
 	{"told by nobody", []string{"--provider", "megvii_faceid", "--outcome", "approved", "--notify", "neither"}, "approved", nil, map[string]int{"get_result": 1}},
 	{"told by strangers alone", []string{"--provider", "megvii_faceid", "--outcome", "low-score", "--notify", "forged"}, "expired", []string{"face.no_match"}, map[string]int{"get_result": 1}},
+	{"records vendor down, another asked", []string{"--policy", "cn-resident-failover", "--records", "down", "--outcome", "approved"}, "approved", nil, map[string]int{"CheckIdNameDate": 1}},
 	{"Tencent down, Megvii takes over", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--outcome", "approved"}, "approved", nil,
 		map[string]int{"get_token": 1, "GetEidResult": 0}},
 	{"both down", []string{"--policy", "cn-resident-failover", "--tencent", "down", "--megvii", "down"}, "error", []string{"provider.unavailable"}, nil},
