@@ -31,12 +31,12 @@ func TestEveryVendorsRateIsASetting(t *testing.T) {
 	base := slices.Concat(withEID, withMegvii, withSino(t), withCompare, withRecords)
 	r, usual := queues(base)
 	require.Equal(t, map[string]float64{
-		"tencent": 80, "tencent-status": 1500, "acedata": 50, "tencent-records": 15, "megvii": 5, "megvii-result": 5, "sino-connect": 5, "sino-connect-status": 5,
+		"tencent": 80, "tencent-status": 1500, "tencent-mini-program": 10, "acedata": 50, "tencent-records": 15, "megvii": 5, "megvii-result": 5, "sino-connect": 5, "sino-connect-status": 5,
 	}, usual)
 	_, set := queues(append(slices.Clone(base), "YANZHEN_TENCENT_RATE=11", "YANZHEN_TENCENT_POLL_RATE=12", "YANZHEN_ACEDATA_RATE=13", "YANZHEN_TENCENT_RECORDS_RATE=17", "YANZHEN_MEGVII_RATE=14",
 		"YANZHEN_SINO_RATE=15.5", "YANZHEN_SINO_POLL_RATE=16"))
 	require.Equal(t, map[string]float64{
-		"tencent": 11, "tencent-status": 12, "acedata": 13, "tencent-records": 17, "megvii": 14, "megvii-result": 14, "sino-connect": 15.5, "sino-connect-status": 16,
+		"tencent": 11, "tencent-status": 12, "tencent-mini-program": 11. / 8, "acedata": 13, "tencent-records": 17, "megvii": 14, "megvii-result": 14, "sino-connect": 15.5, "sino-connect-status": 16,
 	}, set)
 
 	starts := map[string]bool{}
