@@ -139,13 +139,13 @@ func testPeople(t *testing.T) (all []person) {
 	for _, r := range rows(t, "../docs/test-people.md", `\p{Han}[\p{Han}·]+`) {
 		require.Len(t, r, 6, "%v", r)
 		dates := strings.Fields(r[2])
-		all = append(all, person{fmt.Sprintf("%s %s", r[1], r[3]), r[3], r[4], r[5], map[string]any{"policy": "cn-resident",
+		all = append(all, person{fmt.Sprintf("%s %s", r[1], r[3]), r[3], r[4], r[5], map[string]any{"policy": "cn-resident", "presentation": "vendor",
 			"subject": map[string]any{"name": r[0], "id_number": r[1], "id_validity": map[string]any{"from": dates[0], "to": dates[1]}}}})
 	}
 	for _, r := range rows(t, "../docs/test-people.md", "`sim-[a-z]+-` and anything") {
 		require.Len(t, r, 4, "%v", r)
 		prefix := strings.Trim(strings.Fields(r[0])[0], "`")
-		all = append(all, person{prefix, r[1], r[2], r[3], map[string]any{"policy": "cn-chip", "nfc_reqid": prefix + "anything"}})
+		all = append(all, person{prefix, r[1], r[2], r[3], map[string]any{"policy": "cn-chip", "presentation": "vendor", "nfc_reqid": prefix + "anything"}})
 	}
 	return all
 }
