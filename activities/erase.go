@@ -33,6 +33,7 @@ type ErasureStore interface {
 	Erasure(ctx context.Context, id string) (store.Erasure, error)
 	SignErasure(ctx context.Context, id, receipt string, at time.Time) error
 	Told(ctx context.Context, id string) ([]store.Delivery, error)
+	Reopenings(ctx context.Context, id string) (int, error)
 	Forget(ctx context.Context) error
 	Kind() string
 }
@@ -165,7 +166,16 @@ func (e *Eraser) DeleteHistories(ctx context.Context, in EraseInput) (statement.
 	if err != nil {
 		return statement.Engine{}, storeError(err)
 	}
+	reviews, err := e.Store.Reopenings(ctx, in.ID)
+	if err != nil {
+		return statement.Engine{}, storeError(err)
+	}
+	// What can be known is not left to the engine's list, which shows a run some
+	// time after it began and none that an earlier try has deleted.
 	runs, underWay := runsOf(in.ID, told)
+	for n := range reviews {
+		runs[ReviewID(in.ID, n+2)] = true
+	}
 	list := []run{}
 	for _, prefix := range prefixesOf(in.ID, told) {
 		listed, err := e.listed(ctx, prefix)
@@ -338,6 +348,10 @@ func (e *Eraser) SignReceipt(ctx context.Context, in SignReceiptInput) error {
 	}
 	return nil
 }
+
+// ReviewID is the id of the workflow that holds a reopened verification in review;
+// version is that of the verdict that may come of it, 2 for the first review.
+func ReviewID(id string, version int) string { return fmt.Sprintf("%s:v%d", id, version) }
 
 // ErasureID is the id of the workflow that erases a verification.
 func ErasureID(id string) string { return id + ":erase" }

@@ -3,17 +3,18 @@ package sandbox
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"math/big"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm4"
+	"github.com/emmansun/gmsm/smx509"
 )
 
 // sampleRSAPrivate opens what callers seal for the stand-in: PKCS #8, 1024 bits
@@ -154,12 +155,20 @@ func openGCM(key, nonce, sealed []byte) (string, error) {
 }
 
 func sampleSM2() *sm2.PrivateKey {
-	public, err := parseSM2PublicKey(sampleSM2Public)
+	d, err := hex.DecodeString(sampleSM2Private)
 	if err != nil {
 		panic(err) // it stands in this package
 	}
-	d, _ := new(big.Int).SetString(sampleSM2Private, 16)
-	key, err := new(sm2.PrivateKey).FromECPrivateKey(&ecdsa.PrivateKey{PublicKey: *public, D: d})
+	// SEC 1, with the curve's identifier of GB/T 33560.
+	der, err := asn1.Marshal(struct {
+		Version int
+		D       []byte
+		Curve   asn1.ObjectIdentifier `asn1:"explicit,tag:0"`
+	}{1, d, asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301}})
+	if err != nil {
+		panic(err)
+	}
+	key, err := smx509.ParseSM2PrivateKey(der)
 	if err != nil {
 		panic(err)
 	}

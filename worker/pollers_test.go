@@ -47,6 +47,7 @@ func TestWorkersNameTheirBuild(t *testing.T) {
 		d, err := c.DescribeTaskQueue(t.Context(), workflows.QueueVerification, enums.TASK_QUEUE_TYPE_WORKFLOW)
 		require.NoError(t, err)
 		for _, p := range d.GetPollers() {
+			//lint:ignore SA1019 the development server tells it nowhere else
 			builds[p.GetWorkerVersionCapabilities().GetBuildId()] = true
 		}
 		return len(builds) > 0

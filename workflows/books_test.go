@@ -51,8 +51,6 @@ type book struct {
 	asked, charged int
 }
 
-var booksStart = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
-
 func newBooks(now func() time.Time, names ...string) *books {
 	b := &books{now: now, vendors: map[string]*book{}, off: map[string]store.SwitchState{}}
 	registry := &provider.Registry{}

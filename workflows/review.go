@@ -13,7 +13,7 @@ import (
 // ReviewID is the id of the workflow that reviews a reopened case for a version
 // of its verdict.
 func ReviewID(verification string, version int) string {
-	return fmt.Sprintf("%s:v%d", verification, version)
+	return activities.ReviewID(verification, version)
 }
 
 // Review holds a reopened case in review until a reviewer decides or the

@@ -83,6 +83,8 @@ type Erasures interface {
 	Unsigned(ctx context.Context, before time.Time, limit int) ([]string, error)
 	// Told returns the deliveries of a verification's events.
 	Told(ctx context.Context, id string) ([]Delivery, error)
+	// Reopenings counts how often a verification was reopened.
+	Reopenings(ctx context.Context, id string) (int, error)
 	// Forget makes what was erased leave the files that the product can reach, or
 	// fails.
 	Forget(ctx context.Context) error
@@ -232,6 +234,11 @@ func (s *sqlStore) Told(ctx context.Context, id string) (list []Delivery, err er
 		list = append(list, d)
 	}
 	return list, wrap("told", rows.Err())
+}
+
+func (s *sqlStore) Reopenings(ctx context.Context, id string) (n int, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE verification_id = $1 AND type = $2`, id, EventReopened).Scan(&n)
+	return n, wrap("reopenings", err)
 }
 
 // errReaders: somebody read while the log was to be emptied.

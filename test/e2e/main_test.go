@@ -21,8 +21,6 @@ var shared struct {
 	temporal     *devstack.Server
 	// temporalDB is the server's database; its write-ahead log lies beside it.
 	temporalDB, temporalLog string
-	// metrics is the port of the server's own metrics.
-	metrics int
 }
 
 func TestMain(m *testing.M) {
@@ -71,11 +69,8 @@ func setUp(m *testing.M) (int, error) {
 		return 0, err
 	}
 	shared.temporalDB, shared.temporalLog = filepath.Join(dir, "temporal.db"), filepath.Join(dir, "temporal.log")
-	if shared.metrics, err = devstack.FreePort(); err != nil {
-		return 0, err
-	}
 	shared.temporal, err = devstack.StartTemporal(ctx, devstack.Options{SearchAttributes: workflows.SearchAttributes(),
-		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog, MetricsPort: shared.metrics,
+		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog,
 	})
 	if err != nil {
 		return 0, err

@@ -24,8 +24,11 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	t.Helper()
 	binary, err := devstack.Temporal(t.Context(), os.Stderr)
 	require.NoError(t, err)
+	metrics, err := devstack.FreePort()
+	require.NoError(t, err)
 	e := &ownEngine{options: devstack.Options{
 		SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db"),
+		MetricsPort: metrics,
 	}}
 	e.startAgain(t)
 	t.Cleanup(func() { e.Stop() })

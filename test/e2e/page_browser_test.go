@@ -141,14 +141,13 @@ func TestALostCookieIsOpenedByTheWayBack(t *testing.T) {
 // On loopback a page is usable within a tenth of a second of its first byte, and
 // asks nobody but us for anything; whatever the policy stops is none of ours.
 func TestAPageIsUsableAtOnce(t *testing.T) {
-	t.Parallel()
 	s := newStack(t, options{policies: pagePolicy})
 	v := s.startPage(s.person(), nil)
 	p := newBrowser(t, onDesktop, false)
 	p.open(v.NextAction.URL)
 	p.press(`form button`, "#agree")
 	var best float64 = 1e9
-	for range 5 { // the machine may be busy
+	for tries := 0; best >= 100 && tries < 20; tries++ { // the machine may be busy
 		require.NoError(t, chromedp.Do(p.tab, chromedp.Reload(), chromedp.WaitVisible("#agree")))
 		took, err := strconv.ParseFloat(p.eval(`(() => { const n = performance.getEntriesByType("navigation")[0];
 			return String(n.domContentLoadedEventEnd - n.responseStart) })()`), 64)
