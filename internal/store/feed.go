@@ -91,15 +91,27 @@ func (s *sqlStore) Feed(ctx context.Context, client string, after int64, since t
 	return out, s.addReferences(ctx, out)
 }
 
+// outOfOrder is by how much the order of events' positions may differ from that of
+// their times.
+const outOfOrder = 10 * time.Minute
+
 // feedFrom returns the position after which events are served.
 func (s *sqlStore) feedFrom(ctx context.Context, client string, after int64, since time.Time) (int64, error) {
 	if after == 0 {
-		var first int64
-		err := s.read.QueryRowContext(ctx, `SELECT position FROM events
-			WHERE client = $1 AND created_at >= $2 AND position IS NOT NULL ORDER BY created_at LIMIT 1`, client, stamp(since)).Scan(&first)
+		// The oldest event need not have the lowest position: one that was written
+		// before it may have been committed later, or by a machine whose clock differs.
+		var oldest sql.NullInt64
+		err := s.read.QueryRowContext(ctx, `SELECT created_at FROM events
+			WHERE client = $1 AND created_at >= $2 AND position IS NOT NULL ORDER BY created_at LIMIT 1`, client, stamp(since)).Scan(&oldest)
 		if errors.Is(err, sql.ErrNoRows) {
 			return 0, nil
 		}
+		if err != nil {
+			return 0, err
+		}
+		var first int64
+		err = s.read.QueryRowContext(ctx, `SELECT MIN(position) FROM events WHERE client = $1 AND created_at BETWEEN $2 AND $3`,
+			client, oldest, stamp(timeOf(oldest).Add(outOfOrder))).Scan(&first)
 		return first - 1, err
 	}
 	var next sql.NullInt64
