@@ -54,7 +54,7 @@ var Guides = map[ReasonCode]Guide{
 	FaceNotCompared:        {"暂时无法自动比对人脸。", "Decide it in review, or configure a comparer."},
 
 	SessionCanceled:          {"您已退出核验，可以重新开始。", offerAgain},
-	SessionExpired:           {"链接已过期。", offerAgain},
+	SessionExpired:           {"刷脸超时，没有完成。", offerAgain},
 	SessionInterrupted:       {"核验中断，请重试。", offerAgain + " If many are interrupted, look at the vendor's state."},
 	SessionVendorLimit:       {"本次会话尝试次数过多，可以重新开始。", offerAgain},
 	SessionRetryWindow:       {"重试时间已过。", "Nothing; start another verification when the person comes back."},

@@ -143,7 +143,7 @@ var Catalogue = []CatalogueEntry{
 	{FaceNoReferencePhoto, Neutral, false, "Your face could not be compared automatically.", "The vendor's source has no usable reference photo."},
 	{FaceNotCompared, Neutral, false, "Your face could not be compared automatically.", "A face was captured and compared with nothing."},
 	{SessionCanceled, Session, true, "You left the check. You can start it again.", "The person canceled the vendor's page."},
-	{SessionExpired, Session, true, "The link has expired.", "The session ran out before the person finished."},
+	{SessionExpired, Session, true, "The face check took too long.", "The session ran out before the person finished."},
 	{SessionInterrupted, Session, true, "The check was interrupted. Please try again.", "A technical error at the vendor or in the person's network; no judgement."},
 	{SessionVendorLimit, Session, true, "The check was tried too often in one session. You can start a new one.", "The vendor's own retry limit for the session is used up; no judgement."},
 	{SessionRetryWindow, Session, false, "The time to try again is over.", "No retry came within the policy's retry_window."},
