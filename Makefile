@@ -20,7 +20,7 @@ onboarding: build ## Run the example of an onboarding service beside `make dev`
 # few that failed is run once more, by itself, and named as one that was. A race
 # is never run again.
 suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fails --hide-summary skipped \
-	--rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
+	--rerun-fails=1 --rerun-fails-max-failures=8 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
 	--rerun-fails-report=bin/failed-once.txt
 
 test: test-needs temporal ## Run every test (installs what they need on Debian)

@@ -131,6 +131,22 @@ var ways = []way{
 		w.tap("#end-same", "#result")
 		w.home()
 	}},
+	{name: "megvii on a computer", agent: onDesktop, policy: "page-megvii", outcome: verification.OutcomeApproved, goes: func(w *walk) {
+		w.enter("#agree")
+		w.tap("#agree", "#here")
+		w.tap("#here", "#leave")
+		w.tap("#begin", "#end-pass")
+		w.tap("#end-pass", "#result")
+		w.home()
+	}},
+	{name: "sino on a computer", agent: onDesktop, policy: "cn-chip-capture", outcome: verification.OutcomeApproved, goes: func(w *walk) {
+		w.enter("#go")
+		w.tap("#go", "#here")
+		w.tap("#here", "#leave")
+		w.tap("#begin", "#end-same")
+		w.tap("#end-same", "#result")
+		w.home()
+	}},
 	{name: "not agreed", agent: inWeChat, outcome: verification.OutcomeCanceled, goes: func(w *walk) {
 		w.enter("#decline")
 		w.tap("#decline", "#result")
@@ -235,9 +251,21 @@ var ways = []way{
 // included: with each vendor, and with what goes wrong on the way.
 func TestEveryWayThroughThePage(t *testing.T) {
 	t.Parallel()
+	playWays(t, newPhoneFor(t, 10*time.Minute))
+}
+
+// The same on a wide screen; a computer's own ways are among them.
+func TestEveryWayThroughThePageOnAWideScreen(t *testing.T) {
+	t.Parallel()
+	p := newPhoneFor(t, 10*time.Minute)
+	require.NoError(t, chromedp.Do(p.tab, chromedp.EmulateViewport(1440, 900)))
+	playWays(t, p)
+}
+
+func playWays(t *testing.T, p *phone) {
 	shop := openShop(t)
 	s := newChipStack(t, options{policies: wayPolicies, megvii: true, returnURLs: []string{shop.server.URL + "/order/"}})
-	p, whole := newPhoneFor(t, 10*time.Minute), t
+	whole := t
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			p.t, s.t = t, t

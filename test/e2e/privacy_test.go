@@ -98,7 +98,6 @@ const hastyPolicy = `policies:
 ` + patientPolicy
 
 func TestNobodyIsInTheEngineNorInLogsNorOpenInTheStore(t *testing.T) {
-	t.Parallel()
 	s := newStack(t, options{policies: hastyPolicy})
 	all := map[string]planted{}
 	ids := map[string]string{}
