@@ -36,11 +36,11 @@ test-short: ## Run the tests that need no server and no browser, in under a minu
 explore: ## Hold the laws against many seeded sequences (SEQUENCES=100000 SEED=0)
 	go test -count=1 -timeout 0 -run '^TestLawsHoldOverSeededSequences$$' -v ./workflows -sequences $(or $(SEQUENCES),100000) -seed $(or $(SEED),0)
 
-# Of the tests of the whole the one that runs api, worker and a vendor in its own
+# The bench measures, and means nothing here. Of the tests of the whole the one that runs api, worker and a vendor in its own
 # process: the others start a binary that is not built to be watched, and with
 # one that is their clocks would fail before a race is found.
 race: test-needs temporal ## Run the tests with the race detector
-	$(suite) --packages="$$(go list ./... | grep -v '/test/e2e$$')" -- -race -timeout 30m
+	$(suite) --packages="$$(go list ./... | grep -vE '/test/(bench|e2e)$$')" -- -race -timeout 30m
 	go test -race -timeout 5m -run '^TestANewFaceProviderRuns' ./test/e2e
 
 fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each), and ask for 500 tries a second

@@ -110,6 +110,7 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 			}
 			p.catalogue.seen = now
 		}
+		read := files
 		err := p.catalogue.reload()
 		p.metrics.CatalogueStale(err != nil)
 		if err != nil {
@@ -120,7 +121,11 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 			p.log.Error("the catalogue has errors, and the old one is kept", "file", p.cfg.File, "error", err)
 			continue
 		}
-		p.catalogue.wrong, p.catalogue.seen = "", sumOf(files)
+		if p.catalogue.wrong = ""; sumOf(read) == p.catalogue.seen {
+			p.catalogue.seen = sumOf(files) // it may name others now
+		} else {
+			p.catalogue.seen = [sha256.Size]byte{} // changed while it was read: once more
+		}
 		p.log.Info("the catalogue was read again", "file", p.cfg.File)
 	}
 }

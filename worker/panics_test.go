@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,11 +29,19 @@ func TestMain(m *testing.M) {
 }
 
 // panicking is a workflow that panics where it is told to, once.
-type panicking struct{ where string }
+type panicking struct {
+	mu    sync.Mutex
+	where string
+}
 
 func (p *panicking) at(where string) {
-	if p.where == where {
+	p.mu.Lock()
+	told := p.where == where
+	if told {
 		p.where = ""
+	}
+	p.mu.Unlock()
+	if told {
 		panic("told to")
 	}
 }
