@@ -50,7 +50,7 @@ func (h *Handler) handoverOf(ctx context.Context, id string) (*handover, error) 
 	if spent {
 		return out, nil
 	}
-	out.Link = strings.TrimRight(h.PublicURL, "/") + "/p/h/" + h.handoverCode(id, until)
+	out.Link = h.PublicURL + "/p/h/" + h.handoverCode(id, until)
 	out.QR, err = svg(out.Link)
 	return out, err
 }
@@ -91,7 +91,7 @@ func (h *Handler) phone(w http.ResponseWriter, r *http.Request) {
 	s.Kind, s.Title, s.Action = "handover", "handover.title", h.base+"/p/h/"+r.PathValue("code")
 	if s.Device == mobile && !s.Device.serves(v.OpenIn) {
 		// The same link works in WeChat; here it would be spent for nothing.
-		s.Kind, s.Title, s.Copy = "inwechat", "wechat.title", strings.TrimRight(h.PublicURL, "/")+"/p/h/"+r.PathValue("code")
+		s.Kind, s.Title, s.Copy = "inwechat", "wechat.title", h.PublicURL+"/p/h/"+r.PathValue("code")
 	}
 	h.render(w, http.StatusOK, s)
 }

@@ -85,8 +85,8 @@ func New(d Deps) *Handler {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	h := &Handler{Deps: d, secure: strings.HasPrefix(d.PublicURL, "https://")}
 	d.PublicURL = strings.TrimRight(d.PublicURL, "/")
+	h := &Handler{Deps: d, secure: strings.HasPrefix(d.PublicURL, "https://")}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /p/{code}", h.entry)
 	mux.HandleFunc("POST /p/{code}", h.begin)
