@@ -159,23 +159,14 @@ type auditLine struct {
 
 // auditLines reads lines; their notes stay sealed.
 func (s *sqlStore) auditLines(ctx context.Context, which string, args ...any) (out []auditLine, err error) {
-	rows, err := s.read.QueryContext(ctx, `
+	return all(ctx, s.read, func(from scanner) (l auditLine, err error) {
+		err = from.Scan(&l.id, &l.Position, &l.at, &l.Act, &l.Client, &l.By, &l.VerificationID, &l.Purpose, &l.RequestID,
+			&l.sealed, &l.noteHash, &l.mac, &l.link)
+		l.At = timeOf(l.at)
+		return l, err
+	}, `
 		SELECT id, COALESCE(position, 0), at, act, client, by_key, verification_id, purpose, request_id, note, note_hash, mac, link
 		FROM audit WHERE `+which, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var l auditLine
-		if err := rows.Scan(&l.id, &l.Position, &l.at, &l.Act, &l.Client, &l.By, &l.VerificationID, &l.Purpose, &l.RequestID,
-			&l.sealed, &l.noteHash, &l.mac, &l.link); err != nil {
-			return nil, err
-		}
-		l.At = timeOf(l.at)
-		out = append(out, l)
-	}
-	return out, rows.Err()
 }
 
 // openNote opens a line's note; empty: there is none, or it is erased.

@@ -31,20 +31,8 @@ func scanCall(from scanner) (Call, error) {
 }
 
 func (s *sqlStore) Calls(ctx context.Context, id string) (calls []Call, err error) {
-	rows, err := s.read.QueryContext(ctx,
-		`SELECT `+callColumns+` FROM calls WHERE verification_id = $1 ORDER BY id`, id)
-	if err != nil {
-		return nil, wrap("calls", err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err has told already
-	for rows.Next() {
-		c, err := scanCall(rows)
-		if err != nil {
-			return nil, wrap("calls", err)
-		}
-		calls = append(calls, c)
-	}
-	return calls, wrap("calls", rows.Err())
+	calls, err = all(ctx, s.read, scanCall, `SELECT `+callColumns+` FROM calls WHERE verification_id = $1 ORDER BY id`, id)
+	return calls, wrap("calls", err)
 }
 
 func (s *sqlStore) IntendCall(ctx context.Context, c Call, numberHash []byte, day string, dailyCap int) (Call, error) {

@@ -48,21 +48,14 @@ func (c Choice) where() (string, []any) {
 func (s *sqlStore) Choose(ctx context.Context, c Choice, after string, limit int) ([]Chosen, error) {
 	where, args := c.where()
 	args = append(args, after, limit)
-	rows, err := s.read.QueryContext(ctx, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
+	out, err := all(ctx, s.read, scanChosen, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s AND id > $%d ORDER BY id LIMIT $%d`,
 		where, len(args)-1, len(args)), args...)
-	if err != nil {
-		return nil, wrap("choose", err)
-	}
-	defer rows.Close()
-	var out []Chosen
-	for rows.Next() {
-		var one Chosen
-		if err := rows.Scan(&one.ID, &one.Client); err != nil {
-			return nil, wrap("choose", err)
-		}
-		out = append(out, one)
-	}
-	return out, wrap("choose", rows.Err())
+	return out, wrap("choose", err)
+}
+
+func scanChosen(from scanner) (c Chosen, err error) {
+	err = from.Scan(&c.ID, &c.Client)
+	return c, err
 }
 
 func (s *sqlStore) Count(ctx context.Context, c Choice) (n int, err error) {
@@ -86,19 +79,9 @@ const (
 func (s *sqlStore) Find(ctx context.Context, a Audit, c Choice, limit int) (found []Chosen, err error) {
 	err = s.update(ctx, "find", func(tx *sql.Tx) error {
 		where, args := c.where()
-		rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s ORDER BY created_at DESC, id LIMIT %d`, where, limit), args...)
+		var err error
+		found, err = all(ctx, tx, scanChosen, fmt.Sprintf(`SELECT id, client FROM verifications WHERE %s ORDER BY created_at DESC, id LIMIT %d`, where, limit), args...)
 		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var one Chosen
-			if err := rows.Scan(&one.ID, &one.Client); err != nil {
-				return err
-			}
-			found = append(found, one)
-		}
-		if err := rows.Err(); err != nil {
 			return err
 		}
 		a.Act = ActSearched

@@ -47,23 +47,12 @@ func (s *sqlStore) Deliveries(ctx context.Context, q DeliveryQuery) (list []Deli
 	if !after.Valid {
 		after = stamp(time.UnixMicro(1<<62 - 1))
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d JOIN events ON events.id = d.event_id
+	list, err = all(ctx, s.read, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries d JOIN events ON events.id = d.event_id
 		WHERE d.client = $1 AND (d.created_at, d.event_id, d.endpoint) < ($2, $3, $4)
 			AND ($5 = '' OR d.event_id = $5) AND ($6 = '' OR d.endpoint = $6) AND ($7 = '' OR d.state = $7)
 		ORDER BY d.created_at DESC, d.event_id DESC, d.endpoint DESC LIMIT $8`,
 		q.Client, after, q.After.EventID, q.After.Endpoint, q.EventID, q.Endpoint, string(q.State), q.Limit)
-	if err != nil {
-		return nil, wrap("deliveries", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		d, err := scanDelivery(rows)
-		if err != nil {
-			return nil, wrap("deliveries", err)
-		}
-		list = append(list, d)
-	}
-	return list, wrap("deliveries", rows.Err())
+	return list, wrap("deliveries", err)
 }
 
 // Settle locks the endpoint before the delivery, as switchOn does: what is held

@@ -220,20 +220,9 @@ func (s *sqlStore) Unsigned(ctx context.Context, before time.Time, limit int) ([
 }
 
 func (s *sqlStore) Told(ctx context.Context, id string) (list []Delivery, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d JOIN events ON events.id = d.event_id
+	list, err = all(ctx, s.read, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries d JOIN events ON events.id = d.event_id
 		WHERE events.verification_id = $1 ORDER BY d.event_id, d.endpoint`, id)
-	if err != nil {
-		return nil, wrap("told", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		d, err := scanDelivery(rows)
-		if err != nil {
-			return nil, wrap("told", err)
-		}
-		list = append(list, d)
-	}
-	return list, wrap("told", rows.Err())
+	return list, wrap("told", err)
 }
 
 func (s *sqlStore) Reopenings(ctx context.Context, id string) (n int, err error) {

@@ -33,15 +33,19 @@ const (
 // examples of each kind.
 func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Overview, error) {
 	o := Overview{Open: map[string]int{}}
-	err := s.each(ctx, func(r *sql.Rows) error {
-		var status string
-		var n int
-		err := r.Scan(&status, &n)
-		o.Open[status] = n
-		return err
+	type count struct {
+		status string
+		n      int
+	}
+	counts, err := all(ctx, s.read, func(from scanner) (c count, err error) {
+		err = from.Scan(&c.status, &c.n)
+		return c, err
 	}, `SELECT status, COUNT(*) FROM verifications WHERE redacted_at IS NULL AND (ended_at IS NULL OR status = 'in_review') GROUP BY status`)
 	if err != nil {
-		return o, err
+		return o, wrap("overview", err)
+	}
+	for _, c := range counts {
+		o.Open[c.status] = c.n
 	}
 	for _, q := range []struct {
 		into *[]Since
@@ -59,32 +63,16 @@ func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Over
 		{&o.Overdue, `SELECT id, overdue_at FROM verifications
 			WHERE (ended_at IS NULL OR status = 'in_review') AND redacted_at IS NULL AND overdue_at < $1 ORDER BY overdue_at LIMIT $2`, now},
 	} {
-		err := s.each(ctx, func(r *sql.Rows) error {
-			var v Since
-			var at sql.NullInt64
-			err := r.Scan(&v.ID, &at)
-			v.At = timeOf(at)
-			*q.into = append(*q.into, v)
-			return err
-		}, q.text, stamp(q.at), limit)
-		if err != nil {
-			return o, err
+		if *q.into, err = all(ctx, s.read, scanSince, q.text, stamp(q.at), limit); err != nil {
+			return o, wrap("overview", err)
 		}
 	}
 	return o, nil
 }
 
-// each calls f with every row of the answer.
-func (s *sqlStore) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return wrap("overview", err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err has told already
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return wrap("overview", err)
-		}
-	}
-	return wrap("overview", rows.Err())
+func scanSince(from scanner) (v Since, err error) {
+	var at sql.NullInt64
+	err = from.Scan(&v.ID, &at)
+	v.At = timeOf(at)
+	return v, err
 }

@@ -30,19 +30,11 @@ type Retained interface {
 }
 
 func (s *sqlStore) Pairs(ctx context.Context) (out []Pair, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT client, policy_name FROM verifications WHERE policy_name <> '' ORDER BY client, policy_name`)
-	if err != nil {
-		return nil, wrap("pairs", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var p Pair
-		if err := rows.Scan(&p.Client, &p.Policy); err != nil {
-			return nil, wrap("pairs", err)
-		}
-		out = append(out, p)
-	}
-	return out, wrap("pairs", rows.Err())
+	out, err = all(ctx, s.read, func(from scanner) (p Pair, err error) {
+		err = from.Scan(&p.Client, &p.Policy)
+		return p, err
+	}, `SELECT DISTINCT client, policy_name FROM verifications WHERE policy_name <> '' ORDER BY client, policy_name`)
+	return out, wrap("pairs", err)
 }
 
 const oldVerdicts = ` FROM verifications WHERE client = $1 AND policy_name = $2 AND redacted_at IS NOT NULL AND ended_at < $3`

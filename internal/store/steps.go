@@ -32,7 +32,7 @@ type Step struct {
 }
 
 func (s *sqlStore) Steps(ctx context.Context, id string) ([]Step, error) {
-	rows, err := s.read.QueryContext(ctx, `
+	out, err := all(ctx, s.read, scanStep, `
 		SELECT scanned_at AS at, '`+StepScanned+`' AS kind, number, '' AS provider, '' AS code, '' AS billable FROM scans WHERE verification_id = $1
 		UNION ALL SELECT intended_at, '`+StepSessionAsked+`', number, provider, '', '' FROM sessions WHERE verification_id = $1
 		UNION ALL SELECT opened_at, '`+StepSessionOpened+`', number, provider, '', '' FROM sessions WHERE verification_id = $1 AND opened_at IS NOT NULL
@@ -40,20 +40,13 @@ func (s *sqlStore) Steps(ctx context.Context, id string) ([]Step, error) {
 		UNION ALL SELECT intended_at, '`+StepRecordsAsked+`', 0, provider, '', '' FROM calls WHERE verification_id = $1
 		UNION ALL SELECT answered_at, '`+StepRecordsAnswered+`', 0, provider, code, billable FROM calls WHERE verification_id = $1 AND answered_at IS NOT NULL
 		ORDER BY 1, 3, 2`, id)
-	if err != nil {
-		return nil, wrap("steps", err)
-	}
-	defer rows.Close()
-	var out []Step
-	for rows.Next() {
-		var v Step
-		var at sql.NullInt64
-		var billable string
-		if err := rows.Scan(&at, &v.Kind, &v.Number, &v.Provider, &v.Code, &billable); err != nil {
-			return nil, wrap("steps", err)
-		}
-		v.At, v.Billable = timeOf(at), verification.Billable(billable)
-		out = append(out, v)
-	}
-	return out, wrap("steps", rows.Err())
+	return out, wrap("steps", err)
+}
+
+func scanStep(from scanner) (v Step, err error) {
+	var at sql.NullInt64
+	var billable string
+	err = from.Scan(&at, &v.Kind, &v.Number, &v.Provider, &v.Code, &billable)
+	v.At, v.Billable = timeOf(at), verification.Billable(billable)
+	return v, err
 }

@@ -37,17 +37,9 @@ func (s *sqlStore) Overdue(ctx context.Context, before time.Time, limit int) ([]
 }
 
 func (s *sqlStore) ids(ctx context.Context, what, query string, args ...any) (ids []string, err error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, wrap(what, err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err has told already
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, wrap(what, err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, wrap(what, rows.Err())
+	ids, err = all(ctx, s.read, func(from scanner) (id string, err error) {
+		err = from.Scan(&id)
+		return id, err
+	}, query, args...)
+	return ids, wrap(what, err)
 }
