@@ -62,7 +62,7 @@ func diagnoseSettings(environ []string) (*config.Config, []finding) {
 		return cfg, []finding{ok(check, "%d clients, %d policies", len(cfg.Clients), len(cfg.Policies))}
 	}
 	var found []finding
-	for _, one := range each(err) {
+	for _, one := range config.Errors(err) {
 		found = append(found, wrong(check, remedy, "%v", one))
 	}
 	cfg, err = load(environ, config.Needs{}) // what can be checked all the same
@@ -70,14 +70,6 @@ func diagnoseSettings(environ []string) (*config.Config, []finding) {
 		return nil, found
 	}
 	return cfg, found
-}
-
-// each returns the errors that were joined.
-func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
 
 func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {

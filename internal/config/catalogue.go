@@ -170,21 +170,21 @@ func (c *Config) mergePolicies(file catalogue) []error {
 			faults = append(faults, fmt.Errorf("policy %q: it changes the built-in version %d, so its version must be higher", p.Name, version))
 		}
 		c.written[p.Name] = true
-		faults = append(faults, split(p.Validate())...)
+		faults = append(faults, Errors(p.Validate())...)
 		c.Policies[p.Name] = p
 	}
 	return faults
 }
 
-// split takes a joined error apart, so that every fault gets its own line.
-func split(err error) []error {
+// Errors takes a joined error apart, so that every fault gets its own line.
+func Errors(err error) []error {
 	if err == nil {
 		return nil
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
 		for _, one := range joined.Unwrap() {
-			all = append(all, split(one)...)
+			all = append(all, Errors(one)...)
 		}
 		return all
 	}

@@ -34,7 +34,7 @@ func (c *Config) checkSettings() []error {
 	check.URL(&c.Caller.API)
 	c.checkWayBack(check)
 	c.checkWebhooks(check)
-	return split(check.Err())
+	return Errors(check.Err())
 }
 
 // checkVendors holds what the vendors were told to their own rules and to
@@ -45,10 +45,10 @@ func (c *Config) checkVendors(needs Needs) []error {
 		if s, ok := v.Settings.(provider.Switched); ok {
 			check := settings.NewCheck(v.Settings)
 			check.OneOf(s.State(), provider.SwitchStates...)
-			faults = append(faults, split(check.Err())...)
+			faults = append(faults, Errors(check.Err())...)
 		}
 		if v.On() && needs.Providers {
-			faults = append(faults, split(v.Settings.Validate())...)
+			faults = append(faults, Errors(v.Settings.Validate())...)
 		}
 	}
 	return append(faults, c.checkStandIns(needs.StandIns)...)

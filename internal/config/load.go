@@ -146,7 +146,7 @@ func (c *Config) checkNeeds(n Needs) []error {
 		faults = append(faults, errors.New("YANZHEN_CONFIG: no client is configured, so the API has no callers: list one under clients"))
 	}
 	if n.CheckAccess != nil && !c.older {
-		for _, err := range split(n.CheckAccess(c.Clients, c.Reviewers)) {
+		for _, err := range Errors(n.CheckAccess(c.Clients, c.Reviewers)) {
 			faults = append(faults, fmt.Errorf("YANZHEN_CONFIG: %w", err))
 		}
 	}
