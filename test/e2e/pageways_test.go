@@ -91,6 +91,14 @@ func (w *walk) home() {
 	w.shop.arrivedCleanly(w.shop.server.URL+"/order/17", w.where(), w.view.ID)
 }
 
+// passes plays the vendor's page to its end and goes home.
+func (w *walk) passes(end string) {
+	w.t.Helper()
+	w.tap("#begin", end)
+	w.tap(end, "#result")
+	w.home()
+}
+
 // typed moves the focus to an element with the keyboard alone and presses it.
 func (w *walk) typed(id, next string) {
 	w.t.Helper()
@@ -113,39 +121,29 @@ var ways = []way{
 		w.enter("#agree")
 		require.Zero(w.t, w.s.sessionsOf(w.person), "nothing was opened before the button")
 		w.tap("#agree", "#leave")
-		w.tap("#begin", "#end-0")
-		w.tap("#end-0", "#result")
-		w.home()
+		w.passes("#end-0")
 	}},
 	{name: "megvii", policy: "page-megvii", outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#agree")
 		w.tap("#agree", "#leave")
-		w.tap("#begin", "#end-pass")
-		w.tap("#end-pass", "#result")
-		w.home()
+		w.passes("#end-pass")
 	}},
 	{name: "sino", policy: "cn-chip-capture", outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#go")
 		w.tap("#go", "#leave")
-		w.tap("#begin", "#end-same")
-		w.tap("#end-same", "#result")
-		w.home()
+		w.passes("#end-same")
 	}},
 	{name: "megvii on a computer", agent: onDesktop, policy: "page-megvii", outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#agree")
 		w.tap("#agree", "#here")
 		w.tap("#here", "#leave")
-		w.tap("#begin", "#end-pass")
-		w.tap("#end-pass", "#result")
-		w.home()
+		w.passes("#end-pass")
 	}},
 	{name: "sino on a computer", agent: onDesktop, policy: "cn-chip-capture", outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#go")
 		w.tap("#go", "#here")
 		w.tap("#here", "#leave")
-		w.tap("#begin", "#end-same")
-		w.tap("#end-same", "#result")
-		w.home()
+		w.passes("#end-same")
 	}},
 	{name: "not agreed", agent: inWeChat, outcome: verification.OutcomeCanceled, goes: func(w *walk) {
 		w.enter("#decline")
@@ -166,9 +164,7 @@ var ways = []way{
 		require.Contains(w.t, w.text("#reason"), "人脸比对未通过")
 		require.Contains(w.t, w.text("#left"), "2 次")
 		w.tap("#go", "#leave")
-		w.tap("#begin", "#end-0")
-		w.tap("#end-0", "#result")
-		w.home()
+		w.passes("#end-0")
 	}},
 	{name: "used up", policy: "one-try", outcome: verification.OutcomeDeclined, goes: func(w *walk) {
 		w.enter("#go")
@@ -199,9 +195,7 @@ var ways = []way{
 		if w.eval(`document.querySelector("#resume")?.id ?? ""`) != "" {
 			w.tap("#resume", "#leave")
 		}
-		w.tap("#begin", "#end-0")
-		w.tap("#end-0", "#result")
-		w.home()
+		w.passes("#end-0")
 	}},
 	{name: "two devices", agent: onDesktop, outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#agree")
@@ -224,9 +218,7 @@ var ways = []way{
 		defer w.scripts(true)
 		w.enter("#agree")
 		w.tap("#agree", "#leave")
-		w.tap("#begin", "#end-0")
-		w.tap("#end-0", "#result")
-		w.home()
+		w.passes("#end-0")
 	}},
 	{name: "cookie lost", agent: inWeChat, outcome: verification.OutcomeApproved, goes: func(w *walk) {
 		w.enter("#agree")
