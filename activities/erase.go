@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/common/v1"
@@ -326,7 +327,7 @@ func (e *Eraser) SignReceipt(ctx context.Context, in SignReceiptInput) error {
 		Store:  statement.Store{Kind: e.Store.Kind(), Erased: store.ErasedPlaces(), Files: files[e.Store.Kind()], FilesClearedAt: in.Files},
 		Engine: in.Engine, Vendors: append([]statement.Vendor{}, in.Vendors...), Left: left,
 	}
-	slices.SortFunc(r.Vendors, func(a, b statement.Vendor) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
+	slices.SortFunc(r.Vendors, func(a, b statement.Vendor) int { return strings.Compare(a.Name, b.Name) })
 	if e.BackupsKept > 0 {
 		gone := now.Add(e.BackupsKept)
 		r.Backups.GoneBy = &gone

@@ -3,7 +3,6 @@ package starter
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"strings"
 	"time"
@@ -17,12 +16,8 @@ import (
 
 const purposePageCode = "page-code"
 
-// newPageCode makes the code of a page's link: 128 random bits.
-func newPageCode() string {
-	bits := make([]byte, 16)
-	_, _ = rand.Read(bits) // never fails
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(bits))
-}
+// newPageCode makes the code of a page's link: at least 128 random bits.
+func newPageCode() string { return strings.ToLower(rand.Text()) }
 
 func (s *Starter) pageHash(code string) []byte { return s.keys.Hash(purposePageCode, code) }
 
