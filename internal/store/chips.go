@@ -133,11 +133,21 @@ func firstScan(r Row) (Scan, bool) {
 
 // eraseChip erases what only a running verification may need of its chip.
 func eraseChip(ctx context.Context, tx *sql.Tx, id string) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE verifications SET portrait = NULL WHERE id = $1 AND portrait IS NOT NULL`, id); err != nil {
-		return fmt.Errorf("erase the portrait: %w", err)
+	if _, err := erasePortrait(ctx, tx, id); err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE scans SET reqid = NULL WHERE verification_id = $1 AND reqid IS NOT NULL`, id); err != nil {
 		return fmt.Errorf("erase the scans' ids: %w", err)
 	}
 	return nil
+}
+
+// erasePortrait reports whether there was one.
+func erasePortrait(ctx context.Context, tx *sql.Tx, id string) (erased bool, err error) {
+	res, err := tx.ExecContext(ctx, `UPDATE verifications SET portrait = NULL WHERE id = $1 AND portrait IS NOT NULL`, id)
+	if err != nil {
+		return false, fmt.Errorf("erase the portrait: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }

@@ -119,7 +119,7 @@ func TestTheChipsHolderIsTheSubjectWhereNobodyWasClaimed(t *testing.T) {
 func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
-		for _, id := range []string{"ver_a", "ver_b"} {
+		for _, id := range []string{"ver_a", "ver_b", "ver_c"} {
 			inserted(t, s, chipRow(id, "scan of "+id))
 			require.NoError(t, s.SaveCard(t.Context(), id, card, nil))
 			got, err := s.Portrait(t.Context(), id)
@@ -129,7 +129,12 @@ func TestThePortraitRestsSealedAndNoLongerThanNeeded(t *testing.T) {
 		require.NoError(t, s.OpenSession(t.Context(), store.Session{VerificationID: "ver_a", Number: 1, Provider: "sino_connect"}))
 		require.NoError(t, s.SettleSession(t.Context(), "ver_a", 1, verification.FaceResult{Judged: true}, true))
 		require.NoError(t, s.Finish(t.Context(), "ver_b", verification.State{Status: verification.Canceled, Version: 9}))
-		for _, id := range []string{"ver_a", "ver_b"} {
+		require.NoError(t, s.Publish(t.Context(), "ver_c", verification.State{Status: verification.RequiresInput, Version: 4}))
+		kept, err := s.Portrait(t.Context(), "ver_c")
+		require.NoError(t, err)
+		require.NotEmpty(t, kept, "a session may follow")
+		require.NoError(t, s.Publish(t.Context(), "ver_c", verification.State{Status: verification.InReview, Version: 9}))
+		for _, id := range []string{"ver_a", "ver_b", "ver_c"} {
 			got, err := s.Portrait(t.Context(), id)
 			require.NoError(t, err)
 			require.Empty(t, got)

@@ -104,7 +104,8 @@ func (s *sqlStore) Publish(ctx context.Context, id string, st verification.State
 	if st.Status.Ended() {
 		return fmt.Errorf("store: publish: %q is the status of an end", st.Status)
 	}
-	return s.update(ctx, "publish", func(tx *sql.Tx) error {
+	erased := false
+	err := s.update(ctx, "publish", func(tx *sql.Tx) error {
 		held, err := s.holdPublic(ctx, tx, id)
 		if err != nil || held.endedAt.Valid || held.version > st.Version {
 			return err
@@ -117,8 +118,16 @@ func (s *sqlStore) Publish(ctx context.Context, id string, st verification.State
 		if err := fromJSON(id, "verifications.state", []byte(held.state), &before); err != nil {
 			return err
 		}
-		return s.writePublic(ctx, tx, held, st, eventOf(before, st))
+		if err := s.writePublic(ctx, tx, held, st, eventOf(before, st)); err != nil || st.Status != verification.InReview {
+			return err
+		}
+		erased, err = erasePortrait(ctx, tx, id) // no session follows, with whose face it could be compared
+		return err
 	})
+	if err == nil && erased {
+		s.forget()
+	}
+	return err
 }
 
 // eventOf is the event that follows from a published state, if any: the caller

@@ -192,7 +192,7 @@ func (s *sqlStore) SettleSession(ctx context.Context, id string, number int, out
 		if err != nil || !last {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE verifications SET portrait = NULL WHERE id = $1 AND portrait IS NOT NULL`, id)
+		_, err = erasePortrait(ctx, tx, id)
 		return err
 	})
 	if err == nil && last {
