@@ -60,13 +60,14 @@ type Activities struct {
 	// Comparing tells the verification's run that a captured face is being
 	// compared, which takes its time; nil: nobody is told.
 	Comparing func(ctx context.Context, id string, session int) error
-	// Ended hears of every end that was written, for the metrics; nil: nobody does.
-	Ended func(verification.State)
+	// Ended hears of every end that was written, and Linked of the first link for the
+	// person, for the metrics; nil: nobody does.
+	Ended, Linked func(verification.State)
 	// After waits within an activity; nil: time.After.
 	After func(time.Duration) <-chan time.Time
 
-	reported reportedEnds
-	results  shares
+	reported, linked reportedOnce
+	results          shares
 }
 
 // BeginInput is the argument of Begin.
@@ -110,7 +111,12 @@ type PublishInput struct {
 
 // Publish writes a state that readers are answered from. Idempotent.
 func (a *Activities) Publish(ctx context.Context, in PublishInput) error {
-	return storeError(a.Store.Publish(ctx, in.ID, in.State))
+	err := a.Store.Publish(ctx, in.ID, in.State)
+	// One state at most is written in the task in which the link came.
+	if at := in.State.LinkedAt; err == nil && a.Linked != nil && at != nil && in.State.UpdatedAt.Equal(*at) && a.linked.first(in.ID, in.State.Version) {
+		a.Linked(in.State)
+	}
+	return storeError(err)
 }
 
 // FinishInput is the argument of Finish.
@@ -151,13 +157,13 @@ func (a *Activities) reportEnd(id string, s verification.State) {
 	}
 }
 
-// reportedEnds remembers the newest ends that this process told of.
-type reportedEnds struct {
+// reportedOnce remembers the newest states that this process told of.
+type reportedOnce struct {
 	mu       sync.Mutex
 	versions map[string]int
 }
 
-func (t *reportedEnds) first(id string, version int) bool {
+func (t *reportedOnce) first(id string, version int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.versions[id] >= version {

@@ -46,6 +46,9 @@ type Deliverer struct {
 	// nobody does.
 	Tried func(webhook.Class)
 	Off   func()
+	// Over hears of each delivery's end, and how long after its event that was; nil:
+	// nobody does.
+	Over func(store.DeliveryState, time.Duration)
 }
 
 // DeliverInput is the argument of Deliver: the two ids, and nothing else.
@@ -110,7 +113,7 @@ func (d *Deliverer) Deliver(ctx context.Context, in DeliverInput) (DeliverResult
 	test := event.Type == webhook.Test
 	if status.State != store.EndpointOn && !test {
 		try.State, try.At = store.DeliveryHeld, d.Now()
-		return d.settle(ctx, try)
+		return d.settle(ctx, try, now.CreatedAt)
 	}
 	answer, err := d.send(ctx, now.Client, in, event)
 	if err != nil {
@@ -120,7 +123,7 @@ func (d *Deliverer) Deliver(ctx context.Context, in DeliverInput) (DeliverResult
 	if test {
 		try.Health = store.Unknown
 	}
-	out, err := d.settle(ctx, try)
+	out, err := d.settle(ctx, try, now.CreatedAt)
 	if err != nil || out.State != store.DeliverySending {
 		return out, err
 	}
@@ -177,8 +180,9 @@ func (d *Deliverer) judge(try *store.Try, attempts int, a webhook.Answer) (pause
 }
 
 // settle notes what became of the delivery. An endpoint that was switched off
-// holds it; one that is on again meanwhile is tried at once.
-func (d *Deliverer) settle(ctx context.Context, try store.Try) (DeliverResult, error) {
+// holds it; one that is on again meanwhile is tried at once. since is when the
+// delivery was written.
+func (d *Deliverer) settle(ctx context.Context, try store.Try, since time.Time) (DeliverResult, error) {
 	off, err := d.Store.Settle(ctx, try, d.DisableAfter)
 	switch {
 	case errors.Is(err, store.ErrEndpointOn):
@@ -193,7 +197,11 @@ func (d *Deliverer) settle(ctx context.Context, try store.Try) (DeliverResult, e
 			d.Off()
 		}
 		return DeliverResult{store.DeliveryHeld}, nil
-	case try.State == store.DeliveryFailed:
+	}
+	if d.Over != nil && (try.State == store.DeliveryDelivered || try.State == store.DeliveryAborted || try.State == store.DeliveryFailed) {
+		d.Over(try.State, try.At.Sub(since))
+	}
+	if try.State == store.DeliveryFailed {
 		return DeliverResult{}, temporal.NewNonRetryableApplicationError("not delivered after the last try: "+try.Class, TypeUndelivered, nil)
 	}
 	return DeliverResult{try.State}, nil

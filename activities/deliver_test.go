@@ -107,8 +107,15 @@ func TestDeliver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := newDelivering(t)
-			v.log.delivery.Attempts, v.answer = tc.attempts, tc.answer
+			v.log.delivery.Attempts, v.log.delivery.CreatedAt, v.answer = tc.attempts, deliverAt.Add(-time.Minute), tc.answer
+			var over []any
+			v.d.Over = func(s store.DeliveryState, took time.Duration) { over = append(over, s, took) }
 			out, err := v.do(t)
+			if tc.state == store.DeliverySending {
+				require.Empty(t, over, "it is not over")
+			} else {
+				require.Equal(t, []any{tc.state, time.Minute}, over)
+			}
 			require.Len(t, v.log.tries, 1)
 			try := v.log.tries[0]
 			require.Equal(t, []any{tc.state, tc.health, string(tc.answer.Class), deliverAt}, []any{try.State, try.Health, try.Class, try.At})

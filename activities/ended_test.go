@@ -81,3 +81,31 @@ func TestEveryEndIsToldOnce(t *testing.T) {
 		require.Equal(t, []string{"approved policy", "declined reviewer"}, ended, "lossy: %v", lossy)
 	}
 }
+
+// The first link is counted when the state that brought it is written, once, and
+// not with what is written later.
+func TestTheFirstLinkIsToldOnce(t *testing.T) {
+	b := newBench(t)
+	b.row("ver_1")
+	linked := 0
+	b.Linked = func(s verification.State) {
+		require.Equal(t, 2*time.Second, s.LinkedAt.Sub(s.CreatedAt))
+		linked++
+	}
+	publish := func(s verification.State) {
+		t.Helper()
+		require.NoError(t, b.Publish(t.Context(), activities.PublishInput{ID: "ver_1", State: s}))
+	}
+	s := verification.NewState(verification.DefaultPolicy(), b.now)
+	s.NextSession(b.now.Add(time.Second))
+	publish(s)
+	require.Zero(t, linked)
+	at, until := b.now.Add(2*time.Second), b.now.Add(time.Hour)
+	s.AwaitInput(at, verification.NextAction{Type: verification.ActionRedirect, ExpiresAt: &until})
+	publish(s)
+	publish(s)
+	require.Equal(t, 1, linked)
+	s.AwaitInput(at.Add(time.Minute), verification.NextAction{Type: verification.ActionRedirect, ExpiresAt: &until})
+	publish(s)
+	require.Equal(t, 1, linked)
+}

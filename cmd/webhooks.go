@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
@@ -19,6 +20,7 @@ func (p *parts) deliverer() *activities.Deliverer {
 	return &activities.Deliverer{
 		Store: p.store, Send: webhook.NewSender(o).Send, Endpoints: p.endpoints, Schedule: w.Schedule, DisableAfter: w.DisableAfter,
 		Now: time.Now, Log: p.log, Tried: func(c webhook.Class) { p.metrics.WebhookTried(string(c)) }, Off: p.metrics.WebhookOff,
+		Over: func(s store.DeliveryState, took time.Duration) { p.metrics.WebhookOver(string(s), took) },
 	}
 }
 

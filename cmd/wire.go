@@ -21,7 +21,6 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/starter"
-	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/webhook"
 	"github.com/yanzhen-id/yanzhen/worker"
 )
@@ -62,17 +61,9 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 		catalogue: &catalogue{}}
 	p.now.Store(cfg)
 	p.endpoints.Set(config.Endpoints(cfg.Clients))
-	registry.Observe(p.metrics.VendorCall)
+	p.metrics.SetPrices(cfg.Price)
+	registry.Observe(p.called)
 	return p, nil
-}
-
-// ended counts a verification's end.
-func (p *parts) ended(s verification.State) {
-	by := ""
-	if s.Verdict != nil {
-		by = string(s.Verdict.DecidedBy)
-	}
-	p.metrics.Ended(s.Policy.Name, string(s.Outcome()), by)
 }
 
 // open assembles and connects everything that the configuration names, or
@@ -127,13 +118,14 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(), Retainer: p.retainer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended, Linked: p.linked},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })
 	g.Go(func() error { p.deliverNotices(ctx); return nil })
 	g.Go(func() error { p.relay(ctx); return nil })
 	g.Go(func() error { p.audit(ctx); return nil })
+	g.Go(func() error { p.measure(ctx); return nil })
 	g.Go(func() error { p.scheduleRetention(ctx); return nil })
 	return g.Wait()
 }

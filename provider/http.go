@@ -28,5 +28,8 @@ type SendOnce struct{ Base http.RoundTripper }
 func (s SendOnce) RoundTrip(req *http.Request) (*http.Response, error) {
 	once := req.WithContext(req.Context())
 	once.GetBody = nil
-	return s.Base.RoundTrip(once)
+	noted := noteSent(req)
+	res, err := s.Base.RoundTrip(once)
+	noted.answered(res)
+	return res, err
 }

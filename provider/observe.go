@@ -3,53 +3,121 @@ package provider
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Observer hears of every call of a vendor. class is "ok", "canceled" (by us) or
-// the failure's Class.
-type Observer func(provider, operation, class string, took time.Duration)
+// Call is a call of a vendor, once it is over. Nothing in it is personal: of
+// the address that was called it has no path and no query.
+type Call struct {
+	Provider, Operation string
+	// Class is "ok", "canceled" (by us) or the failure's Class.
+	Class string
+	// Charged says what the call itself cost; empty: this kind of call costs nothing
+	// by itself, as a face session, which is charged as a whole.
+	Charged verification.Billable
+	// Host is where the last request of the call went, and Status what answered it;
+	// empty and 0: none was sent, or there was no answer.
+	Host   string
+	Status int
+	Began  time.Time
+	Took   time.Duration
+}
+
+// Observer hears of every call of a vendor.
+type Observer func(context.Context, Call)
 
 // Observe has every provider that is registered so far observed.
 func (r *Registry) Observe(o Observer) {
 	for name, v := range r.faces {
-		v.Provider = observedFace{v.Provider, o.of(name)}
+		v.Provider = observedFace{v.Provider, observed{o, name}}
 		r.faces[name] = v
 	}
 	for name, v := range r.records {
-		v.Provider = observedRecords{v.Provider, o.of(name)}
+		v.Provider = observedRecords{v.Provider, observed{o, name}}
 		r.records[name] = v
 	}
 	for name, v := range r.chips {
-		v.Provider = observedChip{v.Provider, o.of(name)}
+		v.Provider = observedChip{v.Provider, observed{o, name}}
 		r.chips[name] = v
 	}
 	for name, v := range r.comparers {
-		v.Provider = observedComparer{v.Provider, o.of(name)}
+		v.Provider = observedComparer{v.Provider, observed{o, name}}
 		r.comparers[name] = v
 	}
 	for name, v := range r.erasers {
-		v.Provider = observedEraser{v.Provider, o.of(name)}
+		v.Provider = observedEraser{v.Provider, observed{o, name}}
 		r.erasers[name] = v
 	}
 }
 
-// observed tells of one call, in a defer: began is when it was made.
-type observed func(ctx context.Context, operation string, began time.Time, err *error)
+// observed tells of one provider's calls.
+type observed struct {
+	observer Observer
+	name     string
+}
 
-func (o Observer) of(name string) observed {
-	return func(ctx context.Context, operation string, began time.Time, err *error) {
-		class := "ok"
-		switch {
-		case *err == nil:
-		case errors.Is(ctx.Err(), context.Canceled):
-			class = "canceled"
-		default:
-			class = string(ClassOf(*err))
+// call is one that is under way.
+type call struct {
+	Call
+	observed observed
+	ctx      context.Context
+	sent     *sent
+}
+
+// sent is what the transport notes of a call's last request.
+type sent struct {
+	host   atomic.Pointer[string]
+	status atomic.Int64
+}
+
+type sentKey struct{}
+
+// begin returns the context of the call.
+func (o observed) begin(ctx context.Context, operation string) (*call, context.Context) {
+	c := &call{Call: Call{Provider: o.name, Operation: operation, Began: time.Now()}, observed: o, sent: &sent{}}
+	c.ctx = context.WithValue(ctx, sentKey{}, c.sent)
+	return c, c.ctx
+}
+
+// end tells of it, in a defer. charge says what an answer costs.
+func (c *call) end(err *error, charge verification.Billable) {
+	c.Took, c.Class, c.Charged = time.Since(c.Began), "ok", charge
+	if *err != nil {
+		c.Class = string(ClassOf(*err))
+		if errors.Is(c.ctx.Err(), context.Canceled) {
+			c.Class = "canceled"
 		}
-		o(name, operation, class, time.Since(began))
+	}
+	if *err != nil && charge != "" {
+		c.Charged = verification.BillableNo
+		if e, ok := errors.AsType[*Error](*err); ok && e.Billable != "" {
+			c.Charged = e.Billable
+		}
+	}
+	if host := c.sent.host.Load(); host != nil {
+		c.Host, c.Status = *host, int(c.sent.status.Load())
+	}
+	c.observed.observer(c.ctx, c.Call)
+}
+
+// noteSent notes a request of an observed call.
+func noteSent(req *http.Request) *sent {
+	s, _ := req.Context().Value(sentKey{}).(*sent)
+	if s != nil {
+		s.host.Store(&req.URL.Host)
+		s.status.Store(0)
+	}
+	return s
+}
+
+// answered notes the answer.
+func (s *sent) answered(res *http.Response) {
+	if s != nil && res != nil {
+		s.status.Store(int64(res.StatusCode))
 	}
 }
 
@@ -59,17 +127,20 @@ type observedFace struct {
 }
 
 func (f observedFace) Open(ctx context.Context, o Opening) (out Opened, err error) {
-	defer f.tell(ctx, "open", time.Now(), &err)
+	c, ctx := f.tell.begin(ctx, "open")
+	defer c.end(&err, "")
 	return f.face.Open(ctx, o)
 }
 
 func (f observedFace) Look(ctx context.Context, s FaceSession) (out Look, err error) {
-	defer f.tell(ctx, "look", time.Now(), &err)
+	c, ctx := f.tell.begin(ctx, "look")
+	defer c.end(&err, "")
 	return f.face.Look(ctx, s)
 }
 
 func (f observedFace) Result(ctx context.Context, s FaceSession) (out verification.FaceResult, err error) {
-	defer f.tell(ctx, "result", time.Now(), &err)
+	c, ctx := f.tell.begin(ctx, "result")
+	defer c.end(&err, "")
 	return f.face.Result(ctx, s)
 }
 
@@ -79,7 +150,14 @@ type observedRecords struct {
 }
 
 func (r observedRecords) Check(ctx context.Context, s verification.Subject) (out verification.Check, err error) {
-	defer r.tell(ctx, "check", time.Now(), &err)
+	c, ctx := r.tell.begin(ctx, "check")
+	defer func() {
+		charge := out.Billable
+		if charge == "" {
+			charge = verification.BillableUnknown
+		}
+		c.end(&err, charge)
+	}()
 	return r.records.Check(ctx, s)
 }
 
@@ -88,9 +166,11 @@ type observedChip struct {
 	tell observed
 }
 
-func (c observedChip) Read(ctx context.Context, reqid string) (out verification.Card, err error) {
-	defer c.tell(ctx, "read", time.Now(), &err)
-	return c.chip.Read(ctx, reqid)
+// Read may be charged: the contract does not say.
+func (o observedChip) Read(ctx context.Context, reqid string) (out verification.Card, err error) {
+	c, ctx := o.tell.begin(ctx, "read")
+	defer c.end(&err, verification.BillableUnknown)
+	return o.chip.Read(ctx, reqid)
 }
 
 type observedComparer struct {
@@ -98,9 +178,11 @@ type observedComparer struct {
 	tell     observed
 }
 
-func (c observedComparer) Compare(ctx context.Context, portrait, face []byte) (score float64, err error) {
-	defer c.tell(ctx, "compare", time.Now(), &err)
-	return c.comparer.Compare(ctx, portrait, face)
+// Compare may be charged, likewise.
+func (o observedComparer) Compare(ctx context.Context, portrait, face []byte) (score float64, err error) {
+	c, ctx := o.tell.begin(ctx, "compare")
+	defer c.end(&err, verification.BillableUnknown)
+	return o.comparer.Compare(ctx, portrait, face)
 }
 
 type observedEraser struct {
@@ -109,6 +191,7 @@ type observedEraser struct {
 }
 
 func (e observedEraser) Erase(ctx context.Context, what Erasing) (err error) {
-	defer e.tell(ctx, "erase", time.Now(), &err)
+	c, ctx := e.tell.begin(ctx, "erase")
+	defer c.end(&err, "")
 	return e.eraser.Erase(ctx, what)
 }

@@ -3,7 +3,11 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,9 +43,9 @@ func TestEveryCallOfAVendorIsObserved(t *testing.T) {
 	r.AddChip(ChipVendor{Name: "f", Provider: a})
 	r.AddComparer(ComparerVendor{Name: "c", Provider: a})
 	var told []string
-	r.Observe(func(provider, operation, class string, took time.Duration) {
-		require.GreaterOrEqual(t, took, time.Duration(0))
-		told = append(told, provider+" "+operation+" "+class)
+	r.Observe(func(_ context.Context, c Call) {
+		require.GreaterOrEqual(t, c.Took, time.Duration(0))
+		told = append(told, c.Provider+" "+c.Operation+" "+c.Class)
 	})
 	face, _ := r.Face("f")
 	records, _ := r.Records("r")
@@ -71,4 +75,60 @@ func TestEveryCallOfAVendorIsObserved(t *testing.T) {
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Equal(t, want("canceled"), all(stopped))
+}
+
+// asking is a records vendor that makes a request.
+type asking struct {
+	client *http.Client
+	url    string
+	answer verification.Check
+	err    error
+}
+
+func (a *asking) Check(ctx context.Context, _ verification.Subject) (verification.Check, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, nil)
+	if err != nil {
+		return verification.Check{}, err
+	}
+	res, err := a.client.Do(req)
+	if err == nil {
+		err = res.Body.Close()
+	}
+	return a.answer, errors.Join(err, a.err)
+}
+
+// A call tells what it cost, and of the address no more than its host.
+func TestACallTellsHostStatusAndCharge(t *testing.T) {
+	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer vendor.Close()
+	a := &asking{client: NewHTTPClient(), url: vendor.URL + "/check/110101199003070017?ticket=t"}
+	r := &Registry{}
+	r.AddRecords(RecordsVendor{Name: "r", Provider: a})
+	var told Call
+	r.Observe(func(_ context.Context, c Call) { told = c })
+	records, _ := r.Records("r")
+	for _, c := range []struct {
+		answer verification.Billable
+		err    error
+		want   verification.Billable
+	}{
+		{verification.BillableYes, nil, verification.BillableYes},
+		{verification.BillableNo, nil, verification.BillableNo},
+		{"", nil, verification.BillableUnknown},
+		{"", &Error{Class: Unavailable}, verification.BillableNo},
+		{"", &Error{Class: Unavailable, Billable: verification.BillableUnknown}, verification.BillableUnknown},
+	} {
+		a.answer.Billable, a.err = c.answer, c.err
+		_, _ = records.Provider.Check(t.Context(), verification.Subject{})
+		require.Equal(t, c.want, told.Charged)
+		require.Equal(t, strings.TrimPrefix(vendor.URL, "http://"), told.Host)
+		require.Equal(t, http.StatusTeapot, told.Status)
+	}
+	require.NotContains(t, fmt.Sprint(told), "ticket")
+
+	vendor.Close()
+	a.err = nil
+	_, err := records.Provider.Check(t.Context(), verification.Subject{})
+	require.Error(t, err)
+	require.Zero(t, told.Status, "nobody answered")
 }

@@ -248,10 +248,25 @@ func (s *State) move(now time.Time, to Status, next *NextAction, until *time.Tim
 	if !CanMove(s.Status, to) {
 		return false
 	}
+	s.clock(now, to, next)
 	s.Status, s.NextAction, s.ExpiresAt, s.Open = to, next, until, nil
 	s.Attempt.Number = s.attempt()
 	s.touch(now)
 	return true
+}
+
+// clock notes how long what takes.
+func (s *State) clock(now time.Time, to Status, next *NextAction) {
+	if s.AwaitedSince != nil && to != RequiresInput {
+		s.Awaited += Duration(now.Sub(*s.AwaitedSince))
+		s.AwaitedSince = nil
+	}
+	if s.AwaitedSince == nil && to == RequiresInput {
+		s.AwaitedSince = &now
+	}
+	if s.LinkedAt == nil && next != nil && (next.Type == ActionRedirect || next.Type == ActionMiniProgram) {
+		s.LinkedAt = &now
+	}
 }
 
 // attempt is the number of the attempt that runs or may follow; once none can,

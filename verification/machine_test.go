@@ -109,3 +109,25 @@ func TestDocsShowTheDiagram(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, Diagram(), shown, "put the expected diagram into docs/architecture.md")
 }
+
+// Waiting for somebody who must act is added up over all of it, and the first link
+// is noted once.
+func TestAStateKnowsHowLongSomebodyWasWaitedFor(t *testing.T) {
+	now := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) time.Time { return now.Add(d) }
+	until := at(time.Hour)
+	s := NewState(DefaultPolicy(), now)
+	s.AwaitInput(at(time.Second), NextAction{Type: ActionScanChip, ExpiresAt: &until})
+	require.Nil(t, s.LinkedAt, "no link yet")
+	s.AwaitVendors(at(4*time.Second), &until)
+	s.AwaitInput(at(10*time.Second), NextAction{Type: ActionRedirect, ExpiresAt: &until})
+	s.Fail(at(12*time.Second), ReasonOf(FaceNoMatch))
+	s.AwaitInput(at(15*time.Second), NextAction{Type: ActionRedirect, ExpiresAt: &until})
+	require.Equal(t, at(10*time.Second), *s.LinkedAt)
+	require.Equal(t, at(10*time.Second), *s.AwaitedSince)
+	require.Equal(t, Duration(3*time.Second), s.Awaited)
+	s.AwaitReview(at(20*time.Second), nil, until)
+	s.Complete(at(time.Minute), Verdict{Version: 1, Decision: Approved})
+	require.Nil(t, s.AwaitedSince)
+	require.Equal(t, Duration(13*time.Second), s.Awaited)
+}

@@ -89,6 +89,13 @@ type State struct {
 	ExpiresAt     *time.Time `json:"expires_at,omitempty"`
 	// Version rises with every change.
 	Version int `json:"version"`
+
+	// LinkedAt is when there first was a link for the person; nil: none was so far.
+	LinkedAt *time.Time `json:"linked_at,omitempty"`
+	// AwaitedSince is since when somebody must act, nil: nobody; Awaited is how long
+	// somebody had to before.
+	AwaitedSince *time.Time `json:"awaited_since,omitempty"`
+	Awaited      Duration   `json:"awaited,omitempty"`
 }
 
 // Outcome is the state in one word, empty while it runs.

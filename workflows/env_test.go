@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	temporallog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -27,6 +28,8 @@ type env struct {
 	in     workflows.VerificationInput
 	// onWait runs whenever the verification waits for a retry.
 	retries int
+	// counts are the run's own, as name{tag=value}.
+	counts map[string]int64
 }
 
 func newEnv(t *testing.T, s *script) *env {
@@ -41,7 +44,9 @@ func newEnvIn(t *testing.T, w world) *env {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(temporallog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, engine: newEngine(w), in: input()}
+	counts := map[string]int64{}
+	suite.SetMetricsHandler(counting{client.MetricsNopHandler, counts, nil})
+	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, engine: newEngine(w), in: input(), counts: counts}
 	e.SetTestTimeout(time.Minute)
 	// A busy machine is no deadlock.
 	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{e.engine}})

@@ -81,6 +81,9 @@ func (r *run) lookAt(ctx workflow.Context, f *replacedSession) {
 	f.hinted = false
 	f.looks++
 	result := r.ask(ctx, f)
+	if result != nil {
+		r.countCharge(ctx, f.route.Provider, *result)
+	}
 	f.looked, f.looking, f.over = workflow.Now(ctx), false, result != nil
 	f.wanted = f.wanted && !answers && !f.over
 	if result != nil && ctx.Err() == nil { // after the end nothing changes

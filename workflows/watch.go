@@ -23,6 +23,13 @@ const lookPause = 2 * time.Second
 // whoever wins only says that there is one to fetch.
 func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResult {
 	w := &watcher{run: r, route: route, session: r.state.Attempt.Session, open: r.opened}
+	result := w.untilEnd(ctx)
+	w.countEnd(ctx, result)
+	return result
+}
+
+func (w *watcher) untilEnd(ctx workflow.Context) verification.FaceResult {
+	r := w.run
 	// A run that ends at once takes what is still under way with it: canceling the
 	// losers would cost it events, and a task of its own.
 	racing, stop := workflow.NewDisconnectedContext(ctx)
@@ -39,6 +46,7 @@ func (r *run) watch(ctx workflow.Context, route FaceRoute) verification.FaceResu
 	case result != nil:
 		return *result
 	case phase == replaced:
+		w.by = byRetry
 		w.leave(time.Time{})
 		return verification.FaceResult{}
 	case phase == provider.RanOut:
@@ -87,6 +95,9 @@ type watcher struct {
 	asked bool
 	// again is how many of the looks are still due that a mini program's hint causes.
 	again int
+	// by is what brought the session's end, for the metrics, and lookBy what caused
+	// the look that runs.
+	by, lookBy endedBy
 }
 
 // race waits until the session is over or its timer fires. It returns the
@@ -108,10 +119,13 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 			return "", nil
 		case ready(w.poll):
 			phase, result = w.seen(ctx, w.poll)
+			w.by = byPoll
 			w.poll, w.stopping = nil, false // not over: it failed for good, or was stopped
 		case ready(w.look):
+			w.by = w.lookBy
 			phase, result = w.looked(racing, left)
 		case ready(w.relook):
+			w.by = byRetry
 			phase, result = w.relooked(ctx)
 		case timer.IsReady() && grace > 0:
 			// The link is dead, and the vendor may yet say how it ended.
@@ -128,7 +142,7 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 		case w.mayRelook():
 			phase, result = w.lostLink(racing)
 		case w.mayLookUp():
-			w.early, w.asked = nil, true
+			w.early, w.asked, w.lookBy = nil, true, byOther
 			w.look = w.start(racing, stepLook, acts.LookAtSession, "-early", 0, w.lookUp())
 		default:
 			phase, result = w.lookNow(racing)
@@ -155,7 +169,7 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 			w.again = hintLooks
 		}
 		w.looks++
-		w.look = w.lookOnce(ctx)
+		w.look, w.lookBy = w.lookOnce(ctx), byCallback
 	}
 	return "", nil
 }
@@ -286,9 +300,10 @@ func (w *watcher) underWay(ctx workflow.Context) (phase provider.Phase, result *
 	}
 	w.fetching(ctx)
 	w.quiet()
-	for _, f := range []workflow.Future{w.poll, w.look} {
+	for by, f := range []workflow.Future{w.poll, w.look} {
 		if f != nil && !over(phase) {
 			phase, result = w.seen(ctx, f)
+			w.by = []endedBy{byPoll, w.lookBy}[by]
 		}
 	}
 	return phase, result
@@ -341,6 +356,7 @@ func (w *watcher) seen(ctx workflow.Context, f workflow.Future) (provider.Phase,
 // result rests at the vendor.
 func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 	w.fetching(ctx)
+	w.by = byLastLook
 	phase, result := w.waitForLast(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -350,6 +366,7 @@ func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
 	case phase == provider.Finished:
 		return w.fetch(ctx)
 	}
+	w.by = byTimer
 	if phase != provider.RanOut {
 		w.leave(workflow.Now(ctx)) // nobody was judged, as far as the vendor tells
 	}
@@ -380,6 +397,7 @@ func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verificati
 		w.takeHint()
 		w.looks++
 		if phase, result := w.seen(ctx, w.lookOnce(ctx)); over(phase) {
+			w.by = byCallback
 			return phase, result
 		}
 	}

@@ -98,6 +98,17 @@ func (c *Config) Registry(log *slog.Logger) (*provider.Registry, error) {
 	return r, errors.Join(errs...)
 }
 
+// Price is what an operation of a vendor costs; false: nobody said.
+func (c *Config) Price(name, operation string) (amount float64, currency string, known bool) {
+	for _, v := range c.Vendors {
+		if s, ok := v.Settings.(provider.Priced); ok && v.Name == name {
+			m := s.Costs(operation)
+			return m.Amount, m.Currency, m.Currency != ""
+		}
+	}
+	return 0, "", false
+}
+
 // Switches are the configured switches of the vendors that have one, by name: on, drain
 // or off.
 func (c *Config) Switches() map[string]string {

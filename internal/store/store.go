@@ -363,6 +363,8 @@ type Store interface {
 	// Overview tells an operator what is open and what may need somebody, with at
 	// most limit examples of each kind.
 	Overview(ctx context.Context, now time.Time, limit int) (Overview, error)
+	// Measure counts, for the metrics, what is open, waits, or is kept.
+	Measure(ctx context.Context, now time.Time) (Measures, error)
 
 	// ReadOutputs returns the row of Audit's verification and client to be told
 	// whole, and writes the line in the same transaction; of one that is not

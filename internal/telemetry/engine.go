@@ -32,10 +32,21 @@ const (
 	endToEnd       = "temporal_workflow_endtoend_latency"
 )
 
-// engineMetrics is the handler for one set of tags.
+// What workflows count by the SDK's handler, which counts nothing while a history
+// is replayed: under these names, with these tags and no others.
+const (
+	SessionEnds = "yanzhen_session_ends"
+	Charges     = "yanzhen_vendor_charges"
+)
+
+var ownTags = []string{"provider", "by", "operation", "charged"}
+
+// engineMetrics is the handler for one set of tags; own are those of what
+// workflows count.
 type engineMetrics struct {
 	series *engineSeries
 	labels prometheus.Labels
+	own    map[string]string
 }
 
 func (h engineMetrics) WithTags(tags map[string]string) client.MetricsHandler {
@@ -43,16 +54,30 @@ func (h engineMetrics) WithTags(tags map[string]string) client.MetricsHandler {
 	if labels == nil {
 		labels = prometheus.Labels{}
 	}
+	own := maps.Clone(h.own)
 	for name, value := range tags {
+		if slices.Contains(ownTags, name) {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[name] = value
+		}
 		delete(labels, name)
 		if value != "none" && slices.Contains(keptTags, name) {
 			labels[name] = value
 		}
 	}
-	return engineMetrics{h.series, labels}
+	return engineMetrics{h.series, labels, own}
 }
 
 func (h engineMetrics) Counter(name string) client.MetricsCounter {
+	if count, ok := h.series.own[name]; ok {
+		return counted(func(n int64) {
+			for range n {
+				count(h.own)
+			}
+		})
+	}
 	full := strings.TrimSuffix(name, "_total") + "_total"
 	return counted(func(n int64) {
 		get(h.series, full, h.labels, func(o prometheus.Opts) prometheus.Counter {
@@ -102,8 +127,10 @@ func (f timed) Record(d time.Duration) { f(d) }
 // set of tags is a metric of its own.
 type engineSeries struct {
 	nonDeterministic func()
-	mu               sync.RWMutex
-	by               map[string]prometheus.Collector
+	// own are counters of ours, by name.
+	own map[string]func(tags map[string]string)
+	mu  sync.RWMutex
+	by  map[string]prometheus.Collector
 }
 
 // Describe announces nothing: the names are known when they come.

@@ -16,64 +16,76 @@ import (
 // the configuration only, so that neither a person nor an attacker can add
 // series. A nil *Metrics counts nothing.
 type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	hints    *prometheus.CounterVec
-	notices  *prometheus.CounterVec
-	starts   *prometheus.CounterVec
-	swept    *prometheus.CounterVec
-	panics   *prometheus.CounterVec
-	outcomes *prometheus.CounterVec
-	vendors  *prometheus.HistogramVec
-	sent     *prometheus.CounterVec
-	off      prometheus.Counter
-	backlog  prometheus.Gauge
-	stale    prometheus.Gauge
-	due      *prometheus.GaugeVec
-	changed  prometheus.Counter
-	engine   *engineSeries
+	registry  *prometheus.Registry
+	requests  *prometheus.HistogramVec
+	hints     *prometheus.CounterVec
+	notices   *prometheus.CounterVec
+	starts    *prometheus.CounterVec
+	swept     *prometheus.CounterVec
+	panics    *prometheus.CounterVec
+	outcomes  *prometheus.CounterVec
+	linked    *prometheus.HistogramVec
+	verdicts  *prometheus.HistogramVec
+	person    *prometheus.HistogramVec
+	sessions  *prometheus.CounterVec
+	vendors   *prometheus.HistogramVec
+	charges   *prometheus.CounterVec
+	costs     *prometheus.CounterVec
+	sent      *prometheus.CounterVec
+	delivered *prometheus.HistogramVec
+	off       prometheus.Counter
+	backlog   prometheus.Gauge
+	stale     prometheus.Gauge
+	due       *prometheus.GaugeVec
+	changed   prometheus.Counter
+	unsent    *prometheus.CounterVec
+	engine    *engineSeries
+	stored    *stored
+	// price is what an operation of a vendor costs; nil: nobody said.
+	price Price
 	// failedAt is when a workflow's task last failed by its code.
 	failedAt atomic.Int64 // nanoseconds since 1970
+}
+
+// Buckets of what takes a person's minutes, or a reviewer's days.
+var long = []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
 // NewMetrics makes the metrics in a registry of their own.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_http_requests_total", Help: "Requests answered, by route and status.",
-		}, []string{"method", "route", "status"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "yanzhen_http_request_duration_seconds", Help: "Time to answer, by route. Waiting reads are as long as they wait.",
-			// Starts wait for a vendor up to 8 s, reads for a change up to 60 s.
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 8, 10, 30, 60},
-		}, []string{"method", "route"}),
-		hints: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_hints_total", Help: "Callbacks of vendors and returning browsers, by what became of them.",
-		}, []string{"provider", "result"}),
-		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_notices_total", Help: "Callbacks of vendors that may carry signed data, by what became of them.",
-		}, []string{"provider", "result"}),
-		starts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_starts_total", Help: "Start calls by result: created, accepted, replayed, or the code of the refusal.",
-		}, []string{"result"}),
-		swept: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_swept_total", Help: "Rows that the sweeper deleted or ended.",
-		}, []string{"result"}),
-		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_panics_total", Help: "Panics, by where: workflow, activity, http. A workflow's is met again with each try of its task.",
-		}, []string{"where"}),
-		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_outcomes_total", Help: "Ends of verifications, later versions of a verdict included, by outcome and who decided: policy, reviewer, none.",
-		}, []string{"policy", "outcome", "decided_by"}),
-		vendors: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "yanzhen_vendor_call_duration_seconds", Help: "Calls of vendors, by class: ok, or what the failure means.",
-			Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 8, 12, 18},
-		}, []string{"provider", "operation", "class"}),
-		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "yanzhen_webhook_attempts_total", Help: "Attempts to deliver an event, by outcome: the status's class, or why there was none.",
-		}, []string{"class"}),
+		// The name, the labels and their meaning are those of OpenTelemetry's semantic
+		// conventions. Starts wait for a vendor up to 8 s, reads for a change up to 60 s.
+		requests: histogram("http_server_request_duration_seconds", "Time to answer, by route and status. Waiting reads are as long as they wait.",
+			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 8, 10, 30, 60}, "http_request_method", "http_route", "http_response_status_code"),
+		hints:   counter("yanzhen_hints_total", "Callbacks of vendors and returning browsers, by what became of them; late: the run was over.", "provider", "result"),
+		notices: counter("yanzhen_notices_total", "Callbacks of vendors that may carry signed data, by what became of them; late: the run was over.", "provider", "result"),
+		starts:  counter("yanzhen_starts_total", "Start calls by result: created, accepted, replayed, or the code of the refusal.", "result"),
+		swept:   counter("yanzhen_swept_total", "Rows that the sweeper deleted or ended.", "result"),
+		panics:  counter("yanzhen_panics_total", "Panics, by where: workflow, activity, http. A workflow's is met again with each try of its task.", "where"),
+		outcomes: counter("yanzhen_outcomes_total", "Ends of verifications, later versions of a verdict included, by outcome and who decided: policy, reviewer, none.",
+			"policy", "outcome", "decided_by"),
+		linked:   histogram("yanzhen_link_duration_seconds", "From the start to the first link for the person.", []float64{.05, .1, .25, .5, 1, 2, 3, 5, 8, 15, 30, 60, 300, 1800}, "policy"),
+		verdicts: histogram("yanzhen_verdict_duration_seconds", "From the start to the first verdict.", long, "policy", "decided_by"),
+		person:   histogram("yanzhen_person_duration_seconds", "For how long, all in all, an ended verification waited for the person.", long, "policy"),
+		sessions: counter("yanzhen_session_ends_total", "Ends of face sessions, by what brought the end: callback, poll, last_look, timer (it ran out), retry (another took its place), other.",
+			"provider", "by"),
+		vendors: histogram("yanzhen_vendor_call_duration_seconds", "Calls of vendors, by class: ok, or what the failure means.",
+			[]float64{.05, .1, .25, .5, 1, 2, 3, 5, 8, 12, 18}, "provider", "operation", "class"),
+		charges: counter("yanzhen_vendor_charges_total", "What vendors charge for: questions to the records, judged face sessions, chips read, comparisons. charged: yes, no, unknown.",
+			"provider", "operation", "charged"),
+		costs: counter("yanzhen_vendor_cost_total", "What vendors charged, or may have (unknown), by the configured prices.", "provider", "operation", "charged", "currency"),
+		sent:  counter("yanzhen_webhook_attempts_total", "Attempts to deliver an event, by outcome: the status's class, or why there was none.", "class"),
+		delivered: histogram("yanzhen_webhook_delivery_duration_seconds", "From an event to the end of its delivery, by how it ended: delivered, failed, aborted.",
+			[]float64{.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 6 * 3600, 86400, 3 * 86400}, "state"),
 		off: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "yanzhen_webhook_endpoints_disabled_total", Help: "Endpoints that were switched off, since they only failed or said that they are gone.",
 		}),
@@ -89,13 +101,20 @@ func NewMetrics() *Metrics {
 		changed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "yanzhen_changed_total", Help: "Times that a row or an event was found to be changed outside of yanzhen. It is told to nobody; the log names it.",
 		}),
+		unsent: counter("yanzhen_export_errors_total", "Exports by OTLP, or to a file, that failed, by signal: traces, metrics.", "signal"),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},
+		stored: &stored{},
 	}
 	m.engine.nonDeterministic = func() { m.Panicked(Workflow) }
+	m.engine.own = map[string]func(tags map[string]string){
+		SessionEnds: func(tags map[string]string) { m.sessions.WithLabelValues(tags["provider"], tags["by"]).Inc() },
+		Charges:     func(tags map[string]string) { m.Charged(tags["provider"], tags["operation"], tags["charged"]) },
+	}
 	for _, where := range []string{Workflow, Activity, HTTP} {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.vendors, m.sent, m.off, m.backlog, m.stale, m.due, m.changed, m.engine,
+	m.registry.MustRegister(m.requests, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.linked, m.verdicts, m.person, m.sessions,
+		m.vendors, m.charges, m.costs, m.sent, m.delivered, m.off, m.backlog, m.stale, m.due, m.changed, m.unsent, m.engine, m.stored,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -111,11 +130,9 @@ func (m *Metrics) Handler() http.Handler {
 // Request counts an answered request. route is the route's template, never
 // the path.
 func (m *Metrics) Request(method, route string, status int, d time.Duration) {
-	if m == nil {
-		return
+	if m != nil {
+		m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(d.Seconds())
 	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.duration.WithLabelValues(method, route).Observe(d.Seconds())
 }
 
 // Hint counts a callback. provider comes from a genuine ticket.
@@ -193,17 +210,37 @@ func (m *Metrics) WorkflowsFail() bool {
 	return m != nil && time.Since(time.Unix(0, m.failedAt.Load())) < failingFor
 }
 
-// Ended counts a verification's end; decidedBy is empty without a verdict.
-func (m *Metrics) Ended(policy, outcome, decidedBy string) {
-	if m != nil {
-		m.outcomes.WithLabelValues(policy, outcome, cmp.Or(decidedBy, "none")).Inc()
+// End is the end of a verification, or a later version of its verdict.
+type End struct {
+	Policy, Outcome string
+	// DecidedBy is empty without a verdict.
+	DecidedBy string
+	// Later: it is not the first end. Only its outcome counts.
+	Later bool
+	// Took is from the start to the end, Person for how long of it the person was
+	// waited for.
+	Took, Person time.Duration
+}
+
+// Ended counts an end.
+func (m *Metrics) Ended(e End) {
+	if m == nil {
+		return
+	}
+	m.outcomes.WithLabelValues(e.Policy, e.Outcome, cmp.Or(e.DecidedBy, "none")).Inc()
+	if e.Later {
+		return
+	}
+	m.person.WithLabelValues(e.Policy).Observe(e.Person.Seconds())
+	if e.DecidedBy != "" {
+		m.verdicts.WithLabelValues(e.Policy, e.DecidedBy).Observe(e.Took.Seconds())
 	}
 }
 
-// VendorCall counts a call of a vendor; class is "ok" or that of its failure.
-func (m *Metrics) VendorCall(provider, operation, class string, took time.Duration) {
+// Linked counts a verification's first link; took is from its start to that.
+func (m *Metrics) Linked(policy string, took time.Duration) {
 	if m != nil {
-		m.vendors.WithLabelValues(provider, operation, class).Observe(took.Seconds())
+		m.linked.WithLabelValues(policy).Observe(took.Seconds())
 	}
 }
 
@@ -211,6 +248,13 @@ func (m *Metrics) VendorCall(provider, operation, class string, took time.Durati
 func (m *Metrics) WebhookTried(class string) {
 	if m != nil {
 		m.sent.WithLabelValues(class).Inc()
+	}
+}
+
+// WebhookOver counts a delivery's end; took is from its event to that.
+func (m *Metrics) WebhookOver(state string, took time.Duration) {
+	if m != nil {
+		m.delivered.WithLabelValues(state).Observe(took.Seconds())
 	}
 }
 

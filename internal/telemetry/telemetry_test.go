@@ -31,14 +31,21 @@ func TestWhatIsCountedIsServed(t *testing.T) {
 	m.Start("created")
 	m.Swept(2, 3)
 	m.Panicked(HTTP)
-	m.Ended("cn-resident", "approved", "policy")
-	m.Ended("cn-resident", "expired", "")
+	m.SetPrices(func(provider, operation string) (float64, string, bool) { return 0.5, "CNY", provider == "acedata" })
+	m.Ended(End{Policy: "cn-resident", Outcome: "approved", DecidedBy: "policy", Took: 40 * time.Second, Person: 20 * time.Second})
+	m.Ended(End{Policy: "cn-resident", Outcome: "declined", DecidedBy: "reviewer", Later: true, Took: time.Hour})
+	m.Ended(End{Policy: "cn-resident", Outcome: "expired"})
+	m.Linked("cn-resident", 300*time.Millisecond)
 	m.VendorCall("acedata", "check", "unavailable", time.Second)
+	m.Charged("acedata", "check", "no")
+	m.Charged("acedata", "check", "yes")
+	m.Charged("acedata", "check", "yes")
+	m.Charged("toy", "check", "yes")
+	m.WebhookOver("delivered", 3*time.Second)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
-		`yanzhen_http_requests_total{method="GET",route="/v1/verifications/:id",status="200"} 1`,
-		`yanzhen_http_request_duration_seconds_count{method="GET",route="/v1/verifications/:id"} 1`,
+		`http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",http_route="/v1/verifications/:id"} 1`,
 		`yanzhen_hints_total{provider="tencent_eid",result="sent"} 1`,
 		`yanzhen_starts_total{result="created"} 1`,
 		`yanzhen_swept_total{result="deleted"} 2`,
@@ -47,9 +54,63 @@ func TestWhatIsCountedIsServed(t *testing.T) {
 		`yanzhen_panics_total{where="workflow"} 0`,
 		`yanzhen_outcomes_total{decided_by="policy",outcome="approved",policy="cn-resident"} 1`,
 		`yanzhen_outcomes_total{decided_by="none",outcome="expired",policy="cn-resident"} 1`,
+		`yanzhen_outcomes_total{decided_by="reviewer",outcome="declined",policy="cn-resident"} 1`,
+		`yanzhen_link_duration_seconds_bucket{policy="cn-resident",le="0.5"} 1`,
+		`yanzhen_verdict_duration_seconds_sum{decided_by="policy",policy="cn-resident"} 40`,
+		`yanzhen_verdict_duration_seconds_count{decided_by="policy",policy="cn-resident"} 1`,
+		`yanzhen_person_duration_seconds_count{policy="cn-resident"} 2`,
 		`yanzhen_vendor_call_duration_seconds_count{class="unavailable",operation="check",provider="acedata"} 1`,
+		`yanzhen_vendor_charges_total{charged="no",operation="check",provider="acedata"} 1`,
+		`yanzhen_vendor_charges_total{charged="yes",operation="check",provider="toy"} 1`,
+		`yanzhen_vendor_cost_total{charged="yes",currency="CNY",operation="check",provider="acedata"} 1`,
+		`yanzhen_webhook_delivery_duration_seconds_count{state="delivered"} 1`,
 	} {
-		require.Contains(t, w.Body.String(), line)
+		require.Contains(t, w.Body.String(), "\n"+line+"\n")
+	}
+	require.NotContains(t, w.Body.String(), `decided_by="reviewer",policy="cn-resident",le`, "a later version is not the first verdict")
+	require.NotContains(t, w.Body.String(), "yanzhen_verifications_open", "nobody has counted yet")
+}
+
+// What the store holds is told as it was measured last.
+func TestWhatTheStoreHoldsIsServed(t *testing.T) {
+	m := NewMetrics()
+	m.Stored(Stored{Open: map[[2]string]int{{"cn-resident", "in_review"}: 9}})
+	m.Stored(Stored{
+		Open: map[[2]string]int{{"cn-resident", "in_review"}: 2, {"cn-resident", "processing"}: 0}, Overdue: 1,
+		Review: map[string]time.Duration{"cn-resident": time.Hour}, Deliveries: map[string]int{"held": 4}, Delivery: 7 * time.Second,
+		Erasures: 3, Erasure: time.Minute, Faces: 1,
+	})
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`yanzhen_verifications_open{policy="cn-resident",status="in_review"} 2`,
+		`yanzhen_verifications_open{policy="cn-resident",status="processing"} 0`,
+		`yanzhen_review_oldest_seconds{policy="cn-resident"} 3600`,
+		`yanzhen_verifications_overdue 1`,
+		`yanzhen_webhook_deliveries_open{state="held"} 4`,
+		`yanzhen_webhook_deliveries_open{state="due"} 0`,
+		`yanzhen_webhook_oldest_seconds 7`,
+		`yanzhen_erasures_open 3`,
+		`yanzhen_erasure_oldest_seconds 60`,
+		`yanzhen_stored_faces 1`,
+	} {
+		require.Contains(t, w.Body.String(), "\n"+line+"\n")
+	}
+}
+
+// Workflows count by the SDK's handler, whose other tags are no labels of ours.
+func TestWhatWorkflowsCountHasNoTagsOfTheEngine(t *testing.T) {
+	m := NewMetrics()
+	h := m.Engine().WithTags(map[string]string{"task_queue": "verification", "workflow_type": "Verification", "operation": "x"})
+	h.WithTags(map[string]string{"provider": "megvii_faceid", "by": "callback"}).Counter(SessionEnds).Inc(2)
+	h.WithTags(map[string]string{"provider": "megvii_faceid", "operation": "session", "charged": "yes"}).Counter(Charges).Inc(1)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`yanzhen_session_ends_total{by="callback",provider="megvii_faceid"} 2`,
+		`yanzhen_vendor_charges_total{charged="yes",operation="session",provider="megvii_faceid"} 1`,
+	} {
+		require.Contains(t, w.Body.String(), "\n"+line+"\n")
 	}
 }
 
@@ -60,7 +121,11 @@ func TestWithoutMetricsNothingIsCounted(t *testing.T) {
 	m.Start("created")
 	m.Swept(1, 1)
 	m.Panicked(Workflow)
-	m.Ended("p", "approved", "policy")
+	m.Ended(End{Policy: "p", Outcome: "approved"})
+	m.Linked("p", 0)
+	m.Charged("p", "check", "yes")
+	m.WebhookOver("delivered", 0)
+	m.Stored(Stored{})
 	m.VendorCall("p", "open", "ok", 0)
 	m.Engine().Counter("temporal_request").Inc(1)
 	require.False(t, m.WorkflowsFail())

@@ -51,6 +51,7 @@ type Config struct {
 	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
 	Keywords      Keywords      `envPrefix:"KEYWORDS_"`
 
+	provider.Price
 	provider.Switch
 }
 

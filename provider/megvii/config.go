@@ -56,6 +56,7 @@ type Config struct {
 	Rate      float64       `env:"RATE" envDefault:"5" help:"Sessions opened a second by all workers together, at most, and as many look-ups. The limit of a key is not published."`
 	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry its result is looked up, if no notice came. The vendor answers three look-ups a session."`
 
+	provider.Price
 	provider.Switch
 }
 

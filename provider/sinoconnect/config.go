@@ -62,11 +62,21 @@ type Config struct {
 	PollRate     float64       `env:"POLL_RATE" envDefault:"5" help:"and looks at sessions, which never keep those waiting. The vendor publishes no limit."`
 	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
 
+	PriceRead    provider.Money `env:"PRICE_READ" help:"What reading a chip costs, such as \"0.3 CNY\", for the metric yanzhen_vendor_cost_total,"`
+	PriceSession provider.Money `env:"PRICE_SESSION" help:"and a face session. Without them no money is counted."`
 	provider.Switch
 
 	// Logger gets one line for a refused chip token, with its alg, enc and kid
 	// and nothing else; nil: slog.Default().
 	Logger *slog.Logger
+}
+
+// Costs implements provider.Priced.
+func (c *Config) Costs(operation string) provider.Money {
+	if operation == "read" {
+		return c.PriceRead
+	}
+	return c.PriceSession
 }
 
 // Patterns are regular expressions over the vendor's messages; letters' case

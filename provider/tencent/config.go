@@ -53,6 +53,7 @@ type Config struct {
 	EncryptionKey string `env:"ENCRYPTION_KEY" secret:"path" help:"With aes-256-cbc: the path of the RSA public key that Tencent publishes, PEM."`
 	EncryptionIV  string `env:"ENCRYPTION_IV" envDefault:"base64" help:"base64: 16 random bytes in base64, as Tencent's samples send the IV; text: 16 characters as they are. Unconfirmed by the vendor."`
 
+	provider.Price
 	provider.Switch
 }
 

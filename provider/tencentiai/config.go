@@ -44,6 +44,8 @@ type Config struct {
 	Rate      float64       `env:"RATE" envDefault:"20" help:"Calls a second of one worker, at most. The vendor publishes no limit."`
 	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
 	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long an unreachable comparer is tried, at most 2m: the pictures rest nowhere and cannot wait longer."`
+
+	provider.Price
 }
 
 // maxPatience: the pictures rest nowhere and cannot wait longer.

@@ -45,6 +45,7 @@ type Config struct {
 	EncryptionKey string `env:"ENCRYPTION_KEY" else:"YANZHEN_TENCENT_ENCRYPTION_KEY" secret:"path" help:"Else that of YANZHEN_TENCENT_ENCRYPTION_KEY,"`
 	EncryptionIV  string `env:"ENCRYPTION_IV" else:"YANZHEN_TENCENT_ENCRYPTION_IV" envDefault:"base64" help:"and YANZHEN_TENCENT_ENCRYPTION_IV."`
 
+	provider.Price
 	provider.Switch
 }
 
