@@ -138,7 +138,7 @@ func (c *Config) checkNeeds(n Needs) []error {
 			faults = append(faults, errors.New("YANZHEN_KEYS is not set: name the key file, or create one with `yanzhen setup --make-keys FILE`"))
 		case err != nil:
 			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s cannot be read: %w", c.Keys, underlying(err)))
-		case info.Mode().Perm()&0o077 != 0:
+		case info.Mode().Perm()&0o007 != 0: // a group's right depends on the owner, and is looked at when it is read
 			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s can be read by others than its owner: chmod 600", c.Keys))
 		}
 	}

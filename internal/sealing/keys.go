@@ -82,8 +82,8 @@ func Load(path string) (*Keys, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("sealing: key file %s is no regular file", path)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("sealing: key file %s may be used by others than its owner (mode %04o): run chmod 600 on it", path, mode)
+	if !guarded(info) {
+		return nil, fmt.Errorf("sealing: key file %s may be used by others than its owner (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
 	}
 	// The open file, not its path again: what was checked is what is read.
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
