@@ -179,12 +179,12 @@ func TestWaitInVainSaysThatNothingChanged(t *testing.T) {
 	var same bool
 	var err error
 	for tries := 0; !same && tries < 20; tries++ { // a busy machine looks late
-		same, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 3*lookEvery, nil)
+		same, err = r.s.Wait(t.Context(), "shop", v.ID, v.Revision, 3*lookMany, nil)
 		require.NoError(t, err)
 	}
 	require.True(t, same)
 	for known, what := range map[int]string{v.Revision - 1: "another revision", Unknown: "none"} {
-		same, err = r.s.Wait(t.Context(), "shop", v.ID, known, 3*lookEvery, nil)
+		same, err = r.s.Wait(t.Context(), "shop", v.ID, known, 3*lookMany, nil)
 		require.NoError(t, err)
 		require.False(t, same, what)
 	}
@@ -290,7 +290,7 @@ func TestWaitersShareOneStatement(t *testing.T) {
 	for i := 3; i < 1000; i += 2 {
 		<-changed[i]
 	}
-	require.LessOrEqual(t, asked.Load(), int32(time.Since(began)/lookEvery)+2)
+	require.LessOrEqual(t, asked.Load(), int32(time.Since(began)/lookFew)+2)
 	select {
 	case <-changed[0]:
 		t.Fatal("nothing changed there")
@@ -303,8 +303,24 @@ func TestWaitersShareOneStatement(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return !w.looking }, 5*time.Second, 10*time.Millisecond)
 	before := asked.Load()
-	time.Sleep(3 * lookEvery)
+	time.Sleep(3 * lookMany)
 	require.Equal(t, before, asked.Load())
+}
+
+// A caller who waits with few others is told at once; thousands wait a little longer,
+// and cost no more for it.
+func TestFewWaitersAreToldSooner(t *testing.T) {
+	w := &waiters{differ: func(context.Context, string) (map[string]int, error) { return nil, nil }}
+	pauses := map[int]time.Duration{}
+	for i := range 5001 {
+		_, leave := w.join(fmt.Sprint(i), 1)
+		defer leave()
+		pauses[i+1] = w.pause()
+	}
+	require.Less(t, pauses[1], 16*time.Millisecond)
+	require.Less(t, pauses[500], 25*time.Millisecond)
+	require.Equal(t, lookMany, pauses[5000])
+	require.Equal(t, lookMany, pauses[5001])
 }
 
 func TestRetryNamesTheSessionItReplaces(t *testing.T) {

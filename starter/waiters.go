@@ -8,13 +8,16 @@ import (
 )
 
 const (
-	// lookEvery is how often the store is asked for the revisions that are
-	// waited for.
-	lookEvery = 75 * time.Millisecond
+	// The store is asked for the revisions that are waited for each lookFew, and
+	// lookEach later for each row of them, as its answer takes longer; but at least
+	// each lookMany.
+	lookFew  = 15 * time.Millisecond
+	lookEach = 12 * time.Microsecond
+	lookMany = 75 * time.Millisecond
 	// lookTime bounds one such question.
 	lookTime = 5 * time.Second
 	// freshFor is how long its answer counts as the present.
-	freshFor = 4 * lookEvery
+	freshFor = 4 * lookMany
 )
 
 // waiters wait for a change of a row. All of a process share one statement a
@@ -74,9 +77,8 @@ func (w *waiters) drop(id string, who *waiter) {
 
 // look asks tick by tick until nobody waits.
 func (w *waiters) look() {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for range tick.C {
+	for {
+		time.Sleep(w.pause())
 		known := w.waitedFor()
 		if known == "" {
 			return
@@ -90,6 +92,13 @@ func (w *waiters) look() {
 		}
 		w.notify(now, asked)
 	}
+}
+
+// pause is the time to the next look.
+func (w *waiters) pause() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return min(lookFew+time.Duration(len(w.by))*lookEach, lookMany)
 }
 
 // waitedFor is what the waiters know, row by row; "" ends the looking.
