@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -95,8 +96,13 @@ func install(t *testing.T) cluster {
 func decode[T any](t *testing.T, text []byte) T {
 	t.Helper()
 	var one T
-	if err := yaml.UnmarshalStrict(text, &one); err != nil {
-		t.Errorf("%v in\n%s", err, text)
+	asJSON, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, err := json.UnmarshalStrict(asJSON, &one) // as the cluster's server does: cases differ, too
+	if err != nil || len(unknown) > 0 {
+		t.Errorf("%v %v in\n%s", err, unknown, text)
 	}
 	return one
 }
