@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
@@ -64,8 +65,10 @@ func Ops(d OpsDeps) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answerReady(w, http.StatusOK, map[string]string{"process": "ok"})
 	})
-	mux.Handle("GET /readyz", &readiness{deps: d})
+	r := &readiness{deps: d}
+	mux.Handle("GET /readyz", r)
 	if d.Metrics != nil {
+		d.Metrics.Registry().MustRegister(r)
 		mux.Handle("GET /metrics", d.Metrics.Handler())
 	}
 	return mux
@@ -81,13 +84,41 @@ type readiness struct {
 }
 
 func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	status, parts := r.now()
+	answerReady(w, status, parts)
+}
+
+func (r *readiness) now() (status int, parts map[string]string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if time.Now().After(r.until) {
 		r.look()
 	}
-	status, parts := r.status, r.parts
-	r.mu.Unlock()
-	answerReady(w, status, parts)
+	return r.status, r.parts
+}
+
+var readyDesc = prometheus.NewDesc("yanzhen_ready",
+	"1: this part of readiness is well, or does not count; 0: it makes the process unready. state is the word that /readyz says.", []string{"part", "state"}, nil)
+
+// Describe implements prometheus.Collector.
+func (r *readiness) Describe(ch chan<- *prometheus.Desc) { ch <- readyDesc }
+
+// Collect looks with each scrape, so that a process that no probe asks tells the
+// truth, too.
+func (r *readiness) Collect(ch chan<- prometheus.Metric) {
+	_, parts := r.now()
+	for part, state := range parts {
+		well := 1.0
+		if counts(part, state) {
+			well = 0
+		}
+		ch <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, well, part, state)
+	}
+}
+
+// counts reports whether a part's state makes the process unready.
+func counts(part, state string) bool {
+	return state != ready && state != expiring && part != catalogue
 }
 
 // look asks everything that a request needs. It does not use a probe's own

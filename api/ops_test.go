@@ -47,6 +47,24 @@ func TestReadinessAsksStoreAndEngineOnceForManyProbes(t *testing.T) {
 	require.Contains(t, get("/metrics").Body.String(), "go_goroutines")
 }
 
+// An alert needs no probe: each scrape looks, and says what /readyz would.
+func TestReadinessIsAMetric(t *testing.T) {
+	store := &fakeHealth{err: Unready("disk_full")}
+	h := Ops(OpsDeps{Store: store, Engine: &fakeHealth{}, Metrics: telemetry.NewMetrics(),
+		Expiring: func() []string { return []string{"shop-key"} }, Catalogue: func() error { return Unready("old_one_kept") }})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`yanzhen_ready{part="store",state="disk_full"} 0`,
+		`yanzhen_ready{part="engine",state="ok"} 1`,
+		`yanzhen_ready{part="keys",state="expiring"} 1`,
+		`yanzhen_ready{part="catalogue",state="old_one_kept"} 1`,
+	} {
+		require.Contains(t, w.Body.String(), "\n"+line+"\n")
+	}
+	require.NotContains(t, w.Body.String(), `part="store",state="ok"`)
+}
+
 func TestReadinessNamesWhatIsMissingAndNothingElse(t *testing.T) {
 	h := Ops(OpsDeps{Store: &fakeHealth{}, Engine: &fakeHealth{err: errors.New("dial 10.0.0.1: secret")}})
 	w := httptest.NewRecorder()
