@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev onboarding test test-short explore race fuzz bench outdated record lint build generate test-needs temporal
+.PHONY: help dev onboarding test test-short explore race fuzz bench outdated record lint build generate test-needs temporal prometheus
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -23,13 +23,14 @@ suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fa
 	--rerun-fails=1 --rerun-fails-max-failures=8 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race \
 	--rerun-fails-report=bin/failed-once.txt
 
-test: test-needs temporal ## Run every test (installs what they need on Debian)
+test: test-needs temporal prometheus ## Run every test (installs what they need on Debian)
 	$(suite) --packages=./... -- -timeout 20m
 
-# The commands and the tests of the whole start a Temporal server each; -short
-# leaves PostgreSQL and the browser out of the others.
+# The commands and the tests of the whole start a Temporal server each, and those
+# of the alerts need Prometheus; -short leaves PostgreSQL and the browser out of the
+# others.
 test-short: ## Run the tests that need no server and no browser, in under a minute
-	go test -short $$(go list ./... | grep -vE '/(cmd|cmd/.*|test/e2e|internal/store/storetest)$$')
+	go test -short $$(go list ./... | grep -vE '/(cmd|cmd/.*|deploy/monitoring|test/e2e|internal/store/storetest)$$')
 
 # What it finds is printed with its sequence and the line that repeats it.
 # `make test` makes the first 5,000 of them.
@@ -39,7 +40,7 @@ explore: ## Hold the laws against many seeded sequences (SEQUENCES=100000 SEED=0
 # The bench measures, and means nothing here. Of the tests of the whole the one that runs api, worker and a vendor in its own
 # process: the others start a binary that is not built to be watched, and with
 # one that is their clocks would fail before a race is found.
-race: test-needs temporal ## Run the tests with the race detector
+race: test-needs temporal prometheus ## Run the tests with the race detector
 	$(suite) --packages="$$(go list ./... | grep -vE '/test/(bench|e2e)$$')" -- -race -timeout 30m
 	go test -race -timeout 5m -run '^TestANewFaceProviderRuns' ./test/e2e
 
@@ -73,3 +74,6 @@ test-needs:
 # Built once before the tests, which would otherwise wait for it one by one.
 temporal: build
 	@bin/yanzhen temporal-binary >/dev/null
+
+prometheus:
+	@tools/prometheus/build.sh

@@ -78,7 +78,7 @@ func runInit(o initOptions, out io.Writer) error {
 	reviewerKey, reviewerHash := api.NewKey()
 	uid, gid := owner()
 	values := map[string]any{
-		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
+		"Postgres": randomHex(), "Temporal": randomHex(), "Store": randomHex(), "Grafana": randomHex(), "RunAs": fmt.Sprintf("%d:%d", uid, gid),
 		"PublicURL": strings.TrimRight(o.publicURL, "/"), "APIPort": publishedPort(o.publicURL),
 		"Client": o.client, "KeyHash": hash, "ReviewerHash": reviewerHash, "ReturnURL": o.returnURL,
 	}

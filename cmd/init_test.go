@@ -81,7 +81,7 @@ func TestInitDrawsFreshSecretsAndOverwritesNothing(t *testing.T) {
 			seen[m[1]] = true
 		}
 	}
-	require.Len(t, seen, 6, "three passwords each, all different")
+	require.Len(t, seen, 8, "four passwords each, all different")
 
 	require.NoError(t, os.Remove(filepath.Join(first, ".env")))
 	before, err := os.ReadFile(filepath.Join(first, "config", "keys.json"))

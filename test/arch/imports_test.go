@@ -52,6 +52,7 @@ var allowed = []struct {
 	{part: "cmd/devstack", may: []string{"cmd/engine"}, never: []string{"github.com/gin-gonic"}},
 	{part: "cmd", may: []string{"*"}},
 	{part: ".", may: []string{"cmd"}},
+	{part: "deploy/monitoring", never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	// Tests only; test/e2e/toy is a vendor like any other.
 	{part: "test/e2e/toy", may: []string{"verification", "provider", "internal/settings"}, never: []string{"go.temporal.io", "github.com/gin-gonic"}},
 	{part: "test", may: []string{"*"}},

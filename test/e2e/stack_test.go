@@ -78,6 +78,8 @@ type stack struct {
 	vendors   *sandbox.Sandbox
 	// vendorsURL, apiURL and opsURL are http://host:port.
 	vendorsURL, apiURL, opsURL string
+	// workerOps is host:port of the worker's health and metrics.
+	workerOps string
 	// keys are the API keys of the clients "shop" and "other".
 	keys        map[string]string
 	api, worker *process
@@ -238,7 +240,8 @@ func (s *stack) start(name string, args ...string) *process {
 func (s *stack) startWorker() {
 	s.t.Helper()
 	saved := s.env
-	s.env = append(saved[:len(saved):len(saved)], "YANZHEN_OPS_LISTEN=127.0.0.1:0")
+	s.workerOps = freeAddress(s.t)
+	s.env = append(saved[:len(saved):len(saved)], "YANZHEN_OPS_LISTEN="+s.workerOps)
 	s.worker = s.start("worker")
 	s.env = saved
 }

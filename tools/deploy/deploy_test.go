@@ -19,7 +19,7 @@ import (
 const root = "../.."
 
 // secrets are the variables without which the stack must not start.
-var secrets = []string{"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "STORE_DB_PASSWORD"}
+var secrets = []string{"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "STORE_DB_PASSWORD", "GRAFANA_PASSWORD"}
 
 // oneShots are the services that do something and end.
 var oneShots = []string{"databases", "temporal-schema", "setup"}
@@ -160,6 +160,57 @@ func TestEveryContainerIsConfinedBoundedAndRestarted(t *testing.T) {
 		}
 		if s.HealthCheck != nil && s.HealthCheck.StartInterval != nil {
 			t.Errorf("%s: healthcheck.start_interval needs engine 25", name)
+		}
+	}
+}
+
+// Prometheus and Grafana start only when they are asked for, and are given only
+// files: what they read is there, and nobody can write it.
+func TestMonitoringIsAProfileOfFilesThatAreThere(t *testing.T) {
+	p := project(t)
+	for _, name := range []string{"prometheus", "grafana"} {
+		s := p.Services[name]
+		if !slices.Equal(s.Profiles, []string{"monitoring"}) {
+			t.Errorf("%s: its profiles are %v", name, s.Profiles)
+		}
+		files := 0
+		for _, v := range s.Volumes {
+			if v.Type != types.VolumeTypeBind {
+				continue
+			}
+			files++
+			if _, err := os.Stat(v.Source); err != nil || !v.ReadOnly {
+				t.Errorf("%s: %s is not there, or not read-only", name, v.Source)
+			}
+		}
+		if files == 0 {
+			t.Errorf("%s is given nothing", name)
+		}
+		if _, reached := s.Networks["data"]; reached {
+			t.Errorf("%s reaches the databases", name)
+		}
+	}
+	// What Prometheus asks answers there: services, and the ports of their metrics.
+	text, err := os.ReadFile(filepath.Join(root, "deploy/monitoring/prometheus.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"worker": `names: [worker], type: A, port: 9090`, "api": `names: [api], type: A, port: 9090`} {
+		if at := p.Services[name].Environment["YANZHEN_OPS_LISTEN"]; at == nil || *at != "0.0.0.0:9090" || !strings.Contains(string(text), want) {
+			t.Errorf("%s: its metrics are not where Prometheus asks", name)
+		}
+	}
+	if at := p.Services["temporal"].Environment["PROMETHEUS_ENDPOINT"]; at == nil || *at != "0.0.0.0:8000" || !strings.Contains(string(text), `targets: ["temporal:8000"]`) {
+		t.Error("temporal: its metrics are not where Prometheus asks")
+	}
+	for _, name := range []string{"worker", "api", "temporal"} {
+		shared := false
+		for network := range p.Services["prometheus"].Networks {
+			_, on := p.Services[name].Networks[network]
+			shared = shared || on
+		}
+		if !shared {
+			t.Errorf("prometheus does not reach %s", name)
 		}
 	}
 }
