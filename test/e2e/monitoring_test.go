@@ -24,7 +24,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-var pictures = flag.String("pictures", "", "the folder to draw the dashboards into, from what Prometheus answered")
+var drawings = flag.String("drawings", "", "the folder to draw the dashboards into, from what Prometheus answered")
 
 // prometheus is Prometheus itself, with the rules and the names of deploy/monitoring.
 type prometheus struct {
@@ -203,8 +203,8 @@ func TestEveryPanelAndEveryAlertHasData(t *testing.T) {
 			}
 			answers = append(answers, lines)
 		}
-		if *pictures != "" && !t.Failed() {
-			file := filepath.Join(*pictures, strings.TrimPrefix(d.UID, "yanzhen-")+".svg")
+		if *drawings != "" && !t.Failed() {
+			file := filepath.Join(*drawings, strings.TrimPrefix(d.UID, "yanzhen-")+".svg")
 			require.NoError(t, os.WriteFile(file, monitoring.Draw(d, answers), 0o644))
 		}
 	}
