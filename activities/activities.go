@@ -81,19 +81,21 @@ type BeginResult struct {
 	Checks []verification.Check `json:"checks"`
 	// Minor: the claimed person is under 14 by the number.
 	Minor bool `json:"minor,omitempty"`
+	// Withdrawn: the person withdrew a consent before the run began.
+	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
 // Begin marks the row started, so that the sweeper leaves it alone, and does
 // the checks that cost nothing. Without a row it fails with TypeRowMissing.
 func (a *Activities) Begin(ctx context.Context, in BeginInput) (BeginResult, error) {
-	row, err := a.load(ctx, in.ID)
+	row, err := a.Store.Load(ctx, in.ID)
 	if err != nil {
-		return BeginResult{}, err
+		return BeginResult{}, storeError(err)
 	}
 	if err := a.Store.MarkStarted(ctx, in.ID, a.Now()); err != nil {
 		return BeginResult{}, storeError(err)
 	}
-	var out BeginResult
+	out := BeginResult{Withdrawn: row.Withdrawn}
 	if in.Policy.Wants(verification.DocumentValidity) && row.Request.Subject != nil {
 		out.Checks = append(out.Checks, verification.DocumentCheck(*row.Request.Subject, a.Now()))
 	}
@@ -125,8 +127,12 @@ type FinishInput struct {
 	State verification.State `json:"state"`
 }
 
-// Finish writes the end and erases the links and tokens. Idempotent.
+// Finish writes the end and erases the links and tokens. Idempotent. A consent that
+// was withdrawn before is the end, also of a run that has not heard of it.
 func (a *Activities) Finish(ctx context.Context, in FinishInput) error {
+	if row, err := a.Store.Load(ctx, in.ID); err == nil && row.Withdrawn {
+		in.State.Withdraw()
+	}
 	err := a.Store.Finish(ctx, in.ID, in.State)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRedacted) {
 		a.Log.WarnContext(ctx, "no row to write the end to", "verification_id", in.ID, "status", in.State.Status)
@@ -176,10 +182,16 @@ func (t *reportedOnce) first(id string, version int) bool {
 	return true
 }
 
+// load loads the row for a step that asks a vendor, or acts on what one said: after
+// a consent was withdrawn there is no such step any more, whatever the run has
+// heard of it.
 func (a *Activities) load(ctx context.Context, id string) (store.Row, error) {
 	row, err := a.Store.Load(ctx, id)
 	if err != nil {
 		return store.Row{}, storeError(err)
+	}
+	if row.Withdrawn {
+		return store.Row{}, withdrawn()
 	}
 	return row, nil
 }

@@ -71,7 +71,10 @@ func (a *Activities) compare(ctx context.Context, in SessionInput, rule *Capture
 	compared := a.comparing(ctx, in)
 	score, err := a.tryCompare(ctx, in, vendor, portrait, face)
 	compared()
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case isWithdrawn(err):
+		return verification.Check{}, err
+	case err != nil && ctx.Err() != nil:
 		return verification.Check{}, ctx.Err() // the step ended, and not the comparer's patience
 	}
 	var check verification.Check
@@ -130,6 +133,9 @@ func (a *Activities) tryCompare(ctx context.Context, in SessionInput, vendor pro
 	defer cancel()
 	stop := activity.GetWorkerStopChannel(ctx)
 	for attempt := int32(1); ; attempt++ {
+		if _, err := a.load(ctx, in.ID); isWithdrawn(err) {
+			return 0, err
+		}
 		score, err := vendor.Provider.Compare(ctx, portrait, face)
 		if err == nil {
 			return score, nil

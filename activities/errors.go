@@ -21,6 +21,9 @@ const (
 	// TypeOtherSpelling: the records are asked once more, with the name in its
 	// other spelling. Benign: no fault.
 	TypeOtherSpelling = "other_spelling"
+	// TypeWithdrawn: the person withdrew a consent, and the run is being ended for
+	// that. Benign: no fault.
+	TypeWithdrawn = "consent_withdrawn"
 	// TypeStore: the database did not answer.
 	TypeStore = "store"
 	// TypeRowMissing: no such row, or its personal data was erased.
@@ -43,6 +46,24 @@ func otherSpelling() error {
 		NextRetryDelay: time.Millisecond,
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
+}
+
+// withdrawnPause is how long a step is left alone that may ask no vendor any more:
+// it goes with its run.
+const withdrawnPause = 5 * time.Second
+
+// withdrawn keeps a step from asking a vendor, and from acting on what one said.
+func withdrawn() error {
+	return temporal.NewApplicationErrorWithOptions("a consent was withdrawn", TypeWithdrawn, temporal.ApplicationErrorOptions{
+		NextRetryDelay: withdrawnPause,
+		Category:       temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// isWithdrawn reports whether a step may ask no vendor any more.
+func isWithdrawn(err error) bool {
+	e, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && e.Type() == TypeWithdrawn
 }
 
 // vendorError turns a failed vendor call into the engine's terms. The cause

@@ -41,7 +41,7 @@ type Verifications interface {
 	Owner(ctx context.Context, clients []string, id string) (string, error)
 	List(ctx context.Context, q starter.ListQuery, limit int, cursor string) (starter.Page, error)
 	Retry(ctx context.Context, client, id string, q starter.RetryRequest) (starter.View, error)
-	Consent(ctx context.Context, client, id string, given []verification.Consent, withdrawn []verification.Purpose) (starter.Consents, error)
+	Consent(ctx context.Context, client, id string, c starter.ConsentChange) (starter.Consents, error)
 	Cancel(ctx context.Context, client, id string, reason verification.ReasonCode, version int) (starter.View, error)
 	Decide(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)
 	Reopen(ctx context.Context, client, id string, w starter.ReviewRequest) (starter.View, error)

@@ -43,7 +43,7 @@ type fakeVerifications struct {
 	same     bool // what Wait says of it
 	retry    func(client, id string, session int) (starter.View, error)
 	retried  []starter.RetryRequest
-	consent  func(client, id string, given []verification.Consent, withdrawn []verification.Purpose) (starter.Consents, error)
+	consent  func(client, id string, c starter.ConsentChange) (starter.Consents, error)
 	decide   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	reopen   func(client, id string, w starter.ReviewRequest) (starter.View, error)
 	acts     func(client, id string) ([]starter.Act, error)
@@ -115,9 +115,9 @@ func (f *fakeVerifications) Retry(_ context.Context, client, id string, q starte
 	return f.retry(client, id, q.Session)
 }
 
-func (f *fakeVerifications) Consent(_ context.Context, client, id string, given []verification.Consent, withdrawn []verification.Purpose) (starter.Consents, error) {
+func (f *fakeVerifications) Consent(_ context.Context, client, id string, c starter.ConsentChange) (starter.Consents, error) {
 	f.note("consent")
-	return f.consent(client, id, given, withdrawn)
+	return f.consent(client, id, c)
 }
 
 func (f *fakeVerifications) Decide(_ context.Context, client, id string, w starter.ReviewRequest) (starter.View, error) {

@@ -4,21 +4,25 @@ import (
 	"context"
 
 	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // AddConsents answers POST /v1/verifications/{id}/consents.
 func (s *server) AddConsents(ctx context.Context, r contract.AddConsentsRequestObject) (contract.AddConsentsResponseObject, error) {
 	ctx = plain(ctx)
-	var withdrawn []verification.Purpose
+	change := starter.ConsentChange{Given: consentsOf(deref(r.Body.Consents)), By: callerOf(ctx).name, RequestID: requestID(ctx)}
 	for _, p := range deref(r.Body.Withdrawn) {
-		withdrawn = append(withdrawn, verification.Purpose(p))
+		change.Withdrawn = append(change.Withdrawn, verification.Purpose(p))
 	}
-	all, err := s.Verifications.Consent(ctx, clientOf(ctx).ID, r.Id, consentsOf(deref(r.Body.Consents)), withdrawn)
+	all, err := s.Verifications.Consent(ctx, clientOf(ctx).ID, r.Id, change)
 	if err != nil {
 		return nil, err
 	}
 	out := contract.AddConsents200JSONResponse{Status: contract.Status(all.Status), Consents: []contract.RecordedConsent{}}
+	if !all.RedactedAt.IsZero() {
+		out.RedactedAt = utc(&all.RedactedAt)
+	}
 	for _, c := range all.All {
 		out.Consents = append(out.Consents, contract.RecordedConsent{
 			Purpose: contract.Purpose(c.Purpose), TextVersion: nonEmpty(c.TextVersion), TextHash: nonEmpty(c.TextHash), Language: nonEmpty(c.Language),

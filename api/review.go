@@ -124,7 +124,8 @@ func (s *server) ListProviders(ctx context.Context, _ contract.ListProvidersRequ
 	}
 	out := contract.ListProviders200JSONResponse{Providers: []contract.Provider{}}
 	for _, p := range list {
-		item := contract.Provider{Name: p.Name, Kinds: []contract.ProviderKinds{}, State: contract.ProviderState(p.State), Reason: nonEmpty(p.Reason)}
+		item := contract.Provider{Name: p.Name, Kinds: []contract.ProviderKinds{}, State: contract.ProviderState(p.State), Reason: nonEmpty(p.Reason),
+			Jurisdiction: nonEmpty(p.Jurisdiction), Abroad: p.Abroad}
 		for _, k := range p.Kinds {
 			item.Kinds = append(item.Kinds, contract.ProviderKinds(k))
 		}

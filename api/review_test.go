@@ -123,12 +123,12 @@ func TestProvidersShowTheirSwitches(t *testing.T) {
 	r := newRig(t)
 	r.fake.provide = func() ([]starter.Provider, error) {
 		return []starter.Provider{
-			{Name: "acedata", Kinds: []string{"records"}, State: "on"},
-			{Name: "tencent_eid", Kinds: []string{"face"}, State: "off", Reason: "outage", Since: r.now.In(time.FixedZone("x", 3600))},
+			{Name: "acedata", Kinds: []string{"records"}, State: "on", Abroad: true},
+			{Name: "tencent_eid", Kinds: []string{"face"}, Jurisdiction: "CN", State: "off", Reason: "outage", Since: r.now.In(time.FixedZone("x", 3600))},
 		}, nil
 	}
 	w := r.do(call{method: "GET", path: "/v1/providers", key: r.reader})
 	require.Equal(t, 200, w.Code, w.Body.String())
-	require.JSONEq(t, `{"providers":[{"name":"acedata","kinds":["records"],"state":"on","reason":null,"since":null},
-		{"name":"tencent_eid","kinds":["face"],"state":"off","reason":"outage","since":"2026-11-23T04:00:00Z"}]}`, w.Body.String())
+	require.JSONEq(t, `{"providers":[{"name":"acedata","kinds":["records"],"jurisdiction":null,"abroad":true,"state":"on","reason":null,"since":null},
+		{"name":"tencent_eid","kinds":["face"],"jurisdiction":"CN","abroad":false,"state":"off","reason":"outage","since":"2026-11-23T04:00:00Z"}]}`, w.Body.String())
 }

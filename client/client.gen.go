@@ -649,6 +649,9 @@ type Consent struct {
 type ConsentList struct {
 	Consents []RecordedConsent `json:"consents"`
 
+	// RedactedAt When the store let go of the person, since a consent was withdrawn; null where none was.
+	RedactedAt *time.Time `json:"redacted_at"`
+
 	// Status `requires_input`: the person must act, `next_action` says how ·
 	// `processing`: vendors are working · `in_review`: a human must decide ·
 	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
@@ -924,7 +927,7 @@ type FieldError struct {
 	// - `id_validity.malformed`, `id_validity.impossible`,
 	//   `id_validity.term_unknown`
 	// - `nfc_reqid.not_expected`
-	// - `given_at.future`, `purpose.unknown`, `consent.required`,
+	// - `given_at.future`, `given_at.too_early`, `purpose.unknown`, `consent.required`,
 	//   `consent.not_given`
 	// - `presentation.unknown`, `presentation.not_offered`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
@@ -960,7 +963,7 @@ type FieldError struct {
 //   - `id_validity.malformed`, `id_validity.impossible`,
 //     `id_validity.term_unknown`
 //   - `nfc_reqid.not_expected`
-//   - `given_at.future`, `purpose.unknown`, `consent.required`,
+//   - `given_at.future`, `given_at.too_early`, `purpose.unknown`, `consent.required`,
 //     `consent.not_given`
 //   - `presentation.unknown`, `presentation.not_offered`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
@@ -1259,6 +1262,14 @@ type Problem struct {
 
 // Provider defines model for Provider.
 type Provider struct {
+	// Abroad That is outside the Chinese mainland, or unconfirmed. What a policy's `abroad` says holds for it.
+	Abroad bool `json:"abroad"`
+
+	// Jurisdiction Where it processes what it is told, as a code of ISO 3166-1; null as long as nobody confirmed it.
+	//
+	// Examples: CN
+	Jurisdiction *string `json:"jurisdiction"`
+
 	// Kinds What it is asked for.
 	Kinds []ProviderKinds `json:"kinds"`
 
@@ -2255,8 +2266,12 @@ type ClientInterface interface {
 	// Of each purpose the first consent stands, so a repeat changes nothing.
 	// A purpose noted here is not asked for on our page any more. One that is
 	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. After
-	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+	// every other call 410. From when the withdrawal is on record no vendor
+	// is asked any more, also where the answer is 503: it is ended and erased
+	// within a minute. A repeat gets the same answer. After the end consents
+	// can be withdrawn and not given (409 `invalid_state`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2268,8 +2283,12 @@ type ClientInterface interface {
 	// Of each purpose the first consent stands, so a repeat changes nothing.
 	// A purpose noted here is not asked for on our page any more. One that is
 	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. After
-	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+	// every other call 410. From when the withdrawal is on record no vendor
+	// is asked any more, also where the answer is 503: it is ended and erased
+	// within a minute. A repeat gets the same answer. After the end consents
+	// can be withdrawn and not given (409 `invalid_state`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2863,8 +2882,12 @@ func (c *Core) CancelVerification(ctx context.Context, id VerificationID, params
 // Of each purpose the first consent stands, so a repeat changes nothing.
 // A purpose noted here is not asked for on our page any more. One that is
 // withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. After
-// the end consents can be withdrawn and not given (409 `invalid_state`).
+// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+// every other call 410. From when the withdrawal is on record no vendor
+// is asked any more, also where the answer is 503: it is ended and erased
+// within a minute. A repeat gets the same answer. After the end consents
+// can be withdrawn and not given (409 `invalid_state`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2886,8 +2909,12 @@ func (c *Core) AddConsentsWithBody(ctx context.Context, id VerificationID, conte
 // Of each purpose the first consent stands, so a repeat changes nothing.
 // A purpose noted here is not asked for on our page any more. One that is
 // withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. After
-// the end consents can be withdrawn and not given (409 `invalid_state`).
+// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+// every other call 410. From when the withdrawal is on record no vendor
+// is asked any more, also where the answer is 503: it is ended and erased
+// within a minute. A repeat gets the same answer. After the end consents
+// can be withdrawn and not given (409 `invalid_state`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5087,8 +5114,12 @@ type ClientWithResponsesInterface interface {
 	// Of each purpose the first consent stands, so a repeat changes nothing.
 	// A purpose noted here is not asked for on our page any more. One that is
 	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. After
-	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+	// every other call 410. From when the withdrawal is on record no vendor
+	// is asked any more, also where the answer is 503: it is ended and erased
+	// within a minute. A repeat gets the same answer. After the end consents
+	// can be withdrawn and not given (409 `invalid_state`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5100,8 +5131,12 @@ type ClientWithResponsesInterface interface {
 	// Of each purpose the first consent stands, so a repeat changes nothing.
 	// A purpose noted here is not asked for on our page any more. One that is
 	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. After
-	// the end consents can be withdrawn and not given (409 `invalid_state`).
+	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+	// every other call 410. From when the withdrawal is on record no vendor
+	// is asked any more, also where the answer is 503: it is ended and erased
+	// within a minute. A repeat gets the same answer. After the end consents
+	// can be withdrawn and not given (409 `invalid_state`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7221,8 +7256,12 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 // Of each purpose the first consent stands, so a repeat changes nothing.
 // A purpose noted here is not asked for on our page any more. One that is
 // withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. After
-// the end consents can be withdrawn and not given (409 `invalid_state`).
+// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+// every other call 410. From when the withdrawal is on record no vendor
+// is asked any more, also where the answer is 503: it is ended and erased
+// within a minute. A repeat gets the same answer. After the end consents
+// can be withdrawn and not given (409 `invalid_state`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7240,8 +7279,12 @@ func (c *ClientWithResponses) AddConsentsWithBodyWithResponse(ctx context.Contex
 // Of each purpose the first consent stands, so a repeat changes nothing.
 // A purpose noted here is not asked for on our page any more. One that is
 // withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. After
-// the end consents can be withdrawn and not given (409 `invalid_state`).
+// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
+// person is erased, as by `redact`: `…/receipt` answers the receipt, and
+// every other call 410. From when the withdrawal is on record no vendor
+// is asked any more, also where the answer is 503: it is ended and erased
+// within a minute. A repeat gets the same answer. After the end consents
+// can be withdrawn and not given (409 `invalid_state`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

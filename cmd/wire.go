@@ -144,6 +144,9 @@ func (p *parts) sweep(ctx context.Context) {
 	for {
 		ended, err := p.starter.SweepLost(ctx)
 		report(starter.Swept{Ended: ended}, err)
+		if _, err := p.starter.SweepWithdrawn(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("sweep withdrawn consents", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -18,6 +18,8 @@ const (
 	actCode    = "code"    // another code for the phone
 	actHuman   = "human"   // a human instead of the face
 	actDecline = "decline" // the person does not agree
+	// the person does not agree any more
+	actWithdraw = "withdraw"
 )
 
 // act answers POST /p/s/{short}.
@@ -49,6 +51,9 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request) {
 		_, err = h.Verifications.AskForHuman(r.Context(), v.ID)
 	case actDecline:
 		_, err = h.Verifications.Decline(r.Context(), v.ID)
+	case actWithdraw:
+		h.withdraw(w, r, v)
+		return
 	default:
 		h.message(w, r, http.StatusBadRequest, "fault.refused")
 		return
@@ -58,6 +63,19 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.onPage(w, r, v)
+}
+
+// withdraw ends the verification of a person who does not agree any more. They are
+// erased, their browser's visit too, so this answer is the last that they see.
+func (h *Handler) withdraw(w http.ResponseWriter, r *http.Request, v starter.PageView) {
+	if err := h.Verifications.Withdraw(r.Context(), v.ID, requestID(r)); err != nil {
+		h.failed(w, r, v, err)
+		return
+	}
+	v.State.Withdraw()
+	s := h.screen(r, v)
+	h.result(s)
+	h.render(w, http.StatusOK, s)
 }
 
 // goOn notes what the person agreed to, and opens a session for whoever holds the

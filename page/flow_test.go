@@ -285,3 +285,27 @@ func TestACameraIsLookedForWhereItIsNeeded(t *testing.T) {
 	require.NotContains(t, page.body, "data-camera", "no face is asked for")
 	require.NotContains(t, page.body, "Without a face check")
 }
+
+// Who has agreed may withdraw it wherever they stand, by two presses; who has not
+// says "I do not agree". What they see then is the last page.
+func TestWhoAgreedMayWithdrawIt(t *testing.T) {
+	b := newBench(t)
+	p := b.browser(inWeChat)
+	consent := p.in(codeA)
+	require.NotContains(t, consent.body, `id="withdraw"`)
+	require.Equal(t, "consent", p.get(consent.path+"?view=withdraw").kind())
+	p.press(consent, actGo)
+	for _, status := range []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview} {
+		b.run.set(idA, func(v *starter.PageView) { v.State.Status = status })
+		require.Contains(t, p.get(consent.path).body, `href="?view=withdraw"`, status)
+	}
+	sure := p.get(consent.path + "?view=withdraw")
+	require.Equal(t, "withdraw", sure.kind())
+	require.NotContains(t, b.run.done(), "withdraw", "a look withdraws nothing")
+	gone := p.press(sure, actWithdraw)
+	require.Equal(t, []string{"open", "withdraw"}, b.run.done())
+	require.Equal(t, "result", gone.kind())
+	require.Contains(t, gone.body, "You withdrew your consent.")
+	require.Contains(t, gone.body, `href="`+homeLink+`"`)
+	require.NotContains(t, gone.body, `id="withdraw"`)
+}

@@ -28,6 +28,7 @@ type Verifications interface {
 	Open(ctx context.Context, id string, session int, consents []verification.Consent) (starter.PageView, error)
 	AskForHuman(ctx context.Context, id string) (starter.PageView, error)
 	Decline(ctx context.Context, id string) (starter.PageView, error)
+	Withdraw(ctx context.Context, id, requestID string) error
 }
 
 // Visits knows which browsers may go on with which verification; see

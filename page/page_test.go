@@ -113,6 +113,11 @@ func (f *run) Decline(ctx context.Context, id string) (starter.PageView, error) 
 	return f.do(ctx, "decline", id, func(v *starter.PageView) { v.State.Status = verification.Canceled })
 }
 
+func (f *run) Withdraw(ctx context.Context, id, _ string) error {
+	_, err := f.do(ctx, "withdraw", id, func(v *starter.PageView) { v.State.Withdraw() })
+	return err
+}
+
 func (f *run) set(id string, change func(*starter.PageView)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -141,6 +141,11 @@ func (s *screen) InWeChat() bool { return s.View.OpenIn == openInWeChat }
 // HumanElsewhere: who asks for a human goes to the client's own way.
 func (s *screen) HumanElsewhere() bool { return s.View.Policy.HumanRoute != verification.HumanReview }
 
+// Withdraws: the person has agreed, and may think better of it as easily.
+func (s *screen) Withdraws() bool {
+	return len(s.View.Policy.Consents) > 0 && len(s.View.Missing) == 0 && !s.View.State.Status.Ended()
+}
+
 // FaceDone: what runs does not wait for the face any more.
 func (s *screen) FaceDone() bool {
 	return slices.ContainsFunc(s.View.State.Checks, func(c verification.Check) bool {
@@ -195,7 +200,7 @@ func (h *Handler) screen(r *http.Request, v starter.PageView) *screen {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		for _, lang := range texts.Languages {
 			q := url.Values{"lang": {lang}}
-			if view := r.URL.Query().Get("view"); view == "human" {
+			if view := r.URL.Query().Get("view"); view == "human" || view == "withdraw" {
 				q.Set("view", view)
 			}
 			s.Languages = append(s.Languages, languageLink{Lang: lang, Name: texts.T(lang, "page."+lang), Href: "?" + q.Encode(), Current: lang == s.Lang})
@@ -233,8 +238,11 @@ func (h *Handler) state(r *http.Request, v starter.PageView) (*screen, error) {
 	default:
 		h.result(s)
 	}
-	if r.URL.Query().Get("view") == "human" && slices.Contains(offersHuman, s.Kind) {
+	switch view := r.URL.Query().Get("view"); {
+	case view == "human" && slices.Contains(offersHuman, s.Kind):
 		s.Kind, s.Title, s.Waits = "human", "human.title", false
+	case view == "withdraw" && s.Withdraws():
+		s.Kind, s.Title, s.Waits = "withdraw", "withdraw.title", false
 	}
 	s.Reloads = s.Waits && slices.Contains([]string{"progress", "desktop", "inwechat", "open"}, s.Kind)
 	s.Steps = steps(s)

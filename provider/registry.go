@@ -104,15 +104,20 @@ type Registry struct {
 	erasers   map[string]EraserVendor
 	names     []string
 	remedies  map[string]map[Class]string
+	// jurisdictions are those of the vendors that were described, by name.
+	jurisdictions map[string]string
 }
 
 // Describe adds what a vendor's descriptor says to its entries.
 func (r *Registry) Describe(v Vendor) {
 	if r.remedies == nil {
-		r.remedies = map[string]map[Class]string{}
+		r.remedies, r.jurisdictions = map[string]map[Class]string{}, map[string]string{}
 	}
-	r.remedies[v.Name] = v.Remedies
+	r.remedies[v.Name], r.jurisdictions[v.Name] = v.Remedies, v.Jurisdiction
 }
+
+// Jurisdiction is where a provider processes what it is told: Vendor.Jurisdiction.
+func (r *Registry) Jurisdiction(name string) string { return r.jurisdictions[name] }
 
 // Remedy tells an operator what to do about a class of a provider's errors; ""
 // where nobody said.

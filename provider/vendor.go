@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // What a vendor can be asked for.
@@ -31,9 +33,55 @@ type Vendor struct {
 	Remedies map[Class]string
 	// Parties are what consent texts say of it, by language (zh-CN, en).
 	Parties map[string]Party
-	// Abroad: it is outside the Chinese mainland, or does not say where it is.
-	Abroad bool
+	// Jurisdiction is where it processes what it is told, as a code of ISO 3166-1;
+	// Unconfirmed as long as nobody knows.
+	Jurisdiction string
+	// Sends are its calls, with what they tell it of the person; Takes is what the
+	// person gives it besides, on its own page or in its own program.
+	Sends []Sending
+	Takes []Datum
 }
+
+// Sending is a call that tells a vendor something of a person.
+type Sending struct {
+	// Operation as the vendor calls it, and Purpose what the person agrees to with
+	// it.
+	Operation string
+	Purpose   verification.Purpose
+	// Fields say what of the person stands where, by the contract's names.
+	Fields []Field
+}
+
+// Field is a field of a vendor's call, and what of a person it holds.
+type Field struct {
+	Name  string
+	Holds Datum
+}
+
+// Datum is what a vendor may be told of a person.
+type Datum string
+
+const (
+	DatumName     Datum = "name"
+	DatumNumber   Datum = "ID number"
+	DatumValidity Datum = "the card's validity dates"
+	DatumPortrait Datum = "the chip's portrait"
+	DatumFace     Datum = "the captured face"
+	DatumScan     Datum = "the id of the chip scan"
+	DatumSession  Datum = "the id of the face session"
+	DatumID       Datum = "our id of the verification"
+	DatumReturn   Datum = "our address for the way back, with a ticket"
+)
+
+// Jurisdictions. Hong Kong, Macau and Taiwan have codes of their own, and count as
+// abroad where personal data leaves the mainland.
+const (
+	Mainland    = "CN"
+	Unconfirmed = ""
+)
+
+// Abroad: it is outside the Chinese mainland, or nobody knows where it is.
+func (v Vendor) Abroad() bool { return v.Jurisdiction != Mainland }
 
 // Party is a vendor as a person reads of it who is asked to agree.
 type Party struct {

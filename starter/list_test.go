@@ -117,8 +117,8 @@ func TestOfTwoSwitchesTheStricterOneIsShown(t *testing.T) {
 		list, err := r.s.Providers(t.Context())
 		require.NoError(t, err)
 		want := []Provider{
-			{Name: "books", Kinds: []string{"records"}, State: store.SwitchOn},
-			{Name: "toy", Kinds: []string{"face"}, State: tc.want},
+			{Name: "books", Kinds: []string{"records"}, Abroad: true, State: store.SwitchOn},
+			{Name: "toy", Kinds: []string{"face"}, Abroad: true, State: tc.want},
 		}
 		if tc.told {
 			want[1].Reason, want[1].Since = "outage", r.now

@@ -219,6 +219,39 @@ func (s *Starter) AskForHuman(ctx context.Context, id string) (PageView, error) 
 	return s.Page(ctx, id)
 }
 
+// byPerson is who asked for an erasure on our page.
+const byPerson = "person"
+
+// Withdraw takes back all that the person agreed to, which ends the verification
+// and erases them; where nothing is on record, it is Decline. Once it is noted the
+// rest comes about, whatever the engine says now. Errors are those of Page.
+func (s *Starter) Withdraw(ctx context.Context, id, requestID string) error {
+	row, err := s.pageRow(ctx, id)
+	if err != nil {
+		return err
+	}
+	given, err := s.store.Consents(ctx, id)
+	if err != nil {
+		return s.storeError(ctx, "read the consents", id, err)
+	}
+	c := ConsentChange{By: byPerson, RequestID: requestID}
+	for _, one := range given {
+		c.Withdrawn = append(c.Withdrawn, one.Purpose)
+	}
+	if len(given) == 0 {
+		_, err := s.Decline(ctx, id)
+		return err
+	}
+	if _, err := s.withdraw(ctx, row.Client, id, c); CodeOf(err) != EngineUnavailable {
+		return err
+	}
+	now, err := s.store.Load(ctx, id)
+	if err != nil && !isNotFound(err) || err == nil && !now.Withdrawn {
+		return unavailable("withdraw consents", err)
+	}
+	return nil
+}
+
 // Decline ends the verification of a person who does not agree. One that has
 // ended is answered as it is. Errors are those of Page.
 func (s *Starter) Decline(ctx context.Context, id string) (PageView, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/provider"
 )
 
 // Provider is a configured provider with its switch.
@@ -12,7 +13,11 @@ type Provider struct {
 	Name string
 	// Kinds are face, records, chip, comparer.
 	Kinds []string
-	State store.SwitchState
+	// Jurisdiction is where it processes what it is told, as a code of ISO 3166-1;
+	// empty: unconfirmed. Abroad: that is not the Chinese mainland.
+	Jurisdiction string
+	Abroad       bool
+	State        store.SwitchState
 	// Reason and Since are of the operator who threw the switch; empty where the
 	// configuration is what holds, or nothing was ever thrown.
 	Reason string
@@ -29,7 +34,8 @@ func (s *Starter) Providers(ctx context.Context) ([]Provider, error) {
 		if err != nil {
 			return nil, storeError("read a switch", err)
 		}
-		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn}
+		where := s.registry.Jurisdiction(name)
+		p := Provider{Name: name, Kinds: s.registry.Kinds(name), State: store.SwitchOn, Jurisdiction: where, Abroad: provider.Vendor{Jurisdiction: where}.Abroad()}
 		if configured := s.switches[name]; configured.Stricter(p.State) {
 			p.State = configured
 		}

@@ -20,6 +20,7 @@ const (
 	CausePerson    = store.CausePerson
 	CauseClient    = store.CauseClient
 	CauseRetention = store.CauseRetention
+	CauseConsent   = store.CauseConsent
 )
 
 // RedactRequest says who has a verification erased, and why.
@@ -71,7 +72,7 @@ func (s *Starter) redact(ctx context.Context, clientID, id string, q RedactReque
 	asked := store.Erasure{ID: id, Client: clientID, Cause: q.Cause, By: q.By, RequestID: q.RequestID, ErasedAt: s.now()}
 	e, err := s.store.Redact(ctx, asked)
 	if errors.Is(err, store.ErrStillOpen) && q.End {
-		if err := s.endForErasure(ctx, clientID, id); err != nil {
+		if err := s.endForErasure(ctx, clientID, id, q.reason()); err != nil && CodeOf(err) != Redacted {
 			return store.Erasure{}, err
 		}
 		e, err = s.store.Redact(ctx, asked)
@@ -85,12 +86,20 @@ func (s *Starter) redact(ctx context.Context, clientID, id string, q RedactReque
 	return e, nil
 }
 
+// reason is why an open one is ended.
+func (q RedactRequest) reason() verification.ReasonCode {
+	if q.Cause == CauseConsent {
+		return verification.ConsentWithdrawn
+	}
+	return verification.CanceledByCaller
+}
+
 // erasable are the statuses in which a person may be erased.
 var erasable = []verification.Status{verification.Completed, verification.Expired, verification.Canceled, verification.Error}
 
 // endForErasure ends an open verification: it is canceled, or, where it was
 // reopened, its review is over and the old verdict stands.
-func (s *Starter) endForErasure(ctx context.Context, clientID, id string) error {
+func (s *Starter) endForErasure(ctx context.Context, clientID, id string, reason verification.ReasonCode) error {
 	row, v, reopened, err := s.reviewed(ctx, clientID, id)
 	switch {
 	case err != nil:
@@ -98,9 +107,18 @@ func (s *Starter) endForErasure(ctx context.Context, clientID, id string) error 
 	case !reopened && v.Status.Ended():
 		return nil
 	case !reopened:
-		_, err := s.Cancel(ctx, clientID, id, verification.CanceledByCaller, 0)
+		began := time.Now()
+		_, err := s.Cancel(ctx, clientID, id, reason, 0)
 		if e, ok := errors.AsType[*Error](err); ok && e.Code == InvalidState && e.Status.Ended() {
 			return nil // it ended by itself
+		}
+		if CodeOf(err) == EngineUnavailable {
+			// Its run may be writing another end, and takes no word any more.
+			ctx, cancel := context.WithTimeout(ctx, s.patience-time.Since(began))
+			defer cancel()
+			if _, late := s.awaitRow(ctx, clientID, id, func(r store.Row) bool { return r.Ended }); late == nil {
+				return nil
+			}
 		}
 		return err
 	}

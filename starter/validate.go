@@ -10,6 +10,10 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
+// consentsFrom is when the Personal Information Protection Law came into force: a
+// consent from before is none in its sense, or a time that nobody set.
+var consentsFrom = time.Date(2021, 11, 1, 0, 0, 0, 0, residentid.Shanghai)
+
 // clockSkew is how far a caller's clock may be ahead of ours.
 const clockSkew = time.Minute
 
@@ -85,6 +89,9 @@ func checkConsents(consents []verification.Consent, now time.Time) []FieldError 
 		}
 		if c.GivenAt.After(now.Add(clockSkew)) {
 			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.given_at", i), Code: "given_at.future", Message: "Must not be in the future."})
+		}
+		if c.GivenAt.Before(consentsFrom) {
+			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.given_at", i), Code: "given_at.too_early", Message: "Must not be before 2021-11-01, from when on the law asks for consents."})
 		}
 	}
 	return faults

@@ -82,7 +82,7 @@ var Guides = map[ReasonCode]Guide{
 	CanceledByCaller:   {"核验已取消。", nothingToDo},
 	CanceledByOperator: {"核验已取消。", nothingToDo},
 	CanceledByPerson:   {"您未同意，本次核验已取消。", "Nothing. Offer the person a way without this verification."},
-	ConsentWithdrawn:   {"您已撤回同意，本次核验已取消。", "Nothing. Erase what is still held of the person where they ask for it."},
+	ConsentWithdrawn:   {"您已撤回同意，本次核验已取消。", "Nothing: what was held of the person is erased."},
 	CanceledMinor:      {"本核验不适用于未满十四周岁的儿童。", "Obtain the consent of a parent or guardian, and use a policy that says so (guardian_agreed)."},
 
 	EngineEnded: {"核验未能完成。", "Find out who ended the run in the engine and why; the person may begin anew."},

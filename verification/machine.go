@@ -217,6 +217,14 @@ func (s *State) End(now time.Time, status Status, reason ReasonCode) {
 	s.skipPending()
 }
 
+// Withdraw is the end of a verification of which a consent was withdrawn before
+// its end was written: whatever that was to be, nobody may act on it.
+func (s *State) Withdraw() {
+	r := ReasonOf(ConsentWithdrawn)
+	s.Status, s.Decision, s.Verdict, s.ReviewReasons = Canceled, "", nil, nil
+	s.LastError = &LastError{Code: r.Code, Retryable: r.Retryable}
+}
+
 // Reopen takes a completed verification back into review.
 func (s *State) Reopen(now time.Time, reason Reason, until time.Time) {
 	if s.Status == Completed && s.move(now, InReview, nil, &until) {

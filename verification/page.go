@@ -116,9 +116,39 @@ func (p Policy) validatePage(bad func(format string, args ...any)) {
 			bad("consents: %s stands twice", c)
 		}
 	}
-	if len(p.Consents) > 0 && p.Wants(DocumentChip) && !slices.Contains(p.Consents, PurposeDocumentChip) {
-		bad("consents must name %s too, since the policy reads the chip", PurposeDocumentChip)
+	for _, purpose := range Missing(p.purposes(), consentsTo(p.Consents)) {
+		if len(p.Consents) > 0 {
+			bad("consents must name %s too, since the policy asks a vendor for it", purpose)
+		}
 	}
+	if !slices.Contains([]AbroadRule{AbroadConsent, AbroadRefuse, AbroadAllow}, p.Abroad) {
+		bad("abroad: %q: want consent, refuse or allow", p.Abroad)
+	}
+}
+
+// purposes are those that the policy asks vendors for, wherever they are.
+func (p Policy) purposes() []Purpose {
+	var out []Purpose
+	for _, o := range []struct {
+		purpose Purpose
+		asked   bool
+	}{
+		{PurposeDocumentChip, p.Wants(DocumentChip)}, {PurposeIdentityRecords, p.Wants(IdentityRecords)},
+		{PurposeFace, p.WantsFace()}, {PurposePortraitComparison, p.Comparer != ""},
+	} {
+		if o.asked {
+			out = append(out, o.purpose)
+		}
+	}
+	return out
+}
+
+func consentsTo(purposes []Purpose) []Consent {
+	out := make([]Consent, 0, len(purposes))
+	for _, p := range purposes {
+		out = append(out, Consent{Purpose: p})
+	}
+	return out
 }
 
 func httpsAddress(text string) bool {

@@ -44,6 +44,19 @@ const (
 	SuspicionDecline SuspicionRule = "decline"
 )
 
+// AbroadRule says what a policy makes of vendors outside the Chinese mainland, and
+// of those of which nobody knows where they are.
+type AbroadRule string
+
+const (
+	// AbroadConsent: where the policy asks for consents, one to them is among these.
+	AbroadConsent AbroadRule = "consent"
+	// AbroadRefuse: the policy asks none.
+	AbroadRefuse AbroadRule = "refuse"
+	// AbroadAllow: the caller answers for it.
+	AbroadAllow AbroadRule = "allow"
+)
+
 // CaptureRule says what a face that was captured, and compared with nothing,
 // is worth.
 type CaptureRule string
@@ -74,8 +87,10 @@ type Policy struct {
 	// https address of the client's.
 	HumanRoute string `json:"human_route"`
 	// Consents are the purposes that the person must agree to before any vendor is
-	// called; empty: none.
+	// called: every one that the policy asks a vendor for, or none.
 	Consents []Purpose `json:"consents,omitempty"`
+	// Abroad is what holds for vendors abroad.
+	Abroad AbroadRule `json:"abroad,omitempty"`
 	// GuardianAgreed: the caller has the guardians' consent, so that children
 	// under 14 are verified too.
 	GuardianAgreed bool `json:"guardian_agreed,omitempty"`
@@ -142,6 +157,7 @@ func DefaultPolicy() Policy {
 		Presentation:     PresentationVendor,
 		LinkLife:         Duration(24 * time.Hour),
 		HumanRoute:       HumanReview,
+		Abroad:           AbroadConsent,
 		RecordsWhen:      Parallel,
 		UnknownCharge:    UnknownRetry,
 		Capture:          CaptureInconclusive,

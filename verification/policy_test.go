@@ -54,23 +54,33 @@ func TestEachFaultOfAPolicyNamesItsSetting(t *testing.T) {
 			p.Presentation, p.FaceProviders = PresentationMiniProgram, nil
 			p.Checks = map[CheckType]Requirement{IdentityRecords: Required}
 		},
-		"presentation":                func(p *Policy) { p.Presentation = "mail" },
-		"link_life":                   func(p *Policy) { p.LinkLife = 0 },
-		"human_route":                 func(p *Policy) { p.HumanRoute = "http://shop.example/human" },
-		`consents: "everything"`:      func(p *Policy) { p.Consents = []Purpose{"everything"} },
-		"consents: face stands twice": func(p *Policy) { p.Consents = []Purpose{PurposeFace, PurposeFace} },
-		"records_when":                func(p *Policy) { p.RecordsWhen = "" },
-		"unknown_charge":              func(p *Policy) { p.UnknownCharge = "maybe" },
-		"suspicion":                   func(p *Policy) { p.Suspicion = "" },
-		"attempts":                    func(p *Policy) { p.Attempts = 0 },
-		"sessions":                    func(p *Policy) { p.Sessions = 2 },
-		"records_daily_cap":           func(p *Policy) { p.RecordsDailyCap = 0 },
-		"sessions_daily_cap":          func(p *Policy) { p.SessionsDailyCap = 0 },
-		"start_patience":              func(p *Policy) { p.StartPatience = 0 },
-		"records_patience":            func(p *Policy) { p.RecordsPatience = -1 },
-		"last_look_patience":          func(p *Policy) { p.LastLookPatience = 0 },
-		"retry_window":                func(p *Policy) { p.RetryWindow = 0 },
-		"review_deadline":             func(p *Policy) { p.ReviewDeadline = 0 },
+		"presentation":                            func(p *Policy) { p.Presentation = "mail" },
+		"link_life":                               func(p *Policy) { p.LinkLife = 0 },
+		"human_route":                             func(p *Policy) { p.HumanRoute = "http://shop.example/human" },
+		`consents: "everything"`:                  func(p *Policy) { p.Consents = []Purpose{"everything"} },
+		"consents: face stands twice":             func(p *Policy) { p.Consents = []Purpose{PurposeFace, PurposeFace} },
+		"consents must name face too":             func(p *Policy) { p.Consents = []Purpose{PurposeIdentityRecords} },
+		"consents must name identity_records too": func(p *Policy) { p.Consents = []Purpose{PurposeFace} },
+		"consents must name document_chip too": func(p *Policy) {
+			p.Checks[DocumentChip], p.ChipProvider, p.Consents = Required, "chip", []Purpose{PurposeFace, PurposeIdentityRecords}
+		},
+		"consents must name portrait_comparison too": func(p *Policy) {
+			p.Checks[DocumentChip], p.ChipProvider, p.Comparer = Required, "chip", "comparer"
+			p.Consents = []Purpose{PurposeDocumentChip, PurposeFace, PurposeIdentityRecords}
+		},
+		"abroad":             func(p *Policy) { p.Abroad = "perhaps" },
+		"records_when":       func(p *Policy) { p.RecordsWhen = "" },
+		"unknown_charge":     func(p *Policy) { p.UnknownCharge = "maybe" },
+		"suspicion":          func(p *Policy) { p.Suspicion = "" },
+		"attempts":           func(p *Policy) { p.Attempts = 0 },
+		"sessions":           func(p *Policy) { p.Sessions = 2 },
+		"records_daily_cap":  func(p *Policy) { p.RecordsDailyCap = 0 },
+		"sessions_daily_cap": func(p *Policy) { p.SessionsDailyCap = 0 },
+		"start_patience":     func(p *Policy) { p.StartPatience = 0 },
+		"records_patience":   func(p *Policy) { p.RecordsPatience = -1 },
+		"last_look_patience": func(p *Policy) { p.LastLookPatience = 0 },
+		"retry_window":       func(p *Policy) { p.RetryWindow = 0 },
+		"review_deadline":    func(p *Policy) { p.ReviewDeadline = 0 },
 	} {
 		p := goodPolicy()
 		spoil(&p)

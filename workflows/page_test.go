@@ -393,6 +393,23 @@ func TestAHumanElsewhereIsNotOurs(t *testing.T) {
 	require.Equal(t, verification.SessionLinkExpired, e.run().LastError.Code)
 }
 
+// A consent that was withdrawn before the run's first task ends it there, with a
+// scan to read at once, too.
+func TestAConsentWithdrawnBeforeTheFirstTaskEndsWithoutAVendor(t *testing.T) {
+	for _, presentation := range verification.Presentations {
+		sc := newScript()
+		sc.withdrawn = true
+		sc.scans = map[int]activities.ChipResult{0: readable()}
+		e := chipEnv(t, sc)
+		e.in.Policy.Presentation = presentation
+		s := e.run()
+		require.Equal(t, verification.Canceled, s.Status)
+		require.Equal(t, verification.ConsentWithdrawn, s.LastError.Code)
+		unasked(t, sc)
+		require.Zero(t, sc.count("ReadChip"))
+	}
+}
+
 // A child under 14 by the number is verified only where a guardian agreed: else it
 // ends before any vendor is called.
 func TestMinorsEndWithoutAVendor(t *testing.T) {

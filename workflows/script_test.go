@@ -54,6 +54,8 @@ type script struct {
 	books *books
 	// minor: the claimed person is under 14.
 	minor bool
+	// withdrawn: a consent was withdrawn before the run began.
+	withdrawn bool
 	// delay is how long an activity takes, by its name.
 	delay map[string]time.Duration
 
@@ -162,7 +164,7 @@ func fails(f func(time.Duration) error, at time.Duration) error {
 
 func (s *script) Begin(context.Context, activities.BeginInput) (activities.BeginResult, error) {
 	s.call("Begin")
-	return activities.BeginResult{Checks: []verification.Check{s.document}, Minor: s.minor}, s.beginError
+	return activities.BeginResult{Checks: []verification.Check{s.document}, Minor: s.minor, Withdrawn: s.withdrawn}, s.beginError
 }
 
 func (s *script) OpenSession(_ context.Context, in activities.OpenInput) (activities.OpenResult, error) {

@@ -139,6 +139,9 @@ func (r *run) begin(ctx workflow.Context) {
 	switch {
 	case err == nil:
 		r.setChecks(ctx, out.Checks...)
+		if out.Withdrawn {
+			r.endWith(verification.Canceled, verification.ConsentWithdrawn)
+		}
 		r.refuseMinor(out.Minor)
 	case ctx.Err() != nil:
 	default:

@@ -650,6 +650,9 @@ type Consent struct {
 type ConsentList struct {
 	Consents []RecordedConsent `json:"consents"`
 
+	// RedactedAt When the store let go of the person, since a consent was withdrawn; null where none was.
+	RedactedAt *time.Time `json:"redacted_at"`
+
 	// Status `requires_input`: the person must act, `next_action` says how ·
 	// `processing`: vendors are working · `in_review`: a human must decide ·
 	// `completed`: there is a verdict · `expired`, `canceled`, `error`: ended
@@ -925,7 +928,7 @@ type FieldError struct {
 	// - `id_validity.malformed`, `id_validity.impossible`,
 	//   `id_validity.term_unknown`
 	// - `nfc_reqid.not_expected`
-	// - `given_at.future`, `purpose.unknown`, `consent.required`,
+	// - `given_at.future`, `given_at.too_early`, `purpose.unknown`, `consent.required`,
 	//   `consent.not_given`
 	// - `presentation.unknown`, `presentation.not_offered`
 	// - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
@@ -961,7 +964,7 @@ type FieldError struct {
 //   - `id_validity.malformed`, `id_validity.impossible`,
 //     `id_validity.term_unknown`
 //   - `nfc_reqid.not_expected`
-//   - `given_at.future`, `purpose.unknown`, `consent.required`,
+//   - `given_at.future`, `given_at.too_early`, `purpose.unknown`, `consent.required`,
 //     `consent.not_given`
 //   - `presentation.unknown`, `presentation.not_offered`
 //   - `return_url.malformed`, `return_url.scheme`, `return_url.user_info`,
@@ -1260,6 +1263,14 @@ type Problem struct {
 
 // Provider defines model for Provider.
 type Provider struct {
+	// Abroad That is outside the Chinese mainland, or unconfirmed. What a policy's `abroad` says holds for it.
+	Abroad bool `json:"abroad"`
+
+	// Jurisdiction Where it processes what it is told, as a code of ISO 3166-1; null as long as nobody confirmed it.
+	//
+	// Examples: CN
+	Jurisdiction *string `json:"jurisdiction"`
+
 	// Kinds What it is asked for.
 	Kinds []ProviderKinds `json:"kinds"`
 

@@ -366,7 +366,8 @@ policies:
     presentation: page
     link_life: 5s
     human_route: https://shop.example/human
-    consents: [document_chip, face]
+    consents: [document_chip, identity_records, face, portrait_comparison]
+    abroad: allow
     guardian_agreed: true
     objection_contact: help@shop.example
     checks: &checks {document_chip: required, identity_records: if_available, face_match: required}
@@ -400,7 +401,8 @@ policies:
 	want := verification.Policy{
 		Name: "everything", Version: 7, Presentation: verification.PresentationPage,
 		LinkLife: verification.Duration(5 * time.Second), HumanRoute: "https://shop.example/human", GuardianAgreed: true,
-		Consents: []verification.Purpose{verification.PurposeDocumentChip, verification.PurposeFace}, ObjectionContact: "help@shop.example",
+		Consents: []verification.Purpose{verification.PurposeDocumentChip, verification.PurposeIdentityRecords, verification.PurposeFace, verification.PurposePortraitComparison},
+		Abroad:   verification.AbroadAllow, ObjectionContact: "help@shop.example",
 		Checks: map[verification.CheckType]verification.Requirement{
 			verification.DocumentChip: verification.Required, verification.IdentityRecords: verification.IfAvailable, verification.FaceMatch: verification.Required},
 		FaceProviders: []string{"a", "b"}, RecordsProviders: []string{"c"}, RecordsWhen: verification.AfterFace, ChipProvider: "d",

@@ -42,10 +42,10 @@ func (t consentText) in(lang string) consentWords {
 // something else than the vendor's published terms.
 type processor struct {
 	Vendor string `yaml:"vendor"`
-	// Abroad: outside the Chinese mainland.
-	Abroad  *bool          `yaml:"abroad"`
-	Chinese provider.Party `yaml:"zh-CN"`
-	English provider.Party `yaml:"en"`
+	// Jurisdiction is where it processes what it is told, as a code of ISO 3166-1.
+	Jurisdiction string         `yaml:"jurisdiction"`
+	Chinese      provider.Party `yaml:"zh-CN"`
+	English      provider.Party `yaml:"en"`
 }
 
 // keeps is what a client keeps where its entry says nothing else.
@@ -109,7 +109,7 @@ func (c *Config) asked(p verification.Policy, purpose verification.Purpose) []pr
 	names := named(p, purpose)
 	var out []provider.Vendor
 	for _, v := range c.Vendors {
-		if slices.Contains(names, v.Name) && (purpose != verification.PurposeVendorAbroad || v.Abroad) {
+		if slices.Contains(names, v.Name) && (purpose != verification.PurposeVendorAbroad || v.Abroad()) {
 			out = append(out, v.Vendor)
 		}
 	}
@@ -163,6 +163,7 @@ func (c *Config) takeConsents(file catalogue) []error {
 			}
 		}
 	}
+	faults = append(faults, c.checkAbroad()...)
 	for _, cl := range c.Clients {
 		for _, lang := range languages {
 			if why := faultOf("keeps", cl.Keeps[lang], 1000); cl.Keeps != nil && why != "" {
@@ -173,7 +174,30 @@ func (c *Config) takeConsents(file catalogue) []error {
 	return faults
 }
 
+// checkAbroad holds the policies of the catalogue to what they say of vendors
+// abroad.
+func (c *Config) checkAbroad() []error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.written)) {
+		p := c.Policies[name]
+		for _, v := range c.asked(p, verification.PurposeVendorAbroad) {
+			where := "outside the Chinese mainland, in " + v.Jurisdiction
+			if v.Jurisdiction == provider.Unconfirmed {
+				where = "perhaps outside the Chinese mainland: processors may say its jurisdiction"
+			}
+			switch {
+			case p.Abroad == verification.AbroadRefuse:
+				faults = append(faults, fmt.Errorf("policy %q: abroad: refuse, but it asks %s, which is %s", name, v.Name, where))
+			case p.Abroad == verification.AbroadConsent && len(p.Consents) > 0 && !slices.Contains(p.Consents, verification.PurposeVendorAbroad):
+				faults = append(faults, fmt.Errorf("policy %q: consents must name vendor_abroad too, since it asks %s, which is %s", name, v.Name, where))
+			}
+		}
+	}
+	return faults
+}
+
 var (
+	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 	textVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 	place       = regexp.MustCompile(`\{[^{}\n]{0,40}\}`)
 )
@@ -238,8 +262,14 @@ func (c *Config) takeProcessors(said []processor) []error {
 			parties[lang] = p
 		}
 		v.Parties = parties
-		if s.Abroad != nil {
-			v.Abroad = *s.Abroad
+		switch {
+		case s.Jurisdiction == "":
+		case !countryCode.MatchString(s.Jurisdiction):
+			faults = append(faults, fmt.Errorf("processors[%d]: jurisdiction: want a code of ISO 3166-1 in capitals, such as CN or HK", i))
+		case s.Chinese.Country == "" || s.English.Country == "":
+			faults = append(faults, fmt.Errorf("processors[%d]: jurisdiction: name the country in zh-CN and en too, as persons read it", i))
+		default:
+			v.Jurisdiction = s.Jurisdiction
 		}
 	}
 	return faults

@@ -25,7 +25,8 @@ func loadConsents(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	near, far := vendors[0], vendors[1]
 	near.Name, near.Parties = "near", parties("Near")
-	far.Name, far.Parties, far.Abroad = "far", parties("Far"), true
+	near.Jurisdiction = provider.Mainland
+	far.Name, far.Parties, far.Jurisdiction = "far", parties("Far"), provider.Unconfirmed
 	return config.Load([]string{file(t, text)}, []provider.Vendor{near, far}, config.Needs{})
 }
 
@@ -76,18 +77,18 @@ consent_texts:
     en: {title: Face, text: "{client} asks {vendors}."}
 processors:
   - vendor: far
-    abroad: false
-    zh-CN: {country: 新加坡}
-    en: {country: Singapore, keeps: kept for a day}
+    jurisdiction: CN
+    zh-CN: {country: 中国大陆}
+    en: {country: the mainland, keeps: kept for a day}
 `)
 	require.NoError(t, err)
 	face := c.ConsentText(asked, "shop", verification.PurposeFace, "en")
 	require.Equal(t, "2026-12", face.Version)
 	require.Equal(t, "shop asks · Near Ltd (China); kept for 3 days.", face.Text)
 	records := c.ConsentText(asked, "shop", verification.PurposeIdentityRecords, "en")
-	require.Contains(t, records.Text, "· Far Ltd (Singapore); kept for a day\nIt is kept for 5 years.")
+	require.Contains(t, records.Text, "· Far Ltd (the mainland); kept for a day\nIt is kept for 5 years.")
 	require.NotContains(t, c.ConsentText(asked, "shop", verification.PurposeVendorAbroad, "en").Text, "Far", "it is not abroad")
-	require.Contains(t, c.ConsentText(asked, "shop", verification.PurposeIdentityRecords, "zh-CN").Text, "· Far公司（新加坡）；保存 3 天\n保存 5 年。")
+	require.Contains(t, c.ConsentText(asked, "shop", verification.PurposeIdentityRecords, "zh-CN").Text, "· Far公司（中国大陆）；保存 3 天\n保存 5 年。")
 }
 
 // A text that could not be shown, or told apart from the built-in one, is
@@ -108,11 +109,44 @@ func TestAConsentTextThatWouldNotDoIsRefused(t *testing.T) {
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}, en: {title: a, text: ` + strings.Repeat("b", 4001) + `}}]`, `text is longer than 4000 characters`},
 		{`consent_texts: [{purpose: face, version: a, colour: red, ` + words + `}]`, `colour`},
 		{`policies: [{name: own, version: 1, checks: {identity_records: required}, records_providers: [near], consents: [identity_records, vendor_abroad]}]`, `policy "own": consents: vendor_abroad, but it asks no vendor for it`},
+		{`processors: [{vendor: far, jurisdiction: China, zh-CN: {country: 中国}, en: {country: China}}]`, `processors[0]: jurisdiction: want a code of ISO 3166-1`},
+		{`processors: [{vendor: far, jurisdiction: CN, zh-CN: {country: 中国}}]`, `processors[0]: jurisdiction: name the country in zh-CN and en too`},
 		{`processors: [{vendor: nobody}]`, `processors[0]: there is no vendor "nobody"`},
 		{`processors: [{vendor: far, en: {name: "a\u0000"}}]`, `processors[0]: en: name holds a character that cannot be seen`},
 		{"clients:\n  - id: shop\n    keys: [{name: first, hash: \"\", scopes: []}]\n    keeps: \"{client\\u202e}\"", `client "shop": zh-CN: keeps holds a character`},
 	} {
 		_, err := loadConsents(t, c.text+"\n")
 		require.ErrorContains(t, err, c.why, c.text)
+	}
+}
+
+// A policy can refuse vendors abroad, and one that asks for consents asks for one
+// to them, unless it says that it need not: the policy and the vendor are named.
+func TestAPolicySaysWhatHoldsForVendorsAbroad(t *testing.T) {
+	policy := func(vendor, more string) string {
+		return "policies: [{name: own, version: 1, checks: {identity_records: required}, records_providers: [" + vendor + "]" + more + "}]\n"
+	}
+	hongKong := "processors: [{vendor: far, jurisdiction: HK, zh-CN: {country: 中国香港}, en: {country: Hong Kong}}]\n"
+	mainland := "processors: [{vendor: far, jurisdiction: CN, zh-CN: {country: 中国}, en: {country: China}}]\n"
+	for text, why := range map[string]string{
+		policy("far", ", abroad: refuse"):                          `policy "own": abroad: refuse, but it asks far, which is perhaps outside the Chinese mainland`,
+		hongKong + policy("far", ", abroad: refuse"):               `policy "own": abroad: refuse, but it asks far, which is outside the Chinese mainland, in HK`,
+		policy("far", ", consents: [identity_records]"):            `policy "own": consents must name vendor_abroad too, since it asks far, which is perhaps`,
+		hongKong + policy("far", ", consents: [identity_records]"): `policy "own": consents must name vendor_abroad too, since it asks far, which is outside the Chinese mainland, in HK`,
+		policy("near", ", abroad: perhaps"):                        `policy "own": abroad: "perhaps": want consent, refuse or allow`,
+		policy("near", ", abroad: refuse"):                         "",
+		mainland + policy("far", ", abroad: refuse"):               "",
+		mainland + policy("far", ", consents: [identity_records]"): "",
+		policy("far", ""): "",
+		policy("far", ", consents: [identity_records, vendor_abroad]"):            "",
+		policy("far", ", consents: [identity_records], abroad: allow"):            "",
+		hongKong + policy("far", ", consents: [identity_records, vendor_abroad]"): "",
+	} {
+		_, err := loadConsents(t, text)
+		if why == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.ErrorContains(t, err, why, text)
 	}
 }

@@ -72,43 +72,66 @@ func (s *sqlStore) scanConsents(id string, rows *sql.Rows) ([]verification.Conse
 }
 
 func (s *sqlStore) Consents(ctx context.Context, id string) ([]verification.Consent, error) {
-	rows, err := s.read.QueryContext(ctx, `
-		SELECT `+consentColumns+` FROM consents WHERE verification_id = $1 ORDER BY given_at, purpose`, id)
-	if err != nil {
-		return nil, wrap("consents", err)
-	}
-	out, err := s.scanConsents(id, rows)
+	out, err := s.consentsIn(ctx, s.read, id)
 	return out, wrap("consents", err)
 }
 
-func (s *sqlStore) WithdrawConsent(ctx context.Context, id string, purpose verification.Purpose, at time.Time) (withdrawn bool, err error) {
-	err = s.update(ctx, "withdraw consent", func(tx *sql.Tx) error {
+func (s *sqlStore) consentsIn(ctx context.Context, q querier, id string) ([]verification.Consent, error) {
+	rows, err := q.QueryContext(ctx, `
+		SELECT `+consentColumns+` FROM consents WHERE verification_id = $1 ORDER BY given_at, purpose`, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.scanConsents(id, rows)
+}
+
+func (s *sqlStore) WithdrawConsents(ctx context.Context, id string, purposes []verification.Purpose, at time.Time) (unknown []verification.Purpose, err error) {
+	err = s.update(ctx, "withdraw consents", func(tx *sql.Tx) error {
+		unknown = nil
 		if _, err := s.hold(ctx, tx, id); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT `+consentColumns+` FROM consents WHERE verification_id = $1 AND purpose = $2`, id, string(purpose))
+		all, err := s.consentsIn(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		found, err := s.scanConsents(id, rows)
-		if err != nil || len(found) == 0 {
-			return err
+		given := map[verification.Purpose]verification.Consent{}
+		for _, c := range all {
+			given[c.Purpose] = c
 		}
-		c := found[0]
-		withdrawn = true
-		if c.WithdrawnAt != nil {
-			return nil
+		for _, p := range purposes {
+			if _, ok := given[p]; !ok {
+				unknown = append(unknown, p)
+			}
 		}
-		on := stamp(orNow(at))
-		mac, err := s.keys.MAC(macOfConsent, consentParts(id, c, stamp(c.GivenAt), on)...)
-		if err != nil {
-			return err
+		for _, p := range purposes {
+			if c := given[p]; len(unknown) == 0 && c.WithdrawnAt == nil {
+				if err := s.withdraw(ctx, tx, id, c, at); err != nil {
+					return err
+				}
+			}
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE consents SET withdrawn_at = $3, mac = $4 WHERE verification_id = $1 AND purpose = $2`,
-			id, string(purpose), on, mac)
-		return err
+		return nil
 	})
-	return withdrawn, err
+	return unknown, err
+}
+
+func (s *sqlStore) withdraw(ctx context.Context, tx *sql.Tx, id string, c verification.Consent, at time.Time) error {
+	on := stamp(orNow(at))
+	mac, err := s.keys.MAC(macOfConsent, consentParts(id, c, stamp(c.GivenAt), on)...)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE consents SET withdrawn_at = $3, mac = $4 WHERE verification_id = $1 AND purpose = $2 AND withdrawn_at IS NULL`,
+		id, string(c.Purpose), on, mac)
+	return err
+}
+
+func (s *sqlStore) Withdrawn(ctx context.Context, before time.Time, limit int) ([]Chosen, error) {
+	list, err := all(ctx, s.read, scanChosen, `
+		SELECT DISTINCT v.id, v.client FROM consents c JOIN verifications v ON v.id = c.verification_id
+		WHERE c.withdrawn_at < $1 AND v.redacted_at IS NULL ORDER BY v.id LIMIT $2`, stamp(before), limit)
+	return list, wrap("withdrawn consents", err)
 }
 
 func (s *sqlStore) ByPageCode(ctx context.Context, hash []byte) (Row, error) {

@@ -31,14 +31,20 @@ func TestConsentsStandAsTheyWereGiven(t *testing.T) {
 		require.Equal(t, []verification.Consent{records, face}, got)
 
 		at := noon.Add(2 * time.Hour).UTC()
-		for _, on := range []time.Time{at, at.Add(time.Hour)} {
-			found, err := s.WithdrawConsent(t.Context(), id, verification.PurposeFace, on)
-			require.NoError(t, err)
-			require.True(t, found)
-		}
-		found, err := s.WithdrawConsent(t.Context(), id, verification.PurposeVendorAbroad, at)
+		unknown, err := s.WithdrawConsents(t.Context(), id, []verification.Purpose{verification.PurposeFace, verification.PurposeVendorAbroad}, at)
 		require.NoError(t, err)
-		require.False(t, found)
+		require.Equal(t, []verification.Purpose{verification.PurposeVendorAbroad}, unknown)
+		loaded, err := s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.False(t, loaded.Withdrawn, "all of them, or none")
+		for _, on := range []time.Time{at, at.Add(time.Hour)} {
+			unknown, err := s.WithdrawConsents(t.Context(), id, []verification.Purpose{verification.PurposeFace, verification.PurposeFace}, on)
+			require.NoError(t, err)
+			require.Empty(t, unknown)
+		}
+		loaded, err = s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.True(t, loaded.Withdrawn)
 		face.WithdrawnAt = &at
 		got, err = s.Consents(t.Context(), id)
 		require.NoError(t, err)
@@ -46,9 +52,15 @@ func TestConsentsStandAsTheyWereGiven(t *testing.T) {
 
 		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
 		require.ErrorIs(t, s.AddConsents(t.Context(), id, []verification.Consent{face}), store.ErrNotFound, "after the end nobody agrees any more")
-		found, err = s.WithdrawConsent(t.Context(), id, verification.PurposeIdentityRecords, at)
+		unknown, err = s.WithdrawConsents(t.Context(), id, []verification.Purpose{verification.PurposeIdentityRecords}, at)
 		require.NoError(t, err)
-		require.True(t, found, "and may still withdraw")
+		require.Empty(t, unknown, "and may still withdraw")
+
+		for before, want := range map[time.Time][]store.Chosen{at: nil, at.Add(time.Second): {{ID: id, Client: r.Client}}} {
+			list, err := s.Withdrawn(t.Context(), before, 10)
+			require.NoError(t, err)
+			require.Equal(t, want, list)
+		}
 
 		_, err = raw(t, dsn).Exec(`UPDATE consents SET text_version = '4' WHERE purpose = 'identity_records'`)
 		require.NoError(t, err)

@@ -24,6 +24,8 @@ const (
 	CauseClient = "client"
 	// CauseRetention: it was due.
 	CauseRetention = "retention"
+	// CauseConsent: the person withdrew a consent.
+	CauseConsent = "consent_withdrawn"
 )
 
 // ErrStillOpen: the verification has not ended, or is in review again; a
@@ -52,6 +54,8 @@ type Erasure struct {
 	Cause, By string
 	RequestID string
 	ErasedAt  time.Time
+	// Status is how the verification ended.
+	Status verification.Status
 	// Asked are the providers that were asked about the person.
 	Asked []Asked
 	// Receipt is signed once everything else is done.
@@ -123,6 +127,7 @@ func (s *sqlStore) redact(ctx context.Context, tx *sql.Tx, held publicRow, e *Er
 	if !held.endedAt.Valid || st.Status == verification.InReview {
 		return &StillOpenError{st.Status}
 	}
+	e.Status = st.Status
 	var err error
 	if e.Asked, err = askedIn(ctx, tx, held.id, st); err != nil {
 		return err
@@ -196,15 +201,17 @@ func (s *sqlStore) Erasure(ctx context.Context, id string) (Erasure, error) {
 func erasureIn(ctx context.Context, q querier, id string) (Erasure, error) {
 	e := Erasure{ID: id}
 	var erased, signed sql.NullInt64
-	var receipt sql.NullString
+	var receipt, status sql.NullString
 	var asked string
 	err := q.QueryRowContext(ctx, `
-		SELECT client, cause, asked_by, request_id, erased_at, asked, receipt, signed_at FROM erasures WHERE verification_id = $1`, id).
-		Scan(&e.Client, &e.Cause, &e.By, &e.RequestID, &erased, &asked, &receipt, &signed)
+		SELECT client, cause, asked_by, request_id, erased_at, asked, receipt, signed_at,
+			(SELECT status FROM verifications WHERE id = verification_id)
+		FROM erasures WHERE verification_id = $1`, id).
+		Scan(&e.Client, &e.Cause, &e.By, &e.RequestID, &erased, &asked, &receipt, &signed, &status)
 	if err != nil {
 		return Erasure{}, err
 	}
-	e.ErasedAt, e.Receipt, e.SignedAt = timeOf(erased), receipt.String, timeOf(signed)
+	e.ErasedAt, e.Receipt, e.SignedAt, e.Status = timeOf(erased), receipt.String, timeOf(signed), verification.Status(status.String)
 	return e, fromJSON(id, "erasures.asked", []byte(asked), &e.Asked)
 }
 

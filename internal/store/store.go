@@ -89,6 +89,8 @@ type Row struct {
 	PageHash []byte
 	// Scanned: the start brought a scan, which is scan 0.
 	Scanned bool
+	// Withdrawn: the person withdrew a consent, after which no vendor is asked.
+	Withdrawn bool
 	// Card is what was read from the chip, without its portrait; nil: nothing.
 	Card *verification.Card
 }
@@ -330,9 +332,13 @@ type Store interface {
 	AddConsents(ctx context.Context, id string, given []verification.Consent) error
 	// Consents returns them, the oldest first, withdrawn ones too.
 	Consents(ctx context.Context, id string) ([]verification.Consent, error)
-	// WithdrawConsent notes that a consent was withdrawn, also after the end; the
-	// first time stands. It reports whether there was one.
-	WithdrawConsent(ctx context.Context, id string, purpose verification.Purpose, at time.Time) (withdrawn bool, err error)
+	// WithdrawConsents notes that consents were withdrawn, also after the end; of
+	// each the first time stands. unknown are those of which none is on record:
+	// nothing is changed then.
+	WithdrawConsents(ctx context.Context, id string, purposes []verification.Purpose, at time.Time) (unknown []verification.Purpose, err error)
+	// Withdrawn returns those of which a consent was withdrawn before the time, and
+	// whose person is not erased yet.
+	Withdrawn(ctx context.Context, before time.Time, limit int) ([]Chosen, error)
 	// ByPageCode returns the row whose page's code has the hash.
 	ByPageCode(ctx context.Context, hash []byte) (Row, error)
 

@@ -13,7 +13,8 @@ import (
 
 const rowColumns = `id, client, fingerprint, policy_name, policy_version, created_at, start_called_at,
 	started_at, status, decision, state, state_version, revision, ended_at, redacted_at, overdue_at, mac, request, card, page_code, page_hash,
-	EXISTS (SELECT 1 FROM scans WHERE scans.verification_id = verifications.id AND scans.number = 0)`
+	EXISTS (SELECT 1 FROM scans WHERE scans.verification_id = verifications.id AND scans.number = 0),
+	EXISTS (SELECT 1 FROM consents WHERE consents.verification_id = verifications.id AND consents.withdrawn_at IS NOT NULL)`
 
 // sealedRow is a row as it rests.
 type sealedRow struct {
@@ -29,7 +30,7 @@ func scanRow(from scanner) (sealedRow, error) {
 	var called, started, overdue sql.NullInt64
 	p := &r.public
 	err := from.Scan(&p.id, &p.client, &r.Fingerprint, &p.policy.Name, &p.policy.Version, &p.createdAt, &called,
-		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card, &r.code, &r.PageHash, &r.Scanned)
+		&started, &p.status, &p.decision, &p.state, &p.version, &p.revision, &p.endedAt, &p.redactedAt, &overdue, &p.mac, &r.request, &r.card, &r.code, &r.PageHash, &r.Scanned, &r.Withdrawn)
 	r.ID, r.Client, r.Policy = p.id, p.client, p.policy
 	r.CreatedAt, r.StartCalledAt, r.StartedAt, r.OverdueAt = timeOf(p.createdAt), timeOf(called), timeOf(started), timeOf(overdue)
 	r.Revision, r.Ended = p.revision, p.endedAt.Valid

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // The lists of result codes that a Config may name.
@@ -35,7 +36,10 @@ func Vendor() provider.Vendor {
 			"zh-CN": {Name: "AceData Cloud", Country: "未公布所在地", Keeps: "保存期限见其隐私政策"},
 			"en":    {Name: "AceData Cloud", Country: "it does not say where it is", Keeps: "its privacy policy says how long it keeps it"},
 		},
-		Abroad: true, // as long as nobody knows better
+		Jurisdiction: provider.Unconfirmed,
+		Sends: []provider.Sending{
+			{Operation: "check-2e", Purpose: verification.PurposeIdentityRecords, Fields: []provider.Field{{Name: "name", Holds: provider.DatumName}, {Name: "id_card", Holds: provider.DatumNumber}, {Name: "validity_begin", Holds: provider.DatumValidity}, {Name: "validity_end", Holds: provider.DatumValidity}}},
+		},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Vendor describes Megvii FaceID.
@@ -21,6 +22,12 @@ func Vendor() provider.Vendor {
 			provider.Unavailable:       "Nothing: sessions open at the policy's next vendor, and results are looked for again. Drain the vendor if it lasts.",
 			provider.Gone:              "A result was looked up three times or kept no longer. If that is said of fresh ones, compare the error's text with YANZHEN_MEGVII_DATA_DESTROYED.",
 		},
+		Jurisdiction: provider.Mainland,
+		Sends: []provider.Sending{
+			{Operation: "get_token", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "idcard_name", Holds: provider.DatumName}, {Name: "idcard_number", Holds: provider.DatumNumber}, {Name: "biz_no", Holds: provider.DatumSession}, {Name: "biz_no", Holds: provider.DatumID}, {Name: "return_url", Holds: provider.DatumReturn}, {Name: "notify_url", Holds: provider.DatumReturn}}},
+			{Operation: "get_result", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "biz_id", Holds: provider.DatumSession}}},
+		},
+		Takes: []provider.Datum{provider.DatumFace},
 		Parties: map[string]provider.Party{
 			"zh-CN": {Name: "北京旷视科技有限公司", Country: "中国", Keeps: "核验结果可供查询 1 天，其他信息的保存期限见其隐私政策"},
 			"en":    {Name: "Beijing Megvii Technology Co., Ltd.", Country: "China", Keeps: "its result can be fetched for 1 day, and its privacy policy says how long it keeps the rest"},

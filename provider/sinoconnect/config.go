@@ -11,6 +11,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Vendor describes Fill Easy's Sino Connect.
@@ -29,7 +30,13 @@ func Vendor() provider.Vendor {
 			"zh-CN": {Name: "Fill Easy", Country: "未公布所在地", Keeps: "保存期限见其隐私政策"},
 			"en":    {Name: "Fill Easy", Country: "it does not say where it is", Keeps: "its privacy policy says how long it keeps it"},
 		},
-		Abroad: true, // as long as nobody knows better
+		Jurisdiction: provider.Unconfirmed,
+		Sends: []provider.Sending{
+			{Operation: "nfc/callback", Purpose: verification.PurposeDocumentChip, Fields: []provider.Field{{Name: "reqid", Holds: provider.DatumScan}}},
+			{Operation: "face-rec/request", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "redirect", Holds: provider.DatumReturn}}},
+			{Operation: "face-rec/callback", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "token", Holds: provider.DatumSession}}},
+		},
+		Takes: []provider.Datum{provider.DatumName, provider.DatumNumber, provider.DatumValidity, provider.DatumPortrait, provider.DatumFace},
 	}
 }
 

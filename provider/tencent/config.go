@@ -8,6 +8,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Vendor describes Tencent's E证通.
@@ -21,6 +22,13 @@ func Vendor() provider.Vendor {
 			provider.RateLimited:       "Over 100 requests a second for the account: something else uses it too, or it was never enough. It is waited out.",
 			provider.Unavailable:       "Nothing: sessions open at the policy's next vendor, and results rest there for three days. Drain the vendor if it lasts.",
 		},
+		Jurisdiction: provider.Mainland,
+		Sends: []provider.Sending{
+			{Operation: "GetEidToken", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "Name", Holds: provider.DatumName}, {Name: "IdCard", Holds: provider.DatumNumber}, {Name: "Extra", Holds: provider.DatumID}, {Name: "RedirectUrl", Holds: provider.DatumReturn}}},
+			{Operation: "CheckEidTokenStatus", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "EidToken", Holds: provider.DatumSession}}},
+			{Operation: "GetEidResult", Purpose: verification.PurposeFace, Fields: []provider.Field{{Name: "EidToken", Holds: provider.DatumSession}}},
+		},
+		Takes: []provider.Datum{provider.DatumFace},
 		Parties: map[string]provider.Party{
 			"zh-CN": {Name: "腾讯云计算（北京）有限责任公司", Country: "中国", Keeps: "核验结果可供查询 3 天，其他信息的保存期限见其隐私政策"},
 			"en":    {Name: "Tencent Cloud Computing (Beijing) Co., Ltd.", Country: "China", Keeps: "its result can be fetched for 3 days, and its privacy policy says how long it keeps the rest"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Vendor describes Tencent's comparison of faces.
@@ -18,6 +19,10 @@ func Vendor() provider.Vendor {
 			provider.ContractViolation: "An answer that the documents do not know. Nothing is compared, and a human looks.",
 			provider.RateLimited:       "More calls than the account has: set YANZHEN_TENCENT_IAI_RATE, or buy more.",
 			provider.Unavailable:       "Nothing: it is tried for YANZHEN_TENCENT_IAI_PATIENCE, then a human looks.",
+		},
+		Jurisdiction: provider.Mainland,
+		Sends: []provider.Sending{
+			{Operation: "CompareFace", Purpose: verification.PurposePortraitComparison, Fields: []provider.Field{{Name: "ImageA", Holds: provider.DatumPortrait}, {Name: "ImageB", Holds: provider.DatumFace}}},
 		},
 		Parties: map[string]provider.Party{
 			"zh-CN": {Name: "腾讯云计算（北京）有限责任公司", Country: "中国", Keeps: "保存期限见其隐私政策"},

@@ -7,6 +7,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/provider/internal/tencentcloud"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 // Vendor describes Tencent's records.
@@ -19,6 +20,10 @@ func Vendor() provider.Vendor {
 			provider.ContractViolation: "An answer that the documents do not know. Compare it with the vendor's page; it is never a pass nor a decline.",
 			provider.RateLimited:       "20 requests a second for an account: something else uses it too, or it was never enough.",
 			provider.Unavailable:       "Nothing: the policy's other records vendor is asked, or it is waited out while the face goes on. A call that may have been charged is repeated once at most.",
+		},
+		Jurisdiction: provider.Mainland,
+		Sends: []provider.Sending{
+			{Operation: "CheckIdNameDate", Purpose: verification.PurposeIdentityRecords, Fields: []provider.Field{{Name: "Name", Holds: provider.DatumName}, {Name: "IdCard", Holds: provider.DatumNumber}, {Name: "ValidityBegin", Holds: provider.DatumValidity}, {Name: "ValidityEnd", Holds: provider.DatumValidity}}},
 		},
 		Parties: map[string]provider.Party{
 			"zh-CN": {Name: "腾讯云计算（北京）有限责任公司", Country: "中国", Keeps: "保存期限见其隐私政策"},

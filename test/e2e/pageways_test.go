@@ -22,7 +22,7 @@ import (
 var wayPolicies = pagePolicy + `  - name: page-megvii
     version: 1
     presentation: page
-    consents: [face]
+    consents: [identity_records, face]
     checks: {document_validity: required, identity_records: required, liveness: required, face_match: required}
     face_providers: [megvii_faceid]
     records_providers: [acedata]

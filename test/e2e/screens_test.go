@@ -141,6 +141,7 @@ var states = []state{
 		v.Policy.ChipProvider, v.State.NextAction = "sino_connect", &verification.NextAction{Type: verification.ActionScanChip}
 	}, shows: "#reason"},
 	{name: "human", path: "?view=human", shows: "#confirm-human"},
+	{name: "withdraw", path: "?view=withdraw", shows: "#confirm-withdraw"},
 	{name: "review", view: func(v *starter.PageView) { ended(verification.InReview, "")(v); v.State.ExpiresAt = &inTwoHours }, shows: "#result"},
 	{name: "approved", view: decided(verification.Approved), shows: "#home"},
 	{name: "approved-close", view: func(v *starter.PageView) { decided(verification.Approved)(v); v.ReturnURL = "" }, shows: "#result"},
@@ -407,6 +408,8 @@ func (s *playedScreens) Open(_ context.Context, id string, _ int, _ []verificati
 func (s *playedScreens) AskForHuman(_ context.Context, id string) (starter.PageView, error) {
 	return s.view(id), nil
 }
+
+func (s *playedScreens) Withdraw(context.Context, string, string) error { return nil }
 
 func (s *playedScreens) Decline(_ context.Context, id string) (starter.PageView, error) {
 	return s.view(id), nil

@@ -47,12 +47,27 @@ type options struct {
 	chip bool
 	// megvii: Megvii is configured too, and its policies have clocks of seconds.
 	megvii bool
+	// everyVendor: Megvii is configured too, without policies of its own.
+	everyVendor bool
 	// vendors changes the stand-ins' settings.
 	vendors func(*sandbox.Config)
+	// abroad: nobody confirmed that AceData and Sino Connect are on the mainland.
+	abroad bool
 	// webhooks are the endpoints of the client "shop", as YAML.
 	webhooks string
 	// returnURLs are allowed to the clients beside {vendorsURL}/shop/.
 	returnURLs []string
+}
+
+// jurisdictions say where the vendors are that do not say it themselves.
+func (o options) jurisdictions() string {
+	if o.abroad {
+		return ""
+	}
+	return `processors:
+  - {vendor: acedata, jurisdiction: CN, zh-CN: {country: 中国}, en: {country: China}}
+  - {vendor: sino_connect, jurisdiction: CN, zh-CN: {country: 中国}, en: {country: China}}
+`
 }
 
 // quickPolicy is cn-resident whose clocks run out in seconds.
@@ -180,7 +195,7 @@ func (s *stack) prepare(o options) {
 		policies += megviiPolicies
 	}
 	catalogue := filepath.Join(s.dir, "yanzhen.yaml")
-	require.NoError(t, os.WriteFile(catalogue, []byte(clients.String()+policies), 0o600))
+	require.NoError(t, os.WriteFile(catalogue, []byte(clients.String()+o.jurisdictions()+policies), 0o600))
 
 	vendors := strings.TrimPrefix(s.vendorsURL, "http://")
 	s.env = []string{
@@ -195,7 +210,7 @@ func (s *stack) prepare(o options) {
 		"YANZHEN_TENCENT_RECORDS_ENABLED=true", "YANZHEN_TENCENT_RECORDS_SCHEME=http", "YANZHEN_TENCENT_RECORDS_ENDPOINT=" + vendors + "/tencent",
 		"YANZHEN_ACEDATA_BASE_URL=" + s.vendorsURL + "/acedata", "YANZHEN_ACEDATA_TOKEN=" + sandbox.DefaultAceDataToken,
 	}
-	if o.megvii {
+	if o.megvii || o.everyVendor {
 		s.env = append(s.env, s.megviiSettings()...)
 	}
 	if o.chip {

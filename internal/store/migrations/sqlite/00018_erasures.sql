@@ -4,7 +4,7 @@
 CREATE TABLE erasures (
     verification_id TEXT    NOT NULL PRIMARY KEY,
     client          TEXT    NOT NULL,
-    cause           TEXT    NOT NULL, -- request, person, client, list, retention
+    cause           TEXT    NOT NULL, -- request, person, client, retention, consent_withdrawn
     asked_by        TEXT    NOT NULL, -- the name of the key, or of the operator
     request_id      TEXT    NOT NULL,
     erased_at       INTEGER NOT NULL,
