@@ -72,7 +72,7 @@ func (p pools) migrate(ctx context.Context) error {
 	for have < want {
 		failed := p.up(ctx)
 		if failed == nil {
-			return nil
+			return p.noteRunsFrom(ctx, want)
 		}
 		// SQLite knows no lock around all migrations: when another process was
 		// faster with one of them, go on after it.
@@ -82,6 +82,32 @@ func (p pools) migrate(ctx context.Context) error {
 		}
 	}
 	return schemaFault(have, want)
+}
+
+// runsFrom is the schema version of the oldest code that works on this schema, too:
+// that of the last release, whose workers may go on for days beside this one's. A
+// migration that takes something away from them raises it.
+const runsFrom = 18
+
+// runsFromKey is where the database holds it, beside the version that it is said of.
+const runsFromKey = "runs_from"
+
+func (p pools) noteRunsFrom(ctx context.Context, version int64) error {
+	_, err := p.write.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+		runsFromKey, fmt.Sprintf("%d %d", version, runsFrom))
+	return wrap("migrate", err)
+}
+
+// runs reports whether code of an older schema version works on that of the
+// database, as the newer code said that made it.
+func (p pools) runs(ctx context.Context, have, code int64) bool {
+	var said string
+	if p.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = $1`, runsFromKey).Scan(&said) != nil {
+		return false
+	}
+	var version, from int64
+	n, _ := fmt.Sscanf(said, "%d %d", &version, &from)
+	return n == 2 && version == have && from <= code
 }
 
 func (p pools) up(ctx context.Context) error {

@@ -25,7 +25,7 @@ var _ Store = (*sqlStore)(nil)
 
 // Open connects to the database that dsn names, "sqlite:PATH" or
 // "postgres://…". It refuses a database without the schema of this binary
-// (SchemaError; Migrate makes it), one that was first opened with another hash
+// (SchemaError; Migrate makes it) or a newer one that says it runs on it, one that was first opened with another hash
 // key, and one that was used with a sealing key that is not in keys
 // (ErrOtherKeys). No error shows the dsn.
 func Open(ctx context.Context, dsn string, keys Sealer) (Store, error) {
@@ -50,7 +50,7 @@ func (s *sqlStore) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := schemaFault(have, want); err != nil {
+	if err := schemaFault(have, want); err != nil && !(have > want && s.runs(ctx, have, want)) {
 		return err
 	}
 	return s.update(ctx, "key check", func(tx *sql.Tx) error {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,35 @@ func TestAnOlderOrNewerSchemaIsRefused(t *testing.T) {
 		_, err = db.Exec(`DELETE FROM yanzhen_schema WHERE version_id > 0`)
 		require.NoError(t, err)
 		require.ErrorContains(t, openFault(t, dsn), "yanzhen setup")
+	})
+}
+
+// The workers of the release before may be started again while they drain: a newer
+// schema says whether their code works on it. Migrate still leaves it alone.
+func TestANewerSchemaIsTakenIfItSaysThatThisCodeRunsOnIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		db := raw(t, dsn)
+		var said string
+		require.NoError(t, db.QueryRow(`SELECT value FROM meta WHERE key = 'runs_from'`).Scan(&said), "each says it")
+		_, ours, err := store.Version(t.Context(), dsn)
+		require.NoError(t, err)
+		require.Regexp(t, fmt.Sprintf(`^%d \d+$`, ours), said)
+
+		_, err = db.Exec(`INSERT INTO yanzhen_schema (version_id, is_applied) VALUES (9999, $1)`, true)
+		require.NoError(t, err)
+		for said, taken := range map[string]bool{
+			fmt.Sprintf("9999 %d", ours): true, "9999 1": true, fmt.Sprintf("9999 %d", ours+1): false,
+			fmt.Sprintf("9998 %d", ours): false, "": false, "soon": false,
+		} {
+			_, err = db.Exec(`UPDATE meta SET value = $1 WHERE key = 'runs_from'`, said)
+			require.NoError(t, err)
+			if taken {
+				require.NoError(t, open(t, dsn, keySet(t, 1, 2)).Ping(t.Context()), said)
+			} else {
+				require.ErrorContains(t, openFault(t, dsn), "newer yanzhen", said)
+			}
+			require.ErrorContains(t, store.Migrate(t.Context(), dsn), "newer yanzhen", said)
+		}
 	})
 }
 
