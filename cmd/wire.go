@@ -141,6 +141,8 @@ func (p *parts) sweep(ctx context.Context) {
 			p.log.Warn("sweep", "error", err)
 		}
 	}
+	ended, err := p.starter.SweepClosed(ctx)
+	report(starter.Swept{Ended: ended}, err)
 	for {
 		ended, err := p.starter.SweepLost(ctx)
 		report(starter.Swept{Ended: ended}, err)

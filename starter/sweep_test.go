@@ -149,6 +149,35 @@ func TestSweepLostReview(t *testing.T) {
 	require.Equal(t, verification.Declined, got.Decision)
 }
 
+// After a restore a run may be over of which the store's dump knew no end: its row
+// is ended at the next start, and that of a run which goes on, or which this engine
+// does not know, is left alone.
+func TestSweepClosed(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	for name, change := range map[string]func(*fakeEngine){
+		"goes on":     func(f *fakeEngine) { f.status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING },
+		"is unknown":  func(f *fakeEngine) { f.describeErr = serviceerror.NewNotFound("workflow not found") },
+		"is not told": func(f *fakeEngine) { f.describeErr = serviceerror.NewUnavailable("x") },
+	} {
+		r.engine.describeErr = nil
+		change(r.engine)
+		ended, err := r.s.SweepClosed(t.Context())
+		require.NoError(t, err, name)
+		require.Zero(t, ended, name)
+	}
+	r.engine.describeErr, r.engine.status = nil, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	ended, err := r.s.SweepClosed(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, ended)
+	got, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{verification.Error, verification.EngineEnded}, []any{got.Status, got.LastError.Code})
+	ended, err = r.s.SweepClosed(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, ended)
+}
+
 // A row past all its clocks, whose end visibility did not tell of, is asked for.
 func TestSweepOverdue(t *testing.T) {
 	r := newRig(t)

@@ -269,6 +269,28 @@ func TestChangedLooksAgainOnlyAfterAWrite(t *testing.T) {
 	})
 }
 
+// Every started row without an end is found once, page by page.
+func TestUnended(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		for _, name := range []string{"ver_c", "ver_a", "ver_ended", "ver_b", "ver_unstarted"} {
+			r := row()
+			r.ID = name
+			inserted(t, s, r)
+			if name != "ver_unstarted" {
+				require.NoError(t, s.MarkStarted(t.Context(), name, noon))
+			}
+		}
+		require.NoError(t, s.Finish(t.Context(), "ver_ended", ended(1)))
+		ids, err := s.Unended(t.Context(), "", 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ver_a", "ver_b"}, ids)
+		ids, err = s.Unended(t.Context(), "ver_b", 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ver_c"}, ids)
+	})
+}
+
 // Rows past all their clocks are found, reopened ones by their review's clock.
 func TestOverdue(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {

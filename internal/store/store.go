@@ -365,6 +365,9 @@ type Store interface {
 	// Overdue returns rows without an end, or reopened, whose clocks are over
 	// since before the time, the oldest first.
 	Overdue(ctx context.Context, before time.Time, limit int) ([]string, error)
+	// Unended returns rows that were started and have no end, by id from after the
+	// given one.
+	Unended(ctx context.Context, after string, limit int) ([]string, error)
 
 	// Overview tells an operator what is open and what may need somebody, with at
 	// most limit examples of each kind.

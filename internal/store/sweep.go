@@ -36,6 +36,13 @@ func (s *sqlStore) Overdue(ctx context.Context, before time.Time, limit int) ([]
 		ORDER BY overdue_at, id LIMIT $2`, stamp(before), limit)
 }
 
+func (s *sqlStore) Unended(ctx context.Context, after string, limit int) ([]string, error) {
+	return s.ids(ctx, "unended", `
+		SELECT id FROM verifications
+		WHERE ended_at IS NULL AND started_at IS NOT NULL AND redacted_at IS NULL AND id > $1
+		ORDER BY id LIMIT $2`, after, limit)
+}
+
 func (s *sqlStore) ids(ctx context.Context, what, query string, args ...any) (ids []string, err error) {
 	ids, err = all(ctx, s.read, func(from scanner) (id string, err error) {
 		err = from.Scan(&id)
