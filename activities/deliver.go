@@ -46,6 +46,9 @@ type Deliverer struct {
 	// nobody does.
 	Tried func(webhook.Class)
 	Off   func()
+	// About says in a context whose delivery it is, for what is logged and traced with
+	// it; nil: nobody asks.
+	About func(ctx context.Context, verification string) context.Context
 	// Over hears of each delivery's end, and how long after its event that was; nil:
 	// nobody does.
 	Over func(store.DeliveryState, time.Duration)
@@ -108,6 +111,9 @@ func (d *Deliverer) Deliver(ctx context.Context, in DeliverInput) (DeliverResult
 		return DeliverResult{}, storeError(err)
 	case now.Round != round || now.State != store.DeliveryDue && now.State != store.DeliverySending:
 		return DeliverResult{now.State}, nil // it was sent again, or settled before
+	}
+	if d.About != nil {
+		ctx = d.About(ctx, event.VerificationID)
 	}
 	try := store.Try{EventID: in.Event, Endpoint: in.Endpoint, Round: round}
 	test := event.Type == webhook.Test

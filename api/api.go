@@ -96,8 +96,9 @@ type Deps struct {
 	Reviewers []Reviewer
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
-	// Metrics may be nil.
+	// Metrics and Traces may be nil.
 	Metrics *telemetry.Metrics
+	Traces  *telemetry.Traces
 	// Stopping, if not nil, is closed when the process is about to stop.
 	Stopping <-chan struct{}
 	// Now defaults to time.Now.

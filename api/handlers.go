@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/api/contract"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -27,6 +28,9 @@ func (s *server) StartVerification(ctx context.Context, r contract.StartVerifica
 		refused = append(refused, starter.FieldError{Field: "return_url", Code: code, Message: returnURLRules[code]})
 	}
 	v, started, err := s.Verifications.Start(ctx, client.ID, r.Params.IdempotencyKey, req, refused...)
+	if started.Created {
+		telemetry.RequestOf(ctx).Created()
+	}
 	if err != nil {
 		s.Metrics.Start(httpErrorOf(err).code)
 		if e, ok := errors.AsType[*starter.Error](err); ok {

@@ -17,32 +17,19 @@ import (
 type contextKey int
 
 const (
-	requestIDKey contextKey = iota
-	callerKey
-	aboutKey
+	callerKey contextKey = iota
 	methodKey
 )
 
 // refusalKey is where gin's context keeps the code of a refusal for the log.
 const refusalKey = "yanzhen.refusal"
 
-// about is the verification that a request turned out to be about.
-type about struct{ id string }
-
-// noteVerification names the verification for the request's line in the log.
-func noteVerification(ctx context.Context, id string) {
-	if a, ok := ctx.Value(aboutKey).(*about); ok {
-		a.id = id
-	}
-}
+// noteVerification names the verification for the request's line in the log and its
+// span.
+func noteVerification(ctx context.Context, id string) { telemetry.RequestOf(ctx).About(id) }
 
 // verificationOf is the verification that a request is about, empty for none.
-func verificationOf(ctx context.Context) string {
-	if a, ok := ctx.Value(aboutKey).(*about); ok {
-		return a.id
-	}
-	return ""
-}
+func verificationOf(ctx context.Context) string { return telemetry.RequestOf(ctx).Verification() }
 
 // ourID is the form of a verification's id. What else stands in its place in a path
 // is a caller's own word, a person's number perhaps, and is not logged.
@@ -51,8 +38,10 @@ var ourID = regexp.MustCompile(`^ver_[a-z2-7]{26}$`)
 func noteRefusal(c *gin.Context, code string) { c.Set(refusalKey, code) }
 
 func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
+	if r := telemetry.RequestOf(ctx); r != nil {
+		return r.ID
+	}
+	return ""
 }
 
 // plain returns the request's own context. gin's is recycled after the
@@ -84,31 +73,35 @@ func route(c *gin.Context) string {
 // or body.
 func (s *server) observe(c *gin.Context) {
 	began := time.Now()
-	id := telemetry.NewRequestID()
-	named := &about{}
+	ctx, request := s.Traces.Begin(c.Request.Context(), c.Request.Header)
 	if inPath := c.Param("id"); ourID.MatchString(inPath) {
-		named.id = inPath
+		request.About(inPath)
 	}
-	c.Request = c.Request.WithContext(context.WithValue(context.WithValue(c.Request.Context(), requestIDKey, id), aboutKey, named))
-	c.Header("X-Request-Id", id)
+	c.Request = c.Request.WithContext(ctx)
+	c.Header("X-Request-Id", request.ID)
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
 	c.Next()
-	s.observed(c, id, named, time.Since(began))
+	s.observed(c, request, time.Since(began))
 }
 
-// observed logs and counts an answer.
-func (s *server) observed(c *gin.Context, id string, named *about, took time.Duration) {
+// observed logs, counts and traces an answer.
+func (s *server) observed(c *gin.Context, request *telemetry.Request, took time.Duration) {
 	status := c.Writer.Status()
 	method := telemetry.KnownMethod(methodOf(c.Request))
 	s.Metrics.Request(method, route(c), status, took)
+	answered := telemetry.Answer{Method: method, Route: route(c), Status: status}
+	if who := callerOf(c.Request.Context()); who != nil && who.client != nil {
+		answered.Client = who.client.ID
+	}
+	request.End(answered)
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
 		slog.String("method", method), slog.String("route", route(c)), slog.Int("status", status),
-		slog.Duration("took", took), slog.String("request_id", id),
+		slog.Duration("took", took), slog.String("request_id", request.ID),
 	}
 	if who := callerOf(c.Request.Context()); who != nil && who.client != nil {
 		attrs = append(attrs, slog.String("client", who.client.ID))
@@ -118,8 +111,8 @@ func (s *server) observed(c *gin.Context, id string, named *about, took time.Dur
 	if code := c.GetString(refusalKey); code != "" {
 		attrs = append(attrs, slog.String("code", code))
 	}
-	if named.id != "" {
-		attrs = append(attrs, slog.String("verification_id", named.id))
+	if id := request.Verification(); id != "" {
+		attrs = append(attrs, slog.String("verification_id", id))
 	}
 	s.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
 }

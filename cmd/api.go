@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -42,6 +43,9 @@ func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 	ops, err := listen(p.cfg.Ops, "YANZHEN_OPS_LISTEN")
 	if err != nil {
 		return err
+	}
+	if err := p.export(ctx, "api", &o); err != nil {
+		return errors.Join(err, ops.Close())
 	}
 	// Whoever comes too early is told so instead of kept waiting.
 	door := newFront()

@@ -10,12 +10,14 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// called counts a vendor's call.
-func (p *parts) called(_ context.Context, c provider.Call) {
+// called counts a vendor's call, and traces it.
+func (p *parts) called(ctx context.Context, c provider.Call) {
 	p.metrics.VendorCall(c.Provider, c.Operation, c.Class, c.Took)
 	if c.Charged != "" {
 		p.metrics.Charged(c.Provider, c.Operation, string(c.Charged))
 	}
+	p.traces.Sent(ctx, telemetry.Sent{Name: c.Provider + " " + c.Operation, Class: c.Class, OK: c.Class == "ok" || c.Class == "canceled", Host: c.Host, Status: c.Status,
+		Began: c.Began, Took: c.Took, Attrs: map[string]string{"provider": c.Provider, "operation": c.Operation, "charged": string(c.Charged)}})
 }
 
 // ended counts a verification's end, or a later version of its verdict.

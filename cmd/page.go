@@ -23,7 +23,7 @@ func (p *parts) withPage(rest http.Handler) http.Handler {
 	now.Store(p.cfg)
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) { return func() { now.Store(cfg) }, nil })
 	h := page.New(page.Deps{
-		Verifications: p.starter, Visits: p.store, Keys: p.keys, PublicURL: p.cfg.PublicURL, Logger: p.log, Metrics: p.metrics,
+		Verifications: p.starter, Visits: p.store, Keys: p.keys, PublicURL: p.cfg.PublicURL, Logger: p.log, Metrics: p.metrics, Traces: p.traces,
 		Brand: func(client string) brand.Brand { return now.Load().Brands[client] },
 		Consent: func(policy verification.Policy, client string, purpose verification.Purpose, lang string) verification.ConsentText {
 			return now.Load().ConsentText(policy, client, purpose, lang)

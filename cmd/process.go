@@ -101,7 +101,6 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 	if err != nil {
 		return nil, o, err
 	}
-	o.MetricsHandler = p.metrics.Engine()
 	p.catalogue.seen = sumOf(cfg.Files())
 	if cfg.File != "" {
 		p.catalogue.goneBy = p.catalogue.seen

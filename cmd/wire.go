@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,9 @@ type parts struct {
 	keys      *sealing.Keys
 	vendors   *provider.Registry
 	metrics   *telemetry.Metrics
+	// traces is nil where nothing is traced; flush sends what telemetry is left.
+	traces    *telemetry.Traces
+	flush     func(context.Context)
 	starter   *starter.Starter
 	endpoints *webhook.Endpoints
 	catalogue *catalogue
@@ -73,7 +77,9 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger, temporal cl
 	if err != nil {
 		return nil, err
 	}
-	temporal.MetricsHandler = p.metrics.Engine()
+	if err := p.export(ctx, "dev", &temporal); err != nil {
+		return nil, err
+	}
 	if err := await(ctx, 0, log, p.openStore(), p.openEngine(temporal)); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -86,6 +92,7 @@ func (p *parts) connected() {
 	p.starter = starter.New(starter.Deps{
 		Engine: p.temporal, Store: p.store, Keys: p.keys, PublicURL: p.cfg.PublicURL, Policies: p.cfg.Policies, Registry: p.vendors, Switches: switches(p.cfg), Logger: p.log,
 		Endpoints: p.endpoints, FirstPause: p.cfg.Webhooks.Schedule[0], Signer: p.keys, Issuer: p.cfg.PublicURL, Changed: p.metrics.Changed,
+		About: telemetry.About,
 	})
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) {
 		return func() {
@@ -96,10 +103,29 @@ func (p *parts) connected() {
 	})
 }
 
+// flushTime is how long a process that stops waits for its collector.
+const flushTime = 2 * time.Second
+
+// export begins to export metrics and traces, as the environment says, and has the
+// engine's calls traced.
+func (p *parts) export(ctx context.Context, process string, o *client.Options) (err error) {
+	p.traces, p.flush, err = telemetry.Export(ctx, telemetry.ExportOptions{TracesTo: p.cfg.Traces, Process: process, Version: version(), Metrics: p.metrics, Log: p.log})
+	o.MetricsHandler = p.metrics.Engine()
+	if p.traces != nil {
+		o.Interceptors = append(slices.Clip(o.Interceptors), p.traces.Client())
+	}
+	return err
+}
+
 // close closes what was opened.
 func (p *parts) close() error {
 	if p.temporal != nil {
 		p.temporal.Close()
+	}
+	if p.flush != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+		p.flush(ctx)
+		cancel()
 	}
 	if p.store == nil {
 		return nil
@@ -116,7 +142,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(), Retainer: p.retainer(),
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Traces: p.traces, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(), Retainer: p.retainer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended, Linked: p.linked},
 		})
@@ -194,7 +220,7 @@ func (p *parts) deliverNotices(ctx context.Context) {
 func (p *parts) apiHandler(stopping <-chan struct{}) (http.Handler, error) {
 	h, err := api.New(api.Deps{
 		Verifications: p.starter, Outbox: p.starter, Tickets: p.keys, Signatures: p.keys, Clients: apiClients(p.cfg.Clients), Reviewers: apiReviewers(p.cfg.Reviewers), Logger: p.log, Metrics: p.metrics,
-		Stopping: stopping,
+		Traces: p.traces, Stopping: stopping,
 	})
 	if err != nil {
 		return nil, err

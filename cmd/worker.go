@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -45,6 +46,9 @@ func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 		defer l.Close() // after the last vendor call
 		go forward(l, f.To)
 		p.log.Warn("stand-in vendors: no verdict of this worker is true", "forward", f.String())
+	}
+	if err := p.export(ctx, "worker", &o); err != nil {
+		return errors.Join(err, ops.Close())
 	}
 	return p.process(ctx, o, ops, func(ctx context.Context, ready func()) error {
 		ready()

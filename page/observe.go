@@ -28,24 +28,15 @@ const (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-type noteKey struct{}
-
-// note is what is told of a request in the log.
-type note struct{ requestID, verificationID string }
-
 func requestID(r *http.Request) string {
-	if n, ok := r.Context().Value(noteKey{}).(*note); ok {
-		return n.requestID
+	if n := telemetry.RequestOf(r.Context()); n != nil {
+		return n.ID
 	}
 	return ""
 }
 
-// about names the verification for the request's line in the log.
-func about(r *http.Request, id string) {
-	if n, ok := r.Context().Value(noteKey{}).(*note); ok {
-		n.verificationID = id
-	}
-}
+// about names the verification for the request's line in the log and its span.
+func about(r *http.Request, id string) { telemetry.RequestOf(r.Context()).About(id) }
 
 type statusWriter struct {
 	http.ResponseWriter
@@ -66,17 +57,17 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// observed bounds, logs and counts requests: the route, never the path, the query
+// observed bounds, logs, counts and traces requests: the route, never the path, the query
 // or a form, which hold codes. Every answer, an error's too, carries the headers.
 func (h *Handler) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		n := &note{requestID: telemetry.NewRequestID()}
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), noteKey{}, n), answerTime+waitTime)
+		ctx, n := h.Traces.Begin(r.Context(), r.Header)
+		ctx, cancel := context.WithTimeout(ctx, answerTime+waitTime)
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		safe(w.Header(), n.requestID)
+		safe(w.Header(), n.ID)
 		out := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
@@ -113,18 +104,19 @@ func (h *Handler) panicked(w *statusWriter, r *http.Request, p any) {
 	}
 }
 
-func (h *Handler) answered(r *http.Request, status int, n *note, took time.Duration) {
+func (h *Handler) answered(r *http.Request, status int, n *telemetry.Request, took time.Duration) {
 	h.Metrics.Request(telemetry.KnownMethod(r.Method), route(r), status, took)
+	n.End(telemetry.Answer{Method: telemetry.KnownMethod(r.Method), Route: route(r), Status: status})
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
 		slog.String("method", telemetry.KnownMethod(r.Method)), slog.String("route", route(r)), slog.Int("status", status),
-		slog.Duration("took", took), slog.String("request_id", n.requestID),
+		slog.Duration("took", took), slog.String("request_id", n.ID),
 	}
-	if n.verificationID != "" {
-		attrs = append(attrs, slog.String("verification_id", n.verificationID))
+	if id := n.Verification(); id != "" {
+		attrs = append(attrs, slog.String("verification_id", id))
 	}
 	h.Logger.LogAttrs(r.Context(), level, "request", attrs...)
 }

@@ -66,6 +66,7 @@ type Deps struct {
 	// Logger defaults to slog.Default(), Now to time.Now. Metrics may be nil.
 	Logger  *slog.Logger
 	Metrics *telemetry.Metrics
+	Traces  *telemetry.Traces
 	Now     func() time.Time
 }
 

@@ -58,7 +58,7 @@ func (s *Starter) startDeliveries(ctx context.Context, due []store.Delivery) err
 // startDelivery starts a delivery's workflow. One that is there already was
 // started by somebody who was lost before they could say so.
 func (s *Starter) startDelivery(ctx context.Context, d store.Delivery) error {
-	call, cancel := context.WithTimeout(ctx, s.patience)
+	call, cancel := context.WithTimeout(s.about(ctx, d.VerificationID), s.patience)
 	defer cancel()
 	_, err := s.engine.ExecuteWorkflow(call, client.StartWorkflowOptions{
 		ID: workflows.DeliveryID(d.EventID, d.Endpoint, d.Round), TaskQueue: workflows.QueueWebhooks, StartDelay: webhook.Jitter(s.firstPause),

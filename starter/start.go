@@ -34,8 +34,9 @@ const describeTime = 1500 * time.Millisecond
 
 // Started tells how a start went.
 type Started struct {
-	// Replayed: the verification was there already.
-	Replayed bool
+	// Replayed: the verification was there already. Created: it was not, and is now,
+	// also where the start failed after that.
+	Replayed, Created bool
 	// Accepted: it runs, but has nothing to show yet.
 	Accepted bool
 }
@@ -110,9 +111,9 @@ func (s *Starter) start(ctx context.Context, clientID, id string, req verificati
 	}
 	v, err := s.launch(ctx, existing, policy)
 	if err != nil {
-		return View{}, Started{}, err
+		return View{}, Started{Created: created}, err
 	}
-	return v, Started{Replayed: !created, Accepted: nothingToShow(v)}, nil
+	return v, Started{Replayed: !created, Created: created, Accepted: nothingToShow(v)}, nil
 }
 
 // replayRefused answers a request that breaks a rule today. It may be the

@@ -34,7 +34,7 @@ func TestStartWritesTheRowAndThenStartsTheRun(t *testing.T) {
 	}
 	v, started, err := r.s.Start(t.Context(), "shop", "k", request())
 	require.NoError(t, err)
-	require.Equal(t, Started{}, started)
+	require.Equal(t, Started{Created: true}, started)
 	require.Equal(t, id, v.ID)
 	require.Equal(t, verification.RequiresInput, v.Status)
 	require.Equal(t, "https://vendor.example/page", v.Link)
@@ -186,7 +186,7 @@ func TestASlowVendorIsAcceptedAndNotAwaitedForEver(t *testing.T) {
 	v, started, err := r.s.Start(t.Context(), "shop", "k", request())
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), 2*time.Second)
-	require.Equal(t, Started{Accepted: true}, started)
+	require.Equal(t, Started{Accepted: true, Created: true}, started)
 	require.Equal(t, verification.Processing, v.Status)
 	require.Len(t, v.Checks, 4)
 }

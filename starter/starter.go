@@ -63,6 +63,9 @@ type Deps struct {
 	// Changed hears of each row or event found that somebody changed outside of
 	// yanzhen; nil: nobody does.
 	Changed func()
+	// About says in a context which verification a call is about, for whoever traces
+	// it; nil: nobody does.
+	About func(ctx context.Context, verification string) context.Context
 	// Now defaults to time.Now.
 	Now func() time.Time
 	// Logger defaults to slog.Default().
@@ -94,6 +97,7 @@ type Starter struct {
 	patience   time.Duration
 	waiting    waiters
 	changed    func()
+	about      func(ctx context.Context, verification string) context.Context
 	// sweptAt is when SweepLost last ended; it runs in one goroutine.
 	sweptAt time.Time
 }
@@ -104,7 +108,10 @@ func New(d Deps) *Starter {
 		signer: d.Signer, issuer: d.Issuer,
 		engine: d.Engine, store: d.Store, keys: d.Keys, publicURL: d.PublicURL, registry: d.Registry, switches: d.Switches,
 		endpoints: d.Endpoints, firstPause: d.FirstPause,
-		now: d.Now, log: d.Logger, patience: d.Patience, changed: d.Changed,
+		now: d.Now, log: d.Logger, patience: d.Patience, changed: d.Changed, about: d.About,
+	}
+	if s.about == nil {
+		s.about = func(ctx context.Context, _ string) context.Context { return ctx }
 	}
 	if s.changed == nil {
 		s.changed = func() {}

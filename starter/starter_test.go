@@ -258,7 +258,7 @@ func (r *rig) launched() View {
 	}
 	v, started, err := r.s.Start(r.t.Context(), "shop", "k", request())
 	require.NoError(r.t, err)
-	require.Equal(r.t, Started{}, started)
+	require.Equal(r.t, Started{Created: true}, started)
 	r.engine.calls = nil
 	return v
 }

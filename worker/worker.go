@@ -32,6 +32,7 @@ type Deps struct {
 	Retainer   *activities.Retainer
 	Vendors    *provider.Registry
 	Metrics    *telemetry.Metrics
+	Traces     *telemetry.Traces
 	// Build names the binary to the engine. The SDK would read the whole of it and
 	// add it up, which takes tenths of a second at each start.
 	Build string
@@ -49,7 +50,7 @@ func Run(ctx context.Context, d Deps) error {
 		}
 	}
 	worker.SetBinaryChecksum(d.Build)
-	o := options(ctx, d.Metrics, fatal)
+	o := options(ctx, d.Metrics, d.Traces, fatal)
 	workers := []worker.Worker{verificationWorker(d, o), webhookWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
 		workers = append(workers, vendorWorker(d, q, o))
@@ -76,12 +77,12 @@ func Run(ctx context.Context, d Deps) error {
 const pollers = 8
 
 // options are those of every worker.
-func options(ctx context.Context, m *telemetry.Metrics, fatal func(error)) worker.Options {
+func options(ctx context.Context, m *telemetry.Metrics, t *telemetry.Traces, fatal func(error)) worker.Options {
 	return worker.Options{
 		WorkerStopTimeout: stopTimeout,
 		OnFatalError:      fatal,
 		Interceptors: []interceptor.WorkerInterceptor{
-			&panics{metrics: m}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
+			&panics{metrics: m}, &traces{traces: t}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
 		},
 		// The SDK would hold most heartbeats back, for four fifths of their time-out.
 		MaxHeartbeatThrottleInterval:     beatEvery,

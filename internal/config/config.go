@@ -28,6 +28,8 @@ type Config struct {
 	LogLevel    slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat   string        `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
 
+	Traces string `env:"TRACES" help:"file:PATH has every process append its traces to a file, a span a line, beside what OpenTelemetry's own variables have it export (operations.md)."`
+
 	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup creates, logging it every few seconds. 0s: not at all."`
 	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
 

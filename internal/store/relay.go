@@ -102,14 +102,15 @@ func (s *sqlStore) TakeDue(ctx context.Context, now time.Time, lease time.Durati
 		rows, err := tx.QueryContext(ctx, `
 			UPDATE deliveries SET due_at = $2 WHERE (event_id, endpoint) IN (
 				SELECT event_id, endpoint FROM deliveries WHERE state = 'due' AND due_at <= $1 ORDER BY due_at, event_id LIMIT $3`+s.dialect.takeRows+`
-			) RETURNING event_id, endpoint, client, round`, stamp(now), stamp(now.Add(lease)), limit)
+			) RETURNING event_id, endpoint, client, round,
+				COALESCE((SELECT e.verification_id FROM events e WHERE e.id = deliveries.event_id), '')`, stamp(now), stamp(now.Add(lease)), limit)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
 			d := Delivery{State: DeliveryDue}
-			if err := rows.Scan(&d.EventID, &d.Endpoint, &d.Client, &d.Round); err != nil {
+			if err := rows.Scan(&d.EventID, &d.Endpoint, &d.Client, &d.Round, &d.VerificationID); err != nil {
 				return err
 			}
 			list = append(list, d)

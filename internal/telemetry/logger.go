@@ -1,5 +1,5 @@
-// Package telemetry sets up what this process tells about itself: its logs
-// and its metrics. Neither holds personal data.
+// Package telemetry sets up what this process tells about itself: its logs, its
+// metrics and its traces. None holds personal data.
 package telemetry
 
 import (
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// NewLogger makes the process's logger. level is debug, info, warn or error;
+// NewLogger makes the process's logger, whose lines name the verification, the
+// request and the trace that their context is about. level is debug, info, warn or error;
 // format is text or json.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
@@ -19,9 +20,9 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: l}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, o)), nil
+		return slog.New(named{Handler: slog.NewTextHandler(w, o)}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, o)), nil
+		return slog.New(named{Handler: slog.NewJSONHandler(w, o)}), nil
 	}
 	return nil, fmt.Errorf("log format %q: want text or json", format)
 }
