@@ -98,6 +98,27 @@ func TestAVendorIsItsPackageAndOneLine(t *testing.T) {
 	require.ErrorContains(t, err, "YANZHEN_TOY_POLL must be more than 0 and at most 1s")
 }
 
+// A policy that refuses vendors abroad is refused itself while it names the toy,
+// wherever that is but on the mainland; and who is abroad is shown.
+func TestAVendorAbroadIsRefusedByThePolicyThatSaysSo(t *testing.T) {
+	before := vendors
+	defer func() { vendors = before }()
+	file := filepath.Join(t.TempDir(), "yanzhen.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("policies: [{name: home, version: 1, abroad: refuse, checks: {liveness: required, face_match: required}, face_providers: [toy]}]\n"), 0o600))
+	for _, where := range []string{"HK", provider.Unconfirmed, provider.Mainland} {
+		vendors = append(slices.Clone(before), (&toy.Vendor{Where: where}).Describe())
+		cfg, err := load([]string{publicURL, "YANZHEN_TOY_KEY=k", "YANZHEN_CONFIG=" + file}, config.Needs{})
+		if where != provider.Mainland {
+			require.ErrorContains(t, err, `policy "home": abroad: refuse, but it asks toy`, where)
+			continue
+		}
+		require.NoError(t, err)
+		r, err := cfg.Registry(slog.Default())
+		require.NoError(t, err)
+		require.Equal(t, provider.Mainland, r.Jurisdiction("toy"))
+	}
+}
+
 func TestBuiltInPoliciesAreOfferedWhereTheirVendorsAreConfigured(t *testing.T) {
 	sino := withSino(t)
 	for _, c := range []struct {

@@ -30,6 +30,9 @@ const life = time.Minute
 
 // Vendor judges whoever it is told to. It is safe for concurrent use.
 type Vendor struct {
+	// Where it is, as a code of ISO 3166-1; empty: nobody knows.
+	Where string
+
 	mu       sync.Mutex
 	sessions map[string]*session
 	// opened and looked count the calls.
@@ -48,8 +51,9 @@ type session struct {
 func (v *Vendor) Describe() provider.Vendor {
 	return provider.Vendor{
 		Name: Name, Kinds: []string{provider.KindFace},
-		Settings: func() provider.Settings { return &Config{vendor: v} },
-		Remedies: map[provider.Class]string{provider.Misconfigured: "Wind it up."},
+		Settings:     func() provider.Settings { return &Config{vendor: v} },
+		Remedies:     map[provider.Class]string{provider.Misconfigured: "Wind it up."},
+		Jurisdiction: v.Where,
 	}
 }
 
