@@ -3,6 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
 
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
@@ -11,9 +15,10 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 )
 
-// panics counts every panic and lets it go on: the SDK logs it and has the step or
-// the task tried again. A run whose workflow panics stands still and looks, from
-// outside, as if it waited for its person.
+// panics counts every panic and lets it go on, without what it says: the SDK writes
+// that into its log and the run's history, and has the step or the task tried again.
+// A run whose workflow panics stands still and looks, from outside, as if it waited
+// for its person.
 type panics struct {
 	interceptor.WorkerInterceptorBase
 	metrics *telemetry.Metrics
@@ -23,8 +28,22 @@ type panics struct {
 func (p *panics) count(where string) {
 	if r := recover(); r != nil {
 		p.metrics.Panicked(where)
-		panic(r)
+		panic(plainPanic(r))
 	}
+}
+
+// plainPanic is a panic's value as it may be told. Its text may quote the data on
+// which the code broke, so that of a stranger is its type alone; the stack is told
+// beside it. The Go runtime names types and lengths only, and the SDK its own
+// steps, and knows its own values again.
+func plainPanic(r any) any {
+	if _, ok := r.(runtime.Error); ok {
+		return r
+	}
+	if t := reflect.TypeOf(r); strings.HasPrefix(t.PkgPath(), "go.temporal.io/sdk/") {
+		return r
+	}
+	return fmt.Sprintf("a panic with a %T, whose text is not told", r)
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -73,6 +92,7 @@ func (w *workflowPanics) ValidateUpdate(ctx workflow.Context, in *interceptor.Up
 	err := w.Next.ValidateUpdate(ctx, in)
 	if _, ok := errors.AsType[*temporal.PanicError](err); ok {
 		w.panics.metrics.Panicked(telemetry.Workflow)
+		return temporal.NewApplicationError("the check of the update panicked", typeInternal)
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func options(ctx context.Context, m *telemetry.Metrics, t *telemetry.Traces, fat
 		WorkerStopTimeout: stopTimeout,
 		OnFatalError:      fatal,
 		Interceptors: []interceptor.WorkerInterceptor{
-			&panics{metrics: m}, &traces{traces: t}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
+			&panics{metrics: m}, &traces{traces: t}, &plainErrors{}, &heartbeat{every: beatEvery}, &handBackInterceptor{told: ctx.Done(), after: handBackAfter},
 		},
 		// The SDK would hold most heartbeats back, for four fifths of their time-out.
 		MaxHeartbeatThrottleInterval:     beatEvery,
