@@ -13,6 +13,7 @@ func TestArgumentsTakeTheBrakesOff(t *testing.T) {
 	args := arguments(Options{Port: 7233, Headless: true})
 	for _, setting := range []string{
 		"history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000", "history.visibilityProcessorMaxPollRPS=2000",
+		`history.transferProcessorUpdateAckInterval="2s"`, // an erasure waits for it
 		"matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1",
 	} {
 		at := slices.Index(args, setting)

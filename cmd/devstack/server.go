@@ -131,6 +131,8 @@ func arguments(o Options) []string {
 	for _, queue := range unhurried {
 		args = append(args, "--dynamic-config-value", "history."+queue+"ProcessorMaxPollRPS=2000")
 	}
+	// A run that has just ended is deleted in seconds, and not in half a minute.
+	args = append(args, "--dynamic-config-value", `history.transferProcessorUpdateAckInterval="2s"`)
 	// What a run's own worker does for it, the writing of the end above all, comes
 	// back with the task that asks for it.
 	args = append(args, "--dynamic-config-value", "system.enableActivityEagerExecution=true")
@@ -166,7 +168,7 @@ func (s *Server) launch(o Options) error {
 	var file *os.File
 	if o.LogFile != "" {
 		var err error
-		if file, err = os.OpenFile(o.LogFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
+		if file, err = os.OpenFile(o.LogFile, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return fmt.Errorf("the Temporal server's log: %w", err)
 		}
 		out = io.MultiWriter(file, s.tail)
