@@ -28,7 +28,7 @@ type HealthChecker interface {
 	CheckHealth(ctx context.Context, r *client.CheckHealthRequest) (*client.CheckHealthResponse, error)
 }
 
-// Unready is an error whose word readiness may tell, such as "disk_full"; of any
+// Unready is an error whose words readiness may tell, such as "disk_full"; of any
 // other it says "unavailable".
 type Unready string
 
@@ -41,6 +41,8 @@ type OpsDeps struct {
 	Metrics *telemetry.Metrics
 	// Workflows tells whether those that run in this process do.
 	Workflows func() error
+	// Dispatched tells whether they are given something to do.
+	Dispatched func(context.Context) error
 	// Expiring tells of API keys that end soon; they are told of, and do not make
 	// the process unready.
 	Expiring func() []string
@@ -148,6 +150,9 @@ func (r *readiness) look() {
 	}
 	if r.deps.Workflows != nil {
 		note("workflows", r.deps.Workflows())
+	}
+	if r.deps.Dispatched != nil {
+		note("dispatch", r.deps.Dispatched(ctx))
 	}
 	if r.deps.Expiring != nil {
 		r.warn(before, r.deps.Expiring())

@@ -170,7 +170,7 @@ func TestDoctorSeesAnIdleEngine(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, engine.Setup(t.Context(), c, "default", workflows.SearchAttributes(), 24*time.Hour, func(string) {}))
-	found := diagnoseEngine(t.Context(), nil, quiet)
+	found := diagnoseEngine(t.Context(), nil, "", quiet)
 	require.Equal(t, []string{"ok engine", "warning retention", "error workers"}, short(found))
 }
 

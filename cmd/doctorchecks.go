@@ -37,7 +37,7 @@ func diagnose(ctx context.Context, environ []string) []finding {
 	}
 	checks := []func(context.Context) []finding{
 		func(ctx context.Context) []finding { return diagnoseStore(ctx, cfg) },
-		func(ctx context.Context) []finding { return diagnoseEngine(ctx, registry, quiet) },
+		func(ctx context.Context) []finding { return diagnoseEngine(ctx, registry, cfg.Deployment, quiet) },
 		func(ctx context.Context) []finding { return diagnosePublicURL(ctx, cfg.PublicURL) },
 	}
 	for _, v := range cfg.Vendors {
@@ -154,7 +154,7 @@ func orNothing(text string) string {
 // leastRetention is how long ended runs should be there to be looked at.
 const leastRetention = 72 * time.Hour
 
-func diagnoseEngine(ctx context.Context, registry *provider.Registry, quiet *slog.Logger) []finding {
+func diagnoseEngine(ctx context.Context, registry *provider.Registry, deployment string, quiet *slog.Logger) []finding {
 	const check = "engine"
 	o, err := engine.Options(quiet)
 	if err != nil {
@@ -177,7 +177,8 @@ func diagnoseEngine(ctx context.Context, registry *provider.Registry, quiet *slo
 			found = append(found, warning("retention", "`yanzhen setup --retention 720h`.", "ended runs are gone after %s", kept))
 		}
 	}
-	return append(found, diagnoseWorkers(ctx, c, o.Namespace, registry)...)
+	found = append(found, diagnoseWorkers(ctx, c, o.Namespace, registry)...)
+	return append(found, diagnoseDeployment(ctx, c, o.Namespace, deployment)...)
 }
 
 // diagnoseWorkers: each queue needs somebody who asks it.

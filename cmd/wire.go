@@ -142,7 +142,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
-			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Traces: p.traces, Deliverer: p.deliverer(), Build: version(), Eraser: p.eraser(), Retainer: p.retainer(),
+			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Traces: p.traces, Deliverer: p.deliverer(), Build: version(), Deployment: p.cfg.Deployment, Eraser: p.eraser(), Retainer: p.retainer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
 				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended, Linked: p.linked},
 		})
@@ -258,6 +258,7 @@ func (p *parts) opsHandler() http.Handler {
 	}
 	if p.works {
 		d.Workflows = p.workflows
+		d.Dispatched = p.dispatched
 	}
 	return api.Ops(d)
 }

@@ -32,6 +32,11 @@ back to be done by another worker; all of it within 25 s.`,
 
 func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 	p.works = true
+	if p.cfg.Deployment != "" {
+		if _, err := buildID(); err != nil {
+			return err
+		}
+	}
 	fitMemory()
 	ops, err := listen(p.cfg.Ops, "YANZHEN_OPS_LISTEN")
 	if err != nil {
@@ -53,6 +58,9 @@ func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 	return p.process(ctx, o, ops, func(ctx context.Context, ready func()) error {
 		ready()
 		p.log.Info("worker runs", "ops", p.cfg.Ops, "namespace", p.namespace, "version", version())
+		if err := p.dispatched(ctx); err != nil {
+			p.log.Warn(err.Error())
+		}
 		return p.runWorker(ctx)
 	})
 }

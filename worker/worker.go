@@ -36,6 +36,9 @@ type Deps struct {
 	// Build names the binary to the engine. The SDK would read the whole of it and
 	// add it up, which takes tenths of a second at each start.
 	Build string
+	// Deployment is the worker deployment to which the workers belong, each under
+	// Build; empty: they have no versions.
+	Deployment string
 }
 
 // Run runs one worker a queue until ctx ends or one of them fails. It returns
@@ -51,6 +54,9 @@ func Run(ctx context.Context, d Deps) error {
 	}
 	worker.SetBinaryChecksum(d.Build)
 	o := options(ctx, d.Metrics, d.Traces, fatal)
+	if d.Deployment != "" {
+		o.DeploymentOptions = pinned(d.Deployment, d.Build)
+	}
 	workers := []worker.Worker{verificationWorker(d, o), webhookWorker(d, o)}
 	for _, q := range d.Vendors.Queues() {
 		workers = append(workers, vendorWorker(d, q, o))
@@ -88,6 +94,16 @@ func options(ctx context.Context, m *telemetry.Metrics, t *telemetry.Traces, fat
 		MaxHeartbeatThrottleInterval:     beatEvery,
 		MaxConcurrentWorkflowTaskPollers: pollers,
 		MaxConcurrentActivityTaskPollers: pollers,
+	}
+}
+
+// pinned has every run end on the version on which it began: what it waits for is
+// over in days at most, and no change of a workflow can meet an older history.
+func pinned(deployment, build string) worker.DeploymentOptions {
+	return worker.DeploymentOptions{
+		UseVersioning:             true,
+		Version:                   worker.WorkerDeploymentVersion{DeploymentName: deployment, BuildID: build},
+		DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 	}
 }
 

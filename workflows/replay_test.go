@@ -18,13 +18,14 @@ import (
 // TestRecordedHistoriesReplay holds a change of the workflow against one
 // recorded run of each path: a change of order would break every verification
 // that is under way, and belongs behind workflow.GetVersion. The histories are
-// recorded by `go test -tags record -run TestRecord$ ./workflows`.
+// recorded by `go test -tags record -run TestRecord$ ./workflows`. Those of a release
+// that may have open runs lie in a folder of its name, and are never recorded anew.
 func TestRecordedHistoriesReplay(t *testing.T) {
-	files, err := filepath.Glob("testdata/histories/*.json")
+	files, err := filepath.Glob("testdata/*/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 20, "a history for each path")
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".json"), func(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
 			for name, f := range registered {
 				r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +44,8 @@ type Options struct {
 	Namespace string
 	// SearchAttributes that the namespace has.
 	SearchAttributes engine.Attributes
+	// Dynamic are values of the server's dynamic configuration, as JSON, beside ours.
+	Dynamic map[string]string
 	// LogFile receives the server's log, truncated first; empty: its end is
 	// kept in memory for error texts only.
 	LogFile string
@@ -146,6 +150,9 @@ func arguments(o Options) []string {
 	for _, side := range []string{"Read", "Write"} {
 		args = append(args, "--dynamic-config-value", "matching.numTaskqueue"+side+"Partitions=1")
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.Dynamic)) {
+		args = append(args, "--dynamic-config-value", name+"="+o.Dynamic[name])
+	}
 	if o.MetricsPort != 0 {
 		args = append(args, "--metrics-port", strconv.Itoa(o.MetricsPort))
 	}
@@ -161,8 +168,25 @@ func arguments(o Options) []string {
 	return args
 }
 
-// launch starts the process. Linux ends a child when the *thread* that made it
-// ends, so that thread is kept until the child is gone.
+// StartChild starts a command that ends with this process at the latest, however
+// that ends. The channel tells once that it has ended, and how. Linux ends a child
+// when the *thread* that made it ends, so that thread is kept until the child is gone.
+func StartChild(cmd *exec.Cmd) (ended <-chan error, err error) {
+	cmd.SysProcAttr = childAttributes()
+	started, end := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			end <- cmd.Wait()
+		}
+	}()
+	return end, <-started
+}
+
+// launch starts the process.
 func (s *Server) launch(o Options) error {
 	var out io.Writer = s.tail
 	var file *os.File
@@ -175,24 +199,20 @@ func (s *Server) launch(o Options) error {
 	}
 	s.cmd = exec.Command(o.Binary, arguments(o)...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
-	s.cmd.SysProcAttr = childAttributes()
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.err = s.cmd.Wait()
+	ended, err := StartChild(s.cmd)
+	if err != nil {
+		if file != nil {
+			file.Close()
 		}
+		return fmt.Errorf("starting the Temporal server: %w", err)
+	}
+	go func() {
+		s.err = <-ended
 		if file != nil {
 			file.Close()
 		}
 		close(s.exited)
 	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("starting the Temporal server: %w", err)
-	}
 	return nil
 }
 

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
 )
+
+// deploymentName is what Temporal takes as one, and no less.
+var deploymentName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$`)
 
 // checkSettings holds the rules for single settings of our own.
 func (c *Config) checkSettings() []error {
@@ -30,6 +34,9 @@ func (c *Config) checkSettings() []error {
 	check.OneOf(&c.LogFormat, "json", "text")
 	if c.StartPatience < 0 {
 		check.Bad(&c.StartPatience, "must not be less than 0s")
+	}
+	if !deploymentName.MatchString(c.Deployment) {
+		check.Bad(&c.Deployment, "must be up to 64 letters, digits, - and _, such as yanzhen")
 	}
 	check.URL(&c.Caller.API)
 	c.checkWayBack(check)

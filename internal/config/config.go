@@ -31,6 +31,7 @@ type Config struct {
 	Traces string `env:"TRACES" help:"file:PATH has every process append its traces to a file, a span a line, beside what OpenTelemetry's own variables have it export (operations.md)."`
 
 	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup creates, logging it every few seconds. 0s: not at all."`
+	Deployment     string        `env:"DEPLOYMENT" help:"The worker deployment to which the workers belong, such as yanzhen: each verification then ends on the version on which it began, and a new version waits for yanzhen deploy promote. Without it workers have no versions. It needs Temporal 1.29.1."`
 	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
 
 	Webhooks Webhooks `envPrefix:"WEBHOOK_"`

@@ -359,10 +359,14 @@ func (s *stack) retried(id string) view {
 	return s.untilEnd(id, comesBack)
 }
 
-// rawStore is the stack's SQLite file.
+// rawStore is the stack's store, past the store's own code.
 func (s *stack) rawStore() *sql.DB {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(s.dsn, "sqlite:")+"?_pragma=busy_timeout(10000)")
+	driver, dsn := "pgx", s.dsn
+	if path, ok := strings.CutPrefix(s.dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, dsn)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { db.Close() })
 	return db
@@ -373,8 +377,14 @@ func (s *stack) lockStore() (unlock func()) {
 	s.t.Helper()
 	conn, err := s.rawStore().Conn(s.t.Context())
 	require.NoError(s.t, err)
-	_, err = conn.ExecContext(s.t.Context(), "BEGIN IMMEDIATE")
-	require.NoError(s.t, err)
+	lock := []string{"BEGIN IMMEDIATE"}
+	if !strings.HasPrefix(s.dsn, "sqlite:") {
+		lock = []string{"BEGIN", "LOCK TABLE verifications IN SHARE ROW EXCLUSIVE MODE"}
+	}
+	for _, statement := range lock {
+		_, err = conn.ExecContext(s.t.Context(), statement)
+		require.NoError(s.t, err)
+	}
 	return func() {
 		_, err := conn.ExecContext(s.t.Context(), "ROLLBACK")
 		require.NoError(s.t, err)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"database/sql"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -52,13 +51,7 @@ func (s *stack) starterAt(ahead time.Duration) *starter.Starter {
 // rows counts the verifications in the store.
 func (s *stack) rows() int {
 	s.t.Helper()
-	driver, dsn := "pgx", s.dsn
-	if path, ok := strings.CutPrefix(s.dsn, "sqlite:"); ok {
-		driver, dsn = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
-	}
-	db, err := sql.Open(driver, dsn)
-	require.NoError(s.t, err)
-	defer db.Close()
+	db := s.rawStore()
 	var n int
 	require.NoError(s.t, db.QueryRowContext(s.t.Context(), "SELECT count(*) FROM verifications").Scan(&n))
 	return n

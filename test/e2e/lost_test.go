@@ -3,11 +3,7 @@ package e2e
 import (
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,33 +161,13 @@ func (s *stack) untilGivenUp(queue string) {
 func freezable(t *testing.T) (address string, freeze func() (thaw func())) {
 	t.Helper()
 	engine := newOwnEngine(t)
-	pid := childWith(t, strconv.Itoa(engine.options.Port))
+	pid := engine.PID()
 	thaw := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
 	t.Cleanup(thaw) // a process that stands still does not stop either
 	return engine.HostPort, func() func() {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 		return thaw
 	}
-}
-
-// childWith is the child process of ours whose arguments name the word.
-func childWith(t *testing.T, word string) int {
-	t.Helper()
-	tasks, err := filepath.Glob("/proc/self/task/*/children")
-	require.NoError(t, err)
-	for _, task := range tasks {
-		children, _ := os.ReadFile(task) // a thread may have ended
-		for _, child := range strings.Fields(string(children)) {
-			arguments, _ := os.ReadFile("/proc/" + child + "/cmdline")
-			if slices.Contains(strings.Split(string(arguments), "\x00"), word) {
-				pid, err := strconv.Atoi(child)
-				require.NoError(t, err)
-				return pid
-			}
-		}
-	}
-	t.Fatalf("no child process has the argument %s", word)
-	return 0
 }
 
 // longChipPolicies are those of a chip stack whose clocks outlast a lost worker.

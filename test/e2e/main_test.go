@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/yanzhen-id/yanzhen/cmd/devstack"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // shared is what all tests of the package use: the built binary and one
@@ -19,7 +18,8 @@ import (
 var shared struct {
 	dir, yanzhen string
 	temporal     *devstack.Server
-	// temporalDB is the server's database; its write-ahead log lies beside it.
+	// temporalDB is the server's database, where it is a file; its write-ahead log
+	// lies beside it.
 	temporalDB, temporalLog string
 }
 
@@ -64,17 +64,10 @@ func setUp(m *testing.M) (int, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the binary: %w\n%s", err, out)
 	}
-	binary, err := devstack.Temporal(ctx, os.Stderr)
+	stop, err := startShared(ctx)
 	if err != nil {
 		return 0, err
 	}
-	shared.temporalDB, shared.temporalLog = filepath.Join(dir, "temporal.db"), filepath.Join(dir, "temporal.log")
-	shared.temporal, err = devstack.StartTemporal(ctx, devstack.Options{SearchAttributes: workflows.SearchAttributes(),
-		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog,
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer shared.temporal.Stop()
+	defer stop()
 	return m.Run(), nil
 }

@@ -1,6 +1,9 @@
+//go:build !engine
+
 package e2e
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +16,25 @@ import (
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
+// startShared starts the Temporal server of all tests: that of development.
+func startShared(ctx context.Context) (stop func(), err error) {
+	binary, err := devstack.Temporal(ctx, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	shared.temporalDB, shared.temporalLog = filepath.Join(shared.dir, "temporal.db"), filepath.Join(shared.dir, "temporal.log")
+	shared.temporal, err = devstack.StartTemporal(ctx, devstack.Options{SearchAttributes: workflows.SearchAttributes(),
+		Binary: binary, DBFile: shared.temporalDB, LogFile: shared.temporalLog,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shared.temporal.Stop, nil
+}
+
+// usualStore is the dsn of a stack that asks for none.
+func (s *stack) usualStore() string { return "sqlite:" + filepath.Join(s.dir, "yanzhen.db") }
+
 // ownEngine is the Temporal server of one test, which stops it and starts it
 // again from its file, on the same port.
 type ownEngine struct {
@@ -20,7 +42,10 @@ type ownEngine struct {
 	options devstack.Options
 }
 
-func newOwnEngine(t *testing.T) *ownEngine {
+func newOwnEngine(t *testing.T) *ownEngine { return newOwnEngineWith(t, nil) }
+
+// newOwnEngineWith is one with values of its dynamic configuration, as JSON.
+func newOwnEngineWith(t *testing.T, dynamic map[string]string) *ownEngine {
 	t.Helper()
 	binary, err := devstack.Temporal(t.Context(), os.Stderr)
 	require.NoError(t, err)
@@ -28,7 +53,7 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	require.NoError(t, err)
 	e := &ownEngine{options: devstack.Options{
 		SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db"),
-		MetricsPort: metrics,
+		MetricsPort: metrics, Dynamic: dynamic,
 	}}
 	e.startAgain(t)
 	t.Cleanup(func() { e.Stop() })

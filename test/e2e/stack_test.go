@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -98,6 +99,8 @@ type stack struct {
 	// keys are the API keys of the clients "shop" and "other".
 	keys        map[string]string
 	api, worker *process
+	// binary is what its processes run; empty: the shared one.
+	binary string
 }
 
 // onEachStore runs a test with the dsn of each kind of store; empty: SQLite in the
@@ -169,7 +172,7 @@ func (s *stack) prepare(o options) {
 	require.NoError(t, os.WriteFile(keyFile, set, 0o600))
 	s.dsn = o.dsn
 	if s.dsn == "" {
-		s.dsn = "sqlite:" + filepath.Join(s.dir, "yanzhen.db")
+		s.dsn = s.usualStore()
 	}
 	require.NoError(t, store.Migrate(t.Context(), s.dsn))
 
@@ -237,7 +240,7 @@ func (s *stack) start(name string, args ...string) *process {
 	f, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(s.t, err)
 	defer f.Close()
-	p.cmd = exec.Command(shared.yanzhen, append([]string{name}, args...)...)
+	p.cmd = exec.Command(cmp.Or(s.binary, shared.yanzhen), append([]string{name}, args...)...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = s.env, s.dir, f, f
 	require.NoError(s.t, p.cmd.Start())
 	go func() { _ = p.cmd.Wait(); close(p.done) }()
