@@ -121,6 +121,7 @@ func TestDoctor(t *testing.T) {
 		{"no client", "YANZHEN_CONFIG", file("empty.yaml", "policies: []\n"), "configuration", "no client", "Correct the setting", false},
 		{"no YAML", "YANZHEN_CONFIG", file("broken.yaml", "clients: [\n"), "configuration", "YANZHEN_CONFIG", "Correct the setting", false},
 		{"a vendor without its secret", "YANZHEN_TENCENT_SECRET_KEY", "", "configuration", "YANZHEN_TENCENT_SECRET_KEY", "Correct the setting", false},
+		{"a collector without a scheme", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "telemetry", "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL", "Correct the setting", false},
 		{"no schema", "YANZHEN_STORE", "sqlite:" + dir + "/none.db", "store", "", "yanzhen setup", false},
 		{"a newer schema", "YANZHEN_STORE", "sqlite:" + newer, "store", "newer", "", false},
 		{"no database", "YANZHEN_STORE", "postgres://u:planted@127.0.0.1:1/y", "store", "", "", false},

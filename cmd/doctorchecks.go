@@ -20,6 +20,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -34,6 +35,9 @@ func diagnose(ctx context.Context, environ []string) []finding {
 	registry, err := cfg.Registry(quiet)
 	if err != nil {
 		found = append(found, wrong("vendors", "Correct the setting that it names.", "%v", err))
+	}
+	if err := telemetry.CheckExport(cfg.Traces); err != nil {
+		found = append(found, wrong("telemetry", "Correct the setting that it names.", "%v", err))
 	}
 	checks := []func(context.Context) []finding{
 		func(ctx context.Context) []finding { return diagnoseStore(ctx, cfg) },

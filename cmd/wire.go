@@ -58,6 +58,7 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 	if keysErr != nil {
 		err = errors.Join(err, fmt.Errorf("YANZHEN_KEYS: %w", keysErr))
 	}
+	err = errors.Join(err, telemetry.CheckExport(cfg.Traces))
 	if err != nil {
 		return nil, err
 	}

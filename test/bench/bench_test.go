@@ -41,6 +41,7 @@ var sections = []struct {
 	run  func(s *stack) Section
 }{
 	{"paths", (*stack).paths},
+	{"telemetry", (*stack).telemetry},
 	{"starts", (*stack).starts},
 	{"waits", (*stack).waits},
 	{"store", (*stack).grown},

@@ -40,7 +40,7 @@ func (s *stack) startEngine(kind string) (hostPort string) {
 		t.Cleanup(server.Stop)
 		hostPort, s.pids["engine"] = server.HostPort, server.PID()
 	}
-	s.temporal = dial(t, hostPort)
+	s.temporal = dial(t, hostPort, client.DefaultNamespace)
 	if kind == "postgres" {
 		retry(t, func() error {
 			return engine.Setup(t.Context(), s.temporal, client.DefaultNamespace, workflows.SearchAttributes(), 24*time.Hour, func(string) {})
@@ -50,9 +50,9 @@ func (s *stack) startEngine(kind string) (hostPort string) {
 }
 
 // dial connects to the server, which listens before it serves.
-func dial(t *testing.T, hostPort string) (c client.Client) {
+func dial(t *testing.T, hostPort, namespace string) (c client.Client) {
 	retry(t, func() (err error) {
-		c, err = client.Dial(client.Options{HostPort: hostPort, Logger: log.NewStructuredLogger(discard),
+		c, err = client.Dial(client.Options{HostPort: hostPort, Namespace: namespace, Logger: log.NewStructuredLogger(discard),
 			ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
 		return err
 	})

@@ -37,6 +37,8 @@ type stack struct {
 	// key is the API key of the client shop; keyFile, chipKeys and dsn are what the
 	// product was given.
 	key, keyFile, chipKeys, dsn string
+	// hostPort is the engine's, binary the product's.
+	hostPort, binary string
 	// pathsSoFar are the rows of the section paths, of this run or an earlier one.
 	pathsSoFar []Row
 	// pids by what the processes are: engine, worker, api, bare.
@@ -69,7 +71,8 @@ func newStack(t *testing.T, kind string) *stack {
 		s.dsn = storetest.Postgres(t)
 	}
 	require.NoError(t, store.Migrate(t.Context(), s.dsn))
-	s.startProduct(hostPort)
+	s.hostPort = hostPort
+	s.startProduct(client.DefaultNamespace)
 	s.start("bare", os.Args[0], []string{asProcess + "=bare", bareAt + "=" + hostPort})
 	return s
 }
@@ -78,16 +81,20 @@ func newStack(t *testing.T, kind string) *stack {
 // api does by itself what this says.
 const container = "GOMEMLIMIT=460MiB"
 
-func (s *stack) startProduct(engine string) {
+// startProduct starts worker and api in a namespace, with further settings.
+func (s *stack) startProduct(namespace string, more ...string) {
 	t := s.t
-	yanzhen := *build
-	if yanzhen == "" {
-		yanzhen = filepath.Join(s.dir, "yanzhen")
-		cmd := exec.Command("go", "build", "-o", yanzhen, ".")
+	if s.binary == "" {
+		s.binary = *build
+	}
+	if s.binary == "" {
+		s.binary = filepath.Join(s.dir, "yanzhen")
+		cmd := exec.Command("go", "build", "-o", s.binary, ".")
 		cmd.Dir = "../.."
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
+	yanzhen := s.binary
 	keys, err := sealing.Generate()
 	require.NoError(t, err)
 	s.keyFile = filepath.Join(s.dir, "keys.json")
@@ -100,7 +107,7 @@ func (s *stack) startProduct(engine string) {
 		shop, hash, s.vendors.URL+"/shop/"), 0o600))
 	apiAddr, apiOps := freeAddress(t), freeAddress(t)
 	s.apiURL = "http://" + apiAddr
-	env := []string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "TEMPORAL_ADDRESS=" + engine, container,
+	env := []string{"HOME=" + s.dir, "PATH=" + os.Getenv("PATH"), "TEMPORAL_ADDRESS=" + s.hostPort, "TEMPORAL_NAMESPACE=" + namespace, container,
 		"YANZHEN_CONFIG=" + catalogue, "YANZHEN_KEYS=" + s.keyFile, "YANZHEN_STORE=" + s.dsn, "YANZHEN_PUBLIC_URL=" + s.apiURL, "YANZHEN_API_LISTEN=" + apiAddr,
 	}
 	env = append(env, sandbox.Settings(strings.TrimPrefix(s.vendors.URL, "http://"), s.chipKeys)...)
@@ -108,6 +115,7 @@ func (s *stack) startProduct(engine string) {
 		env = append(env, fmt.Sprintf("YANZHEN_%s_RATE=%d", rate, noLimit))
 	}
 	env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "YANZHEN_TENCENT_SM2_") }) // the stand-ins seal nothing to it
+	env = append(env, more...)
 	s.start("api", yanzhen, append(env[:len(env):len(env)], "YANZHEN_OPS_LISTEN="+apiOps), "api")
 	s.start("worker", yanzhen, append(env[:len(env):len(env)], "YANZHEN_OPS_LISTEN=127.0.0.1:0"), "worker")
 	require.Eventually(t, func() bool {
