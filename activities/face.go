@@ -18,10 +18,6 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// ticketLife is how long a callback's ticket opens the way back for a
-// browser. It outlives every session; a late browser still wants to go home.
-const ticketLife = 24 * time.Hour
-
 // outagePause bounds the time between two tries while a vendor is down.
 const outagePause = 5 * time.Minute
 
@@ -103,7 +99,7 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 // callbackURL is our callback of a kind, with its ticket.
 func (a *Activities) callbackURL(in OpenInput, kind string) (string, error) {
 	ticket, err := a.Keys.IssueTicket(sealing.Ticket{
-		Provider: in.Provider, Kind: kind, ID: in.ID, Session: in.Session, Expires: a.Now().Add(ticketLife),
+		Provider: in.Provider, Kind: kind, ID: in.ID, Session: in.Session, Expires: a.Now().Add(sealing.TicketLife),
 	})
 	if err != nil {
 		return "", temporal.NewApplicationError("the callback's ticket could not be created", "ticket")

@@ -49,6 +49,8 @@ type OpsDeps struct {
 	// Catalogue tells whether the file that the process goes by is the newest one;
 	// an older one does not make it unready.
 	Catalogue func() error
+	// KeyFile tells the same of the key file.
+	KeyFile func() error
 	// Logger hears when readiness is lost and when it is back.
 	Logger *slog.Logger
 }
@@ -120,7 +122,7 @@ func (r *readiness) Collect(ch chan<- prometheus.Metric) {
 
 // counts reports whether a part's state makes the process unready.
 func counts(part, state string) bool {
-	return state != ready && state != expiring && part != catalogue
+	return state != ready && state != expiring && part != catalogue && part != keyFile
 }
 
 // look asks everything that a request needs. It does not use a probe's own
@@ -157,11 +159,13 @@ func (r *readiness) look() {
 	if r.deps.Expiring != nil {
 		r.warn(before, r.deps.Expiring())
 	}
-	if r.deps.Catalogue != nil {
-		before := r.status
-		note(catalogue, r.deps.Catalogue()) // who keeps the old one logs why
-		r.status = before
+	status := r.status
+	for part, fault := range map[string]func() error{catalogue: r.deps.Catalogue, keyFile: r.deps.KeyFile} {
+		if fault != nil {
+			note(part, fault()) // who keeps the old one logs why
+		}
 	}
+	r.status = status
 	r.until = time.Now().Add(readyFor)
 	r.log(before)
 }
@@ -183,8 +187,11 @@ func (r *readiness) warn(before map[string]string, keys []string) {
 	}
 }
 
-// catalogue is the part that does not count.
-const catalogue = "catalogue"
+// The parts that do not count.
+const (
+	catalogue = "catalogue"
+	keyFile   = "key_file"
+)
 
 // ready is what readiness says of a part that is.
 const ready = "ok"

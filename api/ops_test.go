@@ -51,7 +51,7 @@ func TestReadinessAsksStoreAndEngineOnceForManyProbes(t *testing.T) {
 func TestReadinessIsAMetric(t *testing.T) {
 	store := &fakeHealth{err: Unready("disk_full")}
 	h := Ops(OpsDeps{Store: store, Engine: &fakeHealth{}, Metrics: telemetry.NewMetrics(),
-		Expiring: func() []string { return []string{"shop-key"} }, Catalogue: func() error { return Unready("old_one_kept") }})
+		Expiring: func() []string { return []string{"shop-key"} }, Catalogue: func() error { return Unready("old_one_kept") }, KeyFile: func() error { return Unready("old_one_kept") }})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
@@ -59,6 +59,7 @@ func TestReadinessIsAMetric(t *testing.T) {
 		`yanzhen_ready{part="engine",state="ok"} 1`,
 		`yanzhen_ready{part="keys",state="expiring"} 1`,
 		`yanzhen_ready{part="catalogue",state="old_one_kept"} 1`,
+		`yanzhen_ready{part="key_file",state="old_one_kept"} 1`,
 	} {
 		require.Contains(t, w.Body.String(), "\n"+line+"\n")
 	}

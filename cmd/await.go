@@ -75,7 +75,7 @@ func (p *parts) openStore() *dependency {
 	return &dependency{notYet: store.NotYet, try: func(ctx context.Context) error {
 		st, err := store.Open(ctx, p.cfg.Store, p.keys)
 		if errors.Is(err, store.ErrOtherKeys) {
-			return fmt.Errorf("YANZHEN_KEYS: %s is not the key file that the store of YANZHEN_STORE was created with: restore that one, or name another store: %w", p.cfg.Keys, err)
+			return fmt.Errorf("YANZHEN_KEYS: %s is not the key file of the store that YANZHEN_STORE names: restore that one, or name another store: %w", p.cfg.Keys, err)
 		}
 		if err != nil {
 			return storeError(err)

@@ -237,6 +237,7 @@ func (s *stack) run(ctx context.Context, script func(context.Context) error) err
 	g.Go(func() error { return serve(ctx, l.sandbox, s.standIns, s.log) })
 	g.Go(func() error { return serve(ctx, l.receiver, s.hooks, s.log) })
 	g.Go(func() error { return s.parts.runWorker(ctx) })
+	g.Go(func() error { s.parts.watchKeys(ctx); return nil })
 	g.Go(func() error { return s.parts.runAPI(ctx, l.api) })
 	g.Go(func() error { return s.parts.runOps(ctx, l.ops) })
 	g.Go(func() error {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/cmd/engine"
 	"github.com/yanzhen-id/yanzhen/internal/config"
-	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/provider"
@@ -77,7 +76,7 @@ func diagnoseSettings(environ []string) (*config.Config, []finding) {
 }
 
 func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {
-	keys, err := sealing.Load(cfg.Keys)
+	keys, err := loadKeys(ctx, cfg)
 	if err != nil {
 		return []finding{wrong("keys", "Name the key file in YANZHEN_KEYS, or create one with `yanzhen setup --make-keys FILE`.", "%v", err),
 			unknown("store", "not opened without its keys")}
@@ -92,7 +91,7 @@ func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {
 		remedy := store.Remedy(err)
 		switch {
 		case errors.Is(err, store.ErrOtherKeys):
-			remedy = "YANZHEN_KEYS names another key file than the one that the store was created with: restore that one."
+			remedy = "YANZHEN_KEYS names another key file than the one that the store goes by: restore that one, or the key that it names."
 		case remedy == "":
 			remedy = "Correct YANZHEN_STORE, or start the database; `yanzhen setup` creates or upgrades the schema."
 		}

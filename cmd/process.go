@@ -135,6 +135,7 @@ func (p *parts) process(ctx context.Context, o client.Options, ops net.Listener,
 			return err
 		}
 		g.Go(func() error { p.watchCatalogue(ctx, hup); return nil })
+		g.Go(func() error { p.watchKeys(ctx); return nil })
 		return run(ctx, func() {
 			port.run(p.opsHandler())
 		})

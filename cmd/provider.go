@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
-	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
@@ -124,7 +123,7 @@ func withStore(ctx context.Context, data string, do func(*config.Config, store.S
 	if err != nil {
 		return err
 	}
-	keys, err := sealing.Load(cfg.Keys)
+	keys, err := loadKeys(ctx, cfg)
 	if err != nil {
 		return err
 	}

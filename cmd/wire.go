@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,10 @@ type parts struct {
 	starter   *starter.Starter
 	endpoints *webhook.Endpoints
 	catalogue *catalogue
+	// keysSeen is the key file's content that the process began with, keysStale says
+	// that it has changed and was not taken over.
+	keysSeen  [sha256.Size]byte
+	keysStale atomic.Bool
 	// now is the newest configuration.
 	now atomic.Pointer[config.Config]
 	// works: this process runs the verifications.
@@ -51,7 +56,8 @@ type parts struct {
 // assemble makes what needs nobody else, and tells every fault of it.
 func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, error) {
 	registry, err := cfg.Registry(log)
-	keys, keysErr := sealing.Load(cfg.Keys)
+	seen := sumOf([]string{cfg.Keys}) // before it is read: a change meanwhile is seen
+	keys, keysErr := loadKeys(context.Background(), cfg)
 	if keysErr == nil {
 		keysErr = keys.CanSign()
 	}
@@ -63,7 +69,7 @@ func assemble(cfg *config.Config, log *slog.Logger, namespace string) (*parts, e
 		return nil, err
 	}
 	p := &parts{cfg: cfg, log: log, namespace: namespace, keys: keys, vendors: registry, metrics: telemetry.NewMetrics(), endpoints: &webhook.Endpoints{},
-		catalogue: &catalogue{}}
+		catalogue: &catalogue{}, keysSeen: seen}
 	p.now.Store(cfg)
 	p.endpoints.Set(config.Endpoints(cfg.Clients))
 	p.metrics.SetPrices(cfg.Price)
@@ -154,6 +160,7 @@ func (p *parts) runWorker(ctx context.Context) error {
 	g.Go(func() error { p.audit(ctx); return nil })
 	g.Go(func() error { p.measure(ctx); return nil })
 	g.Go(func() error { p.scheduleRetention(ctx); return nil })
+	g.Go(func() error { p.reseal(ctx); return nil })
 	return g.Wait()
 }
 
@@ -249,7 +256,7 @@ func (p *parts) runOps(ctx context.Context, l net.Listener) error {
 }
 
 func (p *parts) opsHandler() http.Handler {
-	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log, Catalogue: p.catalogue.fault}
+	d := api.OpsDeps{Store: pinged{p.store}, Engine: p.temporal, Metrics: p.metrics, Logger: p.log, Catalogue: p.catalogue.fault, KeyFile: p.keyFault}
 	var now atomic.Pointer[config.Config]
 	now.Store(p.cfg)
 	p.catalogue.onChange(func(cfg *config.Config) (take func(), err error) { return func() { now.Store(cfg) }, nil })

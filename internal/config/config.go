@@ -24,6 +24,7 @@ type Config struct {
 	PublicURL   string        `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks are built on it. https, but on loopback."`
 	Store       string        `env:"STORE" envDefault:"sqlite:yanzhen.db" secret:"dsn" help:"The store: sqlite:PATH or postgres://…"`
 	Keys        string        `env:"KEYS" help:"The key file (a JWK set), the same for every process. yanzhen setup --make-keys creates one."`
+	KeysUnwrap  string        `env:"KEYS_UNWRAP" help:"For a key file that rests encrypted: a command that reads it on standard input and prints the JWK set, such as age -d -i /etc/yanzhen/age.key. Split at spaces; no shell."`
 	BackupsKept time.Duration `env:"BACKUPS_KEPT" envDefault:"0s" help:"For how long you keep backups of the store: a receipt of an erasure says when the last one that holds the person is gone. 0s: it says that nobody said."`
 	LogLevel    slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat   string        `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`

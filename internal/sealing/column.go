@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrSealed: a sealed value that was changed, moved to another row or column,
@@ -17,21 +18,21 @@ var ErrSealed = errors.New("sealing: the sealed value cannot be opened")
 // and tag.
 const sealedV1 = 1
 
-// Seal encrypts a column's value with the newest sealing key, bound to its row
+// Seal encrypts a column's value with the active sealing key, bound to its row
 // and column: moved elsewhere it does not open. One key may seal 2^32 values
 // (NIST SP 800-38D section 8.3, random nonces); rotate long before.
 func (k *Keys) Seal(row, column string, plain []byte) ([]byte, error) {
-	newest := k.seal[len(k.seal)-1]
+	newest := active(k.set().seal, time.Now())
 	aead, err := newest.aead()
 	if err != nil {
 		return nil, err
 	}
-	head := append([]byte{sealedV1, byte(len(newest.id))}, newest.id...)
+	head := MadeBy(newest.id)
 	return aead.Seal(head, nil, plain, columnData(head, row, column)), nil
 }
 
-// SealID is the id of the key with which Seal seals.
-func (k *Keys) SealID() string { return k.seal[len(k.seal)-1].id }
+// MadeBy is how every sealed value and every MAC of a key begins.
+func MadeBy(id string) []byte { return append([]byte{sealedV1, byte(len(id))}, id...) }
 
 // Open decrypts what Seal made for the same row and column. Every error is
 // ErrSealed.
@@ -40,7 +41,7 @@ func (k *Keys) Open(row, column string, sealed []byte) ([]byte, error) {
 		return nil, ErrSealed
 	}
 	head, body := sealed[:2+sealed[1]], sealed[2+sealed[1]:]
-	from, ok := find(k.seal, string(head[2:]))
+	from, ok := find(k.set().seal, string(head[2:]))
 	if !ok {
 		return nil, fmt.Errorf("%w: key %q is not in the key set", ErrSealed, head[2:])
 	}

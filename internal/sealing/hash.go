@@ -11,7 +11,7 @@ import (
 // Hash is HMAC-SHA256 under the hash key. The purpose keeps hashes of the same
 // data for different uses apart; every input goes in behind its length.
 func (k *Keys) Hash(purpose string, parts ...string) []byte {
-	mac := hmac.New(sha256.New, k.hash.bytes)
+	mac := hmac.New(sha256.New, k.set().hash.bytes)
 	mac.Write(appendParts(appendParts(nil, purpose), parts...))
 	return mac.Sum(nil)
 }

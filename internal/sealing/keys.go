@@ -2,15 +2,16 @@ package sealing
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -30,36 +31,52 @@ const (
 	// maxKeyID bounds a key id: its length is one byte beside a sealed value,
 	// and it is part of every ticket.
 	maxKeyID = 64
-	// maxKeyFile bounds what is read of a file that is no key set.
-	maxKeyFile = 1 << 20
 )
 
 // key is one key of the set.
 type key struct {
-	id    string
+	id string
+	// bytes are the key; of one that signs, its public part.
 	bytes []byte
+	// sign is set for the use sig.
+	sign jose.JSONWebKey
+	// from is the time before which it is not used; zero: there is none.
+	from time.Time
+	// by and reason say who made it and why, as far as is known.
+	by, reason string
 }
 
-// Keys is a key set. It is safe for concurrent use, and prints as its name
-// only.
-type Keys struct {
-	seal   []key // the last one seals
-	hash   key
-	ticket []key // the last one issues
-	sig    []jose.JSONWebKey
+// Keys is a key set that may be replaced while it is used. It is safe for
+// concurrent use, and prints as its name only.
+type Keys struct{ live *atomic.Pointer[keySet] }
+
+// keySet holds the keys by their use, in the file's order.
+type keySet struct {
+	seal, ticket, sig []key
+	hash              key
+}
+
+func (k *Keys) set() *keySet { return k.live.Load() }
+
+// Replace has everybody who holds k go by the other set from now on.
+func (k *Keys) Replace(with *Keys) { k.live.Store(with.set()) }
+
+// active is the key that is used at the time: the last one whose time has come.
+func active(keys []key, at time.Time) key {
+	for _, k := range slices.Backward(keys) {
+		if !k.from.After(at) {
+			return k
+		}
+	}
+	return keys[0]
 }
 
 // Generate makes a new key set with one key for each purpose, as JSON.
 func Generate() ([]byte, error) {
 	var set jose.JSONWebKeySet
-	for _, use := range []string{useSeal, useHash, useTicket} {
-		k := make([]byte, keyBytes)
-		id := make([]byte, 6)
-		rand.Read(k) // never fails: crypto/rand ends the program instead
-		rand.Read(id)
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k, KeyID: use + "-" + hex.EncodeToString(id), Use: use})
+	for _, use := range []string{useSeal, useHash, useTicket, useSig} {
+		set.Keys = append(set.Keys, newKey(use))
 	}
-	set.Keys = append(set.Keys, newSigKey())
 	text, err := json.MarshalIndent(set, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("sealing: write key set: %w", err)
@@ -67,30 +84,20 @@ func Generate() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// Load reads a key set from a file. A file that others than its owner may read
-// is refused.
-func Load(path string) (*Keys, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
+// newKey makes a key.
+func newKey(use string) jose.JSONWebKey {
+	id := make([]byte, 6)
+	rand.Read(id) // never fails: crypto/rand ends the program instead
+	k := jose.JSONWebKey{KeyID: use + "-" + hex.EncodeToString(id), Use: use}
+	if use == useSig {
+		_, private, _ := ed25519.GenerateKey(rand.Reader)
+		k.Key, k.Algorithm = private, string(jose.EdDSA)
+		return k
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("sealing: key file %s is no regular file", path)
-	}
-	if !guarded(info) {
-		return nil, fmt.Errorf("sealing: key file %s may be used by others than its owner (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
-	}
-	// The open file, not its path again: what was checked is what is read.
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
-	}
-	return Parse(text)
+	secret := make([]byte, keyBytes)
+	rand.Read(secret)
+	k.Key = secret
+	return k
 }
 
 // Parse reads a key set and reports every fault at once, each naming the key
@@ -104,18 +111,21 @@ func Parse(text []byte) (*Keys, error) {
 	if json.Unmarshal(text, &set) != nil {
 		return nil, errors.New("sealing: the key set is no JSON object with an array \"keys\"")
 	}
-	p := parser{keys: &Keys{}}
+	p := parser{now: time.Now()}
 	for i, raw := range set.Keys {
 		p.add(i+1, raw)
 	}
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
-	return p.keys, nil
+	keys := &Keys{live: new(atomic.Pointer[keySet])}
+	keys.live.Store(&p.set)
+	return keys, nil
 }
 
 type parser struct {
-	keys   *Keys
+	set    keySet
+	now    time.Time
 	hashes []key
 	errs   []error
 	seen   []key
@@ -129,9 +139,10 @@ func (p *parser) add(place int, raw []byte) {
 	var head struct {
 		Kid string `json:"kid"`
 		Kty string `json:"kty"`
+		added
 	}
 	if json.Unmarshal(raw, &head) != nil {
-		p.bad("key %d of the set is no JSON object of strings", place)
+		p.bad("key %d of the set is no JSON object of strings, with a number as its nbf", place)
 		return
 	}
 	name := fmt.Sprintf("key %q", head.Kid)
@@ -148,19 +159,29 @@ func (p *parser) add(place int, raw []byte) {
 		p.bad("%s cannot be read as a JWK", name)
 		return
 	}
+	k := head.key(head.Kid)
 	if jwk.Use == useSig {
-		p.addSig(name, jwk)
-		return
+		k.sign, k.bytes = jwk, publicPart(jwk)
+		if k.bytes == nil {
+			p.bad("%s is no Ed25519 key (type OKP)", name)
+			return
+		}
+	} else {
+		material, ok := jwk.Key.([]byte)
+		if !ok || head.Kty != "oct" {
+			p.bad("%s is not of type oct", name)
+			return
+		}
+		if len(material) != keyBytes {
+			p.bad("%s has %d bytes instead of %d", name, len(material), keyBytes)
+		}
+		k.bytes = material
 	}
-	material, ok := jwk.Key.([]byte)
-	if !ok || head.Kty != "oct" {
-		p.bad("%s is not of type oct", name)
-		return
-	}
-	if len(material) != keyBytes {
-		p.bad("%s has %d bytes instead of %d", name, len(material), keyBytes)
-	}
-	k := key{id: head.Kid, bytes: material}
+	p.sort(name, jwk.Use, k)
+}
+
+// sort puts a key with those of its use.
+func (p *parser) sort(name, use string, k key) {
 	for _, o := range p.seen {
 		if o.id == k.id && k.id != "" {
 			p.bad("%s: its kid is there twice", name)
@@ -170,23 +191,25 @@ func (p *parser) add(place int, raw []byte) {
 		}
 	}
 	p.seen = append(p.seen, k)
-	switch jwk.Use {
+	switch use {
 	case useSeal:
-		p.keys.seal = append(p.keys.seal, k)
+		p.set.seal = append(p.set.seal, k)
 	case useHash:
 		p.hashes = append(p.hashes, k)
 	case useTicket:
-		p.keys.ticket = append(p.keys.ticket, k)
+		p.set.ticket = append(p.set.ticket, k)
+	case useSig:
+		p.set.sig = append(p.set.sig, k)
 	default:
 		p.bad("%s: unknown use, want seal, hash, ticket or sig", name)
 	}
 }
 
 func (p *parser) finish() error {
-	if len(p.keys.seal) == 0 {
+	if len(p.set.seal) == 0 {
 		p.bad("no key has the use %q", useSeal)
 	}
-	if len(p.keys.ticket) == 0 {
+	if len(p.set.ticket) == 0 {
 		p.bad("no key has the use %q", useTicket)
 	}
 	p.finishSig()
@@ -194,7 +217,7 @@ func (p *parser) finish() error {
 	case 0:
 		p.bad("no key has the use %q", useHash)
 	case 1:
-		p.keys.hash = p.hashes[0]
+		p.set.hash = p.hashes[0]
 	default:
 		p.bad("keys %q and %q both have the use %q, which never rotates", p.hashes[0].id, p.hashes[1].id, useHash)
 	}

@@ -154,7 +154,7 @@ func TestKeysNeverPrintThemselves(t *testing.T) {
 	text, err := json.Marshal(map[string]any{"pointer": keys, "value": *keys})
 	require.NoError(t, err)
 	told += string(text)
-	for _, k := range []key{keys.seal[0], keys.hash, keys.ticket[0]} {
+	for _, k := range []key{keys.set().seal[0], keys.set().hash, keys.set().ticket[0]} {
 		require.NotContains(t, told, k.id)
 		for _, form := range []string{
 			string(k.bytes), fmt.Sprintf("%x", k.bytes), fmt.Sprintf("%X", k.bytes),

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrMAC: a value that is not what was bound: it was changed past us, moved to
@@ -13,15 +14,15 @@ import (
 var ErrMAC = errors.New("sealing: the MAC does not match")
 
 // macV1 is the form of a MAC: this byte, the length of the key id in one byte,
-// the key id, HMAC-SHA256.
-const macV1 = 1
+// the key id, HMAC-SHA256. It begins as a sealed value does.
+const macV1 = sealedV1
 
 // MAC binds parts of what rests in the open, so that a change past us is seen:
-// HMAC-SHA256 under a key derived (HKDF, RFC 5869) from the newest sealing key,
+// HMAC-SHA256 under a key derived (HKDF, RFC 5869) from the active sealing key,
 // whose id stands in front. kind keeps MACs of different things apart, and
 // every part goes in behind its length.
 func (k *Keys) MAC(kind string, parts ...string) ([]byte, error) {
-	newest := k.seal[len(k.seal)-1]
+	newest := active(k.set().seal, time.Now())
 	return newest.mac(kind, parts)
 }
 
@@ -32,7 +33,7 @@ func (k *Keys) CheckMAC(mac []byte, kind string, parts ...string) error {
 		return ErrMAC
 	}
 	id := string(mac[2 : 2+mac[1]])
-	from, ok := find(k.seal, id)
+	from, ok := find(k.set().seal, id)
 	if !ok {
 		return fmt.Errorf("%w: key %q is not in the key set", ErrMAC, id)
 	}
@@ -49,7 +50,7 @@ func (k key) mac(kind string, parts []string) ([]byte, error) {
 		return nil, fmt.Errorf("sealing: key %q: %w", k.id, err)
 	}
 	mac := hmac.New(sha256.New, derived)
-	head := append([]byte{macV1, byte(len(k.id))}, k.id...)
+	head := MadeBy(k.id)
 	mac.Write(appendParts(appendParts(nil, kind, string(head)), parts...))
 	return mac.Sum(head), nil
 }

@@ -29,7 +29,7 @@ func TestSignedStatementsAreCheckedWithThePublishedKeys(t *testing.T) {
 	_, err = Parse(lonely)
 	require.ErrorContains(t, err, "lacks its private part")
 
-	set.Keys = append(set.Keys, newSigKey())
+	set.Keys = append(set.Keys, newKey(useSig))
 	text, err := json.Marshal(set)
 	require.NoError(t, err)
 	keys, err := Parse(text)

@@ -21,6 +21,11 @@ const (
 	KindNotify = "notify"
 )
 
+// TicketLife is how long a callback's ticket opens the way back for a browser: it
+// outlives every session, since a late browser still wants to go home. A ticket key
+// is needed for as long after its last ticket.
+const TicketLife = 24 * time.Hour
+
 // ErrBadTicket is all that is told about a ticket that does not open.
 var ErrBadTicket = errors.New("sealing: bad ticket")
 
@@ -70,7 +75,7 @@ type ticketHeader struct {
 }
 
 // IssueTicket makes a ticket as a compact JWE (RFC 7516; dir, A256GCM) under
-// the newest ticket key. Its characters need no escaping in a URL's path.
+// the active ticket key. Its characters need no escaping in a URL's path.
 func (k *Keys) IssueTicket(t Ticket) (string, error) {
 	body := ticketBody{t.Provider, t.Kind, t.ID, t.Session, t.Expires.Unix()}
 	if !body.plausible() {
@@ -80,7 +85,7 @@ func (k *Keys) IssueTicket(t Ticket) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("sealing: issue ticket: %w", err)
 	}
-	newest := k.ticket[len(k.ticket)-1]
+	newest := active(k.set().ticket, time.Now())
 	encrypter, err := jose.NewEncrypter(jose.A256GCM,
 		jose.Recipient{Algorithm: jose.DIRECT, Key: newest.bytes, KeyID: newest.id},
 		new(jose.EncrypterOptions).WithType(ticketType))
@@ -150,7 +155,7 @@ func (k *Keys) ticketKey(text string) (key, bool) {
 		h.Alg != string(jose.DIRECT) || h.Enc != string(jose.A256GCM) {
 		return key{}, false
 	}
-	return find(k.ticket, h.Kid)
+	return find(k.set().ticket, h.Kid)
 }
 
 func (b ticketBody) plausible() bool {

@@ -104,7 +104,7 @@ const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 // forge makes a JWE under the ticket key itself, as whoever held it could.
 func forge(t *testing.T, keys *Keys, enc jose.ContentEncryption, alg jose.KeyAlgorithm, key []byte, options *jose.EncrypterOptions, body string) string {
 	t.Helper()
-	e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: alg, Key: key, KeyID: keys.ticket[0].id}, options)
+	e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: alg, Key: key, KeyID: keys.set().ticket[0].id}, options)
 	require.NoError(t, err)
 	sealed, err := e.Encrypt([]byte(body))
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func forge(t *testing.T, keys *Keys, enc jose.ContentEncryption, alg jose.KeyAlg
 
 func TestOtherTokensUnderTheSameKeyAreNoTickets(t *testing.T) {
 	keys := generated(t)
-	key := keys.ticket[0].bytes
+	key := keys.set().ticket[0].bytes
 	typed := func() *jose.EncrypterOptions { return new(jose.EncrypterOptions).WithType(ticketType) }
 	const good = `{"p":"tencent_eid","k":"return","i":"ver_a","s":1,"e":1795320000}`
 	_, err := keys.OpenTicket(forge(t, keys, jose.A256GCM, jose.DIRECT, key, typed(), good))
@@ -130,7 +130,7 @@ func TestOtherTokensUnderTheSameKeyAreNoTickets(t *testing.T) {
 		"another alg":           forge(t, keys, jose.A256GCM, jose.A256KW, key, typed(), good),
 		"zip":                   forge(t, keys, jose.A256GCM, jose.DIRECT, key, zipped, good),
 		"another header":        forge(t, keys, jose.A256GCM, jose.DIRECT, key, typed().WithHeader("x", "y"), good),
-		"the hash key":          forge(t, keys, jose.A256GCM, jose.DIRECT, keys.hash.bytes, typed(), good),
+		"the hash key":          forge(t, keys, jose.A256GCM, jose.DIRECT, keys.set().hash.bytes, typed(), good),
 		"no JSON":               forge(t, keys, jose.A256GCM, jose.DIRECT, key, typed(), "x"),
 		"null":                  forge(t, keys, jose.A256GCM, jose.DIRECT, key, typed(), "null"),
 		"another member":        forge(t, keys, jose.A256GCM, jose.DIRECT, key, typed(), `{"p":"a","k":"return","i":"b","s":1,"e":1,"x":1}`),

@@ -31,6 +31,9 @@ type dialect struct {
 	// takeRows ends a SELECT of rows that several look for work among: each finds
 	// others.
 	takeRows string
+	// passRows ends a SELECT of rows that nobody else may change before the commit,
+	// without those that somebody else holds.
+	passRows string
 	// holdNumber makes the transactions of one number ($1) queue up.
 	holdNumber string
 	// eachOf yields the strings of a JSON array ($1).
@@ -52,7 +55,7 @@ var sqlite = dialect{
 	eachOf:      `SELECT value FROM json_each($1)`,
 	pairsOf:     `json_each($1)`,
 	version:     `PRAGMA data_version`,
-	// holdRow, takeRows and holdNumber are empty: every writing transaction begins
+	// holdRow, takeRows, passRows and holdNumber are empty: every writing transaction begins
 	// IMMEDIATE and is alone.
 
 	// secure_delete zeroes what is erased in the database file; the write-ahead
@@ -67,6 +70,7 @@ var postgres = dialect{
 	tableExists: `SELECT to_regclass($1) IS NOT NULL`,
 	holdRow:     ` FOR NO KEY UPDATE`,
 	takeRows:    ` FOR UPDATE SKIP LOCKED`,
+	passRows:    ` FOR NO KEY UPDATE SKIP LOCKED`,
 	eachOf:      `SELECT json_array_elements_text($1::json)`,
 	pairsOf:     `json_each_text($1::json)`,
 	holdNumber:  `SELECT pg_advisory_xact_lock($1)`,

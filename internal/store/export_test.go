@@ -151,3 +151,13 @@ func Quiet(ctx context.Context, st Store, known string) bool {
 	_, asked := s.quiet.before(ctx, s, known)
 	return asked
 }
+
+// ResealedColumns are those that are sealed and bound anew, as "table.column".
+func ResealedColumns() (names []string) {
+	for _, t := range append(slices.Clone(ofVerifications), auditNotes) {
+		for _, column := range append(slices.Clone(t.sealed), t.bound()...) {
+			names = append(names, t.name+"."+column)
+		}
+	}
+	return names
+}

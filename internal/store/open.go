@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -26,8 +24,7 @@ var _ Store = (*sqlStore)(nil)
 // Open connects to the database that dsn names, "sqlite:PATH" or
 // "postgres://…". It refuses a database without the schema of this binary
 // (SchemaError; Migrate makes it) or a newer one that says it runs on it, one that was first opened with another hash
-// key, and one that was used with a sealing key that is not in keys
-// (ErrOtherKeys). No error shows the dsn.
+// key, and one that needs a key that is not in keys (ErrOtherKeys). No error shows the dsn.
 func Open(ctx context.Context, dsn string, keys Sealer) (Store, error) {
 	p, err := connect(dsn, false)
 	if errors.Is(err, errNoFile) {
@@ -53,12 +50,10 @@ func (s *sqlStore) check(ctx context.Context) error {
 	if err := schemaFault(have, want); err != nil && !(have > want && s.runs(ctx, have, want)) {
 		return err
 	}
-	return s.update(ctx, "key check", func(tx *sql.Tx) error {
-		if err := s.checkHash(ctx, tx); err != nil {
-			return err
-		}
-		return s.checkSeals(ctx, tx)
-	})
+	if err := s.update(ctx, "key check", func(tx *sql.Tx) error { return s.checkHash(ctx, tx) }); err != nil {
+		return err
+	}
+	return s.AdoptKeys(ctx, s.keys.List(), Adopter{By: "yanzhen"})
 }
 
 func (s *sqlStore) checkHash(ctx context.Context, tx *sql.Tx) error {
@@ -75,45 +70,6 @@ func (s *sqlStore) checkHash(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("%w: another hash key", ErrOtherKeys)
 	}
 	return nil
-}
-
-// checkSeals leaves a value under each sealing key that was ever in use, and
-// opens all of them: a key set from before a rotation would be found out by
-// whichever person's row comes first.
-func (s *sqlStore) checkSeals(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, `SELECT key, value FROM meta WHERE key LIKE 'seal_check/%'`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	known := map[string]bool{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return err
-		}
-		known[name] = true
-		sealed, err := hex.DecodeString(value)
-		if err == nil {
-			_, err = s.keys.Open(name, columnSealCheck, sealed)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: the key %q, under which it holds values, is not in it or is another one", ErrOtherKeys, strings.TrimPrefix(name, "seal_check/"))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	name := "seal_check/" + s.keys.SealID()
-	if known[name] {
-		return nil
-	}
-	sealed, err := s.keys.Seal(name, columnSealCheck, []byte("opened"))
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`, name, hex.EncodeToString(sealed))
-	return err
 }
 
 // fullFor is how long a store counts as full after a write that found no room:

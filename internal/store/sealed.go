@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
 )
 
 // Sealer seals what is personal or secret before it reaches the database.
@@ -15,8 +17,8 @@ type Sealer interface {
 	Seal(row, column string, plain []byte) ([]byte, error)
 	// Open reverses Seal, also for values sealed with an earlier key.
 	Open(row, column string, sealed []byte) ([]byte, error)
-	// SealID is the id of the key with which Seal seals.
-	SealID() string
+	// List tells of the keys of the set.
+	List() []sealing.KeyInfo
 	// MAC binds parts of what rests in the open; CheckMAC checks that, also for
 	// an earlier key.
 	MAC(kind string, parts ...string) ([]byte, error)
@@ -42,8 +44,6 @@ const (
 	columnNotice   = "sessions.notice"
 	columnOutcome  = "sessions.outcome"
 	columnNote     = "decisions.note"
-
-	columnSealCheck = "meta.seal_check"
 )
 
 // sessionRow names a session's row to the Sealer.

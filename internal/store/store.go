@@ -39,8 +39,8 @@ var (
 	ErrAlreadyOpen = errors.New("store: already open")
 	// ErrFull: the disk under the database takes no more; reads may go on.
 	ErrFull = errors.New("the disk under the database is full")
-	// ErrOtherKeys: the store was made with another hash key, or holds values that
-	// were sealed with a key that is not in the key set.
+	// ErrOtherKeys: the store was made with another hash key, or needs a key that is
+	// not in the key set.
 	ErrOtherKeys = errors.New("store: created with another key set")
 )
 
@@ -409,6 +409,7 @@ type Store interface {
 	Visits
 	Erasures
 	Retained
+	Keyring
 
 	Ping(ctx context.Context) error
 	Close() error

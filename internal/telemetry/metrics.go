@@ -36,6 +36,8 @@ type Metrics struct {
 	off       prometheus.Counter
 	backlog   prometheus.Gauge
 	stale     prometheus.Gauge
+	keys      prometheus.Gauge
+	resealed  prometheus.Counter
 	due       *prometheus.GaugeVec
 	changed   prometheus.Counter
 	unsent    *prometheus.CounterVec
@@ -95,6 +97,12 @@ func NewMetrics() *Metrics {
 		stale: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the process goes by an older one; the log tells which.",
 		}),
+		keys: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "yanzhen_keys_stale", Help: "1: the key file has errors or lacks a key that is needed, and the process goes by the older keys; the log tells which.",
+		}),
+		resealed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "yanzhen_resealed_total", Help: "Rows that were sealed and bound anew after a rotation of keys.",
+		}),
 		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "yanzhen_retention_due", Help: "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.",
 		}, []string{"part"}),
@@ -114,7 +122,7 @@ func NewMetrics() *Metrics {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
 	m.registry.MustRegister(m.requests, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.linked, m.verdicts, m.person, m.sessions,
-		m.vendors, m.charges, m.costs, m.sent, m.delivered, m.off, m.backlog, m.stale, m.due, m.changed, m.unsent, m.engine, m.stored,
+		m.vendors, m.charges, m.costs, m.sent, m.delivered, m.off, m.backlog, m.stale, m.keys, m.resealed, m.due, m.changed, m.unsent, m.engine, m.stored,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -276,12 +284,28 @@ func (m *Metrics) WebhookBacklog(d time.Duration) {
 // CatalogueStale tells whether the process goes by an older file of clients and
 // policies than the one that is there.
 func (m *Metrics) CatalogueStale(yes bool) {
-	if m == nil {
-		return
+	if m != nil {
+		m.stale.Set(oneIf(yes))
 	}
+}
+
+// KeysStale tells whether the process goes by older keys than those that are there.
+func (m *Metrics) KeysStale(yes bool) {
+	if m != nil {
+		m.keys.Set(oneIf(yes))
+	}
+}
+
+func oneIf(yes bool) float64 {
 	if yes {
-		m.stale.Set(1)
-	} else {
-		m.stale.Set(0)
+		return 1
+	}
+	return 0
+}
+
+// Resealed counts rows that were sealed anew.
+func (m *Metrics) Resealed(rows int) {
+	if m != nil {
+		m.resealed.Add(float64(rows))
 	}
 }
