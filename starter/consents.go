@@ -141,15 +141,24 @@ func (s *Starter) erasedConsents(ctx context.Context, e store.Erasure) (Consents
 // caller has just begun.
 const withdrawnAge = 15 * time.Second
 
+// sweepWithdrawnFor is how long one sweep goes on: an engine that is away is waited
+// for with each of them.
+const sweepWithdrawnFor = 30 * time.Second
+
 // SweepWithdrawn ends and erases those who withdrew a consent and are neither yet,
 // since whoever asked was lost, or the engine was away. One that cannot be ended
-// now keeps no other from it.
+// now keeps no other from it: one that has no run yet, say, which ends with its
+// first task, or is swept.
 func (s *Starter) SweepWithdrawn(ctx context.Context) (erased int, err error) {
 	list, err := s.store.Withdrawn(ctx, s.now().Add(-withdrawnAge), sweepPage)
 	if err != nil {
 		return 0, storeError("list withdrawn consents", err)
 	}
+	began := time.Now()
 	for _, c := range list {
+		if time.Since(began) > sweepWithdrawnFor {
+			break
+		}
 		_, _, failed := s.beginErasure(ctx, c.Client, c.ID, RedactRequest{Cause: CauseConsent, By: bySweeper, End: true})
 		if failed == nil {
 			erased++

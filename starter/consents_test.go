@@ -239,3 +239,26 @@ func TestAPersonWithdrawsOnThePage(t *testing.T) {
 	}
 	requireCode(t, r.s.Withdraw(t.Context(), v.ID, "req_1"), Redacted)
 }
+
+// Before there is a run nothing can be ended: the withdrawal stands, nobody waits,
+// and others are swept meanwhile.
+func TestAConsentWithdrawnBeforeThereIsARunHoldsNobodyUp(t *testing.T) {
+	r := newRig(t)
+	r.engine.launch = func(context.Context) error { return context.DeadlineExceeded }
+	_, _, err := r.s.Start(t.Context(), "shop", "k", request())
+	requireCode(t, err, EngineUnavailable)
+	id := r.keys.VerificationID("shop", "k")
+	r.gives(id, verification.PurposeFace)
+	r.engine.update = func(client.UpdateWorkflowOptions) error { return serviceerror.NewNotFound("workflow not found for ID") }
+	r.s.patience = time.Minute
+	began := time.Now()
+	_, err = r.withdraws(id, verification.PurposeFace)
+	requireCode(t, err, EngineUnavailable)
+	r.now = r.now.Add(time.Hour)
+	_, err = r.s.SweepWithdrawn(t.Context())
+	requireCode(t, err, EngineUnavailable)
+	require.Less(t, time.Since(began), 20*time.Second)
+	row, err := r.store.Load(t.Context(), id)
+	require.NoError(t, err)
+	require.True(t, row.Withdrawn, "its first task will find it")
+}

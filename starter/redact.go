@@ -112,7 +112,7 @@ func (s *Starter) endForErasure(ctx context.Context, clientID, id string, reason
 		if e, ok := errors.AsType[*Error](err); ok && e.Code == InvalidState && e.Status.Ended() {
 			return nil // it ended by itself
 		}
-		if CodeOf(err) == EngineUnavailable {
+		if CodeOf(err) == EngineUnavailable && !row.StartedAt.IsZero() {
 			// Its run may be writing another end, and takes no word any more.
 			ctx, cancel := context.WithTimeout(ctx, s.patience-time.Since(began))
 			defer cancel()
