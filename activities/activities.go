@@ -38,6 +38,7 @@ type Store interface {
 	Calls(ctx context.Context, id string) ([]store.Call, error)
 	IntendCall(ctx context.Context, c store.Call, numberHash []byte, day string, dailyCap int) (store.Call, error)
 	AnswerCall(ctx context.Context, c store.Call) error
+	AuditAct(ctx context.Context, a store.Audit, once bool) error
 }
 
 // Keys makes the keyed hashes and callback tickets.
@@ -60,6 +61,8 @@ type Activities struct {
 	// Comparing tells the verification's run that a captured face is being
 	// compared, which takes its time; nil: nobody is told.
 	Comparing func(ctx context.Context, id string, session int) error
+	// Resending sends events of a verification again, and returns how many.
+	Resending func(ctx context.Context, id, event, endpoint string) (int, error)
 	// Ended hears of every end that was written, and Linked of the first link for the
 	// person, for the metrics; nil: nobody does.
 	Ended, Linked func(verification.State)

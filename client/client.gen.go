@@ -707,8 +707,8 @@ type Decision struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1017,8 +1017,8 @@ type LastError struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1357,8 +1357,8 @@ type Reason struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1397,8 +1397,8 @@ type Reason struct {
 //   - `device.unsupported`, `device.camera_denied`
 //   - `provider.unavailable`, `provider.misconfigured`,
 //     `provider.contract_violation`, `provider.holder_unregistered`
-//   - `review.always`, `review.deadline`, `review.approved`,
-//     `review.rejected`
+//   - `review.always`, `review.by_operator`, `review.deadline`,
+//     `review.approved`, `review.rejected`
 //   - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 //     `canceled.consent_withdrawn`, `canceled.minor`
 //   - `engine.ended`
@@ -1445,8 +1445,8 @@ type ReasonEntry struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`

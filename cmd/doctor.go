@@ -16,6 +16,7 @@ import (
 
 func doctorCommand() *cobra.Command {
 	var asJSON bool
+	var anchors []string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, keys, store, engine, vendors, addresses; say what to do",
@@ -24,15 +25,19 @@ configuration and its key file, the store and its schema, the engine with
 namespace, attributes, retention and workers, each vendor's address, clock and
 (where a call that costs nothing tells it) credentials, the public address and
 its certificate, the webhook endpoints. Then what is open: who waits for a
-vendor or a reviewer for long, what failed today, what is past its clocks.
+vendor or a reviewer for long, what failed today, what is past its clocks; and whether the audit log is
+chained, what is kept beyond its time, and which erasures have no receipt.
 
 Nothing is changed, opened, charged or sent. It ends with 1 if something is
 wrong, so that it can stand in a deployment's pipeline; warnings end with 0.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			findings := diagnose(c.Context(), os.Environ())
+			findings := diagnose(c.Context(), os.Environ(), anchors)
 			if err := printFindings(c.OutOrStdout(), findings, asJSON); err != nil {
 				return err
+			}
+			if !asJSON {
+				printQuestions(c.OutOrStdout(), time.Now())
 			}
 			for _, f := range findings {
 				if f.Status == findingError {
@@ -43,6 +48,7 @@ wrong, so that it can stand in a deployment's pipeline; warnings end with 0.`,
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of a table")
+	c.Flags().StringArrayVar(&anchors, "anchor", nil, "a file with the audit log's anchors, to be held against it; may be given more than once")
 	return c
 }
 

@@ -2,22 +2,34 @@ package cmd
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/yanzhen-id/yanzhen/cmd/engine"
 	"github.com/yanzhen-id/yanzhen/internal/config"
@@ -40,7 +52,8 @@ func examined(t *testing.T) (dir string) {
 		"', scopes: ['verifications:read']}]\n"), 0o600))
 	for name, value := range map[string]string{
 		"YANZHEN_TENCENT_ENDPOINT": strings.TrimPrefix(vendors.URL, "http://") + "/tencent", "YANZHEN_ACEDATA_BASE_URL": vendors.URL + "/acedata", "YANZHEN_ACEDATA_TOKEN": sandbox.DefaultAceDataToken,
-		"YANZHEN_API_LISTEN": listen, "YANZHEN_PUBLIC_URL": "http://" + listen, "YANZHEN_CONFIG": catalogue,
+		"YANZHEN_WEBHOOK_ALLOW": "127.0.0.0/8",
+		"YANZHEN_API_LISTEN":    listen, "YANZHEN_PUBLIC_URL": "http://" + listen, "YANZHEN_CONFIG": catalogue,
 	} {
 		t.Setenv(name, value)
 	}
@@ -104,6 +117,15 @@ func TestDoctor(t *testing.T) {
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0) // it is to be refused
 	untrusted.StartTLS()
 	defer untrusted.Close()
+	expired := httptest.NewUnstartedServer(http.NotFoundHandler())
+	expired.Config.ErrorLog = untrusted.Config.ErrorLog
+	expired.TLS = &tls.Config{Certificates: []tls.Certificate{expiredCertificate(t)}}
+	expired.StartTLS()
+	defer expired.Close()
+	unsigned := filepath.Join(dir, "unsigned.json")
+	dropSigKeys(t, os.Getenv("YANZHEN_KEYS"), unsigned)
+	registered(t, "lacking", nil)
+	foreign(t, "another")
 	hooked := "webhooks: [{id: main, url: 'https://%s/', secrets: [whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" + "]}]\n"
 	clients := "clients:\n  - id: shop\n    keys: [{name: a, hash: '" + strings.Repeat("ab", 32) + "', scopes: ['verifications:read']}]\n    "
 
@@ -123,17 +145,26 @@ func TestDoctor(t *testing.T) {
 		{"a vendor without its secret", "YANZHEN_TENCENT_SECRET_KEY", "", "configuration", "YANZHEN_TENCENT_SECRET_KEY", "Correct the setting", false},
 		{"a collector without a scheme", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "telemetry", "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL", "Correct the setting", false},
 		{"no schema", "YANZHEN_STORE", "sqlite:" + dir + "/none.db", "store", "", "yanzhen setup", false},
-		{"a newer schema", "YANZHEN_STORE", "sqlite:" + newer, "store", "newer", "", false},
+		{"a newer schema", "YANZHEN_STORE", "sqlite:" + newer, "store", "newer", "newer yanzhen", false},
 		{"no database", "YANZHEN_STORE", "postgres://u:planted@127.0.0.1:1/y", "store", "", "", false},
 		{"no engine", "TEMPORAL_ADDRESS", "127.0.0.1:1", "engine", "127.0.0.1:1", "TEMPORAL_ADDRESS", false},
 		{"no namespace", "TEMPORAL_NAMESPACE", "other", "engine", "other", "yanzhen setup", false},
+		{"an old engine", "TEMPORAL_ADDRESS", engineOf(t, "1.20.4"), "engine", "1.20.4", "Upgrade the Temporal server", false},
+		{"no search attributes", "TEMPORAL_NAMESPACE", "lacking", "engine", "lacks search attributes", "yanzhen setup", false},
+		{"another's search attributes", "TEMPORAL_NAMESPACE", "another", "engine", "YzClient is Text instead of Keyword", "Set TEMPORAL_NAMESPACE", false},
+		{"no key that signs", "YANZHEN_KEYS", unsigned, "keys", "sig", "yanzhen keys new sig", false},
+		{"a vendor's certificate that is over", "YANZHEN_ACEDATA_BASE_URL", expired.URL, "acedata address", "expired", "this machine's clock", false},
+		{"our certificate that is over", "YANZHEN_PUBLIC_URL", expired.URL, "public address", "expired", "Renew the certificate", false},
 		{"a vendor's wrong address", "YANZHEN_ACEDATA_BASE_URL", "http://127.0.0.1:1", "acedata address", "refused", "YANZHEN_ACEDATA_BASE_URL", false},
 		{"a vendor's wrong key", "YANZHEN_TENCENT_SECRET_KEY", "planted", "tencent_eid credentials", "does not take them", "Tencent Cloud's console", false},
 		{"another server", "YANZHEN_PUBLIC_URL", another.URL, "public address", "not yanzhen's api", "YANZHEN_API_LISTEN", false},
 		{"nobody there", "YANZHEN_PUBLIC_URL", "http://127.0.0.1:1", "public address", "refused", "YANZHEN_API_LISTEN", false},
 		{"a certificate nobody trusts", "YANZHEN_PUBLIC_URL", untrusted.URL, "public address", "certificate", "YANZHEN_PUBLIC_URL", false},
 		{"a receiver that is down", "YANZHEN_CONFIG", file("down.yaml", clients+fmt.Sprintf(hooked, "127.0.0.1:1")), "webhook shop/main", "refused", "webhook test", true},
-		{"a receiver's bad certificate", "YANZHEN_CONFIG", file("tls.yaml", clients+fmt.Sprintf(hooked, untrusted.Listener.Addr())), "webhook shop/main", "certificate", "webhook test", true},
+		{"a receiver's bad certificate", "YANZHEN_CONFIG", file("tls.yaml", clients+fmt.Sprintf(hooked, untrusted.Listener.Addr())), "webhook shop/main", "certificate", "renews the certificate", true},
+		{"a receiver's certificate that is over", "YANZHEN_CONFIG", file("over.yaml", clients+fmt.Sprintf(hooked, expired.Listener.Addr())), "webhook shop/main", "expired", "renews the certificate", true},
+		{"a receiver at a private address", "YANZHEN_CONFIG", file("private.yaml", clients+fmt.Sprintf(hooked, "10.1.2.3:443")), "webhook shop/main", "private", "YANZHEN_WEBHOOK_ALLOW", true},
+		{"a policy that nobody could fail", "YANZHEN_CONFIG", file("policy.yaml", clients+"\npolicies: [{name: x, version: 1}]\n"), "configuration", "policy \"x\"", "Correct the setting", false},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Setenv(fault.setting, fault.value)
@@ -171,8 +202,77 @@ func TestDoctorSeesAnIdleEngine(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, engine.Setup(t.Context(), c, "default", workflows.SearchAttributes(), 24*time.Hour, func(string) {}))
+	for _, q := range usualQuestions(time.Now()) { // what doctor prints, the server understands
+		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: "default", Query: q.filter})
+		if err != nil && strings.Contains(q.asks, "1.30 or later") {
+			require.ErrorContains(t, err, "TemporalReportedProblems", "an older server does not know it")
+			continue
+		}
+		require.NoError(t, err, q.filter)
+	}
 	found := diagnoseEngine(t.Context(), nil, "", quiet)
 	require.Equal(t, []string{"ok engine", "warning retention", "error workers"}, short(found))
+}
+
+// expiredCertificate is this machine's, and was over yesterday.
+func expiredCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	now := time.Now()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// dropSigKeys writes a key file without the keys that sign.
+func dropSigKeys(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	require.NoError(t, err)
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	require.NoError(t, json.Unmarshal(text, &set))
+	set.Keys = slices.DeleteFunc(set.Keys, func(k map[string]any) bool { return k["use"] == "sig" })
+	text, err = json.Marshal(set)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, text, 0o600))
+}
+
+// registered is a namespace with search attributes and a retention of a day.
+func registered(t *testing.T, namespace string, attributes engine.Attributes) {
+	t.Helper()
+	c, err := client.Dial(client.Options{HostPort: os.Getenv("TEMPORAL_ADDRESS"), Namespace: namespace})
+	require.NoError(t, err)
+	defer c.Close()
+	require.Eventually(t, func() bool {
+		return engine.Setup(t.Context(), c, namespace, attributes, 24*time.Hour, func(string) {}) == nil
+	}, 30*time.Second, 200*time.Millisecond)
+}
+
+// engineOf is a Temporal server that says of itself that it is of a version.
+func engineOf(t *testing.T, version string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	workflowservice.RegisterWorkflowServiceServer(server, &oldEngine{version: version})
+	healthpb.RegisterHealthServer(server, health.NewServer())
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+	return l.Addr().String()
+}
+
+type oldEngine struct {
+	workflowservice.UnimplementedWorkflowServiceServer
+	version string
+}
+
+func (e *oldEngine) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+	return &workflowservice.GetSystemInfoResponse{ServerVersion: e.version, Capabilities: &workflowservice.GetSystemInfoResponse_Capabilities{}}, nil
 }
 
 func keysOf(t *testing.T, path string) *sealing.Keys {
@@ -207,7 +307,7 @@ func TestDoctorTellsWhatIsOpen(t *testing.T) {
 	require.NoError(t, store.Migrate(t.Context(), os.Getenv("YANZHEN_STORE")))
 	cfg, err := load(os.Environ(), config.Needs{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"ok keys", "ok store", "ok verifications"}, short(diagnoseStore(t.Context(), cfg)))
+	require.Equal(t, []string{"ok keys", "ok store", "ok verifications", "ok audit log", "ok retention of data"}, short(diagnoseStore(t.Context(), cfg, nil)))
 	st, err := store.Open(t.Context(), cfg.Store, keysOf(t, cfg.Keys))
 	require.NoError(t, err)
 	defer st.Close()

@@ -12,6 +12,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 	"github.com/yanzhen-id/yanzhen/provider"
+	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
 // What a clock may differ: signatures with a time fail at 5 minutes.
@@ -52,7 +53,7 @@ func diagnoseVendor(ctx context.Context, v config.Vendor, now func() time.Time) 
 	}
 	prober, can := v.Settings.(provider.Prober)
 	if !can {
-		return append(found, unknown(v.Name+" credentials", "no call that costs nothing tells whether they work"))
+		return append(found, unknown(v.Name+" credentials", "cannot be checked without a charge: the first verification tells"))
 	}
 	err := prober.Probe(ctx)
 	e, _ := errors.AsType[*provider.Error](err)
@@ -76,7 +77,11 @@ func diagnoseAddress(ctx context.Context, vendor, setting, address string, now f
 	}
 	res, err := head(ctx, u.Scheme+"://"+u.Host+"/")
 	if err != nil {
-		return wrong(check, "Correct "+setting+", or let "+hostname()+" reach it (DNS, firewall, proxy).", "%s: %v", u.Host, err)
+		remedy := "Correct " + setting + ", or let " + hostname() + " reach it (DNS, firewall, proxy)."
+		if badCertificate(err) {
+			remedy = "Tell the vendor; or this machine's clock or its certificate authorities (SSL_CERT_FILE) are out of date, or " + setting + " names another host."
+		}
+		return wrong(check, remedy, "%s: %v", u.Host, err)
 	}
 	at, err := http.ParseTime(res.Header.Get("Date"))
 	if err != nil {
@@ -97,6 +102,9 @@ func diagnosePublicURL(ctx context.Context, address string) []finding {
 	const check, remedy = "public address", "Let YANZHEN_PUBLIC_URL lead to the api's YANZHEN_API_LISTEN: vendors and people come back by it."
 	res, err := head(ctx, address+"/openapi.json")
 	if err != nil {
+		if badCertificate(err) {
+			return []finding{wrong(check, "Renew the certificate, for the host that YANZHEN_PUBLIC_URL names, of an authority that phones trust.", "%s: %v", address, err)}
+		}
 		return []finding{wrong(check, remedy, "%s: %v", address, err)}
 	}
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/json" {
@@ -117,6 +125,13 @@ func certificate(check string, state *tls.ConnectionState) []finding {
 	return nil
 }
 
+// badCertificate reports whether an address answers with a certificate that is not
+// good: expired, of another name, of nobody who is trusted.
+func badCertificate(err error) bool {
+	_, is := errors.AsType[*tls.CertificateVerificationError](err)
+	return is
+}
+
 // diagnoseEndpoint connects to a receiver without sending anything.
 func diagnoseEndpoint(ctx context.Context, w config.Webhooks, client string, to config.Webhook) []finding {
 	check := "webhook " + client + "/" + to.ID
@@ -134,12 +149,19 @@ func diagnoseEndpoint(ctx context.Context, w config.Webhooks, client string, to 
 	}
 	address := net.JoinHostPort(u.Hostname(), port)
 	var conn net.Conn
+	dialer := webhook.Dialer(w.Allow, u.Scheme != "https")
 	if u.Scheme == "https" {
-		conn, err = (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err = (&tls.Dialer{NetDialer: dialer}).DialContext(ctx, "tcp", address)
 	} else {
-		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err = dialer.DialContext(ctx, "tcp", address)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, webhook.ErrAddress):
+		return []finding{warning(check, "Nothing is sent there: let its URL name a public https address, or its network be one of YANZHEN_WEBHOOK_ALLOW.",
+			"%s leads to a private or reserved address, or by http to one that is not allowed", u.Host)}
+	case badCertificate(err):
+		return []finding{warning(check, "Nothing is sent there until its owner renews the certificate.", "%s: %v", u.Host, err)}
+	case err != nil:
 		return []finding{warning(check, remedy, "%s cannot be reached: %v", u.Host, err)}
 	}
 	defer conn.Close()

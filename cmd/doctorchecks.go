@@ -25,7 +25,7 @@ import (
 )
 
 // diagnose checks everything that the environment names.
-func diagnose(ctx context.Context, environ []string) []finding {
+func diagnose(ctx context.Context, environ, anchors []string) []finding {
 	cfg, found := diagnoseSettings(environ)
 	if cfg == nil {
 		return append(found, unknown("the rest", "not checked before the configuration can be read"))
@@ -39,7 +39,7 @@ func diagnose(ctx context.Context, environ []string) []finding {
 		found = append(found, wrong("telemetry", "Correct the setting that it names.", "%v", err))
 	}
 	checks := []func(context.Context) []finding{
-		func(ctx context.Context) []finding { return diagnoseStore(ctx, cfg) },
+		func(ctx context.Context) []finding { return diagnoseStore(ctx, cfg, anchors) },
 		func(ctx context.Context) []finding { return diagnoseEngine(ctx, registry, cfg.Deployment, quiet) },
 		func(ctx context.Context) []finding { return diagnosePublicURL(ctx, cfg.PublicURL) },
 	}
@@ -75,13 +75,16 @@ func diagnoseSettings(environ []string) (*config.Config, []finding) {
 	return cfg, found
 }
 
-func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {
+func diagnoseStore(ctx context.Context, cfg *config.Config, anchors []string) []finding {
 	keys, err := loadKeys(ctx, cfg)
 	if err != nil {
 		return []finding{wrong("keys", "Name the key file in YANZHEN_KEYS, or create one with `yanzhen setup --make-keys FILE`.", "%v", err),
 			unknown("store", "not opened without its keys")}
 	}
 	found := []finding{ok("keys", "%s can be read", cfg.Keys)}
+	if err := keys.CanSign(); err != nil {
+		found[0] = wrong("keys", "`yanzhen keys new sig` adds one to the file that YANZHEN_KEYS names; receipts and evidence are signed with it.", "%v", err)
+	}
 	have, _, err := store.Version(ctx, cfg.Store)
 	var st store.Store
 	if err == nil {
@@ -89,7 +92,10 @@ func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {
 	}
 	if err != nil {
 		remedy := store.Remedy(err)
+		schema, _ := errors.AsType[*store.SchemaError](err)
 		switch {
+		case schema != nil && (schema.Differs > 0 || schema.Have > schema.Want):
+			remedy = "Run the newer yanzhen that made it, or restore the backup from before its upgrade; a schema goes forward only."
 		case errors.Is(err, store.ErrOtherKeys):
 			remedy = "YANZHEN_KEYS names another key file than the one that the store goes by: restore that one, or the key that it names."
 		case remedy == "":
@@ -98,8 +104,15 @@ func diagnoseStore(ctx context.Context, cfg *config.Config) []finding {
 		return append(found, wrong("store", remedy, "%v", err))
 	}
 	defer st.Close()
-	found = append(found, ok("store", "its schema is at version %d, and its keys are these", have))
-	return append(found, diagnoseOpen(ctx, st, time.Now())...)
+	if err := st.Ping(ctx); err != nil {
+		found = append(found, wrong("store", first(store.Remedy(err), "Look at the database's log and its disk."), "it is there, and takes no writing: %v", err))
+	} else {
+		found = append(found, ok("store", "its schema is at version %d, and its keys are these", have))
+	}
+	now := time.Now()
+	found = append(found, diagnoseOpen(ctx, st, now)...)
+	found = append(found, diagnoseAudit(ctx, st, anchors, now)...)
+	return append(found, diagnoseKept(ctx, st, cfg, now)...)
 }
 
 // examples of a kind that are printed.
@@ -140,11 +153,7 @@ func sinceText(list []store.Since, now time.Time) string {
 	for _, v := range list {
 		b = append(b, fmt.Sprintf("%s (%s)", v.ID, now.Sub(v.At).Round(time.Minute)))
 	}
-	text := strings.Join(b, ", ")
-	if len(list) == examples {
-		text += " …"
-	}
-	return text
+	return listText(b)
 }
 
 func orNothing(text string) string {
@@ -172,7 +181,11 @@ func diagnoseEngine(ctx context.Context, registry *provider.Registry, deployment
 		return []finding{wrong(check, "Upgrade the Temporal server.", "%v", err)}
 	}
 	if err := engine.CheckSearchAttributes(ctx, c, o.Namespace, workflows.SearchAttributes()); err != nil {
-		return []finding{wrong(check, "Run `yanzhen setup` once.", "%v", err)}
+		remedy := "Set TEMPORAL_NAMESPACE to a namespace of yanzhen's own."
+		if errors.Is(err, engine.ErrSetup) {
+			remedy = "Run `yanzhen setup` once."
+		}
+		return []finding{wrong(check, remedy, "%v", err)}
 	}
 	found := []finding{ok(check, "%s, namespace %q with its search attributes", o.HostPort, o.Namespace)}
 	if n, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.Namespace}); err == nil {

@@ -20,8 +20,12 @@ import (
 
 // keeping is how long what is kept, as the newest configuration says.
 func (p *parts) keeping() func(client, policy string) starter.Keeping {
+	return keepingOf(p.now.Load())
+}
+
+func keepingOf(cfg *config.Config) func(client, policy string) starter.Keeping {
 	return func(client, policy string) starter.Keeping {
-		r := p.now.Load().RetentionOf(client, policy)
+		r := cfg.RetentionOf(client, policy)
 		return starter.Keeping{Personal: r.Personal.Std(), Verdict: r.Verdict.Std(), Events: r.Events.Std()}
 	}
 }

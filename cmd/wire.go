@@ -151,7 +151,8 @@ func (p *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Deps{
 			Client: p.temporal, Vendors: p.vendors, Metrics: p.metrics, Traces: p.traces, Deliverer: p.deliverer(), Build: version(), Deployment: p.cfg.Deployment, Eraser: p.eraser(), Retainer: p.retainer(),
 			Activities: &activities.Activities{Store: p.store, Keys: p.keys, Vendors: p.vendors,
-				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Switches: switches(p.cfg), Ended: p.ended, Linked: p.linked},
+				PublicURL: p.cfg.PublicURL, Now: time.Now, Log: p.log, Comparing: p.starter.Comparing, Resending: p.starter.Resend, Switches: switches(p.cfg),
+				Ended: p.ended, Linked: p.linked},
 		})
 	})
 	g.Go(func() error { p.sweep(ctx); return nil })

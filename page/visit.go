@@ -70,7 +70,8 @@ func (h *Handler) visitor(r *http.Request, short string) (id string, err error) 
 
 // linkEnds is when the verification's link is over.
 func linkEnds(v starter.PageView) time.Time {
-	return v.State.CreatedAt.Add(v.Policy.LinkLife.Std())
+	ends, _ := v.State.PageLinkEnds(v.Policy)
+	return ends
 }
 
 // afterEnd is how long who was let in sees how it went after the link's end, which

@@ -74,10 +74,11 @@ var Guides = map[ReasonCode]Guide{
 	ProviderContractViolation:  {"核验暂时没有明确结果。", "Decide it in review, and tell the maintainers the vendor's code: the contract has changed or is not complete."},
 	ProviderHolderUnregistered: {"暂时无法为您提供该项核验。", letHumanLook},
 
-	ReviewAlways:   {"本次核验将由人工处理。", "Decide it in review."},
-	ReviewDeadline: {"审核未能按时完成。", "Start another verification; see that reviews are decided in time."},
-	ReviewApproved: {"核验已通过。", nothingToDo},
-	ReviewRejected: {"核验未通过。", nothingToDo},
+	ReviewAlways:     {"本次核验将由人工处理。", "Decide it in review."},
+	ReviewByOperator: {"本次核验将由人工处理。", "Decide it in review; the audit log says who sent it there and why."},
+	ReviewDeadline:   {"审核未能按时完成。", "Start another verification; see that reviews are decided in time."},
+	ReviewApproved:   {"核验已通过。", nothingToDo},
+	ReviewRejected:   {"核验未通过。", nothingToDo},
 
 	CanceledByCaller:   {"核验已取消。", nothingToDo},
 	CanceledByOperator: {"核验已取消。", nothingToDo},

@@ -181,6 +181,23 @@ func (s *State) AwaitPerson(now, until time.Time, open *OpenSession) {
 	}
 }
 
+// Extend lets the clock now running end later.
+func (s *State) Extend(now, until time.Time) {
+	if s.Status.Ended() || s.ExpiresAt == nil || !until.After(*s.ExpiresAt) {
+		return
+	}
+	s.ExpiresAt = &until
+	if s.Page && s.Status == RequiresInput {
+		s.LinkUntil = &until
+	}
+	if s.NextAction != nil { // which may be shared with whoever was told of it before
+		next := *s.NextAction
+		next.ExpiresAt = &until
+		s.NextAction = &next
+	}
+	s.touch(now)
+}
+
 // AwaitReview: a human must decide.
 func (s *State) AwaitReview(now time.Time, reasons []Reason, until time.Time) {
 	if !s.Status.Ended() && s.move(now, InReview, nil, &until) {

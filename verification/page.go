@@ -85,6 +85,16 @@ func (p Policy) LinkEnds(began time.Time) (ends, opens time.Time) {
 	return ends, LinkOpens(began, ends)
 }
 
+// PageLinkEnds is when the link of the page ends under the policy, or to when an
+// operator has extended it, and opens until when it opens sessions.
+func (s State) PageLinkEnds(p Policy) (ends, opens time.Time) {
+	ends, opens = p.LinkEnds(s.CreatedAt)
+	if s.LinkUntil != nil && s.LinkUntil.After(ends) {
+		ends, opens = *s.LinkUntil, LinkOpens(s.CreatedAt, *s.LinkUntil)
+	}
+	return ends, opens
+}
+
 // LinkOpens is until when a link opens sessions that lives from one time to
 // another.
 func LinkOpens(began, ends time.Time) time.Time {

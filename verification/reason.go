@@ -79,10 +79,11 @@ const (
 	ProviderContractViolation  ReasonCode = "provider.contract_violation"
 	ProviderHolderUnregistered ReasonCode = "provider.holder_unregistered"
 
-	ReviewAlways   ReasonCode = "review.always"
-	ReviewDeadline ReasonCode = "review.deadline"
-	ReviewApproved ReasonCode = "review.approved"
-	ReviewRejected ReasonCode = "review.rejected"
+	ReviewAlways     ReasonCode = "review.always"
+	ReviewByOperator ReasonCode = "review.by_operator"
+	ReviewDeadline   ReasonCode = "review.deadline"
+	ReviewApproved   ReasonCode = "review.approved"
+	ReviewRejected   ReasonCode = "review.rejected"
 
 	CanceledByCaller   ReasonCode = "canceled.by_caller"
 	CanceledByOperator ReasonCode = "canceled.by_operator"
@@ -160,6 +161,7 @@ var Catalogue = []CatalogueEntry{
 	{ProviderContractViolation, Neutral, false, "The check gave no clear answer.", "The vendor's answer is not what its contract says."},
 	{ProviderHolderUnregistered, Neutral, false, "This check is not available for you.", "The vendor cannot serve this person."},
 	{ReviewAlways, Neutral, false, "A person reviews the verification.", "The policy sends every verification to review."},
+	{ReviewByOperator, Neutral, false, "A person reviews the verification.", "An operator sent it to review, and no vendor was called after that; the audit log says who and why."},
 	{ReviewDeadline, Session, false, "The review was not finished in time.", "No decision before the review deadline."},
 	{ReviewApproved, Note, false, "The verification was approved.", "A reviewer approved."},
 	{ReviewRejected, Final, false, "The verification was not approved.", "A reviewer declined."},
@@ -193,6 +195,13 @@ func (c ReasonCode) Class() ReasonClass {
 		return e.Class
 	}
 	return Neutral
+}
+
+// LeadsToReview reports whether an operator may send a verification to review for
+// it. That the person asked for a human is the person's to say.
+func (c ReasonCode) LeadsToReview() bool {
+	e, known := catalogueByCode[c]
+	return known && (e.Class == Neutral || e.Class == Suspicion) && c != PersonAskedForHuman
 }
 
 // ReasonOf returns the code with what its row says of another try. An unknown

@@ -72,6 +72,8 @@ type State struct {
 	Page bool         `json:"page,omitempty"`
 	Asks []Purpose    `json:"asks,omitempty"`
 	Open *OpenSession `json:"open,omitempty"`
+	// LinkUntil is to when an operator has extended the page's link, if one has.
+	LinkUntil *time.Time `json:"link_until,omitempty"`
 	// MiniProgram: the person begins in the caller's mini program.
 	MiniProgram bool    `json:"mini_program,omitempty"`
 	Attempt     Attempt `json:"attempt"`

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// errAddress: the guard does not let the sender go there.
-var errAddress = errors.New("webhook: the address is private or reserved")
+// ErrAddress: the guard does not let the sender go there.
+// ErrAddress is why no connection is made to an address.
+var ErrAddress = errors.New("webhook: the address is private or reserved")
 
 // reserved are the networks that netip does not tell by its own methods: IANA's
 // special-purpose registries for IPv4 (RFC 6890) and what stands for IPv4 in
@@ -66,15 +67,21 @@ func newGuard(allowed []netip.Prefix, plain bool, resolver *net.Resolver) *guard
 	return g
 }
 
+// Dialer connects as a Sender does, which refuses addresses (ErrAddress) that are
+// neither public nor allowed; plain: without TLS, to allowed ones only.
+func Dialer(allowed []netip.Prefix, plain bool) *net.Dialer {
+	return &newGuard(allowed, plain, nil).dialer
+}
+
 func (g *guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !strings.HasPrefix(network, "tcp") {
-		return errAddress
+		return ErrAddress
 	}
 	if within(at.Addr(), g.allowed) || !g.plain && public(at.Addr()) {
 		return nil
 	}
-	return errAddress
+	return ErrAddress
 }
 
 // CheckURL tells what is wrong with an endpoint's URL, whatever its name

@@ -174,7 +174,7 @@ func classOf(err error) Class {
 	var timeout net.Error
 	var unknown *net.DNSError
 	switch {
-	case errors.Is(err, errAddress):
+	case errors.Is(err, ErrAddress):
 		return Refused
 	case errors.As(err, &unknown):
 		return NoName

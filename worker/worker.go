@@ -164,6 +164,7 @@ func register(w worker.ActivityRegistry, a *activities.Activities) {
 	for name, f := range map[string]any{
 		"Begin": a.Begin, "ReadChip": a.ReadChip, "OpenSession": a.OpenSession, "PollSession": a.PollSession, "LookAtSession": a.LookAtSession,
 		"FetchSession": a.FetchSession, "CheckRecords": a.CheckRecords, "Publish": a.Publish, "Finish": a.Finish, "Amend": a.Amend,
+		"AuditAct": a.AuditAct, "Resend": a.Resend,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

@@ -41,6 +41,15 @@ const (
 	// is left.
 	UpdateHuman = "human"
 
+	// UpdateLook, UpdateExtend, UpdateSwitchProvider, UpdateToReview and
+	// UpdateResend are operators', from the Temporal UI or by `yanzhen ops`. Each
+	// acts once the audit log has it, by its update id: see OpsUpdateID.
+	UpdateLook           = "look"
+	UpdateExtend         = "extend"
+	UpdateSwitchProvider = "switch_provider"
+	UpdateToReview       = "to_review"
+	UpdateResend         = "resend"
+
 	// QueryState returns a verification.State.
 	QueryState = "state"
 )
@@ -65,6 +74,14 @@ const (
 	RefusedConsent = "refused_consent"
 	// RefusedLate: the page's link ends too soon for a session. Details: the State.
 	RefusedLate = "refused_late"
+	// RefusedForce: it may harm, or spend what is scarce, and nobody said that it may.
+	// Details: the State.
+	RefusedForce = "refused_force"
+	// RefusedArgument: what is asked for cannot be. Details: the State.
+	RefusedArgument = "refused_argument"
+	// RefusedAudit: the audit log could not be written, so nothing was done. Details:
+	// the State.
+	RefusedAudit = "refused_audit"
 )
 
 // VerificationInput starts a verification whose row is in the store.
@@ -202,6 +219,77 @@ type DecideRequest struct {
 // Decided is the result of UpdateDecide.
 type Decided struct {
 	Status verification.Status `json:"status"`
+}
+
+// LookRequest is the argument of UpdateLook: the session's vendor is asked now.
+type LookRequest struct {
+	// Session is its number; 0: the newest.
+	Session int `json:"session,omitempty"`
+	// Spend: one of the few look-ups of a vendor that notifies us may be used up.
+	Spend bool `json:"spend,omitempty"`
+}
+
+// Looked is the result of UpdateLook.
+type Looked struct {
+	Session int `json:"session"`
+	// Found is the vendor's word: finished, ran_out, begun, untouched, unasked; or
+	// no_answer.
+	Found string `json:"found"`
+}
+
+// ExtendRequest is the argument of UpdateExtend: the clock that runs for the
+// person, the caller or the reviewer ends so long from now.
+type ExtendRequest struct {
+	For verification.Duration `json:"for"`
+}
+
+// Extended is the result of UpdateExtend.
+type Extended struct {
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// SwitchProviderRequest is the argument of UpdateSwitchProvider: the open session
+// ends, and the next one is another provider's.
+type SwitchProviderRequest struct {
+	// Session is the number of the open session; 0: whichever is open.
+	Session int `json:"session,omitempty"`
+	// Provider is one of the policy's list; empty: the one after the present one.
+	Provider string `json:"provider,omitempty"`
+	// Force: also where the person has begun, or nobody can tell.
+	Force bool `json:"force,omitempty"`
+}
+
+// Switched is the result of UpdateSwitchProvider.
+type Switched struct {
+	// Session is the newest; on our page the next one opens when its person asks.
+	Session int `json:"session"`
+	// Provider is where it was opened, or where the next one is to be.
+	Provider string `json:"provider"`
+}
+
+// ToReviewRequest is the argument of UpdateToReview: no vendor is called any more,
+// and a human decides.
+type ToReviewRequest struct {
+	// Reason is one of the catalogue that leads to review.
+	Reason verification.ReasonCode `json:"reason"`
+}
+
+// SentToReview is the result of UpdateToReview.
+type SentToReview struct {
+	Status verification.Status `json:"status"`
+}
+
+// ResendRequest is the argument of UpdateResend: events are sent again.
+type ResendRequest struct {
+	// Event is one event's id; empty: all of the verification's.
+	Event string `json:"event,omitempty"`
+	// Endpoint is the one that gets them; empty: every one that takes them.
+	Endpoint string `json:"endpoint,omitempty"`
+}
+
+// Resent is the result of UpdateResend.
+type Resent struct {
+	Events int `json:"events"`
 }
 
 // ReviewWorkflow is the name of the workflow that holds a reopened case in

@@ -25,7 +25,7 @@ const (
 	byLastLook endedBy = "last_look" // at the session's expiry
 	byTimer    endedBy = "timer"     // it ran out, and the vendor told no more
 	byRetry    endedBy = "retry"     // another session took its place
-	byOther    endedBy = "other"     // a look of ours, since no notice had come
+	byOther    endedBy = "other"     // a look of ours, since no notice had come, or an operator asked for it
 )
 
 // countEnd counts a session's end, unless the run was stopped before it came.

@@ -33,6 +33,7 @@ func DeliveryOf(id string) (event, endpoint string, round int, ok bool) {
 func WebhookDelivery(ctx workflow.Context, in DeliveryInput) (activities.DeliverResult, error) {
 	var d *activities.Deliverer
 	var out activities.DeliverResult
+	workflow.SetCurrentDetails(ctx, deliveryDetails(in, workflow.GetInfo(ctx).WorkflowExecution.ID, workflow.Now(ctx)))
 	ctx = stepDeliver.on(ctx, "", "", " to "+in.Endpoint, 0)
 	err := workflow.ExecuteActivity(ctx, d.Deliver, in).Get(ctx, &out)
 	return out, err

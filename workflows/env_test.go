@@ -30,6 +30,8 @@ type env struct {
 	retries int
 	// counts are the run's own, as name{tag=value}.
 	counts map[string]int64
+	// asked counts what operators asked for.
+	asked int
 }
 
 func newEnv(t *testing.T, s *script) *env {

@@ -23,15 +23,21 @@ func ErasureID(id string) string { return activities.ErasureID(id) }
 // says so.
 func Erasure(ctx workflow.Context, in ErasureInput) error {
 	var e *activities.Eraser
+	began := workflow.Now(ctx)
+	stands := func(now, next string) { workflow.SetCurrentDetails(ctx, erasureDetails(in.ID, now, next, began)) }
+	stands("the store's files are cleared", "the vendors delete, then the engine")
 	var cleared activities.ClearedFiles
 	if err := workflow.ExecuteActivity(stepClearFiles.on(ctx, "", "", "", 0), e.ClearFiles, in).Get(ctx, &cleared); err != nil {
 		return err
 	}
+	stands("vendors that offer deletion are asked for it, for a week at most", "the engine's histories go; a vendor that did not confirm stands in the receipt as such")
 	vendors := eraseAtVendors(ctx, in.ID, cleared.Ask)
+	stands("the engine's histories are deleted", "the receipt is signed")
 	var engine statement.Engine
 	if err := workflow.ExecuteActivity(stepHistories.on(ctx, "", "", "", 0), e.DeleteHistories, in).Get(ctx, &engine); err != nil {
 		return err
 	}
+	stands("the receipt is signed", "nothing")
 	done := activities.SignReceiptInput{ID: in.ID, Files: cleared.At, Vendors: append(vendors, cleared.Rest...), Engine: engine}
 	return workflow.ExecuteActivity(stepSign.on(ctx, "", "", "", 0), e.SignReceipt, done).Get(ctx, nil)
 }

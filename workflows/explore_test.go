@@ -288,6 +288,8 @@ func (o *outside) outcome() verification.Outcome {
 func TestLawsHoldOverSeededSequences(t *testing.T) {
 	n := howMany(math.MaxInt)
 	var reviewed, agreed, human atomic.Int64
+	var mu sync.Mutex
+	operated := map[string]int{}
 	outcomes := explore(t, 1, n, (*outside).draw, func(o *outside) {
 		if v := o.end().Verdict; v != nil && v.DecidedBy == verification.ByReviewer {
 			reviewed.Add(1)
@@ -302,6 +304,12 @@ func TestLawsHoldOverSeededSequences(t *testing.T) {
 		o.lawsOfTheVerdict()
 		o.lawsOfReplacedSessions()
 		o.lawsOfThePage()
+		o.lawsOfOperators()
+		mu.Lock()
+		for verb, times := range o.operated {
+			operated[verb] += times
+		}
+		mu.Unlock()
 		o.reopen()
 	})
 	if n < 500 {
@@ -310,6 +318,8 @@ func TestLawsHoldOverSeededSequences(t *testing.T) {
 	require.Positive(t, reviewed.Load(), "reviewers decide none of the sequences")
 	require.Positive(t, agreed.Load(), "nobody agrees on our page")
 	require.Positive(t, human.Load(), "nobody asks for a human")
+	require.Len(t, operated, 5, "an operator's verb never did what it is for")
+	t.Logf("operators: %v", operated)
 	t.Logf("%d agreed on our page, %d asked for a human", agreed.Load(), human.Load())
 	for _, o := range []verification.Outcome{verification.OutcomeApproved, verification.OutcomeDeclined, verification.OutcomeExpired, verification.OutcomeError, verification.OutcomeCanceled} {
 		require.Positive(t, outcomes[o], "the sequences never end %s", o)

@@ -19,6 +19,7 @@ func (r *run) face(ctx workflow.Context) {
 	defer func() {
 		r.faceOver()
 		r.retryOf, r.relinkOf = nil, nil // nobody takes them any more
+		r.dropSwitch("the face session ended meanwhile")
 		if !r.endsNow() {
 			r.endRace()
 			r.endLink()
@@ -62,11 +63,18 @@ const (
 
 // conclude takes a session's result into the state and says what follows.
 func (r *run) conclude(ctx workflow.Context, route FaceRoute, result verification.FaceResult) faceOutcome {
+	left := result.Reason == "" && !result.Judged
+	if r.switchOf != nil {
+		if left {
+			return r.takeSwitch(ctx)
+		}
+		r.dropSwitch("the face session ended meanwhile")
+	}
 	if r.relinkOf != nil {
 		_, opens := r.linkEnds()
 		// Asking about the lost page takes its time, too.
 		late := r.state.Page && !workflow.Now(ctx).Before(opens)
-		if result.Reason == "" && !result.Judged && !late {
+		if left && !late {
 			r.takeRetry()
 			return faceAgain
 		}
@@ -179,7 +187,7 @@ func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) b
 	}
 	until := workflow.Now(ctx).Add(r.in.Policy.RetryWindow.Std())
 	r.awaitInput(ctx, verification.NextAction{Type: action, ExpiresAt: &until})
-	in, err := r.awaitFor(ctx, r.in.Policy.RetryWindow.Std(), "Time to retry", func() bool { return r.retryOf != nil })
+	in, err := r.awaitUntil(ctx, until, "Time to retry", func() bool { return r.retryOf != nil })
 	if err != nil {
 		return false
 	}
@@ -195,13 +203,31 @@ func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) b
 	return true
 }
 
-// awaitFor waits for a condition, at most for d; its timer goes with it.
-func (r *run) awaitFor(ctx workflow.Context, d time.Duration, summary string, condition func() bool) (bool, error) {
-	clock, stop := workflow.WithCancel(ctx)
-	defer stop()
-	timer := workflow.NewTimerWithOptions(clock, d, workflow.TimerOptions{Summary: summary})
-	err := workflow.Await(ctx, func() bool { return condition() || timer.IsReady() })
-	return err == nil && condition(), err
+// clock is one that runs for somebody to act; an operator may move its end.
+type clock struct{ ends time.Time }
+
+// awaitUntil waits for a condition, at most until the time, or to when an operator
+// has extended it meanwhile; its timer goes with it. An extension costs nothing
+// until the first timer fires.
+func (r *run) awaitUntil(ctx workflow.Context, until time.Time, summary string, condition func() bool) (bool, error) {
+	c := &clock{ends: until}
+	timing, stop := workflow.WithCancel(ctx)
+	r.clock = c
+	defer func() {
+		r.clock = nil
+		stop()
+	}()
+	for {
+		armed := c.ends
+		timer := workflow.NewTimerWithOptions(timing, armed.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary})
+		err := workflow.Await(ctx, func() bool { return condition() || timer.IsReady() })
+		if err == nil {
+			err = ctx.Err() // a canceled timer is ready, too
+		}
+		if err != nil || condition() || c.ends.Equal(armed) {
+			return err == nil && condition(), err
+		}
+	}
 }
 
 // waiting shows that the face side is done and what is being waited for.

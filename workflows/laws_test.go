@@ -54,12 +54,11 @@ func (o *outside) lawsOfMessages() {
 	for _, a := range o.asks {
 		var app *temporal.ApplicationError
 		switch {
-		case a.rejected != nil && !(errors.As(a.rejected, &app) && slices.Contains([]string{
-			workflows.RefusedState, workflows.RefusedSession, workflows.RefusedVersion, workflows.RefusedScan, workflows.RefusedReason, workflows.RefusedConsent, workflows.RefusedLate}, app.Type())):
+		case a.rejected != nil && !(errors.As(a.rejected, &app) && slices.Contains(refusals, app.Type())):
 			o.fault("%s was refused with %v", a.name, a.rejected)
 		case a.rejected == nil && !a.completed && (a.accepted || a.sent.Before(o.ended)):
 			o.fault("%s was never answered", a.name)
-		case a.failed != nil:
+		case a.failed != nil && !(isOperators(a.verb) && refusedLater(a.failed)):
 			o.fault("%s failed: %v", a.name, a.failed)
 		}
 	}
@@ -235,7 +234,7 @@ func (o *outside) lawsOfThePage() {
 	if !o.in.Policy.Paged() || s.Status != verification.Expired {
 		return
 	}
-	ends, _ := o.in.Policy.LinkEnds(o.start)
+	ends, _ := o.linkEnds()
 	switch {
 	case s.LastError.Code == verification.ReviewDeadline, s.Attempt.Session >= o.in.Policy.Sessions-1:
 	case s.LastError.Code != verification.SessionLinkExpired:

@@ -22,7 +22,7 @@ func (r *run) open(ctx workflow.Context) (FaceRoute, faceOutcome) {
 		return FaceRoute{}, faceSettled
 	}
 	r.opening = true
-	defer func() { r.opening = false }()
+	defer func() { r.opening, r.prefer = false, "" }()
 	r.nextSession(ctx)
 	r.tried = nil
 	r.resetFace(ctx)
@@ -122,8 +122,8 @@ const queuePatience = time.Minute
 // candidates are the providers that may open the next session, in the order in
 // which they are tried.
 func (r *run) candidates() []FaceRoute {
-	first := 0
-	if r.in.Policy.RotateProviders {
+	first := max(0, slices.IndexFunc(r.in.Face, func(f FaceRoute) bool { return f.Provider == r.prefer }))
+	if r.in.Policy.RotateProviders && r.prefer == "" {
 		for i, route := range r.in.Face {
 			if route.Provider == r.state.Provider {
 				first = i + 1

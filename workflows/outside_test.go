@@ -74,8 +74,12 @@ type outside struct {
 	// canceled is when a cancel was accepted, human when the person's wish for one
 	// was, and agreed when the first session was wanted on our page.
 	canceled, human, agreed time.Time
-	faults                  []string
-	answered                map[string]int
+	// extended are the clocks that an operator moved, operated how often a verb did
+	// what it is for.
+	extended []extension
+	operated map[string]int
+	faults   []string
+	answered map[string]int
 	// reopened: it is a Review, which writes its states by Amend.
 	reopened bool
 }
@@ -95,16 +99,25 @@ type hinted struct {
 	session int
 }
 
+// extension is a clock that an operator moved.
+type extension struct {
+	until  time.Time
+	status verification.Status
+	page   bool
+}
+
 // request is an update that was sent.
 type request struct {
 	id, name string
-	sent     time.Time
+	// verb is the update's name, sentAs the id with which it was sent.
+	verb, sentAs string
+	sent         time.Time
 	answer
 	accepted bool
 }
 
 func newOutside(t *testing.T, d dice) *outside {
-	o := &outside{dice: d, t: t, kinds: map[string]kind{}, visits: map[int]*visit{}, answered: map[string]int{}}
+	o := &outside{dice: d, t: t, kinds: map[string]kind{}, visits: map[int]*visit{}, answered: map[string]int{}, operated: map[string]int{}}
 	o.script = newScript()
 	o.env = newEnvIn(t, o)
 	o.script.now = o.Now
@@ -128,7 +141,7 @@ func (o *outside) takes(name string) time.Duration { return o.script.delay[name]
 func (o *outside) begins(name string) {
 	o.script.begins(name)
 	switch name {
-	case "Begin", "Finish", "Amend", "Publish":
+	case "Begin", "Finish", "Amend", "Publish", "AuditAct", "Resend":
 	default:
 		if !o.canceled.IsZero() {
 			o.fault("%s begins although the verification was canceled at %s", name, o.canceled.Sub(o.start))
@@ -142,7 +155,7 @@ func (o *outside) begins(name string) {
 		if o.in.Policy.Paged() && o.agreed.IsZero() && name != "ReadChip" {
 			o.fault("%s begins before the person is there", name)
 		}
-		if _, opens := o.in.Policy.LinkEnds(o.start); name == "OpenSession" && o.in.Policy.Paged() && o.Now().After(opens.Add(time.Second)) {
+		if _, opens := o.linkEnds(); name == "OpenSession" && o.in.Policy.Paged() && o.Now().After(opens.Add(time.Second)) {
 			o.fault("a session is opened too late for the link")
 		}
 	}
@@ -357,6 +370,7 @@ func (o *outside) ask(name, id string, arg any) {
 	if refused > 0 { // a server forgets what was refused; this environment does not
 		id = fmt.Sprintf("%s~%d", id, refused)
 	}
+	a.verb, a.sentAs = name, id
 	o.asks = append(o.asks, a)
 	o.note("asks %s", a.name)
 	o.engine.task()
@@ -381,6 +395,9 @@ func (o *outside) ask(name, id string, arg any) {
 		complete: func(v any, err error) {
 			a.completed, a.value, a.failed = true, v, err
 			o.note("answered %s: %+v %v", a.name, v, err)
+			if err == nil {
+				o.operates(name, v)
+			}
 			o.observe()
 		},
 	}, arg)
@@ -622,6 +639,7 @@ func (o *outside) first() {
 			o.askHuman,
 			func() { o.askDecide(o.IntN(2)) },
 			func() { o.hintFor(o.IntN(3)) },
+			func() { o.askOperator() },
 			func() { o.cancelInUI() }))
 	}
 }
@@ -635,6 +653,7 @@ func (o *outside) meddle() {
 	for range o.IntN(5) {
 		o.at(time.Duration(1+o.IntN(3600))*time.Second, func() { o.hintFor(o.IntN(9) - 1) })
 	}
+	o.operators()
 	if o.one(12) {
 		d := pick(o.dice, time.Second, time.Minute, 20*time.Minute, 2*time.Hour)
 		cancel := o.askCancel
@@ -647,7 +666,7 @@ func (o *outside) meddle() {
 		// The store is away when the end is written: what is sent then comes late.
 		o.script.delay["Finish"] = time.Duration(1+o.IntN(600)) * time.Second
 		o.at(time.Duration(1+o.IntN(1200))*time.Second, pick(o.dice,
-			func() { o.askCancel() }, func() { o.askDecide(o.seen.Version) }, func() { o.askOpen(o.seen.Attempt.Session) }, o.askHuman,
+			func() { o.askCancel() }, func() { o.askDecide(o.seen.Version) }, o.askOperator, func() { o.askOpen(o.seen.Attempt.Session) }, o.askHuman,
 			func() { o.askRetry(workflows.RetryRequest{Session: o.seen.Attempt.Session}) }))
 	}
 }

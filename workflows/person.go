@@ -21,7 +21,7 @@ func (r *run) meet(ctx workflow.Context) {
 }
 
 // linkEnds is when our page's link ends, and opens until when it opens sessions.
-func (r *run) linkEnds() (ends, opens time.Time) { return r.in.Policy.LinkEnds(r.state.CreatedAt) }
+func (r *run) linkEnds() (ends, opens time.Time) { return r.state.PageLinkEnds(r.in.Policy) }
 
 // showLink shows that a face session is open for the person.
 func (r *run) showLink(ctx workflow.Context, open verification.OpenSession) {
@@ -60,23 +60,30 @@ func (r *run) takeOpen() bool {
 }
 
 // beforeLinkEnds waits for a condition, or the end of our page's link. One timer
-// serves all of the run.
+// serves all of the run, and another one follows it where an operator has
+// extended the link.
 func (r *run) beforeLinkEnds(ctx workflow.Context, condition func() bool) bool {
-	if r.linkClock == nil {
+	for {
 		ends, _ := r.linkEnds()
-		clock, stop := workflow.WithCancel(r.asking)
-		r.endLink = stop
-		r.linkClock = workflow.NewTimerWithOptions(clock, ends.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "The page's link ends"})
-	}
-	err := workflow.Await(ctx, func() bool { return condition() || r.linkClock.IsReady() })
-	switch {
-	case err != nil, ctx.Err() != nil:
+		if r.linkClock == nil {
+			clock, stop := workflow.WithCancel(r.asking)
+			r.endLink, r.linkArmed = stop, ends
+			r.linkClock = workflow.NewTimerWithOptions(clock, ends.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "The page's link ends"})
+		}
+		err := workflow.Await(ctx, func() bool { return condition() || r.linkClock.IsReady() })
+		switch {
+		case err != nil, ctx.Err() != nil:
+			return false
+		case condition():
+			return true
+		}
+		if ends, _ = r.linkEnds(); ends.After(r.linkArmed) {
+			r.linkClock = nil
+			continue
+		}
+		r.expire(ctx, verification.SessionLinkExpired)
 		return false
-	case condition():
-		return true
 	}
-	r.expire(ctx, verification.SessionLinkExpired)
-	return false
 }
 
 func (r *run) validateOpen(ctx workflow.Context, req OpenRequest) error {
@@ -147,11 +154,16 @@ func (r *run) validateHuman(workflow.Context, HumanRequest) error {
 func (r *run) askForHuman(ctx workflow.Context, _ HumanRequest) (Asked, error) {
 	r.accepted(ctx)
 	if r.state.Status != verification.InReview && !r.settledOrDone() {
-		r.human = true
-		r.stopAsking()
+		r.sendToHuman(verification.PersonAskedForHuman)
 	}
 	err := r.awaitPublished(ctx, func() bool { return r.state.Status == verification.InReview })
 	return Asked{Status: r.state.Status}, err
+}
+
+// sendToHuman has a human decide, for the reason, and nobody else be asked.
+func (r *run) sendToHuman(reason verification.ReasonCode) {
+	r.human, r.humanFor = true, reason
+	r.stopAsking()
 }
 
 // keepAnswers waits, once a human was asked for, until what vendors are answering
@@ -180,7 +192,7 @@ func (r *run) forHuman(ctx workflow.Context) {
 	r.faceOver()
 	for _, t := range faceChecks {
 		if c, ok := verification.Find(r.state.Checks, t); ok && c.Status == verification.Pending {
-			r.setChecks(ctx, verification.NewCheck(t, verification.Skipped, verification.PersonAskedForHuman))
+			r.setChecks(ctx, verification.NewCheck(t, verification.Skipped, r.humanFor))
 		}
 	}
 	r.change(ctx, (*verification.State).SkipPending)

@@ -102,6 +102,7 @@ func (r *reopened) close(now time.Time) {
 
 // write writes the state to the store and to the search attributes.
 func (r *reopened) write(ctx workflow.Context) error {
+	workflow.SetCurrentDetails(ctx, r.details())
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStatus.ValueSet(string(r.state.Status)),
 		AttrOutcome.ValueSet(string(r.state.Outcome()))); err != nil {
 		return fmt.Errorf("search attributes: %w", err)

@@ -69,6 +69,11 @@ type script struct {
 	finished []verification.State
 	// published are the states that readers were answered from.
 	published []verification.State
+	// audited are the operators' acts that the audit log has; auditError keeps it from
+	// being written. resent is what was sent again.
+	audited    []activities.AuditActInput
+	auditError func(sinceStart time.Duration) error
+	resent     []activities.ResendInput
 }
 
 // session is one session's fate.
@@ -306,11 +311,30 @@ func (s *script) Amend(ctx context.Context, in activities.FinishInput) error {
 	return s.Finish(ctx, in)
 }
 
+func (s *script) AuditAct(_ context.Context, in activities.AuditActInput) error {
+	if err := fails(s.auditError, s.call("AuditAct")); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.audited = append(s.audited, in)
+	return nil
+}
+
+func (s *script) Resend(_ context.Context, in activities.ResendInput) (activities.ResendResult, error) {
+	s.call("Resend")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resent = append(s.resent, in)
+	return activities.ResendResult{Events: 3}, nil
+}
+
 // steps are the script's activities by the names under which they run.
 func (s *script) steps() map[string]any {
 	return map[string]any{
 		"Begin": s.Begin, "ReadChip": s.ReadChip, "OpenSession": s.OpenSession, "PollSession": s.PollSession, "LookAtSession": s.LookAtSession,
 		"FetchSession": s.FetchSession, "CheckRecords": s.CheckRecords, "Publish": s.Publish, "Finish": s.Finish, "Amend": s.Amend,
+		"AuditAct": s.AuditAct, "Resend": s.Resend,
 	}
 }
 

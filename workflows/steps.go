@@ -127,6 +127,13 @@ var (
 	stepRetain = step{id: "retain", summary: "Erase what is kept beyond its time", queue: QueueVerification,
 		startToClose: 20 * time.Minute, heartbeat: true, scheduleToClose: time.Hour, tries: 3, first: time.Minute, longest: 10 * time.Minute}
 
+	// audit is waited for by an operator: a log that cannot be written says so soon.
+	stepAudit = step{id: "audit", summary: "Write to the audit log what an operator asks for", queue: QueueVerification,
+		startToClose: 5 * time.Second, scheduleToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 2 * time.Second}
+	// resend sends twice where its answer is lost, which receivers are used to.
+	stepResend = step{id: "resend", summary: "Send events again", queue: QueueVerification,
+		startToClose: 8 * time.Second, scheduleToClose: 20 * time.Second, tries: 3, first: 200 * time.Millisecond, longest: 2 * time.Second}
+
 	// amend writes what a review of an ended case changes.
 	stepAmend = step{id: "amend", summary: "Write the reopened case to the store", queue: QueueVerification,
 		startToClose: 10 * time.Second, tries: manyTries, first: 200 * time.Millisecond, longest: 30 * time.Second}

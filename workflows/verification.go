@@ -62,9 +62,22 @@ type run struct {
 	// waits for it any more.
 	linkClock workflow.Future
 	endLink   workflow.CancelFunc
-	// human: the person asked for one. asking is what all vendors are asked on, and
-	// stopAsking ends that.
+	// clock is the one that runs for somebody to act, outside of our page; linkArmed
+	// is when our page's linkClock fires.
+	clock     *clock
+	linkArmed time.Time
+	// racing is the race of the open session; switchOf is an operator's wish for
+	// another provider, until it was taken, and prefer the provider of the next
+	// session.
+	racing   *watcher
+	switchOf *switching
+	prefer   string
+	// since is when the state was last another one in more than its details.
+	since time.Time
+	// human: a human was asked for, by the person, or by an operator, for the
+	// reason. asking is what all vendors are asked on, and stopAsking ends that.
 	human      bool
+	humanFor   verification.ReasonCode
 	asking     workflow.Context
 	stopAsking workflow.CancelFunc
 	// decided is the reviewer's word, and verdict the policy's or the reviewer's,
@@ -108,6 +121,7 @@ func newRun(ctx workflow.Context, in VerificationInput, stop workflow.CancelFunc
 		excluded:  map[string]bool{},
 		retried:   map[int]bool{},
 		state:     verification.NewState(in.Policy, workflow.Now(ctx), in.Asks...),
+		since:     workflow.Now(ctx),
 		published: published{version: 1, accepted: task(ctx)}, // as it was inserted
 	}
 	if in.Policy.Paged() {
@@ -218,7 +232,7 @@ func (r *run) review(ctx workflow.Context) {
 	r.endLink()
 	deadline := workflow.Now(ctx).Add(r.in.Policy.ReviewDeadline.Std())
 	r.awaitReview(ctx, deadline)
-	decided, err := r.awaitFor(ctx, r.in.Policy.ReviewDeadline.Std(), "Review deadline", func() bool { return r.decided != nil })
+	decided, err := r.awaitUntil(ctx, deadline, "Review deadline", func() bool { return r.decided != nil })
 	switch {
 	case err != nil:
 	case decided:
@@ -288,6 +302,9 @@ func (r *run) change(ctx workflow.Context, by func(s *verification.State, now ti
 		return
 	}
 	r.published.changed = task(ctx)
+	if r.state.Status != before.Status || r.state.Attempt.Session != before.Attempt.Session {
+		r.since = workflow.Now(ctx)
+	}
 	workflow.SetCurrentDetails(ctx, r.details())
 	if s := r.state.Status; s != before.Status && (s == verification.InReview || s.Ended()) {
 		r.markOutcome(ctx)
@@ -318,7 +335,7 @@ func (r *run) awaitInput(ctx workflow.Context, next verification.NextAction) {
 func (r *run) awaitReview(ctx workflow.Context, until time.Time) {
 	reasons := verification.Judge(r.in.Policy, r.state.Checks).Reasons
 	if r.human {
-		asked := verification.ReasonOf(verification.PersonAskedForHuman)
+		asked := verification.ReasonOf(r.humanFor)
 		reasons = append([]verification.Reason{asked}, slices.DeleteFunc(reasons, func(o verification.Reason) bool { return o == asked })...)
 	}
 	r.change(ctx, func(s *verification.State, now time.Time) { s.AwaitReview(now, reasons, until) })

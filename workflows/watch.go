@@ -35,7 +35,9 @@ func (w *watcher) untilEnd(ctx workflow.Context) verification.FaceResult {
 	racing, stop := workflow.NewDisconnectedContext(ctx)
 	r.unwatch = stop
 	began := task(ctx)
+	r.racing = w
 	phase, result := w.race(ctx, racing, r.sessionEnds())
+	r.racing = nil
 	switch {
 	case ctx.Err() != nil:
 		declined := verification.Judge(r.in.Policy, r.state.Checks).Outcome == verification.OutcomeDeclined
@@ -93,6 +95,13 @@ type watcher struct {
 	// since the browser came back and no notice did; asked: it was, before its time.
 	early workflow.Future
 	asked bool
+	// spend: an operator lets it be asked now. ended counts the looks that ended, and
+	// found is what the last one found.
+	spend bool
+	// operator: the hint is an operator's.
+	operator bool
+	ended    int
+	found    provider.Phase
 	// again is how many of the looks are still due that a mini program's hint causes.
 	again int
 	// by is what brought the session's end, for the metrics, and lookBy what caused
@@ -110,7 +119,7 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 	for {
 		err := workflow.Await(ctx, func() bool {
 			return ready(w.poll) || ready(w.look) || ready(w.relook) || ready(w.pause) || timer.IsReady() ||
-				w.mayLook() || w.mayRelook() || w.mayLookUp() || w.comparing == w.session
+				w.mayLook() || w.mayRelook() || w.maySwitch() || w.mayLookUp() || w.comparing == w.session
 		})
 		var phase provider.Phase
 		var result *verification.FaceResult
@@ -141,8 +150,10 @@ func (w *watcher) race(ctx, racing workflow.Context, expires time.Time) (provide
 			w.busy(ctx, captureStartToClose)
 		case w.mayRelook():
 			phase, result = w.lostLink(racing)
+		case w.maySwitch():
+			phase = w.leaveFor(racing)
 		case w.mayLookUp():
-			w.early, w.asked, w.lookBy = nil, true, byOther
+			w.early, w.asked, w.spend, w.lookBy = nil, true, false, byOther
 			w.look = w.start(racing, stepLook, acts.LookAtSession, "-early", 0, w.lookUp())
 		default:
 			phase, result = w.lookNow(racing)
@@ -170,6 +181,9 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 		}
 		w.looks++
 		w.look, w.lookBy = w.lookOnce(ctx), byCallback
+		if w.operator {
+			w.operator, w.lookBy = false, byOther
+		}
 	}
 	return "", nil
 }
@@ -199,7 +213,9 @@ const hintLooks = 4
 const earlyLook = 5 * time.Minute
 
 // mayLookUp: the browser came back a while ago, and no notice did.
-func (w *watcher) mayLookUp() bool { return ready(w.early) && w.look == nil && !w.asked }
+func (w *watcher) mayLookUp() bool {
+	return (ready(w.early) || w.spend) && w.look == nil && !w.asked
+}
 
 // heed takes the hint. Whose browser came back had begun; a vendor that tells of
 // an end tells of those, too, who never came.
@@ -213,6 +229,7 @@ func (w *watcher) takeHint() {
 func (w *watcher) looked(ctx workflow.Context, left func() time.Duration) (provider.Phase, *verification.FaceResult) {
 	phase, result := w.seen(ctx, w.look)
 	w.look, w.lookedAt = nil, workflow.Now(ctx)
+	w.ended, w.found = w.ended+1, phase
 	if over(phase) {
 		return phase, result
 	}
@@ -259,6 +276,9 @@ func (w *watcher) relooked(ctx workflow.Context) (provider.Phase, *verification.
 	w.relook = nil
 	if over(phase) {
 		return phase, result
+	}
+	if w.switchOf != nil {
+		return w.mayLeave(phase), nil
 	}
 	if phase != provider.Untouched {
 		return replaced, nil

@@ -708,8 +708,8 @@ type Decision struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1018,8 +1018,8 @@ type LastError struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1358,8 +1358,8 @@ type Reason struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`
@@ -1398,8 +1398,8 @@ type Reason struct {
 //   - `device.unsupported`, `device.camera_denied`
 //   - `provider.unavailable`, `provider.misconfigured`,
 //     `provider.contract_violation`, `provider.holder_unregistered`
-//   - `review.always`, `review.deadline`, `review.approved`,
-//     `review.rejected`
+//   - `review.always`, `review.by_operator`, `review.deadline`,
+//     `review.approved`, `review.rejected`
 //   - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 //     `canceled.consent_withdrawn`, `canceled.minor`
 //   - `engine.ended`
@@ -1446,8 +1446,8 @@ type ReasonEntry struct {
 	// - `device.unsupported`, `device.camera_denied`
 	// - `provider.unavailable`, `provider.misconfigured`,
 	//   `provider.contract_violation`, `provider.holder_unregistered`
-	// - `review.always`, `review.deadline`, `review.approved`,
-	//   `review.rejected`
+	// - `review.always`, `review.by_operator`, `review.deadline`,
+	//   `review.approved`, `review.rejected`
 	// - `canceled.by_caller`, `canceled.by_operator`, `canceled.by_person`,
 	//   `canceled.consent_withdrawn`, `canceled.minor`
 	// - `engine.ended`

@@ -19,6 +19,11 @@ const (
 	ActReadOutputs = "outputs.read"
 	// ActConfigured: the processes go by a catalogue, whose hash is the purpose.
 	ActConfigured = "configuration.changed"
+	// ActOps begins what an operator asked a run for; the verb follows. The request
+	// is the update's id.
+	ActOps = "ops."
+	// ByTemporalUI is who asked where nobody says who they are.
+	ByTemporalUI = "temporal ui"
 )
 
 // Audit is a line of who did what, when and why. It names a person by the
@@ -105,6 +110,23 @@ func (s *sqlStore) ReadOutputs(ctx context.Context, a Audit) (Row, error) {
 		return Row{}, err
 	}
 	return row, nil
+}
+
+func (s *sqlStore) AuditAct(ctx context.Context, a Audit, once bool) error {
+	return s.update(ctx, "audit an act", func(tx *sql.Tx) error {
+		held, err := s.hold(ctx, tx, a.VerificationID) // one writer at a time
+		if err != nil {
+			return err
+		}
+		var there bool
+		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM audit WHERE verification_id = $1 AND act = $2 AND request_id = $3)`,
+			a.VerificationID, a.Act, a.RequestID).Scan(&there)
+		if err != nil || there && once {
+			return err
+		}
+		a.Client = held.client
+		return s.audit(ctx, tx, a)
+	})
 }
 
 func (s *sqlStore) AuditConfiguration(ctx context.Context, a Audit) error {

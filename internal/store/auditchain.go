@@ -54,6 +54,12 @@ func (s *sqlStore) SealAudit(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+func (s *sqlStore) AuditWaits(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.read.QueryRowContext(ctx, `SELECT MIN(at) FROM audit WHERE position IS NULL`).Scan(&at)
+	return timeOf(at), wrap("look for lines that wait for the sealer", err)
+}
+
 func waitingLines(ctx context.Context, tx *sql.Tx) (out []auditLine, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, mac FROM audit WHERE position IS NULL ORDER BY id LIMIT $1`, chainAtATime)
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *sqlStore) measureReview(ctx context.Context, m *Measures, _ time.Time) 
 		m.Review[policy] = timeOf(since)
 		return struct{}{}, err
 	}, `SELECT policy_name, MIN(since) FROM (
-			SELECT policy_name, (SELECT MAX(e.created_at) FROM events e
+			SELECT policy_name, (SELECT `+reviewSince+` FROM events e
 				WHERE e.verification_id = v.id AND e.type IN ('`+EventInReview+`', '`+EventReopened+`')) AS since`+openRows+` AND status = 'in_review') AS reviews
 		GROUP BY policy_name`)
 	return err

@@ -29,6 +29,10 @@ const (
 	FailedWithin = 24 * time.Hour
 )
 
+// reviewSince is when the present review began, of its events e: one whose deadline
+// was extended has another event of its own, later.
+const reviewSince = `COALESCE(MAX(CASE WHEN e.type = '` + EventReopened + `' THEN e.created_at END), MIN(e.created_at))`
+
 // Overview tells what is open and what may need somebody, with at most limit
 // examples of each kind.
 func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Overview, error) {
@@ -54,10 +58,13 @@ func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Over
 	}{
 		{&o.Waiting, `SELECT id, created_at FROM verifications
 			WHERE status = 'processing' AND redacted_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2`, now.Add(-WaitingLong)},
-		{&o.Review, `SELECT v.id, MAX(e.created_at) FROM verifications v
-			JOIN events e ON e.verification_id = v.id AND e.type IN ('` + EventInReview + `', '` + EventReopened + `')
-			WHERE v.status = 'in_review' AND v.redacted_at IS NULL
-			GROUP BY v.id HAVING MAX(e.created_at) < $1 ORDER BY 2 LIMIT $2`, now.Add(-ReviewLong)},
+		{&o.Review, `SELECT id, since FROM (
+				SELECT v.id, ` + reviewSince + ` AS since
+				FROM verifications v
+				JOIN events e ON e.verification_id = v.id AND e.type IN ('` + EventInReview + `', '` + EventReopened + `')
+				WHERE v.status = 'in_review' AND v.redacted_at IS NULL
+				GROUP BY v.id) AS reviews
+			WHERE since < $1 ORDER BY since LIMIT $2`, now.Add(-ReviewLong)},
 		{&o.Failed, `SELECT id, ended_at FROM verifications
 			WHERE status = 'error' AND redacted_at IS NULL AND ended_at > $1 ORDER BY ended_at DESC LIMIT $2`, now.Add(-FailedWithin)},
 		{&o.Overdue, `SELECT id, overdue_at FROM verifications

@@ -118,6 +118,11 @@ func (s *sqlStore) Publish(ctx context.Context, id string, st verification.State
 		if err := fromJSON(id, "verifications.state", []byte(held.state), &before); err != nil {
 			return err
 		}
+		if by := extendedBy(before, st); by > 0 {
+			if err := s.extend(ctx, tx, id, by); err != nil {
+				return err
+			}
+		}
 		if err := s.writePublic(ctx, tx, held, st, eventOf(before, st)); err != nil || st.Status != verification.InReview {
 			return err
 		}
@@ -130,10 +135,33 @@ func (s *sqlStore) Publish(ctx context.Context, id string, st verification.State
 	return err
 }
 
+// extendedBy is by how much an operator has extended the clock that runs for
+// somebody to act; 0: nobody has.
+func extendedBy(before, now verification.State) time.Duration {
+	waits := now.Status == verification.RequiresInput || now.Status == verification.InReview
+	if !waits || before.Status != now.Status || actionOf(before) != actionOf(now) || before.Attempt.Session != now.Attempt.Session ||
+		before.ExpiresAt == nil || now.ExpiresAt == nil {
+		return 0
+	}
+	return max(0, now.ExpiresAt.Sub(*before.ExpiresAt))
+}
+
+// extend moves what ends with the clock: when the run is overdue, and how long the
+// page's browsers may go on.
+func (s *sqlStore) extend(ctx context.Context, tx *sql.Tx, id string, by time.Duration) error {
+	for _, what := range []string{`UPDATE verifications SET overdue_at = overdue_at + $2 WHERE id = $1`,
+		`UPDATE visits SET expires_at = expires_at + $2 WHERE verification_id = $1`} {
+		if _, err := tx.ExecContext(ctx, what, id, by.Microseconds()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // eventOf is the event that follows from a published state, if any: the caller
-// must act, or a human must.
+// must act, or a human must, or they have longer to.
 func eventOf(before, now verification.State) string {
-	moved := before.Status != now.Status
+	moved := before.Status != now.Status || extendedBy(before, now) > 0
 	switch now.Status {
 	case verification.RequiresInput:
 		// On our page the link stays whatever the session.

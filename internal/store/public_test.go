@@ -319,3 +319,42 @@ func TestOverdue(t *testing.T) {
 		require.Equal(t, []string{"ver_late", "ver_later", "ver_reopened"}, ids)
 	})
 }
+
+// A clock that an operator extended has its event, and what ends with it moves: the
+// run is not overdue before, the page's browsers may go on, and a review's age is
+// still told from its begin.
+func TestPublishAnExtension(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		r := row()
+		r.OverdueAt = noon.Add(24 * time.Hour)
+		inserted(t, s, r)
+		cookie := []byte("cookie")
+		require.NoError(t, s.AddVisit(t.Context(), cookie, id, noon.Add(time.Hour)))
+		until := noon.Add(time.Hour).UTC()
+		st := state(2, verification.RequiresInput, 1)
+		st.ExpiresAt = &until
+		require.NoError(t, s.Publish(t.Context(), id, st))
+		st.Extend(noon, noon.Add(49*time.Hour).UTC())
+		require.NoError(t, s.Publish(t.Context(), id, st))
+		require.Equal(t, []told{{1, 1, "verification.created"}, {2, 2, "verification.requires_input"}, {3, 3, "verification.requires_input"}}, events(t, s, id))
+		got, err := s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, noon.Add(72*time.Hour).UTC(), got.OverdueAt)
+		require.True(t, got.State.ExpiresAt.Equal(*got.State.NextAction.ExpiresAt))
+		who, err := s.VisitOf(t.Context(), cookie, noon.Add(48*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, id, who)
+
+		review := state(9, verification.InReview, 1)
+		review.ExpiresAt = &until
+		require.NoError(t, s.Publish(t.Context(), id, review))
+		since := time.Now()
+		review.Extend(noon, noon.Add(300*time.Hour).UTC())
+		require.NoError(t, s.Publish(t.Context(), id, review))
+		o, err := s.Overview(t.Context(), time.Now().Add(25*time.Hour), 5)
+		require.NoError(t, err)
+		require.Len(t, o.Review, 1)
+		require.False(t, o.Review[0].At.After(since), "since it came to review, not since it was extended")
+	})
+}

@@ -381,12 +381,18 @@ type Store interface {
 	ReadOutputs(ctx context.Context, a Audit) (Row, error)
 	// Audited returns a verification's lines, the oldest first, without their notes.
 	Audited(ctx context.Context, id string) ([]Audit, error)
+	// AuditAct writes a line of an operator's act on the line's verification; once:
+	// unless there is one of the same act and request.
+	AuditAct(ctx context.Context, a Audit, once bool) error
 	// AuditConfiguration notes that the configuration, whose hash is the line's
 	// Purpose, is another one than the last that was noted.
 	AuditConfiguration(ctx context.Context, a Audit) error
 	// SealAudit chains the lines that wait for it, some at a time, and returns how
 	// many. It may run in many processes.
 	SealAudit(ctx context.Context) (n int, err error)
+	// AuditWaits is when the oldest line was written that waits for the sealer; the
+	// zero time: none does.
+	AuditWaits(ctx context.Context) (time.Time, error)
 	// AuditLines returns chained lines after a position, with their notes.
 	AuditLines(ctx context.Context, after int64, limit int) ([]Audit, error)
 	// AuditAnchor tells where the chain stands; VerifyAudit finds whatever is not as

@@ -39,7 +39,7 @@ func TestOpsReadARunInTheUIAsItIs(t *testing.T) {
 	// The UI renders Markdown in frames.
 	ui.eventually("summary and details", `[...document.querySelectorAll("iframe")].map(f => f.contentDocument?.body?.innerText ?? "").join("\n")`,
 		"cn-resident v2 for shop",
-		"completed · approved · policy cn-resident v2 · attempt 1 of 3, session 1", "face_match")
+		"completed · approved since ", " · policy cn-resident v2 for shop · attempt 1 of 3, session 1 of 6 at tencent_eid", "You may", "yanzhen ops resend "+a.view.ID, "face_match")
 	ui.shot("ui-metadata")
 
 	require.NoError(t, chromedp.Do(ui.tab, chromedp.Navigate(page+"/history")))

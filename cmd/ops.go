@@ -1,0 +1,218 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
+	"github.com/yanzhen-id/yanzhen/workflows"
+)
+
+func opsCommand() *cobra.Command {
+	var who operatorFlags
+	c := &cobra.Command{
+		Use:   "ops",
+		Short: "Act on one verification: look now, extend, switch provider, send to review, resend",
+		Long: `Act on one verification as an operator. Each verb is an update of its run, which
+does it or says why not, and each stands in the audit log, with who and why, before
+anything is done. The same can be sent in the Temporal UI (Update, with the verb's
+name and its JSON); nobody says who they are there, so the audit log says "temporal ui".
+
+It works on the installation that the environment names, as the worker does
+(YANZHEN_STORE, YANZHEN_KEYS, TEMPORAL_ADDRESS). Asked again within the minute, of a
+verification that has not changed, a verb gets the first answer and does nothing more.`,
+		Example: `  yanzhen ops look ver_… --reason "the person says they are done"
+  yanzhen ops extend ver_… --for 24h --reason "the shop asked for it"
+  yanzhen ops switch-provider ver_… --reason "their page does not load"
+  yanzhen ops to-review ver_… --reason "the vendor is down for the day"
+  yanzhen ops resend ver_… --reason "the receiver lost a day"`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringVar(&who.by, "by", "", "who asks (default: the user of this process)")
+	c.PersistentFlags().StringVar(&who.why, "reason", "", "why, for the audit log, where it rests sealed; nothing that identifies the person")
+	c.AddCommand(opsLook(&who), opsExtend(&who), opsSwitchProvider(&who), opsToReview(&who), opsResend(&who))
+	return c
+}
+
+// operatorFlags are who asks, and why.
+type operatorFlags struct{ by, why string }
+
+// operation is a verb with who asks for it and why.
+func (f operatorFlags) operation(verb string, arg any, what string) (starter.Operation, error) {
+	op := starter.Operation{Verb: verb, Arg: arg, By: first(strings.TrimSpace(f.by), operator()), Why: strings.TrimSpace(f.why), What: what}
+	switch {
+	case op.Why == "" || len(op.Why) > maxReason:
+		return op, exit(exitUsage, "say why: --reason, at most %d bytes; the audit log keeps it", maxReason)
+	case residentid.ShapedLikeIDNumber(op.Why) || residentid.ShapedLikeIDNumber(op.By):
+		return op, exit(exitUsage, "--reason and --by hold nothing personal, and one of them is shaped like an ID number")
+	case len(op.By) > 100:
+		return op, exit(exitUsage, "--by is a name, of at most 100 bytes")
+	}
+	return op, nil
+}
+
+// opsVerb is a verb's command. ask makes its argument, with a word for the audit
+// log, and answer what is printed of the run's answer.
+func opsVerb[A any](who *operatorFlags, use, short, verb string, ask func() (arg any, what string), answer func(A) string) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " ID", Short: short, Args: oneVerification,
+		RunE: func(c *cobra.Command, args []string) error {
+			arg, what := ask()
+			op, err := who.operation(verb, arg, what)
+			if err != nil {
+				return err
+			}
+			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
+				var out A
+				if err := s.Operate(c.Context(), args[0], op, &out); err != nil {
+					return operateError(args[0], err)
+				}
+				_, err := fmt.Fprintln(c.OutOrStdout(), answer(out))
+				return err
+			})
+		},
+	}
+}
+
+func oneVerification(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return exit(exitUsage, "give the verification's id")
+	}
+	return nil
+}
+
+// operateError puts a refusal, or no answer, into a sentence.
+func operateError(id string, err error) error {
+	if refused, ok := errors.AsType[*starter.RefusedError](err); ok {
+		return exit(exitRefused, "refused, %s: %s", orNothing(string(refused.Status)), refused.Why)
+	}
+	switch starter.CodeOf(err) {
+	case starter.NotFound:
+		return exit(exitRefused, "there is no verification %s, or no such event of it", id)
+	case starter.Redacted:
+		return exit(exitRefused, "%s is erased: nothing can be done with it", id)
+	case starter.InvalidRequest:
+		return exit(exitRefused, "its client has no such endpoint")
+	case starter.EngineUnavailable:
+		return exit(exitNoReply, "no answer from engine, worker or store; what was asked for may still be done: `yanzhen doctor` tells what is away: %w", err)
+	}
+	return err
+}
+
+func opsLook(who *operatorFlags) *cobra.Command {
+	var q workflows.LookRequest
+	c := opsVerb(who, "look", "Ask the face session's vendor now", workflows.UpdateLook,
+		func() (any, string) { return q, sessionWord(q.Session) },
+		func(out workflows.Looked) string {
+			return fmt.Sprintf("session %d: %s", out.Session, foundText(out.Found))
+		})
+	c.Flags().IntVar(&q.Session, "session", 0, "the session's number (default: the newest)")
+	c.Flags().BoolVar(&q.Spend, "spend", false, "use up one of the few look-ups that the vendor allows")
+	return c
+}
+
+func sessionWord(n int) string {
+	if n == 0 {
+		return "newest session"
+	}
+	return fmt.Sprintf("session %d", n)
+}
+
+// foundText says what a look found.
+func foundText(found string) string {
+	switch found {
+	case "finished":
+		return "it is over, and its result is taken"
+	case "ran_out":
+		return "its time ran out at the vendor"
+	case "begun":
+		return "the person has begun, and is not done"
+	case "untouched":
+		return "the person has not begun"
+	case "unasked":
+		return "nothing came of it so far; whether the person has begun, its vendor does not tell"
+	}
+	return "the vendor gave no answer; the run goes on asking"
+}
+
+func opsExtend(who *operatorFlags) *cobra.Command {
+	var d time.Duration
+	c := opsVerb(who, "extend", "Let the clock that runs for person, caller or reviewer end later", workflows.UpdateExtend,
+		func() (any, string) {
+			return workflows.ExtendRequest{For: verification.Duration(d)}, d.String()
+		},
+		func(out workflows.Extended) string {
+			return "it ends at " + out.ExpiresAt.Local().Format(time.DateTime)
+		})
+	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long from now, at most 720h")
+	return c
+}
+
+func opsSwitchProvider(who *operatorFlags) *cobra.Command {
+	var q workflows.SwitchProviderRequest
+	c := opsVerb(who, "switch-provider", "End the open face session, and open the next one at another provider", workflows.UpdateSwitchProvider,
+		func() (any, string) { return q, first(q.Provider, "next of the policy") },
+		func(out workflows.Switched) string {
+			return fmt.Sprintf("session %d is the newest; %s serves the person from here on", out.Session, out.Provider)
+		})
+	c.Flags().IntVar(&q.Session, "session", 0, "the open session's number, for whoever wants to be sure (default: whichever is open)")
+	c.Flags().StringVar(&q.Provider, "to", "", "a provider of the policy (default: the one after the present one)")
+	c.Flags().BoolVar(&q.Force, "force", false, "also where the person has begun, or nobody can tell")
+	return c
+}
+
+func opsToReview(who *operatorFlags) *cobra.Command {
+	var code string
+	c := opsVerb(who, "to-review", "Call no vendor any more, and have a human decide", workflows.UpdateToReview,
+		func() (any, string) {
+			return workflows.ToReviewRequest{Reason: verification.ReasonCode(code)}, word(code)
+		},
+		func(out workflows.SentToReview) string { return "it is " + string(out.Status) })
+	c.Flags().StringVar(&code, "code", string(verification.ReviewByOperator), "a reason of the catalogue that leads to review")
+	return c
+}
+
+// word is a reason's code, if it is one: whatever else was typed is not logged.
+func word(code string) string {
+	if _, known := verification.ReasonCode(code).Describe(); known {
+		return code
+	}
+	return ""
+}
+
+func opsResend(who *operatorFlags) *cobra.Command {
+	var event, endpoint string
+	c := &cobra.Command{
+		Use: "resend ID", Short: "Send a verification's events again, also after its end", Args: oneVerification,
+		RunE: func(c *cobra.Command, args []string) error {
+			op, err := who.operation(workflows.UpdateResend, nil, first(endpoint, "every endpoint"))
+			if err != nil {
+				return err
+			}
+			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
+				return runResend(c.Context(), s, args[0], event, endpoint, op, c.OutOrStdout())
+			})
+		},
+	}
+	c.Flags().StringVar(&event, "event", "", "the one event (default: all of the verification's)")
+	c.Flags().StringVar(&endpoint, "endpoint", "", "the one endpoint that gets them (default: all that take them)")
+	return c
+}
+
+func runResend(ctx context.Context, s *starter.Starter, id, event, endpoint string, op starter.Operation, out io.Writer) error {
+	n, err := s.ResendAudited(ctx, id, event, endpoint, op)
+	if err != nil {
+		return operateError(id, err)
+	}
+	_, err = fmt.Fprintf(out, "%d events are on their way; `yanzhen webhook list` tells what comes of them\n", n)
+	return err
+}
