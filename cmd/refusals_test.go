@@ -80,6 +80,10 @@ func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 		t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
 		refuses(t, "no Temporal server at 127.0.0.1:1", "set TEMPORAL_ADDRESS")
 	})
+	t.Run("a Temporal server that is too old", func(t *testing.T) {
+		t.Setenv("TEMPORAL_ADDRESS", engineOf(t, "1.20.4"))
+		refuses(t, "TEMPORAL_ADDRESS names is version 1.20.4", "upgrade it to 1.28 or later")
+	})
 	t.Run("a database of a newer version", func(t *testing.T) {
 		db, err := sql.Open("sqlite", strings.TrimPrefix(os.Getenv("YANZHEN_STORE"), "sqlite:"))
 		require.NoError(t, err)
