@@ -251,14 +251,15 @@ func TestEveryRefusalOfATokenLooksAlikeToTheOutsideAndLogsItsStage(t *testing.T)
 		token string
 		log   string
 	}{
-		"another key":   {f.tokens["wrong key"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=key why="no key opens it"`},
-		"RSA1_5":        {reheaded(f.tokens["wrong key"], with("alg", "RSA1_5")), `alg=RSA1_5 enc=A256GCM kid=rsa-1 stage=header why="its alg RSA1_5 is not allowed"`},
-		"not JSON":      {sealed(t, o, []byte("测试甲 110199199003070017"), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=plaintext why="its plaintext is no JSON object, or has a property twice"`},
-		"incomplete":    {sealed(t, o, []byte(`{"name":"测试甲"}`), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="its plaintext lacks a required property: id_number"`},
-		"a long name":   {sealed(t, o, chipJSON(t, map[string]any{"name": strings.Repeat("测", 5000)}), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="a property of its plaintext has an unknown form: name"`},
-		"cut":           {f.tokens["dir A256GCM"][:80], `alg="" enc="" kid="" stage=token why="it has not five parts of base64url"`},
-		"nested":        {f.tokens["nested RS256"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=signature why="it holds a signed token, and no key to verify one is configured"`},
-		"a planted kid": {reheaded(f.tokens["dir A256GCM"], with("kid", planted)), `alg=dir enc=A256GCM kid=kid-` + strings.Repeat("k", 60) + ` stage=key why="no key opens it"`},
+		"another key":        {f.tokens["wrong key"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=key why="no key opens it"`},
+		"RSA1_5":             {reheaded(f.tokens["wrong key"], with("alg", "RSA1_5")), `alg=RSA1_5 enc=A256GCM kid=rsa-1 stage=header why="its alg RSA1_5 is not allowed"`},
+		"not JSON":           {sealed(t, o, []byte("测试甲 110199199003070017"), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=plaintext why="its plaintext is no JSON object, or has a property twice"`},
+		"incomplete":         {sealed(t, o, []byte(`{"name":"测试甲"}`), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="its plaintext lacks a required property: id_number"`},
+		"a long name":        {sealed(t, o, chipJSON(t, map[string]any{"name": strings.Repeat("测", 5000)}), noOptions, "RSA-OAEP-256"), `alg=RSA-OAEP-256 enc=A256GCM kid="" stage=member why="a property of its plaintext has an unknown form: name"`},
+		"cut":                {f.tokens["dir A256GCM"][:80], `alg="" enc="" kid="" stage=token why="it has not five parts of base64url"`},
+		"nested":             {f.tokens["nested RS256"], `alg=RSA-OAEP-256 enc=A256GCM kid=rsa-1 stage=signature why="it holds a signed token, and no key to verify one is configured"`},
+		"a number for a kid": {reheaded(f.tokens["dir A256GCM"], with("kid", "card 110199-19900307-0017")), `alg=dir enc=A256GCM kid=unrecognized stage=key why="no key opens it"`},
+		"a planted kid":      {reheaded(f.tokens["dir A256GCM"], with("kid", planted)), `alg=dir enc=A256GCM kid=kid-` + strings.Repeat("k", 60) + ` stage=key why="no key opens it"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v.log.Reset()

@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/yanzhen-id/yanzhen/internal/strictjson"
+	"github.com/yanzhen-id/yanzhen/verification/residentid"
 )
 
 // header is the protected header of a token, as far as it matters.
@@ -195,7 +196,7 @@ func (o *opener) errors(h header) []refusal {
 }
 
 // shown is a word of a stranger's header as it may stand in a log: printable
-// ASCII, at most 64 characters.
+// ASCII, at most 64 characters, and no person's number.
 func shown(s string) string {
 	kept := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -203,5 +204,8 @@ func shown(s string) string {
 		}
 		return r
 	}, s[:min(len(s), 256)])
+	if residentid.ShapedLikeIDNumber(kept) {
+		return "unrecognized"
+	}
 	return kept[:min(len(kept), 64)]
 }
