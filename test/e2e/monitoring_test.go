@@ -32,16 +32,14 @@ type prometheus struct {
 	url string
 }
 
-// startPrometheus has it ask the targets, by job, every second.
-func startPrometheus(t *testing.T, targets map[string]string) *prometheus {
+// startPrometheus has it ask the targets, by job, every second, and go by a file of rules.
+func startPrometheus(t *testing.T, rules string, targets map[string]string) *prometheus {
 	t.Helper()
 	out, err := exec.Command("../../tools/prometheus/build.sh").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	dir, at := t.TempDir(), freeAddress(t)
 	targets["prometheus"] = at
 	deployed, err := os.ReadFile("../../deploy/monitoring/prometheus.yml")
-	require.NoError(t, err)
-	rules, err := filepath.Abs("../../deploy/monitoring/alerts.yml")
 	require.NoError(t, err)
 	config := fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [%s]\nscrape_configs:\n", rules)
 	jobs := regexp.MustCompile(`job_name: (\S+)`).FindAllStringSubmatch(string(deployed), -1)
@@ -183,7 +181,9 @@ func TestEveryPanelAndEveryAlertHasData(t *testing.T) {
 	e, r := newOwnEngine(t), newReceiver(t)
 	s := newStack(t, options{temporal: e.HostPort, megvii: true, policies: strings.Replace(quickPolicy, "retry_window: 20s", "retry_window: 5s", 1),
 		env: append(reaching("0s,1s,1s"), prices...), webhooks: "[" + r.yaml("main") + "]"})
-	p := startPrometheus(t, map[string]string{"yanzhen-api": strings.TrimPrefix(s.opsURL, "http://"), "yanzhen-worker": s.workerOps,
+	rules, err := filepath.Abs("../../deploy/monitoring/alerts.yml")
+	require.NoError(t, err)
+	p := startPrometheus(t, rules, map[string]string{"yanzhen-api": strings.TrimPrefix(s.opsURL, "http://"), "yanzhen-worker": s.workerOps,
 		"temporal": fmt.Sprintf("127.0.0.1:%d", e.options.MetricsPort)})
 	from := time.Now()
 	s.playEveryEnding()
