@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds bin/prometheus and bin/promtool of the version that go.mod pins, from
+# Builds bin/prometheus and bin/promtool, or the one that is named, of the version that go.mod pins, from
 # Prometheus's own sources and with its own versions of all else. Of its ways of
 # finding targets only those that prometheus.yml uses are kept: the others are the
 # kits of a dozen clouds, and most of what there would be to compile. It takes some
@@ -23,4 +23,5 @@ if [ ! -e "$source" ]; then
 fi
 mkdir -p "$bin"
 cd "$source"
-exec go build -buildvcs=false -o "$bin/" ./cmd/prometheus ./cmd/promtool
+[ $# -gt 0 ] || set -- prometheus promtool
+exec go build -buildvcs=false -o "$bin/" "${@/#/./cmd/}"
