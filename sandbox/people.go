@@ -28,6 +28,9 @@ type Person struct {
 	// ValidFrom and ValidTo are YYYYMMDD; ValidTo "00000000" is long-term.
 	ValidFrom string `json:"valid_from"`
 	ValidTo   string `json:"valid_to"`
+	// Address is printed on the person's card and stands in its chip; empty: one
+	// that all have.
+	Address string `json:"address,omitempty"`
 	// AceDataOutcome forces check-2e's answer for this number, in the words of
 	// Outcome in acedata_forced.go ("-1", "500x2", "drop", …).
 	AceDataOutcome string `json:"acedata_outcome,omitempty"`

@@ -287,8 +287,9 @@ func spoilToken(word string, keys chipKeys, data map[string]string, how sealing)
 // chipData is the plain text of a token.
 func chipData(one scan, now time.Time) map[string]string {
 	p := one.Holder
+	orElse(&p.Address, "某省某市测试路1号")
 	data := map[string]string{"idType": "01", "name": p.Name, "idNum": p.IDNumber, "nation": "汉",
-		"address": "某省某市测试路1号", "signingOrganization": "某市公安局测试分局",
+		"address": p.Address, "signingOrganization": "某市公安局测试分局",
 		"beginTime": p.ValidFrom, "endTime": p.ValidTo, "picture": base64.StdEncoding.EncodeToString(Portrait(p))}
 	if len(p.IDNumber) == 18 && digits(p.IDNumber[:17]) {
 		data["birthDate"], data["sex"] = p.IDNumber[6:14], "女"

@@ -273,8 +273,11 @@ func TestACardsEndInAnyFormNeedsOneScan(t *testing.T) {
 }
 
 // numbered is an ID number by its first sixteen digits: the seventeenth is a 2.
-func numbered(d16 string) string {
-	d17, sum := d16+"2", 0
+func numbered(d16 string) string { return checked(d16 + "2") }
+
+// checked is an ID number by all but its check character.
+func checked(d17 string) string {
+	sum := 0
 	for i, weight := range []int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2} {
 		sum += int(d17[i]-'0') * weight
 	}

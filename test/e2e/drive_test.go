@@ -93,6 +93,9 @@ func (s *stack) call(client, method, path string, header map[string]string, body
 	} else if strings.Contains(res.Header.Get("Content-Type"), "json") {
 		require.NoError(s.t, json.Unmarshal(a.body, &a.view))
 	}
+	if s.heard != nil {
+		s.heard(method, path, a)
+	}
 	return a
 }
 

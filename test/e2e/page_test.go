@@ -92,6 +92,9 @@ func (p *visitor) send(method, to string, form url.Values) {
 	body, err := io.ReadAll(res.Body)
 	require.NoError(p.s.t, err)
 	p.at, p.page, p.status, p.header = res.Request.URL, string(body), res.StatusCode, res.Header
+	if p.s.heard != nil && strings.HasPrefix(p.at.String(), p.s.apiURL) {
+		p.s.heard("page", p.at.Path, answer{status: p.status, header: p.header, body: body})
+	}
 }
 
 func (p *visitor) open(to string) { p.s.t.Helper(); p.send("GET", to, nil) }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -96,6 +97,10 @@ type stack struct {
 	vendorsURL, apiURL, opsURL string
 	// workerOps is host:port of the worker's health and metrics.
 	workerOps string
+	// log is the engine's client's; nil: it says nothing.
+	log *slog.Logger
+	// heard hears of each answer of the API; nil: nobody does.
+	heard func(method, path string, a answer)
 	// keys are the API keys of the clients "shop" and "other".
 	keys        map[string]string
 	api, worker *process
@@ -153,8 +158,11 @@ func (s *stack) prepare(o options) {
 	if server == "" {
 		server = shared.temporal.HostPort
 	}
-	quiet := temporallog.NewStructuredLogger(discard)
-	c, err := client.Dial(client.Options{HostPort: server, Namespace: s.namespace, Logger: quiet})
+	log := s.log
+	if log == nil {
+		log = discard
+	}
+	c, err := client.Dial(client.Options{HostPort: server, Namespace: s.namespace, Logger: temporallog.NewStructuredLogger(log)})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {

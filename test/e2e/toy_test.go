@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -98,7 +99,13 @@ func TestANewFaceProviderRunsWithNothingButItsLineInTheList(t *testing.T) {
 
 // wireToy is the product in this process with the toy as its only vendor.
 func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
-	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "toy-" + freshKey()}
+	return wireToyAround(t, vendor, discard, func(f provider.Face) provider.Face { return f }, func(s *starter.Starter) api.Verifications { return s })
+}
+
+// wireToyAround is wireToy with a log, and with something around the vendor and what
+// answers the API.
+func wireToyAround(t *testing.T, vendor *toy.Vendor, log *slog.Logger, face func(provider.Face) provider.Face, around func(*starter.Starter) api.Verifications) (*stack, *starter.Starter) {
+	s := &stack{t: t, dir: t.TempDir(), keys: map[string]string{}, namespace: "toy-" + freshKey(), log: log}
 	s.startVendors(options{})
 	s.prepare(options{})
 
@@ -108,30 +115,42 @@ func wireToy(t *testing.T, vendor *toy.Vendor) (*stack, *starter.Starter) {
 	cfg, err := config.Load([]string{"YANZHEN_CONFIG=" + catalogue, "YANZHEN_TOY_KEY=k", "YANZHEN_PUBLIC_URL=https://kyc.example.com"},
 		[]provider.Vendor{vendor.Describe()}, config.Needs{Providers: true})
 	require.NoError(t, err)
-	registry, err := cfg.Registry(discard)
+	configured, err := cfg.Registry(log)
 	require.NoError(t, err)
+	one, ok := configured.Face(toy.Name)
+	require.True(t, ok)
+	one.Provider = face(one.Provider)
+	eraser, ok := configured.Eraser(toy.Name)
+	require.True(t, ok)
+	registry := &provider.Registry{}
+	registry.AddFace(one)
+	registry.AddEraser(eraser)
 
 	keys, err := sealing.Load(filepath.Join(s.dir, "keys.json"))
 	require.NoError(t, err)
 	st, err := store.Open(t.Context(), s.dsn, keys)
 	require.NoError(t, err)
 	start := starter.New(starter.Deps{
-		Engine: s.temporal, Store: st, Keys: keys, Policies: cfg.Policies, Registry: registry, Logger: discard,
+		Engine: s.temporal, Store: st, Keys: keys, Policies: cfg.Policies, Registry: registry, Logger: log,
 	})
 	handler, err := api.New(api.Deps{
-		Verifications: start, Tickets: keys, Signatures: keys, Clients: []api.Client{{ID: "shop"}}, Logger: discard, Metrics: telemetry.NewMetrics(),
+		Verifications: around(start), Tickets: keys, Signatures: keys, Logger: log, Metrics: telemetry.NewMetrics(),
+		Clients: []api.Client{{ID: "shop", Keys: []api.Key{{Name: "key", Hash: api.HashKey(s.keys["shop"]), Scopes: []string{"verifications:read"}}}}},
 	})
 	require.NoError(t, err)
-	server := httptest.NewServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	server.Start()
+	s.apiURL = server.URL
 
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Deps{
 			Client: s.temporal, Vendors: registry,
-			Activities: &activities.Activities{Store: st, Keys: keys, Vendors: registry, PublicURL: server.URL, Now: time.Now, Log: discard},
+			Activities: &activities.Activities{Store: st, Keys: keys, Vendors: registry, PublicURL: server.URL, Now: time.Now, Log: log},
 			Eraser: &activities.Eraser{Store: st, Engine: s.temporal, Deleter: s.temporal.WorkflowService(), Namespace: s.namespace,
-				Vendors: registry, Keys: keys, Issuer: server.URL, Now: time.Now, Log: discard},
+				Vendors: registry, Keys: keys, Issuer: server.URL, Now: time.Now, Log: log},
 		})
 	})
 	t.Cleanup(func() {
