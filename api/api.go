@@ -49,7 +49,7 @@ type Verifications interface {
 	Outputs(ctx context.Context, r starter.Reading) (verification.Subject, error)
 	Redact(ctx context.Context, client, id string, q starter.RedactRequest) (starter.Erasure, error)
 	Receipt(ctx context.Context, client, id string) (starter.Erasure, error)
-	Evidence(ctx context.Context, client, id string) (string, error)
+	Evidence(ctx context.Context, c starter.Caller, id string) (string, error)
 	Search(ctx context.Context, r starter.Reading, number string) ([]string, error)
 	Timeline(ctx context.Context, client, id string) ([]starter.Moment, error)
 	Policies() []verification.Policy
@@ -65,12 +65,12 @@ var _ Verifications = (*starter.Starter)(nil)
 // Its errors are *starter.Error.
 type Outbox interface {
 	Events(ctx context.Context, client, after string, limit int) (starter.EventPage, error)
-	Redeliver(ctx context.Context, client, event, endpoint string) ([]starter.Delivery, error)
+	Redeliver(ctx context.Context, c starter.Caller, event, endpoint string) ([]starter.Delivery, error)
 	Deliveries(ctx context.Context, client string, q starter.DeliveryFilter, limit int, cursor string) (starter.DeliveryPage, error)
 	Endpoints(ctx context.Context, client string) ([]starter.Endpoint, error)
-	TestEndpoint(ctx context.Context, client, id string) (starter.Delivery, error)
-	PauseEndpoint(ctx context.Context, client, id string) (starter.Endpoint, error)
-	ResumeEndpoint(ctx context.Context, client, id string, since time.Time) (starter.Endpoint, int, error)
+	TestEndpoint(ctx context.Context, c starter.Caller, id string) (starter.Delivery, error)
+	PauseEndpoint(ctx context.Context, c starter.Caller, id string) (starter.Endpoint, error)
+	ResumeEndpoint(ctx context.Context, c starter.Caller, id string, since time.Time) (starter.Endpoint, int, error)
 }
 
 var _ Outbox = (*starter.Starter)(nil)

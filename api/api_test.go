@@ -50,7 +50,7 @@ type fakeVerifications struct {
 	timeline func(client, id string) ([]starter.Moment, error)
 	outputs  func(starter.Reading) (verification.Subject, error)
 	redact   func(client, id string) (starter.Erasure, error)
-	evidence func(client, id string) (string, error)
+	evidence func(c starter.Caller, id string) (string, error)
 	search   func(r starter.Reading, number string) ([]string, error)
 	// redactions are what was asked for.
 	redactions []starter.RedactRequest
@@ -151,9 +151,9 @@ func (f *fakeVerifications) Redact(_ context.Context, client, id string, q start
 	return f.redact(client, id)
 }
 
-func (f *fakeVerifications) Evidence(_ context.Context, client, id string) (string, error) {
+func (f *fakeVerifications) Evidence(_ context.Context, c starter.Caller, id string) (string, error) {
 	f.note("evidence")
-	return f.evidence(client, id)
+	return f.evidence(c, id)
 }
 
 func (f *fakeVerifications) Search(_ context.Context, r starter.Reading, number string) ([]string, error) {

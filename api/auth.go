@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/yanzhen-id/yanzhen/starter"
 )
 
 // Scopes that an API key may have.
@@ -206,6 +208,12 @@ func clientOf(ctx context.Context) *Client {
 		return c.client
 	}
 	return nil
+}
+
+// askedBy names a client's key, and its request, to the audit log.
+func askedBy(ctx context.Context) starter.Caller {
+	who := callerOf(ctx)
+	return starter.Caller{Client: who.client.ID, By: who.name, RequestID: requestID(ctx)}
 }
 
 // checkIdempotencyKey holds the header to its rules before anything is done

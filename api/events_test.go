@@ -19,16 +19,16 @@ type fakeOutbox struct {
 	page   starter.DeliveryPage
 }
 
-func (f *fakeOutbox) known(client, id string, asked ...any) error {
-	if client != "shop" || id != "main" && id != "evt_a" {
+func (f *fakeOutbox) known(c starter.Caller, id string, asked ...any) error {
+	if c.Client != "shop" || c.By != "shop-key" || c.RequestID == "" || id != "main" && id != "evt_a" {
 		return &starter.Error{Code: starter.NotFound}
 	}
 	f.asked = asked
 	return nil
 }
 
-func (f *fakeOutbox) Redeliver(_ context.Context, client, event, endpoint string) ([]starter.Delivery, error) {
-	return f.page.Deliveries, f.known(client, event, "redeliver", endpoint)
+func (f *fakeOutbox) Redeliver(_ context.Context, c starter.Caller, event, endpoint string) ([]starter.Delivery, error) {
+	return f.page.Deliveries, f.known(c, event, "redeliver", endpoint)
 }
 
 func (f *fakeOutbox) Deliveries(_ context.Context, client string, q starter.DeliveryFilter, limit int, cursor string) (starter.DeliveryPage, error) {
@@ -40,16 +40,16 @@ func (f *fakeOutbox) Endpoints(context.Context, string) ([]starter.Endpoint, err
 	return []starter.Endpoint{toldEndpoint()}, nil
 }
 
-func (f *fakeOutbox) TestEndpoint(_ context.Context, client, id string) (starter.Delivery, error) {
-	return toldDelivery(), f.known(client, id, "test")
+func (f *fakeOutbox) TestEndpoint(_ context.Context, c starter.Caller, id string) (starter.Delivery, error) {
+	return toldDelivery(), f.known(c, id, "test")
 }
 
-func (f *fakeOutbox) PauseEndpoint(_ context.Context, client, id string) (starter.Endpoint, error) {
-	return toldEndpoint(), f.known(client, id, "pause")
+func (f *fakeOutbox) PauseEndpoint(_ context.Context, c starter.Caller, id string) (starter.Endpoint, error) {
+	return toldEndpoint(), f.known(c, id, "pause")
 }
 
-func (f *fakeOutbox) ResumeEndpoint(_ context.Context, client, id string, since time.Time) (starter.Endpoint, int, error) {
-	return toldEndpoint(), 12, f.known(client, id, "resume", since.UTC())
+func (f *fakeOutbox) ResumeEndpoint(_ context.Context, c starter.Caller, id string, since time.Time) (starter.Endpoint, int, error) {
+	return toldEndpoint(), 12, f.known(c, id, "resume", since.UTC())
 }
 
 func toldEndpoint() starter.Endpoint {

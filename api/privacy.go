@@ -53,7 +53,7 @@ func erasureOf(e starter.Erasure) contract.Erasure {
 func (s *server) GetEvidence(ctx context.Context, r contract.GetEvidenceRequestObject) (contract.GetEvidenceResponseObject, error) {
 	ctx = plain(ctx)
 	// Only a client's key can have the scope.
-	signed, err := s.Verifications.Evidence(ctx, clientOf(ctx).ID, r.Id)
+	signed, err := s.Verifications.Evidence(ctx, askedBy(ctx), r.Id)
 	if err != nil {
 		return nil, err
 	}

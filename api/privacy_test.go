@@ -75,8 +75,9 @@ func TestPublicKeysArePublished(t *testing.T) {
 func TestEvidenceIsGivenToItsScope(t *testing.T) {
 	r := newRig(t)
 	path := "/v1/verifications/" + knownID + "/evidence"
-	r.fake.evidence = func(client, id string) (string, error) {
-		require.Equal(t, []string{"shop", knownID}, []string{client, id})
+	r.fake.evidence = func(c starter.Caller, id string) (string, error) {
+		require.Equal(t, []string{"shop", "shop-key", knownID}, []string{c.Client, c.By, id})
+		require.NotEmpty(t, c.RequestID)
 		return "a.b.c", nil
 	}
 	w := r.do(call{method: "GET", path: path, key: r.shop})
@@ -86,7 +87,7 @@ func TestEvidenceIsGivenToItsScope(t *testing.T) {
 		problemIn(t, r.do(call{method: "GET", path: path, key: key}), 403, "insufficient_scope")
 	}
 	for code, status := range map[starter.Code]int{starter.Redacted: 410, starter.InvalidState: 409} {
-		r.fake.evidence = func(string, string) (string, error) { return "", &starter.Error{Code: code} }
+		r.fake.evidence = func(starter.Caller, string) (string, error) { return "", &starter.Error{Code: code} }
 		problemIn(t, r.do(call{method: "GET", path: path, key: r.shop}), status, string(code))
 	}
 }

@@ -25,7 +25,7 @@ func (s *server) ListWebhookEndpoints(ctx context.Context, _ contract.ListWebhoo
 // TestWebhookEndpoint answers POST /v1/webhook_endpoints/{id}/test.
 func (s *server) TestWebhookEndpoint(ctx context.Context, r contract.TestWebhookEndpointRequestObject) (contract.TestWebhookEndpointResponseObject, error) {
 	ctx = plain(ctx)
-	d, err := s.Outbox.TestEndpoint(ctx, clientOf(ctx).ID, r.Id)
+	d, err := s.Outbox.TestEndpoint(ctx, askedBy(ctx), r.Id)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *server) TestWebhookEndpoint(ctx context.Context, r contract.TestWebhook
 // PauseWebhookEndpoint answers POST /v1/webhook_endpoints/{id}/pause.
 func (s *server) PauseWebhookEndpoint(ctx context.Context, r contract.PauseWebhookEndpointRequestObject) (contract.PauseWebhookEndpointResponseObject, error) {
 	ctx = plain(ctx)
-	e, err := s.Outbox.PauseEndpoint(ctx, clientOf(ctx).ID, r.Id)
+	e, err := s.Outbox.PauseEndpoint(ctx, askedBy(ctx), r.Id)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *server) PauseWebhookEndpoint(ctx context.Context, r contract.PauseWebho
 // ResumeWebhookEndpoint answers POST /v1/webhook_endpoints/{id}/resume.
 func (s *server) ResumeWebhookEndpoint(ctx context.Context, r contract.ResumeWebhookEndpointRequestObject) (contract.ResumeWebhookEndpointResponseObject, error) {
 	ctx = plain(ctx)
-	e, sent, err := s.Outbox.ResumeEndpoint(ctx, clientOf(ctx).ID, r.Id, time.Time{})
+	e, sent, err := s.Outbox.ResumeEndpoint(ctx, askedBy(ctx), r.Id, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *server) RecoverWebhookEndpoint(ctx context.Context, r contract.RecoverW
 	if since.Before(time.Unix(1, 0)) {
 		since = time.Unix(1, 0) // all of them
 	}
-	e, sent, err := s.Outbox.ResumeEndpoint(ctx, clientOf(ctx).ID, r.Id, since)
+	e, sent, err := s.Outbox.ResumeEndpoint(ctx, askedBy(ctx), r.Id, since)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *server) RedeliverEvent(ctx context.Context, r contract.RedeliverEventRe
 	if r.Body != nil {
 		endpoint = deref(r.Body.Endpoint)
 	}
-	list, err := s.Outbox.Redeliver(ctx, clientOf(ctx).ID, r.Id, endpoint)
+	list, err := s.Outbox.Redeliver(ctx, askedBy(ctx), r.Id, endpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func TestAChangedEventIsLeftOutOfTheFeedWithAnAlarm(t *testing.T) {
 // ever; one that was settled, or sent again meanwhile, stays as it is.
 func TestADeliveryWhoseWorkflowEndedHasFailed(t *testing.T) {
 	r := newRig(t)
-	event, err := r.store.AddTest(t.Context(), "shop", "main", r.now)
+	event, err := r.store.AddTest(t.Context(), store.Audit{At: r.now, Client: "shop"}, "main")
 	require.NoError(t, err)
 	ended := func(id string) int {
 		t.Helper()
@@ -83,7 +83,7 @@ func TestADeliveryWhoseWorkflowEndedHasFailed(t *testing.T) {
 	require.Equal(t, store.DeliveryFailed, state())
 	require.Zero(t, ended(workflows.DeliveryID(event, "main", 0)), "once")
 
-	require.NoError(t, r.store.Redeliver(t.Context(), "shop", event, []string{"main"}, r.now))
+	require.NoError(t, r.store.Redeliver(t.Context(), store.Audit{At: r.now, Client: "shop"}, event, []string{"main"}))
 	require.Zero(t, ended(workflows.DeliveryID(event, "main", 0)), "an old round's")
 	require.Equal(t, 1, ended(workflows.DeliveryID(event, "main", 1)))
 	require.Equal(t, store.DeliveryFailed, state())

@@ -71,12 +71,25 @@ func (s *Starter) endpoint(ctx context.Context, client, id string) (Endpoint, er
 	return endpointOf(e, states[id]), nil
 }
 
+// Caller says on whose word something is done.
+type Caller struct {
+	Client string
+	// By is the name of the key.
+	By        string
+	RequestID string
+}
+
+// line is the caller's line of the audit log.
+func (s *Starter) line(c Caller) store.Audit {
+	return store.Audit{At: s.now(), Client: c.Client, By: c.By, RequestID: c.RequestID}
+}
+
 // TestEndpoint sends a test to one endpoint, and returns its delivery.
-func (s *Starter) TestEndpoint(ctx context.Context, client, id string) (Delivery, error) {
-	if _, ok := s.endpoints.Find(client, id); !ok {
+func (s *Starter) TestEndpoint(ctx context.Context, c Caller, id string) (Delivery, error) {
+	if _, ok := s.endpoints.Find(c.Client, id); !ok {
 		return Delivery{}, &Error{Code: NotFound}
 	}
-	event, err := s.store.AddTest(ctx, client, id, s.now())
+	event, err := s.store.AddTest(ctx, s.line(c), id)
 	if err != nil {
 		return Delivery{}, s.storeError(ctx, "add a test", "", err)
 	}
@@ -88,38 +101,39 @@ func (s *Starter) TestEndpoint(ctx context.Context, client, id string) (Delivery
 }
 
 // PauseEndpoint holds an endpoint's events back.
-func (s *Starter) PauseEndpoint(ctx context.Context, client, id string) (Endpoint, error) {
-	if _, ok := s.endpoints.Find(client, id); !ok {
+func (s *Starter) PauseEndpoint(ctx context.Context, c Caller, id string) (Endpoint, error) {
+	if _, ok := s.endpoints.Find(c.Client, id); !ok {
 		return Endpoint{}, &Error{Code: NotFound}
 	}
-	if err := s.store.Pause(ctx, client, id, s.now()); err != nil {
+	if err := s.store.Pause(ctx, s.line(c), id); err != nil {
 		return Endpoint{}, s.storeError(ctx, "pause an endpoint", "", err)
 	}
-	return s.endpoint(ctx, client, id)
+	return s.endpoint(ctx, c.Client, id)
 }
 
 // ResumeEndpoint switches an endpoint on, and sends what was held back; since not
 // zero: also what was not delivered of the events since then. It returns how many
 // deliveries that is.
-func (s *Starter) ResumeEndpoint(ctx context.Context, client, id string, since time.Time) (e Endpoint, sent int, err error) {
-	if _, ok := s.endpoints.Find(client, id); !ok {
+func (s *Starter) ResumeEndpoint(ctx context.Context, c Caller, id string, since time.Time) (e Endpoint, sent int, err error) {
+	if _, ok := s.endpoints.Find(c.Client, id); !ok {
 		return Endpoint{}, 0, &Error{Code: NotFound}
 	}
 	if since.IsZero() {
-		sent, err = s.store.Resume(ctx, client, id, s.now())
+		sent, err = s.store.Resume(ctx, s.line(c), id)
 	} else {
-		sent, err = s.store.Recover(ctx, client, id, since, s.now())
+		sent, err = s.store.Recover(ctx, s.line(c), id, since)
 	}
 	if err != nil {
 		return Endpoint{}, 0, s.storeError(ctx, "switch an endpoint on", "", err)
 	}
-	e, err = s.endpoint(ctx, client, id)
+	e, err = s.endpoint(ctx, c.Client, id)
 	return e, sent, err
 }
 
 // Redeliver sends an event again, to the one endpoint, or to every one that takes
 // events of its type.
-func (s *Starter) Redeliver(ctx context.Context, client, event, endpoint string) ([]Delivery, error) {
+func (s *Starter) Redeliver(ctx context.Context, c Caller, event, endpoint string) ([]Delivery, error) {
+	client := c.Client
 	kind, err := s.store.EventType(ctx, client, event)
 	if err != nil {
 		return nil, s.storeError(ctx, "read an event", "", err)
@@ -131,7 +145,7 @@ func (s *Starter) Redeliver(ctx context.Context, client, event, endpoint string)
 		}
 		to = []string{endpoint}
 	}
-	if err := s.store.Redeliver(ctx, client, event, to, s.now()); err != nil {
+	if err := s.store.Redeliver(ctx, s.line(c), event, to); err != nil {
 		return nil, s.storeError(ctx, "send an event again", "", err)
 	}
 	list, err := s.store.Deliveries(ctx, store.DeliveryQuery{Client: client, EventID: event, Limit: len(s.endpoints.Of(client)) + 1})

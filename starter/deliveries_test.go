@@ -81,6 +81,9 @@ func TestRelay(t *testing.T) {
 	require.Zero(t, age)
 }
 
+// shopKey is a key of the client's.
+var shopKey = Caller{Client: "shop", By: "first", RequestID: "req_1"}
+
 // A client sees and sends again what is its own, to endpoints of its own.
 func TestEndpointsAndDeliveries(t *testing.T) {
 	r, engine := relaying(t)
@@ -107,45 +110,54 @@ func TestEndpointsAndDeliveries(t *testing.T) {
 
 	event := first.Deliveries[0].EventID
 	engine.started = nil
-	again, err := r.s.Redeliver(t.Context(), "shop", event, "")
+	again, err := r.s.Redeliver(t.Context(), shopKey, event, "")
 	require.NoError(t, err)
 	require.Equal(t, []any{1, 1, store.DeliveryDue}, []any{len(again), again[0].Round, again[0].State})
 	_, err = r.s.Relay(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, event+":main:r1", engine.started[0].ID)
-	again, err = r.s.Redeliver(t.Context(), "shop", event, "ends")
+	again, err = r.s.Redeliver(t.Context(), shopKey, event, "ends")
 	require.NoError(t, err)
 	require.Len(t, again, 2)
-	_, err = r.s.Redeliver(t.Context(), "shop", event, "nowhere")
+	_, err = r.s.Redeliver(t.Context(), shopKey, event, "nowhere")
 	require.Equal(t, InvalidRequest, CodeOf(err))
-	_, err = r.s.Redeliver(t.Context(), "other", event, "")
+	_, err = r.s.Redeliver(t.Context(), Caller{Client: "other"}, event, "")
 	require.Equal(t, NotFound, CodeOf(err))
 }
 
 // Pausing, resuming, recovering and testing act on the client's own endpoints.
 func TestEndpointActs(t *testing.T) {
 	r, _ := relaying(t)
-	e, err := r.s.PauseEndpoint(t.Context(), "shop", "main")
+	e, err := r.s.PauseEndpoint(t.Context(), shopKey, "main")
 	require.NoError(t, err)
 	require.Equal(t, "paused", e.State)
 	_, err = r.s.Relay(t.Context())
 	require.NoError(t, err)
-	e, sent, err := r.s.ResumeEndpoint(t.Context(), "shop", "main", time.Time{})
+	e, sent, err := r.s.ResumeEndpoint(t.Context(), shopKey, "main", time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, []any{"on", 2}, []any{e.State, sent})
 	_, err = r.s.Relay(t.Context())
 	require.NoError(t, err)
-	_, sent, err = r.s.ResumeEndpoint(t.Context(), "shop", "main", time.Now().Add(-time.Hour))
+	_, sent, err = r.s.ResumeEndpoint(t.Context(), shopKey, "main", time.Now().Add(-time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, 2, sent, "they are on their way, and begin anew")
-	d, err := r.s.TestEndpoint(t.Context(), "shop", "ends")
+	d, err := r.s.TestEndpoint(t.Context(), shopKey, "ends")
 	require.NoError(t, err)
 	require.Equal(t, []any{"webhook_endpoint.test", store.DeliveryDue}, []any{d.EventType, d.State})
+	lines, err := r.store.Audited(t.Context(), "")
+	require.NoError(t, err)
+	var acts []string
+	for _, l := range lines {
+		require.Equal(t, shopKey, Caller{l.Client, l.By, l.RequestID})
+		require.WithinDuration(t, r.now, l.At, time.Millisecond)
+		acts = append(acts, l.Act+" "+l.Purpose)
+	}
+	require.Equal(t, []string{"webhook.paused main", "webhook.resumed main", "webhook.recovered main", "webhook.tested ends"}, acts)
 
-	_, err = r.s.PauseEndpoint(t.Context(), "other", "main")
+	_, err = r.s.PauseEndpoint(t.Context(), Caller{Client: "other"}, "main")
 	require.Equal(t, NotFound, CodeOf(err))
-	_, _, err = r.s.ResumeEndpoint(t.Context(), "other", "main", time.Time{})
+	_, _, err = r.s.ResumeEndpoint(t.Context(), Caller{Client: "other"}, "main", time.Time{})
 	require.Equal(t, NotFound, CodeOf(err))
-	_, err = r.s.TestEndpoint(t.Context(), "shop", "nowhere")
+	_, err = r.s.TestEndpoint(t.Context(), shopKey, "nowhere")
 	require.Equal(t, NotFound, CodeOf(err))
 }

@@ -13,13 +13,16 @@ type Signer interface {
 	Sign(typ string, statement []byte) (string, error)
 }
 
-// Evidence returns a signed statement of how an ended verification of the client
-// came to its end, made from the store. Errors are *Error: NotFound, Redacted,
+// Evidence returns a signed statement of how an ended verification of the caller's
+// client came to its end, made from the store. That it was given out is on record
+// before. Errors are *Error: NotFound, Redacted,
 // InvalidState (it is open), EngineUnavailable (the store), Internal.
-func (s *Starter) Evidence(ctx context.Context, clientID, id string) (string, error) {
-	row, err := s.row(ctx, clientID, id)
+func (s *Starter) Evidence(ctx context.Context, c Caller, id string) (string, error) {
+	line := s.line(c)
+	line.VerificationID = id
+	row, err := s.store.ReadEvidence(ctx, line)
 	if err != nil {
-		return "", err
+		return "", s.storeError(ctx, "read evidence", id, err)
 	}
 	if !row.Ended || !row.State.Status.Ended() {
 		return "", invalidState(row.State.Status, erasable...)

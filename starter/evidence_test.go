@@ -16,22 +16,26 @@ import (
 func TestEvidenceOutlivesTheErasure(t *testing.T) {
 	r := newRig(t)
 	open := r.launched()
-	_, err := r.s.Evidence(t.Context(), "shop", open.ID)
+	_, err := r.s.Evidence(t.Context(), shopKey, open.ID)
 	require.Equal(t, verification.RequiresInput, requireCode(t, err, InvalidState).Status)
 	r.state.Decision = verification.Declined
 	r.state.Verdict = &verification.Verdict{Version: 1, Decision: verification.Declined, DecidedBy: verification.ByPolicy,
 		Reasons: []verification.Reason{verification.ReasonOf(verification.IdentityMismatch)}}
 	r.end(open.ID, verification.Completed)
 	calls := len(r.engine.calls)
-	signed, err := r.s.Evidence(t.Context(), "shop", open.ID)
+	signed, err := r.s.Evidence(t.Context(), shopKey, open.ID)
 	require.NoError(t, err)
 	require.Len(t, r.engine.calls, calls)
-	_, err = r.s.Evidence(t.Context(), "other", open.ID)
+	lines, err := r.store.Audited(t.Context(), open.ID)
+	require.NoError(t, err)
+	require.Len(t, lines, 1, "given out once; asked for while it was open, nothing was")
+	require.Equal(t, []string{"evidence.read", "shop", "first", "req_1"}, []string{lines[0].Act, lines[0].Client, lines[0].By, lines[0].RequestID})
+	_, err = r.s.Evidence(t.Context(), Caller{Client: "other"}, open.ID)
 	requireCode(t, err, NotFound)
 
 	_, err = r.s.Redact(t.Context(), "shop", open.ID, RedactRequest{Cause: CauseRequest})
 	require.NoError(t, err)
-	_, err = r.s.Evidence(t.Context(), "shop", open.ID)
+	_, err = r.s.Evidence(t.Context(), shopKey, open.ID)
 	requireCode(t, err, Redacted)
 	public, err := r.keys.PublicKeys()
 	require.NoError(t, err)

@@ -41,6 +41,8 @@ type Asked struct {
 	// Session is the number of ours by which the vendor was asked.
 	Session int    `json:"session,omitempty"`
 	Code    string `json:"code,omitempty"`
+	// RequestID is the vendor's own id of the call, by which it finds it.
+	RequestID string `json:"request_id,omitempty"`
 	// Billable is yes, no or unknown.
 	Billable verification.Billable `json:"billable,omitempty"`
 }

@@ -12,11 +12,16 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Acts that are audited, beside a reviewer's ("review." and the act of the
+// byWorker is who does what nobody asked for.
+const byWorker = "worker"
+
+// Acts that are audited, beside those on endpoints (ActPaused), a reviewer's ("review." and the act of the
 // decision) and a provider's switch ("provider." and its state).
 const (
 	// ActReadOutputs: a client read whom it had verified.
 	ActReadOutputs = "outputs.read"
+	// ActReadEvidence: a client was given the signed evidence of a verdict.
+	ActReadEvidence = "evidence.read"
 	// ActConfigured: the processes go by a catalogue, whose hash is the purpose.
 	ActConfigured = "configuration.changed"
 	// ActOps begins what an operator asked a run for; the verb follows. The request
@@ -44,6 +49,8 @@ type Audit struct {
 	// Note is free text. It rests sealed and can be erased: the chain holds a
 	// salted hash of it.
 	Note string `json:"note,omitempty"`
+	// Link chains the line to all before it, as hex; AuditLines sets it.
+	Link string `json:"link,omitempty"`
 }
 
 // columnAuditNote is bound to the note's hash: a note fits no other line.
@@ -70,10 +77,10 @@ func (s *sqlStore) sealNote(note string) (sealed, hash []byte, err error) {
 // auditNonce makes each MAC another one: a line that is there twice is a copy.
 const auditNonce = 16
 
-// auditMAC binds a line when it is written, so that nobody writes or changes one
-// past us before it is chained.
+// auditMAC binds a line to this store when it is written, so that nobody writes or
+// changes one past us before it is chained, nor brings one from another store.
 func (s *sqlStore) auditMAC(nonce []byte, a Audit, at sql.NullInt64, noteHash []byte) []byte {
-	return append(bytes.Clone(nonce), s.keys.Hash("audit line", string(nonce), optional(at), a.Act, a.Client, a.By, a.VerificationID, a.Purpose,
+	return append(bytes.Clone(nonce), s.keys.Hash("audit line", s.ident, string(nonce), optional(at), a.Act, a.Client, a.By, a.VerificationID, a.Purpose,
 		a.RequestID, string(noteHash))...)
 }
 
@@ -94,14 +101,25 @@ func (s *sqlStore) audit(ctx context.Context, tx *sql.Tx, a Audit) error {
 
 func (s *sqlStore) ReadOutputs(ctx context.Context, a Audit) (Row, error) {
 	a.Act = ActReadOutputs
+	return s.readAudited(ctx, a, func(r Row) bool { return r.State.Status == verification.Completed })
+}
+
+func (s *sqlStore) ReadEvidence(ctx context.Context, a Audit) (Row, error) {
+	a.Act = ActReadEvidence
+	return s.readAudited(ctx, a, func(r Row) bool { return r.Ended && r.State.Status.Ended() })
+}
+
+// readAudited returns the row of the line's verification and client, and writes the
+// line with it if it is to be told.
+func (s *sqlStore) readAudited(ctx context.Context, a Audit, told func(Row) bool) (Row, error) {
 	var row Row
-	err := s.update(ctx, "read outputs", func(tx *sql.Tx) error {
+	err := s.update(ctx, "read for "+a.Act, func(tx *sql.Tx) error {
 		sealed, err := scanRow(tx.QueryRowContext(ctx,
 			`SELECT `+rowColumns+` FROM verifications WHERE id = $1 AND client = $2`+s.dialect.holdRow, a.VerificationID, a.Client))
 		if err != nil {
 			return err
 		}
-		if row, err = s.openRow(sealed); err != nil || row.State.Status != verification.Completed {
+		if row, err = s.openRow(sealed); err != nil || !told(row) {
 			return err
 		}
 		return s.audit(ctx, tx, a)
@@ -166,6 +184,7 @@ func (s *sqlStore) AuditLines(ctx context.Context, after int64, limit int) ([]Au
 		if l.Note, err = s.openNote(l); err != nil {
 			return nil, err
 		}
+		l.Link = hex.EncodeToString(l.link)
 		out = append(out, l.Audit)
 	}
 	return out, nil

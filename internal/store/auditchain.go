@@ -76,18 +76,12 @@ func waitingLines(ctx context.Context, tx *sql.Tx) (out []auditLine, err error) 
 	return out, rows.Err()
 }
 
-// Anchor is where the chain stood. Kept elsewhere, it shows that the end of the
-// log was cut off, or the whole of it written anew.
+// Anchor is where the chain stood at a time. Who is told of one signs it.
 type Anchor struct {
-	Position int64     `json:"position"`
-	Link     string    `json:"link"`
-	At       time.Time `json:"at"`
-	// MAC keeps anybody without the keys from making one.
-	MAC string `json:"mac"`
-}
-
-func (s *sqlStore) anchorMAC(a Anchor) string {
-	return hex.EncodeToString(s.keys.Hash("audit anchor", strconv.FormatInt(a.Position, 10), a.Link, a.At.UTC().Format(time.RFC3339Nano)))
+	Position int64
+	// Link is the line's, as hex.
+	Link string
+	At   time.Time
 }
 
 func (s *sqlStore) AuditAnchor(ctx context.Context) (Anchor, error) {
@@ -95,16 +89,27 @@ func (s *sqlStore) AuditAnchor(ctx context.Context) (Anchor, error) {
 	if err != nil {
 		return Anchor{}, wrap("anchor the audit log", err)
 	}
-	a := Anchor{Position: last, Link: hex.EncodeToString(link), At: time.Now().UTC().Truncate(time.Second)}
-	a.MAC = s.anchorMAC(a)
-	return a, nil
+	return Anchor{Position: last, Link: hex.EncodeToString(link), At: time.Now().UTC().Truncate(time.Second)}, nil
 }
 
 // AuditFinding is something in the audit log that is not as it was written.
 type AuditFinding struct {
-	// Position is where; 0: at a line that is not chained yet.
+	// Position is where; 0: at a line that is not chained yet, which Row names, or at
+	// none.
 	Position int64  `json:"position"`
+	Row      int64  `json:"row,omitempty"`
 	What     string `json:"what"`
+}
+
+// String is the finding in a sentence that names the line.
+func (f AuditFinding) String() string {
+	switch {
+	case f.Position != 0:
+		return fmt.Sprintf("line %d: %s", f.Position, f.What)
+	case f.Row > 0:
+		return fmt.Sprintf("row %d, which waits for the sealer: %s", f.Row, f.What)
+	}
+	return f.What
 }
 
 // AuditReport is what a look at the whole audit log found.
@@ -119,10 +124,6 @@ type AuditReport struct {
 func (s *sqlStore) VerifyAudit(ctx context.Context, anchors []Anchor) (AuditReport, error) {
 	v := auditVerifier{s: s, report: AuditReport{Findings: []AuditFinding{}}, anchors: map[int64][]Anchor{}}
 	for _, a := range anchors {
-		if !hmac.Equal([]byte(s.anchorMAC(a)), []byte(a.MAC)) {
-			v.found(a.Position, "an anchor is not one of this installation's, or was changed")
-			continue
-		}
 		v.anchors[a.Position] = append(v.anchors[a.Position], a)
 	}
 	for {
@@ -153,7 +154,16 @@ type auditVerifier struct {
 }
 
 func (v *auditVerifier) found(position int64, what string, args ...any) {
-	v.report.Findings = append(v.report.Findings, AuditFinding{position, fmt.Sprintf(what, args...)})
+	v.report.Findings = append(v.report.Findings, AuditFinding{Position: position, What: fmt.Sprintf(what, args...)})
+}
+
+// foundAt is something at a line, chained or not.
+func (v *auditVerifier) foundAt(l auditLine, what string) {
+	f := AuditFinding{Position: l.Position, What: what}
+	if l.Position == 0 {
+		f.Row = l.id
+	}
+	v.report.Findings = append(v.report.Findings, f)
 }
 
 func (v *auditVerifier) chained(l auditLine) {
@@ -172,17 +182,17 @@ func (v *auditVerifier) chained(l auditLine) {
 // line holds a line against what was bound when it was written.
 func (v *auditVerifier) line(l auditLine) {
 	if len(l.mac) < auditNonce || !hmac.Equal(l.mac, v.s.auditMAC(l.mac[:auditNonce], l.Audit, l.at, l.noteHash)) {
-		v.found(l.Position, "the line was changed, or not written by yanzhen")
+		v.foundAt(l, "the line was changed, or not written by yanzhen")
 	}
 	switch {
 	case len(l.noteHash) == 0 && len(l.sealed) > 0:
-		v.found(l.Position, "the line has a note that it was not written with")
+		v.foundAt(l, "the line has a note that it was not written with")
 	case len(l.noteHash) > 0 && len(l.sealed) == 0:
 		v.report.Erased++
 	case len(l.sealed) > 0:
 		plain, err := v.s.open(auditNoteRow(l.noteHash), columnAuditNote, l.sealed)
 		if sum := sha256.Sum256(plain); err != nil || !bytes.Equal(sum[:], l.noteHash) {
-			v.found(l.Position, "the note is another one")
+			v.foundAt(l, "the note is another one")
 		}
 	}
 }
@@ -221,13 +231,34 @@ func (v *auditVerifier) end(ctx context.Context) error {
 		v.report.Waiting++
 		v.line(l)
 	}
+	if err := v.outside(ctx); err != nil {
+		return err
+	}
 	copies, err := v.s.auditLines(ctx, `mac IN (SELECT mac FROM audit GROUP BY mac HAVING COUNT(*) > 1) ORDER BY position`)
 	seen := map[string]bool{}
 	for _, l := range copies {
 		if seen[string(l.mac)] {
-			v.found(l.Position, "the line is a copy of another one")
+			v.foundAt(l, "the line is a copy of another one")
 		}
 		seen[string(l.mac)] = true
+	}
+	return err
+}
+
+// outside looks at lines that stand before the first, and at notes that went
+// without an erasure.
+func (v *auditVerifier) outside(ctx context.Context) error {
+	before, err := v.s.auditLines(ctx, `position < 1 ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	for _, l := range before {
+		v.foundAt(l, "the line stands where the sealer puts none")
+	}
+	gone, err := v.s.auditLines(ctx, `note IS NULL AND note_hash IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.verification_id = audit.verification_id) ORDER BY id`)
+	for _, l := range gone {
+		v.foundAt(l, "the note was taken away, and nobody was erased")
 	}
 	return err
 }

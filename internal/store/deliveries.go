@@ -120,7 +120,10 @@ func (s *sqlStore) noteHealth(ctx context.Context, tx *sql.Tx, client string, t 
 	if err := setEndpoint(ctx, tx, client, t.Endpoint, EndpointOff, reason, t.At); err != nil {
 		return false, err
 	}
-	return true, s.insertEvent(ctx, tx, endpointEvent(client, t.Endpoint, webhook.EndpointOff, t.At), sql.NullInt64{})
+	if err := s.insertEvent(ctx, tx, endpointEvent(client, t.Endpoint, webhook.EndpointOff, t.At), sql.NullInt64{}); err != nil {
+		return false, err
+	}
+	return true, s.audit(ctx, tx, Audit{At: t.At, Act: ActEndpointOff, Client: client, By: byWorker, Purpose: t.Endpoint})
 }
 
 func endpointEvent(client, endpoint, kind string, at time.Time) Event {
@@ -132,31 +135,37 @@ func (s *sqlStore) EventType(ctx context.Context, client, event string) (kind st
 	return kind, wrap("event", err)
 }
 
-func (s *sqlStore) Redeliver(ctx context.Context, client, event string, endpoints []string, now time.Time) error {
+func (s *sqlStore) Redeliver(ctx context.Context, a Audit, event string, endpoints []string) error {
+	a.Act, a.Purpose, a.At = ActRedelivered, event, orNow(a.At)
 	return s.update(ctx, "redeliver", func(tx *sql.Tx) error {
 		if _, err := s.lockFeed(ctx, tx); err != nil {
 			return err
 		}
 		var kind string
-		if err := tx.QueryRowContext(ctx, `SELECT type FROM events WHERE id = $1 AND client = $2`, event, client).Scan(&kind); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT type, COALESCE(verification_id, '') FROM events WHERE id = $1 AND client = $2`, event, a.Client).
+			Scan(&kind, &a.VerificationID); err != nil {
 			return err
 		}
 		for _, endpoint := range endpoints {
-			if err := s.addDelivery(ctx, tx, event, endpoint, client, now, kind == webhook.Test); err != nil {
+			if err := s.addDelivery(ctx, tx, event, endpoint, a.Client, a.At, kind == webhook.Test); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.audit(ctx, tx, a)
 	})
 }
 
-func (s *sqlStore) AddTest(ctx context.Context, client, endpoint string, now time.Time) (string, error) {
-	e := endpointEvent(client, endpoint, webhook.Test, now)
+func (s *sqlStore) AddTest(ctx context.Context, a Audit, endpoint string) (string, error) {
+	a.Act, a.Purpose, a.At = ActTested, endpoint, orNow(a.At)
+	e := endpointEvent(a.Client, endpoint, webhook.Test, a.At)
 	err := s.update(ctx, "add a test", func(tx *sql.Tx) error {
-		if err := s.insertEvent(ctx, tx, e, stamp(now)); err != nil {
+		if err := s.insertEvent(ctx, tx, e, stamp(a.At)); err != nil {
 			return err
 		}
-		return s.addDelivery(ctx, tx, e.ID, endpoint, client, now, true)
+		if err := s.addDelivery(ctx, tx, e.ID, endpoint, a.Client, a.At, true); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, a)
 	})
 	return e.ID, err
 }

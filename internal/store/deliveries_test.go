@@ -154,8 +154,8 @@ func TestSettle(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, endpoints["a"].FailingSince)
 
-		require.NoError(t, s.Redeliver(t.Context(), "shop", d.EventID, []string{"a", "b"}, at))
-		require.ErrorIs(t, s.Redeliver(t.Context(), "other", d.EventID, []string{"a"}, at), store.ErrNotFound)
+		require.NoError(t, s.Redeliver(t.Context(), asked(at), d.EventID, []string{"a", "b"}))
+		require.ErrorIs(t, s.Redeliver(t.Context(), store.Audit{Client: "other"}, d.EventID, []string{"a"}), store.ErrNotFound)
 		list := take(t, s, time.Now())
 		require.Len(t, list, 2)
 		for _, d := range list {
@@ -200,7 +200,7 @@ func TestEndpointOff(t *testing.T) {
 			"verification.created a held": 2, "verification.created b due": 1, "webhook_endpoint.disabled b due": 1,
 		}, states)
 
-		n, err := s.Resume(t.Context(), "shop", "a", now())
+		n, err := s.Resume(t.Context(), asked(now()), "a")
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
 		endpoints, err = s.Endpoints(t.Context(), "shop")
@@ -229,11 +229,11 @@ func TestEndpointGone(t *testing.T) {
 func TestPauseAndRecover(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
-		require.NoError(t, s.Pause(t.Context(), "shop", "a", now()))
+		require.NoError(t, s.Pause(t.Context(), asked(now()), "a"))
 		insertNumbered(t, s, 1, "shop")
 		relay(t, s, routed("a"))
 		require.Empty(t, take(t, s, time.Now()))
-		n, err := s.Resume(t.Context(), "shop", "a", now())
+		n, err := s.Resume(t.Context(), asked(now()), "a")
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		d := sending(t, s)
@@ -253,14 +253,14 @@ func TestPauseAndRecover(t *testing.T) {
 			_, err := s.Settle(t.Context(), store.Try{EventID: d.EventID, Endpoint: "a", Round: d.Round, At: now(), Class: "5xx", State: state}, time.Hour)
 			require.NoError(t, err)
 		}
-		n, err = s.Recover(t.Context(), "shop", "a", since, now())
+		n, err = s.Recover(t.Context(), asked(now()), "a", since)
 		require.NoError(t, err)
 		require.Equal(t, 2, n, "one that failed since, and one on its way")
-		n, err = s.Recover(t.Context(), "shop", "a", longAgo, now())
+		n, err = s.Recover(t.Context(), asked(now()), "a", longAgo)
 		require.NoError(t, err)
 		require.Equal(t, 1, n, "the first; the others are due already")
 
-		test, err := s.AddTest(t.Context(), "shop", "b", now())
+		test, err := s.AddTest(t.Context(), asked(now()), "b")
 		require.NoError(t, err)
 		list, err := s.Deliveries(t.Context(), store.DeliveryQuery{Client: "shop", EventID: test, Limit: 5})
 		require.NoError(t, err)
@@ -282,11 +282,11 @@ func TestResumeBesideHolding(t *testing.T) {
 			insertNumbered(t, s, i, "shop")
 			relay(t, s, routed("a"))
 			d := sending(t, s)
-			require.NoError(t, s.Pause(t.Context(), "shop", "a", now()))
+			require.NoError(t, s.Pause(t.Context(), asked(now()), "a"))
 			each(2, func(n int) {
 				var err error
 				if n == 0 {
-					_, err = s.Resume(t.Context(), "shop", "a", now())
+					_, err = s.Resume(t.Context(), asked(now()), "a")
 				} else if _, err = s.Settle(t.Context(), store.Try{EventID: d.EventID, Endpoint: "a", At: now(), State: store.DeliveryHeld}, time.Hour); err == store.ErrEndpointOn {
 					err = nil
 				}

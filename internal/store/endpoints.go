@@ -53,46 +53,65 @@ func setEndpoint(ctx context.Context, tx *sql.Tx, client, id string, state Endpo
 	return err
 }
 
-func (s *sqlStore) Pause(ctx context.Context, client, endpoint string, now time.Time) error {
+// Acts on a client's endpoints and events, whose ids are the purposes.
+const (
+	ActPaused      = "webhook.paused"
+	ActResumed     = "webhook.resumed"
+	ActRecovered   = "webhook.recovered"
+	ActTested      = "webhook.tested"
+	ActRedelivered = "event.redelivered"
+	// ActEndpointOff: it only failed, or said that it is gone.
+	ActEndpointOff = "webhook.off"
+)
+
+func (s *sqlStore) Pause(ctx context.Context, a Audit, endpoint string) error {
+	a.Act, a.Purpose, a.At = ActPaused, endpoint, orNow(a.At)
 	return s.update(ctx, "pause an endpoint", func(tx *sql.Tx) error {
 		if _, err := s.lockFeed(ctx, tx); err != nil {
 			return err
 		}
-		status, err := endpointIn(ctx, tx, client, endpoint, "")
+		status, err := endpointIn(ctx, tx, a.Client, endpoint, "")
 		if err != nil || status.State != EndpointOn {
 			return err
 		}
-		return setEndpoint(ctx, tx, client, endpoint, EndpointPaused, "", now)
+		if err := setEndpoint(ctx, tx, a.Client, endpoint, EndpointPaused, "", a.At); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, a)
 	})
 }
 
-func (s *sqlStore) Resume(ctx context.Context, client, endpoint string, now time.Time) (int, error) {
-	return s.switchOn(ctx, client, endpoint, now, `state = 'held'`, stamp(now))
+func (s *sqlStore) Resume(ctx context.Context, a Audit, endpoint string) (int, error) {
+	a.Act, a.Purpose, a.At = ActResumed, endpoint, orNow(a.At)
+	return s.switchOn(ctx, a, `state = 'held'`, stamp(a.At))
 }
 
-func (s *sqlStore) Recover(ctx context.Context, client, endpoint string, since, now time.Time) (int, error) {
-	return s.switchOn(ctx, client, endpoint, now, `state = 'held' OR state IN ('failed', 'sending')
+func (s *sqlStore) Recover(ctx context.Context, a Audit, endpoint string, since time.Time) (int, error) {
+	a.Act, a.Purpose, a.At = ActRecovered, endpoint, orNow(a.At)
+	return s.switchOn(ctx, a, `state = 'held' OR state IN ('failed', 'sending')
 		AND EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id AND events.created_at >= CAST($4 AS BIGINT))`, stamp(since))
 }
 
-// switchOn switches an endpoint on and sends again what the condition says. The
+// switchOn switches the endpoint on and sends again what the condition says. The
 // feed's lock keeps a relay from holding back an event at the same moment.
-func (s *sqlStore) switchOn(ctx context.Context, client, endpoint string, now time.Time, which string, since sql.NullInt64) (n int, err error) {
+func (s *sqlStore) switchOn(ctx context.Context, a Audit, which string, since sql.NullInt64) (n int, err error) {
 	err = s.update(ctx, "switch an endpoint on", func(tx *sql.Tx) error {
 		if _, err := s.lockFeed(ctx, tx); err != nil {
 			return err
 		}
-		if err := setEndpoint(ctx, tx, client, endpoint, EndpointOn, "", now); err != nil {
+		if err := setEndpoint(ctx, tx, a.Client, a.Purpose, EndpointOn, "", a.At); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE deliveries SET `+again+`, state = 'due', queued_at = $3, due_at = $3
-			WHERE client = $1 AND endpoint = $2 AND state <> 'delivered' AND CAST($4 AS BIGINT) > 0 AND (`+which+`)`, client, endpoint, stamp(now), since)
+			WHERE client = $1 AND endpoint = $2 AND state <> 'delivered' AND CAST($4 AS BIGINT) > 0 AND (`+which+`)`, a.Client, a.Purpose, stamp(a.At), since)
 		if err != nil {
 			return err
 		}
 		sent, err := res.RowsAffected()
-		n = int(sent)
-		return err
+		if n = int(sent); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, a)
 	})
 	return n, err
 }

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,7 +43,7 @@ func TestAChangedEventHoldsNobodysFeedUp(t *testing.T) {
 
 		// A delivery of it is refused as before.
 		for i, event := range []string{list[0].ID, list[1].ID} {
-			require.NoError(t, s.Redeliver(t.Context(), "shop", event, []string{"main"}, time.Now()))
+			require.NoError(t, s.Redeliver(t.Context(), store.Audit{Client: "shop"}, event, []string{"main"}))
 			d, _, _, err := s.Delivery(t.Context(), event, "main")
 			require.ErrorIs(t, err, store.ErrChanged, "%d", i)
 			require.Equal(t, event, d.EventID)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 type sqlStore struct {
 	pools
 	keys Sealer
+	// ident is this database's own, made when it was first opened.
+	ident string
 	// fullAt is when a write last found no room, in microseconds since 1970.
 	fullAt atomic.Int64
 	erased erased
@@ -50,7 +53,13 @@ func (s *sqlStore) check(ctx context.Context) error {
 	if err := schemaFault(have, want); err != nil && !(have > want && s.runs(ctx, have, want)) {
 		return err
 	}
-	if err := s.update(ctx, "key check", func(tx *sql.Tx) error { return s.checkHash(ctx, tx) }); err != nil {
+	err = s.update(ctx, "key check", func(tx *sql.Tx) error {
+		if err := s.checkHash(ctx, tx); err != nil {
+			return err
+		}
+		return s.identify(ctx, tx)
+	})
+	if err != nil {
 		return err
 	}
 	return s.AdoptKeys(ctx, s.keys.List(), Adopter{By: "yanzhen"})
@@ -70,6 +79,15 @@ func (s *sqlStore) checkHash(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("%w: another hash key", ErrOtherKeys)
 	}
 	return nil
+}
+
+// identify gives a new database an id. What is bound to it, like the audit log,
+// counts in no other one, also under the same keys.
+func (s *sqlStore) identify(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('store_id', $1) ON CONFLICT (key) DO NOTHING`, rand.Text()); err != nil {
+		return err
+	}
+	return tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'store_id'`).Scan(&s.ident)
 }
 
 // fullFor is how long a store counts as full after a write that found no room:

@@ -155,17 +155,17 @@ type Outbox interface {
 
 	// EventType returns the type of an event of the client's.
 	EventType(ctx context.Context, client, event string) (string, error)
-	// Redeliver sends an event of the client's to endpoints, again or for the first
-	// time.
-	Redeliver(ctx context.Context, client, event string, endpoints []string, now time.Time) error
+	// Redeliver sends an event of Audit's client to endpoints, again or for the first
+	// time. Like what follows it writes who asked, and when, in its transaction.
+	Redeliver(ctx context.Context, a Audit, event string, endpoints []string) error
 	// AddTest writes an event for one endpoint alone, and its delivery.
-	AddTest(ctx context.Context, client, endpoint string, now time.Time) (event string, err error)
+	AddTest(ctx context.Context, a Audit, endpoint string) (event string, err error)
 	// Pause holds an endpoint's events back. Resume switches it on and sends what
 	// was held; Recover also what was not delivered of events since a time. They
 	// return how many deliveries that is.
-	Pause(ctx context.Context, client, endpoint string, now time.Time) error
-	Resume(ctx context.Context, client, endpoint string, now time.Time) (int, error)
-	Recover(ctx context.Context, client, endpoint string, since, now time.Time) (int, error)
+	Pause(ctx context.Context, a Audit, endpoint string) error
+	Resume(ctx context.Context, a Audit, endpoint string) (int, error)
+	Recover(ctx context.Context, a Audit, endpoint string, since time.Time) (int, error)
 	// Endpoints returns what became of the client's endpoints, by id; those that
 	// are on and never failed may be missing.
 	Endpoints(ctx context.Context, client string) (map[string]EndpointStatus, error)

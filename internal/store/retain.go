@@ -52,6 +52,9 @@ func (s *sqlStore) countOf(ctx context.Context, what, query string, args ...any)
 	return n, wrap(what, err)
 }
 
+// ActStripped: the bare verdict's own time was over.
+const ActStripped = "verdict.erased"
+
 // dependants of a verification, of which nothing is left with its verdict.
 var dependants = []string{"scans", "sessions", "calls", "decisions", "events", "consents", "visits", "handovers"}
 
@@ -63,6 +66,9 @@ func (s *sqlStore) Strip(ctx context.Context, id string) error {
 		}
 		if !held.redactedAt.Valid || err != ErrRedacted {
 			return err
+		}
+		if held.policy.Name == "" {
+			return nil // it was before
 		}
 		for _, table := range dependants {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE verification_id = $1`, id); err != nil {
@@ -79,7 +85,10 @@ func (s *sqlStore) Strip(ctx context.Context, id string) error {
 			UPDATE verifications SET policy_name = '', policy_version = 0, created_at = $2, start_called_at = $2, started_at = NULL, overdue_at = NULL,
 				ended_at = $2, status = $3, decision = $4, state = $5, state_version = $6, revision = $7, mac = $8, page_hash = NULL WHERE id = $1`,
 			id, next.redactedAt, next.status, next.decision, next.state, next.version, next.revision, next.mac)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, Audit{Act: ActStripped, Client: held.client, By: byWorker, VerificationID: id, Purpose: CauseRetention})
 	})
 	if err != nil {
 		return err

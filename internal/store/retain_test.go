@@ -33,6 +33,10 @@ func TestStripLeavesTheIDAndTheReceipt(t *testing.T) {
 		require.Equal(t, 1, n)
 		require.NoError(t, s.Strip(t.Context(), id))
 		require.NoError(t, s.Strip(t.Context(), id))
+		lines, err := s.Audited(t.Context(), id)
+		require.NoError(t, err)
+		last := lines[len(lines)-1]
+		require.Equal(t, []string{store.ActRedacted, store.ActStripped, "worker", client}, []string{lines[len(lines)-2].Act, last.Act, last.By, last.Client}, "once")
 
 		pairs, err := s.Pairs(t.Context())
 		require.NoError(t, err)

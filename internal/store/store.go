@@ -379,6 +379,9 @@ type Store interface {
 	// whole, and writes the line in the same transaction; of one that is not
 	// completed it writes none.
 	ReadOutputs(ctx context.Context, a Audit) (Row, error)
+	// ReadEvidence is ReadOutputs for signed evidence: of one that has not ended it
+	// writes no line.
+	ReadEvidence(ctx context.Context, a Audit) (Row, error)
 	// Audited returns a verification's lines, the oldest first, without their notes.
 	Audited(ctx context.Context, id string) ([]Audit, error)
 	// AuditAct writes a line of an operator's act on the line's verification; once:
@@ -396,7 +399,8 @@ type Store interface {
 	// AuditLines returns chained lines after a position, with their notes.
 	AuditLines(ctx context.Context, after int64, limit int) ([]Audit, error)
 	// AuditAnchor tells where the chain stands; VerifyAudit finds whatever is not as
-	// it was written, by the anchors also a cut end.
+	// it was written, by the anchors, whose signatures are the caller's to check,
+	// also a cut end.
 	AuditAnchor(ctx context.Context) (Anchor, error)
 	VerifyAudit(ctx context.Context, anchors []Anchor) (AuditReport, error)
 
