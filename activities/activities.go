@@ -30,6 +30,7 @@ type Store interface {
 	Scan(ctx context.Context, id string, number int) (store.Scan, error)
 	SaveCard(ctx context.Context, id string, card verification.Card, numberHash []byte) error
 	Portrait(ctx context.Context, id string) ([]byte, error)
+	NoteResult(ctx context.Context, id string, number int, requestID string) error
 	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
 	Notice(ctx context.Context, id string, number int) ([]byte, error)
 	CountLookup(ctx context.Context, id string, number, budget int) (int, error)

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,14 +85,15 @@ func (a *Activities) OpenSession(ctx context.Context, in OpenInput) (OpenResult,
 			return OpenResult{}, err
 		}
 	}
-	opened, err := vendor.Provider.Open(ctx, opening)
+	asking, requestID := provider.WithRequestID(ctx)
+	opened, err := vendor.Provider.Open(asking, opening)
 	if err != nil {
 		a.logVendor(ctx, in.ID, in.Provider, err)
 		return OpenResult{}, vendorError(err, false, 0)
 	}
 	err = a.Store.OpenSession(ctx, store.Session{
 		VerificationID: in.ID, Number: in.Session, Provider: in.Provider,
-		Link: opened.Link, Returned: returned, Handle: opened.Handle, OpenedAt: a.Now(), ExpiresAt: opened.ExpiresAt,
+		Link: opened.Link, Returned: returned, Handle: opened.Handle, OpenedAt: a.Now(), ExpiresAt: opened.ExpiresAt, RequestID: requestID(),
 	})
 	return OpenResult{ExpiresAt: opened.ExpiresAt}, storeError(err)
 }
@@ -204,7 +206,8 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 			return LookResult{Phase: provider.Unasked, Begun: known.Begun}, err
 		}
 	}
-	look, err := vendor.Provider.Look(ctx, s)
+	asking, requestID := provider.WithRequestID(ctx)
+	look, err := vendor.Provider.Look(asking, s)
 	if provider.ClassOf(err) == provider.Gone && err != nil {
 		return LookResult{Phase: provider.RanOut, Begun: known.Begun}, nil
 	}
@@ -223,10 +226,12 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		if err := a.Store.MarkCaptured(ctx, in.ID, in.Session); err != nil {
 			return LookResult{}, storeError(err)
 		}
-		result, err := a.judgeCapture(whole, in, look.Capture)
+		comparing, comparedBy := provider.WithRequestID(whole)
+		result, err := a.judgeCapture(comparing, in, look.Capture)
 		if err != nil {
 			return LookResult{}, err
 		}
+		a.noteResult(whole, s, cmp.Or(comparedBy(), requestID()))
 		return a.settle(whole, in, result)
 	}
 	if known.Captured && look.Result == nil {
@@ -244,6 +249,7 @@ func (a *Activities) look(whole context.Context, vendor provider.FaceVendor, in 
 		begun = true
 	}
 	if look.Result != nil {
+		a.noteResult(whole, s, requestID())
 		spared := s.Subject.SpareFaceMismatch(*look.Result)
 		if vendor.Captures {
 			return a.settle(whole, in, spared)
@@ -322,6 +328,7 @@ func (a *Activities) FetchSession(ctx context.Context, in SessionInput) (FetchRe
 
 func (a *Activities) result(ctx context.Context, vendor provider.FaceVendor, s provider.FaceSession) (verification.FaceResult, error) {
 	asking, end := unhurried(ctx)
+	asking, requestID := provider.WithRequestID(asking)
 	result, err := vendor.Provider.Result(asking, s)
 	end()
 	if provider.ClassOf(err) == provider.Gone && err != nil {
@@ -330,8 +337,22 @@ func (a *Activities) result(ctx context.Context, vendor provider.FaceVendor, s p
 	if err != nil {
 		return verification.FaceResult{}, err
 	}
+	a.noteResult(ctx, s, requestID())
 	result.Begun = true
 	return s.Subject.SpareFaceMismatch(result), nil
+}
+
+// noteResult keeps the vendor's id of the call that told how a session ended, for
+// evidence. The result does not hang on it.
+func (a *Activities) noteResult(ctx context.Context, s provider.FaceSession, requestID string) {
+	if requestID == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := a.Store.NoteResult(ctx, s.VerificationID, s.Session, requestID); err != nil {
+		a.Log.WarnContext(ctx, "the vendor's request id was not kept", "verification_id", s.VerificationID, "session", s.Session)
+	}
 }
 
 func (a *Activities) session(ctx context.Context, in SessionInput) (provider.FaceSession, store.Session, error) {

@@ -73,8 +73,10 @@ func (a *Activities) CheckRecords(ctx context.Context, in RecordsInput) (Records
 	}
 
 	asking, end := unhurried(ctx)
+	asking, requestID := provider.WithRequestID(asking)
 	check, err := vendor.Provider.Check(asking, q.spelled)
 	end()
+	call.RequestID = requestID()
 	if err != nil {
 		return a.recordsFailed(ctx, q, call, err)
 	}

@@ -55,7 +55,7 @@ func (s *Starter) evidenceOf(row store.Row, steps []store.Step) statement.Eviden
 	}
 	for _, v := range steps {
 		if v.Provider != "" {
-			e.Asked = append(e.Asked, statement.Asked{At: v.At, Step: v.Kind, Provider: v.Provider, Session: v.Number, Code: v.Code, Billable: v.Billable})
+			e.Asked = append(e.Asked, statement.Asked{At: v.At, Step: v.Kind, Provider: v.Provider, Session: v.Number, Code: v.Code, RequestID: v.RequestID, Billable: v.Billable})
 		}
 	}
 	return e

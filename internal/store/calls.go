@@ -12,14 +12,14 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-const callColumns = `id, verification_id, provider, intended_at, answered_at, code, billable, result`
+const callColumns = `id, verification_id, provider, intended_at, answered_at, code, billable, result, COALESCE(request_id, '')`
 
 func scanCall(from scanner) (Call, error) {
 	var c Call
 	var intended, answered sql.NullInt64
 	var billable string
 	var result []byte
-	if err := from.Scan(&c.ID, &c.VerificationID, &c.Provider, &intended, &answered, &c.Code, &billable, &result); err != nil {
+	if err := from.Scan(&c.ID, &c.VerificationID, &c.Provider, &intended, &answered, &c.Code, &billable, &result, &c.RequestID); err != nil {
 		return Call{}, err
 	}
 	c.IntendedAt, c.AnsweredAt, c.Billable = timeOf(intended), timeOf(answered), verification.Billable(billable)
@@ -104,14 +104,14 @@ func (s *sqlStore) AnswerCall(ctx context.Context, c Call) error {
 	return s.update(ctx, "answer call", func(tx *sql.Tx) error {
 		switch _, err := s.hold(ctx, tx, c.VerificationID); {
 		case errors.Is(err, ErrRedacted): // it counts, and tells nothing any more
-			c.Code, result = "", sql.NullString{}
+			c.Code, c.RequestID, result = "", "", sql.NullString{}
 		case err != nil:
 			return err
 		}
 		err := touched(tx.ExecContext(ctx, `
-			UPDATE calls SET answered_at = $3, code = $4, billable = $5, result = $6
+			UPDATE calls SET answered_at = $3, code = $4, billable = $5, result = $6, request_id = $7
 			WHERE id = $1 AND verification_id = $2 AND answered_at IS NULL`,
-			c.ID, c.VerificationID, stamp(c.AnsweredAt), asText(c.Code), string(c.Billable), result))
+			c.ID, c.VerificationID, stamp(c.AnsweredAt), asText(c.Code), string(c.Billable), result, nullable(asText(c.RequestID))))
 		if err != ErrNotFound {
 			return err
 		}
@@ -121,6 +121,9 @@ func (s *sqlStore) AnswerCall(ctx context.Context, c Call) error {
 			`SELECT id FROM calls WHERE id = $1 AND verification_id = $2`, c.ID, c.VerificationID).Scan(&id)
 	})
 }
+
+// nullable is NULL for nothing.
+func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // asText drops what PostgreSQL's text cannot hold, so that no vendor's code can
 // keep its answer from being written.

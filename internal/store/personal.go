@@ -57,6 +57,9 @@ var Places = []Personal{
 	{"calls", "number_hash", "keyed hash of the number", UntilErasure, false, noBytes},
 	{"calls", "code", "the records vendor's code", UntilErasure, false, ""},
 	{"calls", "result", "what the records vendor found", UntilErasure, false, nil},
+	{"calls", "request_id", "the records vendor's id of the question", UntilErasure, false, nil},
+	{"sessions", "open_request_id", "the face vendor's id of the call that opened the session", UntilErasure, false, nil},
+	{"sessions", "result_request_id", "the vendor's id of the call that told how it ended", UntilErasure, false, nil},
 	{"decisions", "note", "a reviewer's note", UntilErasure, true, nil},
 	{"audit", "note", "free text in the audit log, such as a reviewer's note", UntilErasure, true, nil},
 }

@@ -131,13 +131,14 @@ func (s *sqlStore) OpenSession(ctx context.Context, v Session) error {
 		}
 		now := stamp(time.Now())
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO sessions (verification_id, number, provider, intended_at, opened_at, expires_at, begun, link, handle)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			INSERT INTO sessions (verification_id, number, provider, intended_at, opened_at, expires_at, begun, link, handle, open_request_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (verification_id, number) DO UPDATE
 			SET provider = excluded.provider, opened_at = excluded.opened_at, expires_at = excluded.expires_at,
+				open_request_id = excluded.open_request_id,
 				link = CASE WHEN sessions.closed_at IS NULL THEN excluded.link END,
 				handle = CASE WHEN sessions.closed_at IS NULL THEN excluded.handle END`,
-			v.VerificationID, v.Number, v.Provider, now, stamp(orNow(v.OpenedAt)), stamp(v.ExpiresAt), v.Begun, link, handle)
+			v.VerificationID, v.Number, v.Provider, now, stamp(orNow(v.OpenedAt)), stamp(v.ExpiresAt), v.Begun, link, handle, nullable(v.RequestID))
 		return err
 	})
 }
@@ -199,6 +200,16 @@ func (s *sqlStore) SettleSession(ctx context.Context, id string, number int, out
 		s.forget()
 	}
 	return err
+}
+
+func (s *sqlStore) NoteResult(ctx context.Context, id string, number int, requestID string) error {
+	return s.update(ctx, "note a result", func(tx *sql.Tx) error {
+		if _, err := s.hold(ctx, tx, id); err != nil {
+			return err
+		}
+		return touched(tx.ExecContext(ctx, `UPDATE sessions SET result_request_id = $3 WHERE verification_id = $1 AND number = $2`,
+			id, number, nullable(asText(requestID))))
+	})
 }
 
 func (s *sqlStore) CloseSession(ctx context.Context, id string, number int) error {

@@ -146,6 +146,8 @@ type Session struct {
 	// nil: not known, or not needed any more. It rests sealed.
 	Outcome *verification.FaceResult
 	Hints   int
+	// RequestID is the vendor's id of the call that opened it; OpenSession writes it.
+	RequestID string
 }
 
 // Notice is signed data that a vendor sent about a session.
@@ -230,7 +232,9 @@ type Call struct {
 	// from the intent on, with nobody left to write that down.
 	AnsweredAt time.Time
 	Code       string
-	Billable   verification.Billable
+	// RequestID is the vendor's own id of the question, if it gave one.
+	RequestID string
+	Billable  verification.Billable
 	// Check is the vendor's answer, once known.
 	Check *verification.Check
 }
@@ -282,6 +286,8 @@ type Store interface {
 	// so that it is not lost with whoever was told; the first word stands. last: no
 	// session can need the chip's portrait any more, and it is erased with that.
 	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
+	// NoteResult notes the vendor's id of the call that told how a session ended.
+	NoteResult(ctx context.Context, id string, number int, requestID string) error
 	// CloseSession erases the session's link and handle.
 	CloseSession(ctx context.Context, id string, number int) error
 	// CountHint counts one more hint for a session and returns the count;

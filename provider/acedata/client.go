@@ -76,6 +76,7 @@ func (c *Client) Check(ctx context.Context, s verification.Subject) (verificatio
 	if err != nil {
 		return verification.Check{}, err
 	}
+	provider.NoteRequestID(ctx, traceID(a))
 	if a.status != http.StatusOK {
 		return verification.Check{}, httpFailure(a.status, errorCode(a.body), c.retryAfter(a.header))
 	}

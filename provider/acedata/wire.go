@@ -29,12 +29,27 @@ type answer struct {
 	Description json.RawMessage `json:"description"`
 }
 
-// failure is every other status. Other members (trace_id, success) are not
-// needed; the message is never read.
+// failure is every other status. Other members (success) are not needed; the
+// message is never read.
 type failure struct {
 	Error struct {
 		Code string `json:"code"`
 	} `json:"error"`
+}
+
+// traced is any answer: trace_id is optional in all of them.
+type traced struct {
+	TraceID string `json:"trace_id"`
+}
+
+// traceID is the vendor's id of the call, of the body or a header; empty: it told
+// none.
+func traceID(a reply) string {
+	var t traced
+	if json.Unmarshal(a.body, &t) == nil && t.TraceID != "" {
+		return t.TraceID
+	}
+	return a.header.Get("X-Trace-Id")
 }
 
 var errNoAnswer = errors.New("acedata: no answer of the contract's form")

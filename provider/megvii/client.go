@@ -239,6 +239,7 @@ func (c *Client) call(ctx context.Context, op, method, address string, form io.R
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	provider.NoteRequestID(ctx, requestID(body))
 	switch {
 	case err != nil && res.StatusCode == http.StatusOK:
 		return nil, lost(ctx, op, err)
@@ -249,6 +250,15 @@ func (c *Client) call(ctx context.Context, op, method, address string, form io.R
 		return nil, newError(op, failure, code)
 	}
 	return body, nil
+}
+
+// requestID is the vendor's id of the call; empty: the body tells none.
+func requestID(body []byte) string {
+	var a struct {
+		RequestID scalar `json:"request_id"`
+	}
+	_ = json.Unmarshal(body, &a) // what is no answer is told by whoever reads it
+	return a.RequestID.text
 }
 
 // failureText is the error that a body tells; empty: it is none of the

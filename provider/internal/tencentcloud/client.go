@@ -119,12 +119,16 @@ func (c *Client) Call(ctx context.Context, op, action string, req tchttp.Request
 	base.SetContext(withStatus(ctx, &status))
 	res := NewEnvelope()
 	if err := c.sdk.Send(req, res); err != nil {
+		if sdk, ok := errors.AsType[*tcerr.TencentCloudSDKError](err); ok {
+			provider.NoteRequestID(ctx, sdk.RequestId)
+		}
 		e, answered := c.failure(ctx, op, err, status)
 		if !answered && sent.Load() {
 			e.Billable = c.lost()
 		}
 		return e
 	}
+	provider.NoteRequestID(ctx, res.requestID())
 	violated := ""
 	switch {
 	case !res.Decode(out):
@@ -226,6 +230,13 @@ func (e *Envelope) ParseErrorFromHTTPResponse(body []byte) error {
 // Decode reads Response; false: it is not of the contract's form.
 func (e *Envelope) Decode(out any) bool {
 	return !e.ambiguous && len(e.Response) > 0 && string(e.Response) != "null" && json.Unmarshal(e.Response, out) == nil
+}
+
+// requestID is the vendor's id of the call; empty: it told none.
+func (e *Envelope) requestID() string {
+	var told struct{ RequestId string }
+	_ = json.Unmarshal(e.Response, &told) // what is no answer is told by Decode
+	return told.RequestId
 }
 
 // sealed reports whether the answer says that fields of it are encrypted.
