@@ -33,17 +33,15 @@ func (a *Activities) judgeCapture(ctx context.Context, in SessionInput, c *provi
 	if rule == nil {
 		rule = &CaptureInput{Rule: verification.CaptureInconclusive}
 	}
-	liveness, match := verification.NewCheck(verification.Liveness, verification.Skipped), uncompared(verification.FaceNotCompared)
-	if rule.Rule == verification.CapturePassed {
-		liveness, match = verification.NewCheck(verification.Liveness, verification.Passed), verification.NewCheck(verification.FaceMatch, verification.Passed)
-	}
+	worth := verification.Captured(rule.Rule)
+	liveness, match := worth[0], worth[1]
 	if rule.Comparer != "" {
 		var err error
 		if match, err = a.compare(ctx, in, rule, c.Face); err != nil {
 			return verification.FaceResult{}, err
 		}
 	}
-	out := verification.FaceResult{Judged: true, Begun: true, ProviderCode: fmt.Sprintf("sha256:%.8x", sha256.Sum256(c.Face))}
+	out := verification.FaceResult{Judged: true, Begun: true, ProviderCode: verification.CaptureCode(fmt.Sprintf("%.8x", sha256.Sum256(c.Face)))}
 	for _, check := range []verification.Check{liveness, match} {
 		check.Provider, check.ProviderCode = in.Provider, out.ProviderCode
 		out.Checks = append(out.Checks, check)

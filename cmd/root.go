@@ -89,7 +89,7 @@ was over.`,
 	})
 	root.AddCommand(
 		devCommand(), workerCommand(), apiCommand(), startCommand(), demoCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
-		providerCommand(), reviewCommand(), clientCommand(), webhookCommand(), retentionCommand(), findCommand(), evidenceCommand(), receiptCommand(), redactCommand(), keysCommand(), auditCommand(), opsCommand(), deployCommand(),
+		providerCommand(), reviewCommand(), clientCommand(), webhookCommand(), retentionCommand(), findCommand(), judgeCommand(), evidenceCommand(), receiptCommand(), redactCommand(), keysCommand(), auditCommand(), opsCommand(), deployCommand(),
 		initCommand(), setupCommand(), doctorCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
 	)
 	return root

@@ -71,3 +71,19 @@ func Exhausted(checks []Check) []Check {
 	}
 	return out
 }
+
+// captureDigest begins the code of checks that rest on captured pictures: what is
+// left of them.
+const captureDigest = "sha256:"
+
+// CaptureCode is the code of checks that rest on pictures with the digest.
+func CaptureCode(digest string) string { return captureDigest + digest }
+
+// Captured are the face checks that a captured face is worth by a rule, compared
+// with nothing.
+func Captured(rule CaptureRule) []Check {
+	if rule == CapturePassed {
+		return []Check{NewCheck(Liveness, Passed), NewCheck(FaceMatch, Passed)}
+	}
+	return []Check{NewCheck(Liveness, Skipped), NewCheck(FaceMatch, Inconclusive, FaceNotCompared)}
+}

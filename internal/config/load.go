@@ -189,19 +189,33 @@ func (c *Config) missing(p verification.Policy) []error {
 			continue
 		}
 		seen[name] = true
-		at := slices.IndexFunc(c.Vendors, func(v Vendor) bool { return v.Name == name })
+		at := c.vendor(name)
 		switch {
 		case at < 0:
-			var names []string
-			for _, v := range c.Vendors {
-				names = append(names, v.Name)
-			}
-			faults = append(faults, fmt.Errorf("policy %s: unknown provider %q, want one of %s", p.Name, name, strings.Join(names, ", ")))
+			faults = append(faults, c.unknownProvider(p, name))
 		case !c.Vendors[at].On():
 			faults = append(faults, fmt.Errorf("policy %s needs the provider %s, which is not configured: set %s", p.Name, name, settings.Needed(c.Vendors[at].Settings)))
 		}
 	}
 	return faults
+}
+
+// vendor is the place of a vendor in the list; below 0: there is none of the name.
+func (c *Config) vendor(name string) int {
+	return slices.IndexFunc(c.Vendors, func(v Vendor) bool { return v.Name == name })
+}
+
+// unknownProvider is the fault of a policy's provider that no vendor is; nil: it is
+// one.
+func (c *Config) unknownProvider(p verification.Policy, name string) error {
+	if c.vendor(name) >= 0 {
+		return nil
+	}
+	var names []string
+	for _, v := range c.Vendors {
+		names = append(names, v.Name)
+	}
+	return fmt.Errorf("policy %s: unknown provider %q, want one of %s", p.Name, name, strings.Join(names, ", "))
 }
 
 // checkMiniPrograms: a policy for mini programs has a face vendor whose sessions

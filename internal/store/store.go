@@ -426,6 +426,7 @@ type Store interface {
 	Erasures
 	Retained
 	Keyring
+	Recordings
 
 	Ping(ctx context.Context) error
 	Close() error
