@@ -106,6 +106,8 @@ func before(known []Check, missing []CheckType) []Check {
 func (r rejudging) would(t CheckType) (Check, bool) {
 	c, _ := Find(r.s.Checks, t)
 	switch {
+	case isFace(t) && r.s.Attempt.Judged > r.p.Attempts: // an earlier session, which is not on record, would have been the last
+		return c, false
 	case !answered(c):
 		return c, r.nobodyAnswers(t)
 	case capped(c) && !r.sameLimits(), r.cameLate(c), r.cameAtTheEnd(c):
@@ -125,9 +127,9 @@ func (r rejudging) would(t CheckType) (Check, bool) {
 func (r rejudging) face(c Check) (Check, bool) {
 	tries := r.s.Attempt.Judged
 	switch {
-	case c.Status == Failed && !c.FailedFinally() && !c.Suspicious(): // another session was awaited
+	case awaitsAnother(c), r.maybeOld(c):
 		return c, false
-	case tries > r.p.Attempts, c.HasReason(SessionAttemptsExhausted) && tries != r.p.Attempts:
+	case c.HasReason(SessionAttemptsExhausted) && tries != r.p.Attempts:
 		return c, false
 	case !strings.HasPrefix(c.ProviderCode, captureDigest) || r.sameCapture():
 		return c, true
@@ -178,8 +180,23 @@ func (r rejudging) maybeUnasked() bool {
 // faceAnswered reports whether a session, or a cap, settled the face.
 func (r rejudging) faceAnswered() bool {
 	return slices.ContainsFunc(r.s.Checks, func(c Check) bool {
-		return isFace(c.Type) && answered(c) && (c.Status != Failed || c.FailedFinally() || c.Suspicious())
+		return isFace(c.Type) && answered(c) && !awaitsAnother(c) && !r.maybeOld(c)
 	})
+}
+
+// awaitsAnother: the session ended with a judgement after which another one was
+// awaited.
+func awaitsAnother(c Check) bool { return c.Status == Failed && !c.FailedFinally() && !c.Suspicious() }
+
+// maybeOld: a pass of liveness may be that of a session that another one followed,
+// where the policy did not look at it.
+func (r rejudging) maybeOld(c Check) bool {
+	if c.Type != Liveness || c.Status != Passed {
+		return false
+	}
+	match, _ := Find(r.s.Checks, FaceMatch)
+	cut := r.said != OutcomeApproved && r.said != OutcomeReview
+	return cut && (!answered(match) || awaitsAnother(match)) || match.Status != Passed && r.s.Attempt.Session > 1
 }
 
 func (r rejudging) chipRead() bool {

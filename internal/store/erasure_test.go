@@ -54,7 +54,7 @@ func fillPlaces(t testing.TB, dsn string) (texts []string) {
 		}
 		text := fmt.Sprintf("place-%02d-%s", i, strings.Repeat("x", 20))
 		var value any = []byte(text)
-		if p.Column == "code" || p.Column == "result" {
+		if p.Column == "code" || p.Column == "result" || strings.HasSuffix(p.Column, "request_id") {
 			value = text
 		}
 		res, err := db.Exec(fmt.Sprintf(`UPDATE %s SET %s = $1`, p.Table, p.Column), value)
