@@ -138,7 +138,7 @@ func TestAuditLogOfAMixedDayVerifies(t *testing.T) {
 		require.NoError(t, s.AuditConfiguration(t.Context(), store.Audit{By: "api", Purpose: "sum-3"}))
 		whole.Waiting = 1
 		require.Equal(t, whole, findings(t, s, first))
-		require.Equal(t, whole, findings(t, open(t, dsn, keySet(t, 1, 2, 3)), first, last), "after a rotation of the seal keys")
+		require.Empty(t, findings(t, open(t, dsn, keySet(t, 1, 2, 3)), first, last).Findings, "after a rotation of the seal keys")
 	})
 }
 
