@@ -26,7 +26,7 @@ const (
 
 // diagnoseAudit tells whether the audit log is chained, and, where anchors were
 // kept, whether it is still the one that they are of.
-func diagnoseAudit(ctx context.Context, st store.Store, files []string, now time.Time) []finding {
+func diagnoseAudit(ctx context.Context, st store.Store, files []string, public []byte, now time.Time) []finding {
 	const check = "audit log"
 	var found []finding
 	switch at, err := st.AuditWaits(ctx); {
@@ -40,27 +40,24 @@ func diagnoseAudit(ctx context.Context, st store.Store, files []string, now time
 	if len(files) == 0 {
 		return found
 	}
-	var anchors []store.Anchor
+	anchors, bad, err := readAnchors(files, public)
+	if err != nil {
+		return append(found, wrong("audit anchor", "Give a file with what `yanzhen audit anchor` printed, or the workers' log lines with an anchor.", "%v", err))
+	}
 	var newest time.Time
-	for _, file := range files {
-		some, err := readAnchors(file)
-		if err != nil {
-			return append(found, wrong("audit anchor", "Give a file with what `yanzhen audit anchor` printed, or the workers' log lines with an anchor.", "%s: %v", file, err))
+	for _, a := range anchors {
+		if a.At.After(newest) {
+			newest = a.At
 		}
-		for _, a := range some {
-			if a.At.After(newest) {
-				newest = a.At
-			}
-		}
-		anchors = append(anchors, some...)
 	}
 	report, err := st.VerifyAudit(ctx, anchors)
+	report.Findings = append(bad, report.Findings...)
 	switch {
 	case err != nil:
 		return append(found, unknown("audit anchor", "%v", err))
 	case len(report.Findings) > 0:
 		return append(found, wrong("audit anchor", "Somebody changed the store, or restored an older one: compare with a backup; `yanzhen audit verify` prints all of it.",
-			"%d findings, the first at line %d: %s", len(report.Findings), report.Findings[0].Position, report.Findings[0].What))
+			"%d findings, the first: %s", len(report.Findings), report.Findings[0]))
 	case now.Sub(newest) > anchorWarns:
 		return append(found, warning("audit anchor", "Keep one a day elsewhere than the store: `yanzhen audit anchor`, or the workers' log.", "the newest is %s old: a tail that was cut off since is not found", now.Sub(newest).Round(time.Hour)))
 	}

@@ -3,7 +3,6 @@ package cmd
 import (
 	"bytes"
 	"database/sql"
-	"encoding/json"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -109,29 +108,29 @@ func TestDoctorSeesWhatIsLeft(t *testing.T) {
 			require.NoError(t, err)
 			cfg := &config.Config{Keys: keys, Store: dsn}
 
-			require.Equal(t, []string{"ok audit log"}, short(diagnoseAudit(t.Context(), st, nil, now)))
-			late := diagnoseAudit(t.Context(), st, nil, now.Add(time.Hour))
+			require.Equal(t, []string{"ok audit log"}, short(diagnoseAudit(t.Context(), st, nil, nil, now)))
+			late := diagnoseAudit(t.Context(), st, nil, nil, now.Add(time.Hour))
 			require.Equal(t, []string{"warning audit log"}, short(late))
 			require.Contains(t, late[0].Remedy, "No worker chains it")
 			_, err = st.SealAudit(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, []string{"ok audit log"}, short(diagnoseAudit(t.Context(), st, nil, now.Add(time.Hour))))
+			require.Equal(t, []string{"ok audit log"}, short(diagnoseAudit(t.Context(), st, nil, nil, now.Add(time.Hour))))
 
-			anchor, err := st.AuditAnchor(t.Context())
+			text, _, err := newAnchor(t.Context(), st, keysOf(t, keys), "")
 			require.NoError(t, err)
-			text, err := json.Marshal(anchor)
+			public, err := keysOf(t, keys).PublicKeys()
 			require.NoError(t, err)
 			anchors := []string{filepath.Join(t.TempDir(), "anchors")}
-			require.NoError(t, os.WriteFile(anchors[0], text, 0o600))
-			require.Equal(t, []string{"ok audit log", "ok audit anchor"}, short(diagnoseAudit(t.Context(), st, anchors, now)))
-			require.Equal(t, []string{"ok audit log", "warning audit anchor"}, short(diagnoseAudit(t.Context(), st, anchors, now.Add(72*time.Hour))), "it is old")
-			require.Equal(t, []string{"ok audit log", "error audit anchor"}, short(diagnoseAudit(t.Context(), st, []string{"/nowhere"}, now)))
+			require.NoError(t, os.WriteFile(anchors[0], []byte(text), 0o600))
+			require.Equal(t, []string{"ok audit log", "ok audit anchor"}, short(diagnoseAudit(t.Context(), st, anchors, public, now)))
+			require.Equal(t, []string{"ok audit log", "warning audit anchor"}, short(diagnoseAudit(t.Context(), st, anchors, public, now.Add(72*time.Hour))), "it is old")
+			require.Equal(t, []string{"ok audit log", "error audit anchor"}, short(diagnoseAudit(t.Context(), st, []string{"/nowhere"}, public, now)))
 			other := filepath.Join(t.TempDir(), "other.db")
 			require.NoError(t, store.Migrate(t.Context(), "sqlite:"+other))
 			st2, err := store.Open(t.Context(), "sqlite:"+other, keysOf(t, keys))
 			require.NoError(t, err)
 			defer st2.Close()
-			cut := diagnoseAudit(t.Context(), st2, anchors, now)
+			cut := diagnoseAudit(t.Context(), st2, anchors, public, now)
 			require.Equal(t, []string{"ok audit log", "error audit anchor"}, short(cut), "an older store was restored")
 			require.Contains(t, cut[1].Remedy, "backup")
 

@@ -122,8 +122,8 @@ func joined[T ~string](list []T) string {
 	return strings.Join(words, " ")
 }
 
-// word is an outcome as CSV and JSON have it.
-func word(o verification.Outcome) string {
+// wouldWord is an outcome as CSV and JSON have it.
+func wouldWord(o verification.Outcome) string {
 	if o == "" {
 		return "cannot_tell"
 	}
@@ -155,7 +155,7 @@ func (j *judgeCSV) tell(c judgedCase) error {
 		return err
 	}
 	return j.w.Write([]string{c.ID, c.Client, c.State.Policy.Name, strconv.Itoa(c.State.Policy.Version), c.EndedAt.Format(time.RFC3339), string(c.Said),
-		string(c.Ended), string(c.By), word(c.Would), strconv.FormatBool(c.changed()), joined(c.reasons), joined(c.missing)})
+		string(c.Ended), string(c.By), wouldWord(c.Would), strconv.FormatBool(c.changed()), joined(c.reasons), joined(c.missing)})
 }
 
 func (j *judgeCSV) end() error {
@@ -170,7 +170,7 @@ func (j *judgeCSV) end() error {
 		return err
 	}
 	for _, g := range j.t.sorted() {
-		if err := j.w.Write([]string{string(g.Said), string(g.Ended), string(g.By), word(g.Would), strconv.Itoa(j.t.groups[g])}); err != nil {
+		if err := j.w.Write([]string{string(g.Said), string(g.Ended), string(g.By), wouldWord(g.Would), strconv.Itoa(j.t.groups[g])}); err != nil {
 			return err
 		}
 	}
@@ -192,7 +192,7 @@ func (j *judgeJSON) tell(c judgedCase) error {
 		return nil
 	}
 	g := c.group
-	g.Would = verification.Outcome(word(g.Would))
+	g.Would = verification.Outcome(wouldWord(g.Would))
 	return j.e.Encode(struct {
 		ID      string                 `json:"id"`
 		Client  string                 `json:"client"`
@@ -214,7 +214,7 @@ func (j *judgeJSON) end() error {
 	counts := []counted{}
 	for _, g := range t.sorted() {
 		n := t.groups[g]
-		g.Would = verification.Outcome(word(g.Would))
+		g.Would = verification.Outcome(wouldWord(g.Would))
 		counts = append(counts, counted{g, n})
 	}
 	return j.e.Encode(struct {

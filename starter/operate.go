@@ -107,16 +107,22 @@ func (s *Starter) ResendAudited(ctx context.Context, id, event, endpoint string,
 	if err := s.store.AuditAct(ctx, line, false); err != nil {
 		return 0, s.storeError(ctx, "write the audit log", id, err)
 	}
-	return s.Resend(ctx, id, event, endpoint)
+	return s.resend(ctx, Caller{By: op.By, RequestID: line.RequestID}, id, event, endpoint)
 }
 
-// Resend sends a verification's events again, or the one, to every endpoint that
-// takes it, or to the one. It returns how many events that were.
+// Resend is resend by a worker, for an operator whom the audit log names already.
 func (s *Starter) Resend(ctx context.Context, id, event, endpoint string) (events int, err error) {
+	return s.resend(ctx, Caller{By: "worker"}, id, event, endpoint)
+}
+
+// resend sends a verification's events again, or the one, to every endpoint that
+// takes it, or to the one. It returns how many events that were.
+func (s *Starter) resend(ctx context.Context, c Caller, id, event, endpoint string) (events int, err error) {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
 		return 0, s.storeError(ctx, "read the row", id, err)
 	}
+	c.Client = row.Client
 	all, err := s.store.Events(ctx, id)
 	if err != nil {
 		return 0, s.storeError(ctx, "read events", id, err)
@@ -125,7 +131,7 @@ func (s *Starter) Resend(ctx context.Context, id, event, endpoint string) (event
 		if event != "" && e.ID != event {
 			continue
 		}
-		sent, err := s.Redeliver(ctx, row.Client, e.ID, endpoint)
+		sent, err := s.Redeliver(ctx, c, e.ID, endpoint)
 		if err != nil {
 			return events, err
 		}

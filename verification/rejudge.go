@@ -250,10 +250,23 @@ func (r rejudging) cameAtTheEnd(c Check) bool {
 // mayEndBefore: under the policy the verification may have ended before its checks
 // were there.
 func (r rejudging) mayEndBefore() bool {
+	if r.sentToReview() {
+		return true
+	}
 	if last := r.s.LastError; last != nil && (last.Code == CanceledMinor || last.Code == EngineEnded) {
 		return true
 	}
 	return r.s.Attempt.Session > r.p.Sessions && (r.p.WantsFace() || r.p.Wants(DocumentChip))
+}
+
+// sentToReview: an operator sent it to a human, for a reason that no vendor gave.
+func (r rejudging) sentToReview() bool {
+	return slices.ContainsFunc(r.s.ReviewReasons, func(reason Reason) bool {
+		found := slices.ContainsFunc(r.s.Checks, func(c Check) bool {
+			return c.HasReason(reason.Code) && (c.Status != Skipped || c.Provider != "" || capped(c))
+		})
+		return !found && reason.Code != ReviewAlways && reason.Code != PersonAskedForHuman
+	})
 }
 
 func (r rejudging) askedForHuman() bool {
