@@ -86,7 +86,7 @@ func (r *run) lookAt(ctx workflow.Context, f *replacedSession) {
 	}
 	f.looked, f.looking, f.over = workflow.Now(ctx), false, result != nil
 	f.wanted = f.wanted && !answers && !f.over
-	if result != nil && ctx.Err() == nil { // after the end nothing changes
+	if result != nil && (ctx.Err() == nil || r.human) { // after the end nothing changes
 		r.countReplaced(ctx, *result)
 	}
 }
@@ -100,8 +100,9 @@ func (r *run) ask(ctx workflow.Context, f *replacedSession) *verification.FaceRe
 		in.Capture = r.capture(false)
 		look = look.captures(!f.wanted)
 	}
+	// Pictures that are on their way are handed out once: a human is shown them.
 	on := func(s step, queue string) workflow.Context {
-		return s.on(ctx, queue, fmt.Sprintf("-%d-%d", f.session, f.looks), " ("+f.route.Provider+")", 0)
+		return workflow.WithWaitForCancellation(s.on(ctx, queue, fmt.Sprintf("-%d-%d", f.session, f.looks), " ("+f.route.Provider+")", 0), f.route.Captures)
 	}
 	var seen activities.LookResult
 	err := workflow.ExecuteActivity(on(look, f.route.WatchQueue), acts.LookAtSession, in).Get(ctx, &seen)
