@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Developers' tools are pinned in modules of their own (tools/), run from Go's
 # build cache and installed nowhere.
 
-.PHONY: help dev onboarding test test-short explore race fuzz bench outdated record lint build generate test-needs temporal prometheus
+.PHONY: help dev onboarding test test-engine test-short explore race fuzz bench outdated record lint build generate test-needs temporal prometheus
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -25,6 +25,13 @@ suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fa
 
 test: test-needs temporal prometheus ## Run every test (installs what they need on Debian)
 	$(suite) --packages=./... -- -timeout 20m
+
+# The pinned Temporal server as production runs it, with its schema on PostgreSQL
+# beside the store: every kind of path, and a restore. Its first build takes minutes.
+on_engine = ^Test(OneVerificationEnds|AScanAndNothing|AMiniProgramVerification|AUserWhoDoesNothing|BothVendorsDown|AWorkerKilledBetweenSteps|AWorkerKilledInReview|AWorkerKilledWhileRecords|AReviewersKey|AReopenedDeclined|Webhooks|RedactOfAPerson|RetentionErases|APersonGoesFromTheLinkToApprovedWithoutScript|ThePageOutlives|ARestartOfTheEngine|ATerminatedRun|CancelingInTheUI|EveryMessage|StepsOfEachPath|ABackup|ADeploy|AWorkflowsChange)
+test-engine: test-needs ## Run tests of the whole with engine and store on PostgreSQL (RUN=regexp)
+	go -C tools tool -n go.temporal.io/server/cmd/server >/dev/null
+	go test -tags engine -count=1 -timeout 30m -parallel 4 -run '$(or $(RUN),$(on_engine))' ./test/e2e
 
 # The commands and the tests of the whole start a Temporal server each, and those
 # of the alerts need Prometheus; -short leaves PostgreSQL and the browser out of the

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,22 +43,49 @@ func Postgres(t testing.TB) string {
 	if testing.Short() {
 		t.Skip("-short: without PostgreSQL")
 	}
-	u, err := server()
+	dsn, err := Create()
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "yanzhen_test_" + randomHex(8)
-	if err := administer(u, "CREATE DATABASE "+name); err != nil {
-		t.Fatalf("create a test database: %v", err)
-	}
 	t.Cleanup(func() {
-		if err := administer(u, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop the test database: %v", err)
+		if err := Drop(dsn); err != nil {
+			t.Error(err)
 		}
 	})
+	return dsn
+}
+
+// Create does what Postgres does where there is no test; Drop drops the database.
+func Create() (dsn string, err error) {
+	u, err := server()
+	if err != nil {
+		return "", err
+	}
 	fresh := *u
-	fresh.Path = "/" + name
-	return fresh.String()
+	fresh.Path = "/yanzhen_test_" + randomHex(8)
+	return fresh.String(), CreateAgain(fresh.String())
+}
+
+// CreateAgain creates a database that was dropped, empty.
+func CreateAgain(dsn string) error { return onServer("CREATE DATABASE %s", dsn) }
+
+// Drop drops the database, whoever is connected to it.
+func Drop(dsn string) error { return onServer("DROP DATABASE %s WITH (FORCE)", dsn) }
+
+func onServer(statement, dsn string) error {
+	u, err := server()
+	if err != nil {
+		return err
+	}
+	fresh, err := url.Parse(dsn)
+	if err != nil {
+		return errors.New("a test database's dsn is no URL") // it holds a password
+	}
+	statement = fmt.Sprintf(statement, pgx.Identifier{strings.TrimPrefix(fresh.Path, "/")}.Sanitize())
+	if err := administer(u, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
 }
 
 // administer runs one statement on the server's own database.
