@@ -24,9 +24,16 @@ type panics struct {
 	metrics *telemetry.Metrics
 }
 
+// leaves is what the SDK panics with where a run that is put out of memory, for room
+// or since its task was lost, calls it once more in a deferred function.
+const leaves = "getState: illegal access from outside of workflow context"
+
 // count is deferred around code that may panic.
 func (p *panics) count(where string) {
 	if r := recover(); r != nil {
+		if r == leaves {
+			panic(r) // no code is at fault, and no run stands still
+		}
 		p.metrics.Panicked(where)
 		panic(plainPanic(r))
 	}
