@@ -232,9 +232,15 @@ func promote(ctx context.Context, h client.WorkerDeploymentHandle, build string,
 		_, err := h.SetRampingVersion(ctx, client.WorkerDeploymentSetRampingVersionOptions{BuildID: build, Percentage: percent, IgnoreMissingTaskQueues: withoutQueues})
 		return "", err
 	}
-	r, err := h.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build, IgnoreMissingTaskQueues: withoutQueues})
-	if err == nil && r.PreviousVersion != nil {
-		before = r.PreviousVersion.BuildID
+	now, err := h.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	if err != nil {
+		return "", err
+	}
+	_, err = h.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{
+		BuildID: build, IgnoreMissingTaskQueues: withoutQueues, ConflictToken: now.ConflictToken, // two promotions at once: one is told
+	})
+	if v := now.Info.RoutingConfig.CurrentVersion; err == nil && v != nil {
+		before = v.BuildID
 	}
 	return before, err
 }
