@@ -3,6 +3,7 @@ package starter
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -228,6 +229,9 @@ func (s *Starter) startOptions(row store.Row, policy verification.Policy, status
 		workflows.AttrClient.ValueSet(row.Client),
 		workflows.AttrPolicy.ValueSet(policy.Name),
 	}
+	if ref := row.Request.ClientReferenceID; ref != "" {
+		attributes = append(attributes, workflows.AttrReference.ValueSet(s.ReferenceHash(row.Client, ref)))
+	}
 	return client.StartWorkflowOptions{
 		ID:                       row.ID,
 		TaskQueue:                workflows.QueueVerification,
@@ -294,6 +298,12 @@ func (s *Starter) reqIDHash(policy verification.Policy, reqid string) []byte {
 		return nil
 	}
 	return s.keys.Hash(purposeReqID, policy.ChipProvider, reqid)
+}
+
+// ReferenceHash is what stands for a client's reference in the search
+// attribute YzReference.
+func (s *Starter) ReferenceHash(clientID, reference string) string {
+	return hex.EncodeToString(s.referenceHash(clientID, reference))[:32]
 }
 
 // referenceHash is what a client's reference is found by in the store; nil

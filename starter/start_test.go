@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -47,7 +48,8 @@ func TestStartWritesTheRowAndThenStartsTheRun(t *testing.T) {
 	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
 	require.Zero(t, o.WorkflowExecutionTimeout, "a limit of the engine would end a run without a word")
 	require.Zero(t, o.WorkflowRunTimeout)
-	require.Equal(t, 3, o.TypedSearchAttributes.Size(), "status, client and policy; nothing by which a person could be found")
+	reference, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrReference)
+	require.Equal(t, hex.EncodeToString(r.keys.Hash(purposeReference, "shop", "order-17"))[:32], reference)
 	owner, _ := o.TypedSearchAttributes.GetKeyword(workflows.AttrClient)
 	require.Equal(t, "shop", owner)
 

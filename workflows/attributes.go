@@ -8,23 +8,23 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Search attributes by which ops find runs. They are stored in the clear, and the
-// engine's files keep what it has deleted: not even a keyed hash of the caller's
-// reference is among them, by which the store finds a verification and its id.
+// Search attributes by which ops find runs. They are stored in the clear:
+// YzReference is a keyed hash of the caller's reference, nothing is personal.
 var (
-	AttrStatus   = temporal.NewSearchAttributeKeyKeyword("YzStatus")
-	AttrOutcome  = temporal.NewSearchAttributeKeyKeyword("YzOutcome")
-	AttrClient   = temporal.NewSearchAttributeKeyKeyword("YzClient")
-	AttrPolicy   = temporal.NewSearchAttributeKeyKeyword("YzPolicy")
-	AttrProvider = temporal.NewSearchAttributeKeyKeyword("YzProvider")
-	AttrReasons  = temporal.NewSearchAttributeKeyKeywordList("YzReasons")
+	AttrStatus    = temporal.NewSearchAttributeKeyKeyword("YzStatus")
+	AttrOutcome   = temporal.NewSearchAttributeKeyKeyword("YzOutcome")
+	AttrClient    = temporal.NewSearchAttributeKeyKeyword("YzClient")
+	AttrPolicy    = temporal.NewSearchAttributeKeyKeyword("YzPolicy")
+	AttrProvider  = temporal.NewSearchAttributeKeyKeyword("YzProvider")
+	AttrReasons   = temporal.NewSearchAttributeKeyKeywordList("YzReasons")
+	AttrReference = temporal.NewSearchAttributeKeyKeyword("YzReference")
 )
 
 // SearchAttributes names every attribute with its type, for those who
 // register them and check that they are.
 func SearchAttributes() map[string]enums.IndexedValueType {
 	out := map[string]enums.IndexedValueType{}
-	for _, k := range []temporal.SearchAttributeKey{AttrStatus, AttrOutcome, AttrClient, AttrPolicy, AttrProvider, AttrReasons} {
+	for _, k := range []temporal.SearchAttributeKey{AttrStatus, AttrOutcome, AttrClient, AttrPolicy, AttrProvider, AttrReasons, AttrReference} {
 		out[k.GetName()] = k.GetValueType()
 	}
 	return out
