@@ -65,7 +65,7 @@ func TestAFullDiskUnderTheStore(t *testing.T) {
 	require.Equal(t, 1, strings.Count(logs.String(), store.ErrFull.Error()), logs.String())
 
 	require.Eventually(t, func() bool {
-		status, body = ask(t, p.opsHandler(), "/readyz")
+		status, body = ask(t, ops, "/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, `"store":"disk_full"`)
 	}, 20*time.Second, lookEvery/10)
 	require.Contains(t, logs.String(), `"msg":"not ready","part":"store","state":"disk_full"`)
