@@ -24,7 +24,7 @@ suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fa
 	--rerun-fails-report=bin/failed-once.txt
 
 test: test-needs temporal prometheus ## Run every test (installs what they need on Debian)
-	$(suite) --packages=./... -- -timeout 20m
+	$(suite) --packages=./... -- -timeout 40m
 
 # The pinned Temporal server as production runs it, with its schema on PostgreSQL
 # beside the store: every kind of path, and a restore. Its first build takes minutes.

@@ -169,10 +169,17 @@ func TestCanary(t *testing.T) {
 		if dsn != "" {
 			format = "text"
 		}
-		engine, hostPort := (*postgresEngine)(nil), ""
+		// An engine of its own: other tests put pictures into the one of all, and a plain
+		// wall is the same in everybody's.
+		var engine *postgresEngine
+		var own *ownEngine
+		hostPort := ""
 		if dsn != "" {
 			engine = newPostgresEngine(t)
 			hostPort = engine.hostPort
+		} else {
+			own = newOwnEngine(t)
+			hostPort = own.HostPort
 		}
 		deaf, echo := newEcho(t, c, http.StatusInternalServerError), newEcho(t, c, http.StatusNoContent)
 		s := newStack(t, options{dsn: dsn, temporal: hostPort, chip: true, megvii: true, policies: canaryPolicies,
@@ -180,7 +187,7 @@ func TestCanary(t *testing.T) {
 			webhooks: "[" + deaf.yaml("deaf") + ", " + echo.yaml("echo") + "]",
 			env:      append(reaching("0s,1s,1s"), "TMPDIR="+temp, "YANZHEN_LOG_FORMAT="+format, "YANZHEN_TRACES=file:"+traces)})
 		s.untilKnown()
-		x := &trial{stack: s, canary: c, seen: newSeen(t), temp: temp, traces: traces, engine: engine}
+		x := &trial{stack: s, canary: c, seen: newSeen(t), temp: temp, traces: traces, engine: engine, own: own}
 		s.heard = x.heard
 		deaf.seen, echo.seen = x.seen, x.seen
 		t.Run("ways", func(t *testing.T) {
@@ -211,8 +218,9 @@ type trial struct {
 	seen *seen
 	// temp is the folder of temporary files, traces the file of traces.
 	temp, traces string
-	// engine is the trial's own; nil: the one that all share.
+	// engine is the one on PostgreSQL, own the one on SQLite: one of them is nil.
 	engine *postgresEngine
+	own    *ownEngine
 	// more are places of this trial alone.
 	more []place
 }

@@ -52,8 +52,8 @@ func (x *trial) canaryPlaces() []place {
 		{name: "temporary files", paths: []string{x.temp}, control: filepath.Join(x.temp, "control")},
 	}
 	if x.engine == nil {
-		out = append(out, place{name: "the engine's database", paths: []string{shared.temporalDB + "*"}},
-			place{name: "the engine's log", paths: []string{shared.temporalLog}, control: shared.temporalLog})
+		out = append(out, place{name: "the engine's database", paths: []string{x.own.options.DBFile + "*"}},
+			place{name: "the engine's log", paths: []string{x.own.options.LogFile}, control: x.own.options.LogFile})
 	} else {
 		out = append(out, place{name: "the engine's log", paths: []string{x.engine.log}, control: x.engine.log})
 	}

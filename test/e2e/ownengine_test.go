@@ -51,9 +51,10 @@ func newOwnEngineWith(t *testing.T, dynamic map[string]string) *ownEngine {
 	require.NoError(t, err)
 	metrics, err := devstack.FreePort()
 	require.NoError(t, err)
+	dir := t.TempDir()
 	e := &ownEngine{options: devstack.Options{
-		SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(t.TempDir(), "temporal.db"),
-		MetricsPort: metrics, Dynamic: dynamic,
+		SearchAttributes: workflows.SearchAttributes(), Binary: binary, Headless: true, DBFile: filepath.Join(dir, "temporal.db"),
+		LogFile: filepath.Join(dir, "temporal.log"), MetricsPort: metrics, Dynamic: dynamic,
 	}}
 	e.startAgain(t)
 	t.Cleanup(func() { e.Stop() })
