@@ -52,8 +52,8 @@ func (x *trial) canaryPlaces() []place {
 		{name: "temporary files", paths: []string{x.temp}, control: filepath.Join(x.temp, "control")},
 	}
 	if x.engine == nil {
-		out = append(out, place{name: "the engine's database", paths: []string{x.own.options.DBFile + "*"}},
-			place{name: "the engine's log", paths: []string{x.own.options.LogFile}, control: x.own.options.LogFile})
+		database, log := x.own.files()
+		out = append(out, place{name: "the engine's database", paths: []string{database}}, place{name: "the engine's log", paths: []string{log}, control: log})
 	} else {
 		out = append(out, place{name: "the engine's log", paths: []string{x.engine.log}, control: x.engine.log})
 	}

@@ -71,3 +71,6 @@ func (e *ownEngine) startAgain(t *testing.T) {
 	e.Server, err = devstack.StartTemporal(t.Context(), e.options)
 	require.NoError(t, err)
 }
+
+// files are what it keeps: its database, with what lies beside it, and its log.
+func (e *ownEngine) files() (database, log string) { return e.options.DBFile + "*", e.options.LogFile }

@@ -99,3 +99,6 @@ func (e *ownEngine) databases() map[string]string {
 	main, visibility := e.Databases()
 	return map[string]string{"temporal": main, "temporal_visibility": visibility}
 }
+
+// files are its log alone: its databases are the server's, which others share.
+func (e *ownEngine) files() (database, log string) { return "", e.Log() }
