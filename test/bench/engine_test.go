@@ -14,7 +14,8 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/cmd/devstack"
 	"github.com/yanzhen-id/yanzhen/cmd/engine"
-	"github.com/yanzhen-id/yanzhen/test/pgengine"
+	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
+	"github.com/yanzhen-id/yanzhen/test/pgserver"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
@@ -23,11 +24,13 @@ import (
 func (s *stack) startEngine(kind string) (hostPort string) {
 	t := s.t
 	metrics := freeAddress(t)
-	s.metricsURL = "http://" + metrics + "/metrics"
 	if kind == "postgres" {
-		server := pgengine.Prepare(t, s.dir, shards, metrics)
-		hostPort = server.HostPort
-		s.start("engine", server.Binary, os.Environ(), server.Args...)
+		server, err := pgserver.New(t.Context(), pgserver.Options{Module: "../../tools", Dir: s.dir, Main: storetest.Postgres(t), Visibility: storetest.Postgres(t),
+			Shards: shards, Connections: 20})
+		require.NoError(t, err)
+		require.NoError(t, server.Start(t.Context()))
+		t.Cleanup(server.Stop)
+		hostPort, metrics, s.pids["engine"] = server.HostPort, server.Metrics, server.PID()
 	} else {
 		binary, err := devstack.Temporal(t.Context(), os.Stderr)
 		require.NoError(t, err)
@@ -37,6 +40,7 @@ func (s *stack) startEngine(kind string) (hostPort string) {
 		t.Cleanup(server.Stop)
 		hostPort, s.pids["engine"] = server.HostPort, server.PID()
 	}
+	s.metricsURL = "http://" + metrics + "/metrics"
 	s.temporal = dial(t, hostPort, client.DefaultNamespace)
 	if kind == "postgres" {
 		retry(t, func() error {

@@ -32,12 +32,8 @@ func startShared(ctx context.Context) (stop func(), err error) {
 	return func() { server.Stop(); _ = drop() }, nil
 }
 
-// quick are the settings that the server of development has, too, and one by which
-// a new namespace is known soon.
-const quick = `matching.numTaskqueueReadPartitions: [{value: 1}]
-matching.numTaskqueueWritePartitions: [{value: 1}]
-system.enableActivityEagerExecution: [{value: true}]
-system.namespaceCacheRefreshInterval: [{value: 1s}]
+// quick are settings by which a new namespace and its attributes are known soon.
+const quick = `system.namespaceCacheRefreshInterval: [{value: 1s}]
 system.forceSearchAttributesCacheRefreshOnRead: [{value: true}]
 `
 

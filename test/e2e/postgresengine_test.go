@@ -2,16 +2,13 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
-	temporallog "go.temporal.io/sdk/log"
 
-	"github.com/yanzhen-id/yanzhen/test/pgengine"
+	"github.com/yanzhen-id/yanzhen/internal/store/storetest"
+	"github.com/yanzhen-id/yanzhen/test/pgserver"
 )
 
 // postgresEngine is a Temporal server of one test with PostgreSQL, as in production.
@@ -30,30 +27,18 @@ func (s *stack) untilKnown() {
 
 func newPostgresEngine(t *testing.T) *postgresEngine {
 	t.Helper()
-	dir := t.TempDir()
-	server := pgengine.Prepare(t, dir, 4, freeAddress(t))
-	e := &postgresEngine{hostPort: server.HostPort, log: filepath.Join(dir, "engine.log"), databases: server.Databases}
-	log, err := os.OpenFile(e.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	e := &postgresEngine{databases: []string{storetest.Postgres(t), storetest.Postgres(t)}}
+	server, err := pgserver.New(t.Context(), pgserver.Options{Module: "../../tools", Dir: t.TempDir(), Main: e.databases[0], Visibility: e.databases[1],
+		Shards: 4, Connections: 20})
 	require.NoError(t, err)
-	defer log.Close()
-	cmd := exec.Command(server.Binary, server.Args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	require.NoError(t, cmd.Start())
+	e.hostPort, e.log = server.HostPort, server.Log()
+	require.NoError(t, server.Start(t.Context()))
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		server.Stop()
 		if t.Failed() {
 			text, _ := os.ReadFile(e.log)
 			t.Logf("engine.log:\n%s", tail(text, 3000))
 		}
 	})
-	require.Eventually(t, func() bool {
-		c, err := client.DialContext(t.Context(), client.Options{HostPort: e.hostPort, Logger: temporallog.NewStructuredLogger(discard)})
-		if err != nil {
-			return false
-		}
-		c.Close()
-		return true
-	}, comesBack, 200*time.Millisecond, "the engine does not serve")
 	return e
 }

@@ -34,7 +34,7 @@ type Options struct {
 	Shards int
 	// Connections of each of the four services to the main database, at most.
 	Connections int
-	// Dynamic is the dynamic configuration, as YAML.
+	// Dynamic is what the dynamic configuration holds besides common, as YAML.
 	Dynamic string
 }
 
@@ -230,8 +230,15 @@ func (s *Server) configure() error {
 	if err := configuration.Execute(f, values); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.options.Dir, "dynamic.yaml"), []byte(s.options.Dynamic), 0o600)
+	return os.WriteFile(filepath.Join(s.options.Dir, "dynamic.yaml"), []byte(common+s.options.Dynamic), 0o600)
 }
+
+// common is what the development server is told, too.
+const common = `matching.numTaskqueueReadPartitions: [{value: 1}]
+matching.numTaskqueueWritePartitions: [{value: 1}]
+system.enableActivityEagerExecution: [{value: true}]
+history.transferProcessorUpdateAckInterval: [{value: 2s}]
+`
 
 var configuration = template.Must(template.New("").Parse(`log: {stdout: true, level: warn}
 persistence:
