@@ -52,16 +52,18 @@ func auditVerifyCommand(data *string) *cobra.Command {
 	var keys, exported string
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Look for whatever is not as it was written",
-		Long: `Go along the whole log and name each line that is not as it was written; it ends
-with 1 if there is one. With --anchor the log is held against anchors that were
-kept elsewhere, so that a cut end, or an older copy of the log, shows, too.
+		Short: "Verify the audit log",
+		Long: `Verify every line of the log and print those that are not as they were written;
+the exit code is 1 if there are any. With --anchor the log is also compared with
+anchors that were kept elsewhere, which detects a log that was cut off or
+replaced by an older copy.
 
-With --keys it needs neither the store nor its keys: the signatures of the anchors
-are checked with the public keys of /.well-known/jwks.json in that file, the anchors
-are held against each other, and, with --export, against what "yanzhen audit export"
-printed: no line may be missing before an anchor, and the anchor's own must be the
-same one. That a line's words were altered tells only the store's hash key.`,
+With --keys neither the store nor its keys are needed: the signatures of the
+anchors are verified with the public keys in that file (/.well-known/jwks.json),
+the anchors are compared with each other and, with --export, with the output of
+"yanzhen audit export": no line before an anchor may be missing, and the
+anchor's own line must be the same. Altered content of a line can only be
+detected with the store's hash key, that is, without --keys.`,
 		Example: `  yanzhen audit verify --anchor /elsewhere/anchors.jws
   yanzhen audit verify --anchor anchors.jws --keys keys.json --export audit.jsonl`,
 		Args: noArgs,
@@ -78,9 +80,9 @@ same one. That a line's words were altered tells only the store's hash key.`,
 			return withStore(ctx, *data, func(cfg *config.Config, st store.Store) error { return verifyAudit(ctx, cfg, st, files, out) })
 		},
 	}
-	c.Flags().StringArrayVar(&files, "anchor", nil, "a file with anchors, one a line, or with a worker's log lines; may be given more than once")
-	c.Flags().StringVar(&keys, "keys", "", "check the anchors alone, with the public keys in this file, a JWK set")
-	c.Flags().StringVar(&exported, "export", "", `with --keys: hold the anchors against this file of "yanzhen audit export"`)
+	c.Flags().StringArrayVar(&files, "anchor", nil, "a file of anchors, one per line, or of a worker's log lines; may be repeated")
+	c.Flags().StringVar(&keys, "keys", "", "verify only the anchors, with the public keys in this file, a JWK set")
+	c.Flags().StringVar(&exported, "export", "", `with --keys: compare the anchors with this output of "yanzhen audit export"`)
 	return c
 }
 

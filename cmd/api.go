@@ -18,9 +18,9 @@ func apiCommand() *cobra.Command {
 		Short: "Serve the HTTP API and the vendors' callbacks",
 		Long: `Serve the HTTP API and the vendors' callbacks.
 
-It waits for Temporal, the store and what "yanzhen setup" creates in both
-(YANZHEN_START_PATIENCE). SIGTERM first takes its readiness away, then lets
-requests under way end; all of it within 25 s.`,
+At start it waits up to YANZHEN_START_PATIENCE for Temporal, the store and what
+"yanzhen setup" creates in them. On SIGTERM it becomes unready, then finishes the
+requests in flight, within 25 s.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, o, err := fromEnvironment(config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess}, c.ErrOrStderr())

@@ -80,15 +80,16 @@ func auditCommand() *cobra.Command {
 	var data string
 	c := &cobra.Command{
 		Use:   "audit",
-		Short: "Verify the audit log, print it, or tell where it stands",
-		Long: `The audit log tells who read, decided, switched and erased what, when and why. Its
-lines are chained: what was altered, cut out, reordered, copied or made up past
-yanzhen is found. That the end was cut off shows only an anchor that was kept
-elsewhere: run "yanzhen audit anchor" daily, and keep what it prints where the store
-is not. A worker logs one a day. An anchor is a signed statement (JWS, EdDSA): who
-holds a copy of /.well-known/jwks.json checks it with no key of yours.
+		Short: "Verify, export and anchor the audit log",
+		Long: `Verify, export and anchor the audit log, which records who read, decided, switched
+and erased what, when and why. Its lines are chained, so altered, removed,
+reordered, copied and forged lines are detected. To detect that the end of the
+log was cut off, keep anchors elsewhere: run "yanzhen audit anchor" daily and
+store its output away from the store. A worker also logs one a day. An anchor
+is a signed statement (JWS, EdDSA) that anyone with a copy of
+/.well-known/jwks.json can verify.
 
-Like the worker it reads YANZHEN_STORE and YANZHEN_KEYS.`,
+It reads YANZHEN_STORE and YANZHEN_KEYS, like the worker.`,
 		Example: `  yanzhen audit anchor >> /elsewhere/anchors.jws
   yanzhen audit verify --anchor /elsewhere/anchors.jws
   yanzhen audit export > audit.jsonl
@@ -96,7 +97,7 @@ Like the worker it reads YANZHEN_STORE and YANZHEN_KEYS.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&data, "data", "", `the data folder of "yanzhen dev", for its store`)
+	c.PersistentFlags().StringVar(&data, "data", "", `use the store in this data folder of "yanzhen dev"`)
 	sub := func(use, short string, do func(context.Context, *config.Config, store.Store, io.Writer) error) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: noArgs, RunE: func(c *cobra.Command, _ []string) error {
 			return withStore(c.Context(), data, func(cfg *config.Config, st store.Store) error {
@@ -104,8 +105,8 @@ Like the worker it reads YANZHEN_STORE and YANZHEN_KEYS.`,
 			})
 		}}
 	}
-	c.AddCommand(auditVerifyCommand(&data), sub("anchor", "Print where the log stands, signed, to be kept elsewhere", printAnchor),
-		sub("export", "Print the log, a JSON object a line", func(ctx context.Context, _ *config.Config, st store.Store, out io.Writer) error {
+	c.AddCommand(auditVerifyCommand(&data), sub("anchor", "Print a signed anchor of the log, to be stored elsewhere", printAnchor),
+		sub("export", "Print the log, one JSON object per line", func(ctx context.Context, _ *config.Config, st store.Store, out io.Writer) error {
 			return exportAudit(ctx, st, out)
 		}))
 	return c

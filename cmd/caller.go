@@ -27,9 +27,9 @@ type caller struct {
 type callerFlags struct{ api, key, data string }
 
 func (f *callerFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.api, "api", "", `the API's address (YANZHEN_API; else the running "yanzhen dev")`)
-	c.Flags().StringVar(&f.key, "key", "", `the API key (YANZHEN_API_KEY; else that of the running "yanzhen dev")`)
-	c.Flags().StringVar(&f.data, "data", "", `the data folder of "yanzhen dev", if it was given one`)
+	c.Flags().StringVar(&f.api, "api", "", `the API's address (default: YANZHEN_API, or that of the running "yanzhen dev")`)
+	c.Flags().StringVar(&f.key, "key", "", `the API key (default: YANZHEN_API_KEY, or that of the running "yanzhen dev")`)
+	c.Flags().StringVar(&f.data, "data", "", `the data folder of "yanzhen dev", if not the default`)
 }
 
 // caller takes address and key from the flags, else the environment, else the

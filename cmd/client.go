@@ -20,11 +20,11 @@ import (
 func clientCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "client",
-		Short: "Make API keys for clients, and list them",
-		Long: `Make API keys for clients, and list them.
+		Short: "Create API keys for clients, and list them",
+		Long: `Create API keys for clients, and list them.
 
-A key is shown once; the configuration keeps its hash only. No file is edited:
-what to add to the one that YANZHEN_CONFIG names is printed.`,
+A key is shown once; the configuration contains only its hash. No file is
+changed: the commands print what to add to the file of YANZHEN_CONFIG.`,
 		Example: `  yanzhen client add shop --return-url https://shop.example/back
   yanzhen client rotate shop --key first
   yanzhen client list`,
@@ -47,7 +47,7 @@ func clientAddCommand() *cobra.Command {
 	n := newClient{key: config.Key{Name: "first"}}
 	c := &cobra.Command{
 		Use:   "add ID",
-		Short: "Make a client's first key and print what to add to the configuration",
+		Short: "Create a client and its first key",
 		Args:  oneClient,
 		RunE: func(c *cobra.Command, args []string) error {
 			n.client.ID = args[0]
@@ -57,12 +57,12 @@ func clientAddCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&n.key.Name, "key", "first", "the key's name")
 	f.StringSliceVar(&n.key.Scopes, "scope", []string{api.ScopeWrite, api.ScopeRead, api.ScopeEvents}, "what the key may do")
-	f.StringSliceVar(&n.client.ReturnURLs, "return-url", nil, "where the client's verifications may send a browser")
-	f.StringSliceVar(&n.client.Policies, "policy", nil, "a policy under which it may start; without any, all")
-	f.StringSliceVar(&n.client.Purposes, "purpose", nil, "a word for which outputs are read")
-	f.IntVar(&n.key.RateLimit, "rate-limit", 0, "requests a second, in each api process; 0: any number")
-	f.DurationVar(&n.life, "expires-in", 0, "how long the key is taken, such as 8760h; 0: for ever")
-	f.BoolVar(&n.test, "test", false, "a key for an installation with stand-in vendors (yz_test_…)")
+	f.StringSliceVar(&n.client.ReturnURLs, "return-url", nil, "a URL to which the client may return browsers; may be repeated")
+	f.StringSliceVar(&n.client.Policies, "policy", nil, "a policy that the client may use; may be repeated (default: all)")
+	f.StringSliceVar(&n.client.Purposes, "purpose", nil, "a purpose for which the client may read outputs; may be repeated")
+	f.IntVar(&n.key.RateLimit, "rate-limit", 0, "requests per second, in each api process; 0: no limit")
+	f.DurationVar(&n.life, "expires-in", 0, "how long the key is valid, such as 8760h; 0: no expiry")
+	f.BoolVar(&n.test, "test", false, "create a key for an installation with stand-in vendors (yz_test_…)")
 	return c
 }
 
@@ -101,9 +101,9 @@ func clientRotateCommand() *cobra.Command {
 	n := newClient{}
 	c := &cobra.Command{
 		Use:   "rotate ID",
-		Short: "Make a key that takes another one's place and print the client's keys as they shall be",
-		Long: `Make a key with the scopes of another one, whose place it takes, and print the
-client's keys as they shall be: the old one is taken until --overlap is over.`,
+		Short: "Create a key that replaces another one",
+		Long: `Create a key with the scopes of the one that it replaces, and print the new list
+of the client's keys. The old key is accepted until --overlap has passed.`,
 		Args: oneClient,
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := load(os.Environ(), config.Needs{CheckAccess: checkAccess})
@@ -118,10 +118,10 @@ client's keys as they shall be: the old one is taken until --overlap is over.`,
 			return n.rotate(c.OutOrStdout(), name, overlap, time.Now())
 		},
 	}
-	c.Flags().StringVar(&name, "key", "", "the name of the key that is replaced; not needed where there is one only")
-	c.Flags().DurationVar(&overlap, "overlap", 7*24*time.Hour, "how long the old key is still taken")
-	c.Flags().DurationVar(&n.life, "expires-in", 0, "how long the new key is taken, such as 8760h; 0: for ever")
-	c.Flags().BoolVar(&n.test, "test", false, "a key for an installation with stand-in vendors (yz_test_…)")
+	c.Flags().StringVar(&name, "key", "", "the name of the key to replace; not needed if there is only one")
+	c.Flags().DurationVar(&overlap, "overlap", 7*24*time.Hour, "how long the old key remains valid")
+	c.Flags().DurationVar(&n.life, "expires-in", 0, "how long the new key is valid, such as 8760h; 0: no expiry")
+	c.Flags().BoolVar(&n.test, "test", false, "create a key for an installation with stand-in vendors (yz_test_…)")
 	return c
 }
 
@@ -177,7 +177,7 @@ func indented(text []byte) string {
 func clientListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List the clients of the configuration and their keys, without the keys themselves",
+		Short: "List the clients of the configuration and the names of their keys",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(os.Environ(), config.Needs{CheckAccess: checkAccess})

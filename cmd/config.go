@@ -18,7 +18,7 @@ func configCommand() *cobra.Command {
 	var markdown string
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Check the settings and print the effective ones, secrets masked",
+		Short: "Validate the settings and print the effective ones, secrets masked",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if markdown == "-" {
@@ -40,7 +40,7 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&markdown, "markdown", "", "only print the table of all settings, or write it into this file")
+	c.Flags().StringVar(&markdown, "markdown", "", "print the table of all settings, or write it to this file")
 	c.Flags().Lookup("markdown").NoOptDefVal = "-"
 	return c
 }

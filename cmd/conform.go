@@ -17,14 +17,14 @@ func webhookConformCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "conform URL",
-		Short: "Send a receiver all that may come, and tell what it mishandles",
-		Long: `Send a receiver every event, and doubled, reordered, stale, slow and large ones,
-which it must take; and badly signed, changed and old ones, which it must refuse.
-It is for a receiver's own tests: the events are invented, and all about
-verifications that do not exist. It needs the receiver's secret and nothing else,
-no API and no configuration.
+		Short: "Test a webhook receiver, and report what it mishandles",
+		Long: `Send a receiver every kind of event: also duplicated, out of order, stale, slow and
+large ones, which it must accept, and ones with a bad signature, changed content
+or an old timestamp, which it must reject. Use it in the receiver's own tests: the
+events are invented, and about verifications that do not exist. It needs only
+the receiver's secret, and no API or configuration.
 
-Exit code 3: the receiver mishandles something.`,
+The exit code is 3 if the receiver mishandles something.`,
 		Example: `  WEBHOOK_SECRET=whsec_… yanzhen webhook conform http://localhost:3000/hooks
   yanzhen webhook conform --json https://staging.shop.example/hooks > report.json`,
 		Args: func(_ *cobra.Command, given []string) error {

@@ -31,7 +31,7 @@ func demoCommand() *cobra.Command {
 	var o demoOptions
 	c := &cobra.Command{
 		Use:     "demo",
-		Short:   "Verify an invented person at the stand-in vendors, by hand or by a script",
+		Short:   "Verify an invented person at the stand-in vendors",
 		Long:    demoLong(),
 		Example: demoExamples,
 		Args:    noArgs,
@@ -51,30 +51,30 @@ func demoCommand() *cobra.Command {
 }
 
 func demoLong() string {
-	return `Invent a person, register them with the stand-in vendors, start a verification over
-the API and follow it to its end. Without --outcome it prints the link of the
-stand-in's page, where a button ends the session in each way that there is.
+	return `Invent a person, register them with the stand-in vendors, start a verification
+over the API and follow it to its end. Without --outcome it prints the link to
+the stand-in's page, which has a button for each way to end the session.
 
-With --chip the request does not say whose card it is: the card is scanned at the
+With --chip the request does not name a person: the card is scanned at the
 stand-in, and the verification starts from the scan alone (nfc_reqid). A chip
 that cannot be read is scanned again.
 
---outcome plays the page, one outcome a session, and asks for a new session
-where one may be had; at Tencent
+--outcome acts as the person, with one outcome per session, and opens further
+sessions where the verification allows it. Outcomes at Tencent:
 
 ` + outcomeLines(sandbox.Tencent) + `
 
-or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture)
+or a code of the vendor such as 2016; at Sino Connect (policy cn-chip-capture):
 
 ` + outcomeLines(sandbox.SinoConnect) + `
 
-and at Megvii (--provider megvii_faceid)
+and at Megvii (--provider megvii_faceid):
 
 ` + outcomeLines(sandbox.Megvii) + `.
 
---notify says how Megvii reports a session's end: by its own call and by the
-person's browser (both), in the other order (return-first), by one of them, by
-neither, by two calls (twice), or by forged calls only (forged).`
+--notify is how Megvii reports the end of a session: by its own call and by the
+person's browser (both), in the opposite order (return-first), by only one of
+them, by neither, by two calls (twice), or only by forged calls (forged).`
 }
 
 const demoExamples = `  yanzhen demo

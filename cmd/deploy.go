@@ -24,10 +24,10 @@ func deployCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deploy",
 		Short: "Show and promote the versions of the workers",
-		Long: `Show and promote the versions of the worker deployment that YANZHEN_DEPLOYMENT
-names. A verification ends on the version on which it began; a new version is
-given runs once it is promoted, and an old one is stopped once it is drained.
-docs/operations.md describes an upgrade step by step.`,
+		Long: `Show and promote the versions of the worker deployment named by
+YANZHEN_DEPLOYMENT. A verification ends on the version that it started on. A new
+version gets new runs once it is promoted; an old one can be stopped once it is
+drained. docs/operations.md describes an upgrade step by step.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -39,13 +39,14 @@ func deployStatusCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Print each version with its open runs and its workers",
-		Long: `Print each version of the deployment: where it stands, how many runs are open on
-it, and how many workers of it asked for tasks in the last two minutes. Below it
-stands what holds runs up, with what to do; then it ends with 1.
+		Short: "Show each version with its open runs and workers",
+		Long: `Show each version of the deployment: its state, how many runs are open on it, and
+how many of its workers polled for tasks in the last two minutes. Whatever stops
+runs from making progress is listed below with what to do; the exit code is 1
+then.
 
-A draining version becomes drained some minutes after its last run ended: its
-workers can be stopped then.`,
+A draining version becomes drained some minutes after its last run has ended.
+Its workers can then be stopped.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDeployment(c.Context(), func(t client.Client, namespace, name string) error {
@@ -94,13 +95,13 @@ func deployPromoteCommand() *cobra.Command {
 	var unversioned, withoutQueues bool
 	c := &cobra.Command{
 		Use:   "promote [VERSION]",
-		Short: "Have new runs begin on a version, this binary's if none is named",
-		Long: `Have new runs begin on a version of the deployment: this binary's, if none is
-named. Open runs stay where they are, but for those without a version, which go
-on with the promoted one. A worker of the version must run.
+		Short: "Start new runs on a version (default: this binary's)",
+		Long: `Start new runs on a version of the deployment, by default this binary's. Open runs
+stay on their version; runs without one continue on the promoted version. A
+worker of the version must be running.
 
-With --percent only so many of the new runs do, until it is promoted as a whole.
-To go back, promote the version before, while its workers run.`,
+With --percent only that share of new runs starts on it. To roll back, promote
+the previous version while its workers are still running.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || unversioned && len(args) > 0 {
 				return exit(exitUsage, "one version, or --unversioned")
@@ -132,9 +133,9 @@ To go back, promote the version before, while its workers run.`,
 			})
 		},
 	}
-	c.Flags().Float32Var(&percent, "percent", 0, "how many percent of the new runs begin on it")
-	c.Flags().BoolVar(&unversioned, "unversioned", false, "have new runs begin on workers without YANZHEN_DEPLOYMENT")
-	c.Flags().BoolVar(&withoutQueues, "without-queues", false, "also where the version serves fewer task queues, as after a vendor was taken out")
+	c.Flags().Float32Var(&percent, "percent", 0, "the percentage of new runs that start on it")
+	c.Flags().BoolVar(&unversioned, "unversioned", false, "start new runs on workers without YANZHEN_DEPLOYMENT")
+	c.Flags().BoolVar(&withoutQueues, "without-queues", false, "promote even if the version serves fewer task queues, as after a vendor was removed")
 	return c
 }
 

@@ -53,17 +53,17 @@ func devCommand() *cobra.Command {
 	o, ports, env := devOptions{ports: usualPorts}, portFlags{}, false
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "Run the whole stack on this machine and show a verification of each policy",
-		Long: `Run everything on this machine: a real Temporal server with its UI (the temporal
-command on PATH, else the pinned one, built once), stand-in vendors, worker, API
-and a SQLite store. One verification of each policy runs before your eyes; then
-the stack stays up until Ctrl-C. Its policies wait seconds where production waits
-hours, and have no cap a day.
+		Short: "Run the whole stack on this machine, with stand-in vendors",
+		Long: `Run everything on this machine: a Temporal server with its UI (the temporal command
+on PATH, or else the pinned version, built once), stand-in vendors, worker, API
+and a SQLite store. It runs one verification of each policy, then keeps the stack
+up until Ctrl-C. Its policies wait seconds where production waits hours, and have
+no daily caps.
 
-Its client is "dev", whose key is kept with the data. YANZHEN_CONFIG names a file
-whose clients, reviewers and policies are there beside it. Of the other settings
-it heeds YANZHEN_API_LISTEN, YANZHEN_OPS_LISTEN, YANZHEN_LOG_LEVEL and
-YANZHEN_LOG_FORMAT, and refuses the rest.`,
+The built-in client is "dev"; its key is stored in the data folder. YANZHEN_CONFIG
+adds the clients, reviewers and policies of a file. YANZHEN_API_LISTEN,
+YANZHEN_OPS_LISTEN, YANZHEN_LOG_LEVEL and YANZHEN_LOG_FORMAT apply too; other
+settings are rejected.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if env {
@@ -82,11 +82,11 @@ YANZHEN_LOG_FORMAT, and refuses the rest.`,
 		},
 	}
 	ports.register(c, &o.ports)
-	c.Flags().StringArrayVar(&o.returnURLs, "return-url", nil, "where the client dev may send a browser, too; may be given several times")
-	c.Flags().StringVar(&o.webhook, "webhook", "", "where the client dev's events are sent, such as http://localhost:3000/webhooks/yanzhen")
-	c.Flags().BoolVar(&env, "env", false, "print the running stack's API, KEY and WEBHOOK_SECRET for a shell, and start nothing")
+	c.Flags().StringArrayVar(&o.returnURLs, "return-url", nil, "another URL to which the client dev may return browsers; may be repeated")
+	c.Flags().StringVar(&o.webhook, "webhook", "", "a URL to which the client dev's events are sent, such as http://localhost:3000/webhooks/yanzhen")
+	c.Flags().BoolVar(&env, "env", false, "print API, KEY and WEBHOOK_SECRET of the running stack for a shell, and exit")
 	c.Flags().StringVar(&o.data, "data", "", "the data folder (default: yanzhen/dev in the user's cache folder)")
-	c.Flags().BoolVar(&o.once, "once", false, "end after the verifications")
+	c.Flags().BoolVar(&o.once, "once", false, "exit after the verifications")
 	return c
 }
 

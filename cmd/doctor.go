@@ -19,17 +19,18 @@ func doctorCommand() *cobra.Command {
 	var anchors []string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check settings, keys, store, engine, vendors, addresses; say what to do",
-		Long: `Check what worker and api need, with the settings that they have: the
-configuration and its key file, the store and its schema, the engine with
-namespace, attributes, retention and workers, each vendor's address, clock and
-(where a call that costs nothing tells it) credentials, the public address and
-its certificate, the webhook endpoints. Then what is open: who waits for a
-vendor or a reviewer for long, what failed today, what is past its clocks; and whether the audit log is
-chained, what is kept beyond its time, and which erasures have no receipt.
+		Short: "Check settings, keys, store, engine, vendors and addresses",
+		Long: `Check everything that worker and api need, with their settings: the configuration
+and the key file; the store and its schema; the engine with namespace, search
+attributes, retention and workers; each vendor's address, clock and, if a free
+call can tell, credentials; the public address and its certificate; the webhook
+endpoints. Then report what is open: verifications that have waited long for a
+vendor or a reviewer, that failed today or are past all their timeouts; and
+whether the audit log is chained, data is past its retention, or an erasure has
+no receipt. Each error comes with what to do about it.
 
-Nothing is changed, opened, charged or sent. It ends with 1 if something is
-wrong, so that it can stand in a deployment's pipeline; warnings end with 0.`,
+It changes nothing, opens no session, makes no charged call and sends nothing.
+The exit code is 1 if anything is wrong; warnings exit with 0.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			findings := diagnose(c.Context(), os.Environ(), anchors)
@@ -48,7 +49,7 @@ wrong, so that it can stand in a deployment's pipeline; warnings end with 0.`,
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of a table")
-	c.Flags().StringArrayVar(&anchors, "anchor", nil, "a file with the audit log's anchors, to be held against it; may be given more than once")
+	c.Flags().StringArrayVar(&anchors, "anchor", nil, "a file of anchors to compare the audit log with; may be repeated")
 	return c
 }
 

@@ -14,11 +14,11 @@ func findCommand() *cobra.Command {
 	var client, purpose string
 	c := &cobra.Command{
 		Use:   "find",
-		Short: "Find what is held about a person, by their number",
-		Long: `Print the ids of the verifications of the person whose number standard input
-holds: for support, and for a person who asks what is held about them. Who searched,
-when and what for is on record, with each that was found. It works on the installation
-that the environment names, as the worker does.`,
+		Short: "Find the verifications of a person, by ID number",
+		Long: `Read an ID number from standard input and print the ids of that person's
+verifications: for support, and to answer a person who asks what is stored about
+them. The audit log records who searched, when and why, and each verification
+that was found. It uses the installation of the environment, like the worker.`,
 		Example: `  yanzhen find --purpose "the person asked" < number.txt`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -39,7 +39,7 @@ that the environment names, as the worker does.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&client, "client", "", "of this client only")
-	c.Flags().StringVar(&purpose, "purpose", "", "what for; others read it")
+	c.Flags().StringVar(&client, "client", "", "search only this client's verifications")
+	c.Flags().StringVar(&purpose, "purpose", "", "the purpose of the search, for the audit log")
 	return c
 }

@@ -19,9 +19,9 @@ func healthcheckCommand() *cobra.Command {
 	var address string
 	c := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask the worker or api on this machine whether it is ready",
-		Long: `Ask the process whose ops port is YANZHEN_OPS_LISTEN whether it is ready, and end
-with 0 if it is. It is for images that hold no other program to ask with.`,
+		Short: "Check whether the worker or api on this machine is ready",
+		Long: `Check whether the process with the ops port YANZHEN_OPS_LISTEN is ready, and exit with
+0 if it is. It serves container images that have no other HTTP client.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if address == "" {
@@ -30,7 +30,7 @@ with 0 if it is. It is for images that hold no other program to ask with.`,
 			return askHealth(c.Context(), address)
 		},
 	}
-	c.Flags().StringVar(&address, "url", "", "ask this address instead")
+	c.Flags().StringVar(&address, "url", "", "query this address instead")
 	return c
 }
 

@@ -37,20 +37,20 @@ func initCommand() *cobra.Command {
 	var o initOptions
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Write the files with which docker-compose.yml starts, with fresh secrets",
-		Long: `Write .env, config/keys.json, config/yanzhen.env and config/yanzhen.yaml with fresh
+		Short: "Create the files that docker-compose.yml needs, with fresh secrets",
+		Long: `Create .env, config/keys.json, config/yanzhen.env and config/yanzhen.yaml with fresh
 random secrets, a first client and a first reviewer, whose API keys are shown
-once. Nothing that is there is overwritten.
+once. Existing files are never overwritten.
 
-With --vendors sandbox the stack speaks to stand-in vendors, for a first look;
-with --vendors real the lines for the vendors' credentials are to be filled in.`,
+With --vendors sandbox the stack uses stand-in vendors; with --vendors real, fill
+in the vendors' credentials.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runInit(o, c.OutOrStdout()) },
 	}
 	c.Flags().StringVar(&o.dir, "dir", ".", "the folder with docker-compose.yml")
 	c.Flags().StringVar(&o.client, "client", "shop", "the first client's id")
 	c.Flags().StringVar(&o.publicURL, "public-url", defaultPublicURL, "the API's address as browsers and vendors reach it")
-	c.Flags().StringVar(&o.returnURL, "return-url", defaultReturnURL, "where the first client's verifications may send a browser")
+	c.Flags().StringVar(&o.returnURL, "return-url", defaultReturnURL, "the URL to which the first client may return browsers")
 	c.Flags().StringVar(&o.vendors, "vendors", "sandbox", "sandbox or real")
 	return c
 }

@@ -27,21 +27,22 @@ func judgeCommand() *cobra.Command {
 	var data string
 	c := &cobra.Command{
 		Use:   "judge",
-		Short: "Show what another policy would have said of ended verifications",
-		Long: `Run the recorded checks of ended verifications through another policy, and show what
-would have come out differently. No vendor is asked, nothing is changed, and the engine
-is not needed.
+		Short: "Compare the verdicts of ended verifications with another policy's",
+		Long: `Apply another policy to the recorded checks of ended verifications, and show which
+verdicts would differ. It calls no vendor, changes nothing and does not need the
+engine.
 
-The file holds one policy, with the properties of an entry under policies: in the
-configuration, or a whole configuration with that list. As there it is laid over the
-policy of its name. The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of
-"yanzhen dev".
+The file contains one policy, with the properties of an entry under policies: in
+the configuration, or a whole configuration with that list. As there, its
+properties replace those of the policy of the same name. The store is that of
+YANZHEN_STORE and YANZHEN_KEYS, or else of "yanzhen dev".
 
-What the policy needs and a case never had counts as "cannot tell": a check that was not
-asked for, a face session that would have been followed by another, or would not have
-been opened any more. Where a reviewer decided, the policy's own word was "review", and
-that is what is compared. Consents, clocks, prices and the choice of vendors are taken as
-they were. Erased verifications are counted apart.`,
+A case counts as "cannot tell" if the policy needs something that the record does
+not have: a check that was not made, or a face session that would have been
+followed by another or would not have been opened. If a reviewer decided, the
+policy's own verdict, "review", is compared. Consents, timeouts, prices and the
+choice of vendors are taken as they were. Erased verifications are counted
+separately.`,
 		Example: `  yanzhen judge --policy new.yaml --since 720h
   yanzhen judge --policy new.yaml --since 2026-11-01 --until 2026-12-01 --policy-name cn-resident --ids
   yanzhen judge --policy new.yaml --client shop --csv > judged.csv`,

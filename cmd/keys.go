@@ -29,13 +29,13 @@ const (
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
-		Short: "List, add, rotate and take out keys",
-		Long: `See to the key file that YANZHEN_KEYS names. No key is ever printed.
+		Short: "List, add, rotate and remove keys",
+		Long: `Manage the key file of YANZHEN_KEYS. Keys are never printed.
 
-A new key waits in the file until its time has come (--in), so that every process
-knows it before one uses it; they read the file again within seconds, and nobody
-restarts anything. Then workers seal rows anew under the active key, and "keys check"
-says when an old one is no longer needed. The hash key never rotates.`,
+A new key becomes active only after --in, so that every process has it before one
+uses it. Processes reload the file within seconds, without a restart. Workers
+then re-encrypt rows under the active key, and "keys check" reports when an old
+key is no longer needed. The hash key never rotates.`,
 		Example: `  yanzhen keys rotate seal --reason "yearly"
   yanzhen keys check
   yanzhen keys remove seal-0123456789ab`,
@@ -43,16 +43,16 @@ says when an old one is no longer needed. The hash key never rotates.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the file's keys, and which of each use is active", Args: noArgs,
+		Use: "list", Short: "List the keys, and which are active", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withKeyFile(func(cfg *config.Config) error { return listKeys(c.Context(), cfg, c.OutOrStdout()) })
 		},
 	}, keysNewCommand(), keysRotateCommand(), &cobra.Command{
-		Use: "check", Short: "Tell which keys are needed for what, and which processes use them", Args: noArgs,
-		Long: `Hold the key file against the store: which keys are active and retired, how many rows
-are still under each, and whether it may be taken out. It counts rows, which takes a
-moment in a large store. It reads the store that the environment names, as the worker
-does, and ends with 1 if the file lacks a key that is needed.`,
+		Use: "check", Short: "Report which keys are still needed, and which processes use them", Args: noArgs,
+		Long: `Compare the key file with the store: which keys are active and retired, how many
+rows are still under each, and which can be removed. Counting takes a moment in a
+large store. It reads the store of the environment, like the worker. The exit
+code is 1 if the file lacks a key that is needed.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withStore(c.Context(), "", func(_ *config.Config, st store.Store) error { return checkKeys(c.Context(), st, c.OutOrStdout()) })
 		},
@@ -67,8 +67,8 @@ type keyFlags struct {
 }
 
 func (f *keyFlags) register(c *cobra.Command) {
-	c.Flags().DurationVar(&f.in, "in", usualActivation, "in how long it becomes active; longer than the file takes to every process")
-	c.Flags().StringVar(&f.reason, "reason", "", "why; the audit log has it")
+	c.Flags().DurationVar(&f.in, "in", usualActivation, "how long until it becomes active; longer than the file takes to reach every process")
+	c.Flags().StringVar(&f.reason, "reason", "", "the reason, for the audit log")
 }
 
 func (f *keyFlags) check() error {
@@ -101,7 +101,7 @@ func usesOf(args []string) ([]string, error) {
 func keysNewCommand() *cobra.Command {
 	var f keyFlags
 	c := &cobra.Command{
-		Use: "new {seal|ticket|sig}", Short: "Add a key of one use",
+		Use: "new {seal|ticket|sig}", Short: "Add a key for one use",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return exit(exitUsage, "name one use: %s", strings.Join(sealing.Uses(), ", "))
@@ -118,7 +118,7 @@ func keysNewCommand() *cobra.Command {
 func keysRotateCommand() *cobra.Command {
 	var f keyFlags
 	c := &cobra.Command{
-		Use: "rotate [seal] [ticket] [sig]", Short: "Add a key of each use, or of those that are named, which takes the active one's place",
+		Use: "rotate [seal] [ticket] [sig]", Short: "Add a key for each use, or for the named ones, to replace the active one",
 		Args: func(_ *cobra.Command, args []string) error { _, err := usesOf(args); return err },
 		RunE: func(c *cobra.Command, args []string) error {
 			uses, err := usesOf(args)
@@ -236,9 +236,10 @@ func checkKeys(ctx context.Context, st store.Store, out io.Writer) error {
 func keysRemoveCommand() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: "remove KEY", Short: "Take out a key that is no longer needed; of one that signed its public part stays",
-		Long: `Take a key out of the file, unless something still needs it. Backups of the store from
-before need it, too: keep the old file with them, and away from them, for as long.`,
+		Use: "remove KEY", Short: "Remove a key that is no longer needed",
+		Long: `Remove a key from the file, unless it is still needed. The public part of a signing
+key stays. Older backups of the store still need the key: keep the old file as
+long as those backups, and separately from them.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return exit(exitUsage, "name one key: yanzhen keys check lists them")
@@ -254,7 +255,7 @@ before need it, too: keep the old file with them, and away from them, for as lon
 			})
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why; the audit log has it")
+	c.Flags().StringVar(&reason, "reason", "", "the reason, for the audit log")
 	return c
 }
 

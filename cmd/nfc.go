@@ -16,19 +16,19 @@ import (
 func nfcCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "nfc",
-		Short: "Look into the tokens in which chip data comes",
+		Short: "Inspect the tokens that carry chip data",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "inspect [TOKEN]",
 		Short: "Show how a chip token is encrypted, and whether the settings would accept it",
-		Long: `Read a chip token's protected header, from the argument or from standard input,
-and show how it is encrypted, which keys would be tried, and why the settings
-would refuse it, if they would. Nothing is decrypted, no vendor is called, and
-nothing but the header is printed.
+		Long: `Read the protected header of a chip token, from the argument or standard input, and
+show how the token is encrypted, which keys would be tried, and whether and why
+the settings would reject it. Nothing is decrypted, no vendor is called, and only
+the header is printed.
 
-Exit code 3: the settings would refuse the token.`,
+The exit code is 3 if the settings would reject the token.`,
 		Example: `  yanzhen nfc inspect < token.txt`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {

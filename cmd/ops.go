@@ -20,15 +20,16 @@ func opsCommand() *cobra.Command {
 	var who operatorFlags
 	c := &cobra.Command{
 		Use:   "ops",
-		Short: "Act on one verification: look now, extend, switch provider, send to review, resend",
-		Long: `Act on one verification as an operator. Each verb is an update of its run, which
-does it or says why not, and each stands in the audit log, with who and why, before
-anything is done. The same can be sent in the Temporal UI (Update, with the verb's
-name and its JSON); nobody says who they are there, so the audit log says "temporal ui".
+		Short: "Act on one verification as an operator",
+		Long: `Act on one verification as an operator. Each command is an update of the run, which
+applies or refuses it, and is written to the audit log with who and why before
+anything is done. The same updates can be sent in the Temporal UI, with the
+command's name and its JSON; the audit log then says "temporal ui", because the
+UI does not pass on who you are.
 
-It works on the installation that the environment names, as the worker does
-(YANZHEN_STORE, YANZHEN_KEYS, TEMPORAL_ADDRESS). Asked again within the minute, of a
-verification that has not changed, a verb gets the first answer and does nothing more.`,
+It uses the installation of the environment, like the worker (YANZHEN_STORE,
+YANZHEN_KEYS, TEMPORAL_ADDRESS). Repeated within a minute on an unchanged
+verification, a command returns the first result and does nothing more.`,
 		Example: `  yanzhen ops look ver_… --reason "the person says they are done"
   yanzhen ops extend ver_… --for 24h --reason "the shop asked for it"
   yanzhen ops switch-provider ver_… --reason "their page does not load"
@@ -37,8 +38,8 @@ verification that has not changed, a verb gets the first answer and does nothing
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&who.by, "by", "", "who asks (default: the user of this process)")
-	c.PersistentFlags().StringVar(&who.why, "reason", "", "why, for the audit log, where it rests sealed; nothing that identifies the person")
+	c.PersistentFlags().StringVar(&who.by, "by", "", "who is acting, for the audit log (default: the user of this process)")
+	c.PersistentFlags().StringVar(&who.why, "reason", "", "the reason, for the audit log, where it is encrypted; nothing that identifies the person")
 	c.AddCommand(opsLook(&who), opsExtend(&who), opsSwitchProvider(&who), opsToReview(&who), opsResend(&who))
 	return c
 }
@@ -110,7 +111,7 @@ func operateError(id string, err error) error {
 
 func opsLook(who *operatorFlags) *cobra.Command {
 	var q workflows.LookRequest
-	c := opsVerb(who, "look", "Ask the face session's vendor now", workflows.UpdateLook,
+	c := opsVerb(who, "look", "Query the face session's vendor now", workflows.UpdateLook,
 		func() (any, string) { return q, sessionWord(q.Session) },
 		func(out workflows.Looked) string {
 			return fmt.Sprintf("session %d: %s", out.Session, foundText(out.Found))
@@ -146,7 +147,7 @@ func foundText(found string) string {
 
 func opsExtend(who *operatorFlags) *cobra.Command {
 	var d time.Duration
-	c := opsVerb(who, "extend", "Let the clock that runs for person, caller or reviewer end later", workflows.UpdateExtend,
+	c := opsVerb(who, "extend", "Extend the time that person, caller or reviewer have", workflows.UpdateExtend,
 		func() (any, string) {
 			return workflows.ExtendRequest{For: verification.Duration(d)}, d.String()
 		},
@@ -164,9 +165,9 @@ func opsSwitchProvider(who *operatorFlags) *cobra.Command {
 		func(out workflows.Switched) string {
 			return fmt.Sprintf("session %d is the newest; %s serves the person from here on", out.Session, out.Provider)
 		})
-	c.Flags().IntVar(&q.Session, "session", 0, "the open session's number, for whoever wants to be sure (default: whichever is open)")
-	c.Flags().StringVar(&q.Provider, "to", "", "a provider of the policy (default: the one after the present one)")
-	c.Flags().BoolVar(&q.Force, "force", false, "also where the person has begun, or nobody can tell")
+	c.Flags().IntVar(&q.Session, "session", 0, "refuse unless this session is the open one (default: any)")
+	c.Flags().StringVar(&q.Provider, "to", "", "a provider of the policy (default: the next one)")
+	c.Flags().BoolVar(&q.Force, "force", false, "switch even if the person has begun or the vendor cannot tell")
 	return c
 }
 
@@ -177,7 +178,7 @@ func opsToReview(who *operatorFlags) *cobra.Command {
 			return workflows.ToReviewRequest{Reason: verification.ReasonCode(code)}, word(code)
 		},
 		func(out workflows.SentToReview) string { return "it is " + string(out.Status) })
-	c.Flags().StringVar(&code, "code", string(verification.ReviewByOperator), "a reason of the catalogue that leads to review")
+	c.Flags().StringVar(&code, "code", string(verification.ReviewByOperator), "a reason code that leads to review")
 	return c
 }
 
@@ -192,7 +193,7 @@ func word(code string) string {
 func opsResend(who *operatorFlags) *cobra.Command {
 	var event, endpoint string
 	c := &cobra.Command{
-		Use: "resend ID", Short: "Send a verification's events again, also after its end", Args: oneVerification,
+		Use: "resend ID", Short: "Send the events of a verification again", Args: oneVerification,
 		RunE: func(c *cobra.Command, args []string) error {
 			op, err := who.operation(workflows.UpdateResend, nil, first(endpoint, "every endpoint"))
 			if err != nil {
@@ -203,8 +204,8 @@ func opsResend(who *operatorFlags) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&event, "event", "", "the one event (default: all of the verification's)")
-	c.Flags().StringVar(&endpoint, "endpoint", "", "the one endpoint that gets them (default: all that take them)")
+	c.Flags().StringVar(&event, "event", "", "only this event (default: all of the verification)")
+	c.Flags().StringVar(&endpoint, "endpoint", "", "only to this endpoint (default: all that subscribe to them)")
 	return c
 }
 

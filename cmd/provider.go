@@ -25,13 +25,14 @@ func providerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provider",
 		Short: "Switch vendors on, to draining or off, without a restart",
-		Long: `Set the switch of a face or records vendor: on, as usual; drain, no new
-sessions or questions while open sessions finish; off, it is not called at
-all. A policy with another vendor fails over to that one. Of this switch and the configured one
-(YANZHEN_…_SWITCH) the stricter holds. It takes effect with the next session
-or question, in every worker; who set it, when and why is recorded.
+		Long: `Set the switch of a face or records vendor. on: use it as usual; drain: open no new
+sessions and make no new checks, while open sessions finish; off: do not call it
+at all. Policies with several vendors fail over to the next one. If this switch
+and the configured one (YANZHEN_…_SWITCH) differ, the stricter one applies. A
+change takes effect with the next session or check in every worker, and is
+recorded with who, when and why.
 
-The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
+The store is that of YANZHEN_STORE and YANZHEN_KEYS, or else of "yanzhen dev".`,
 		Example: strings.ReplaceAll(`  yanzhen provider list
   yanzhen provider drain NAME --reason "announced maintenance"
   yanzhen provider on NAME --reason "maintenance is over"
@@ -39,14 +40,14 @@ The store is that of YANZHEN_STORE and YANZHEN_KEYS, else of "yanzhen dev".`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&data, "data", "", `the data folder of "yanzhen dev", if it was given one`)
+	c.PersistentFlags().StringVar(&data, "data", "", `the data folder of "yanzhen dev", if not the default`)
 	for state, what := range map[store.SwitchState]string{
 		store.SwitchOn: "Use a vendor as usual", store.SwitchDrain: "Begin nothing new at a vendor; open sessions finish", store.SwitchOff: "Call a vendor no more at all",
 	} {
 		c.AddCommand(switchCommand(state, what, &data))
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "Show the switches, who threw them and why", Args: noArgs,
+		Use: "list", Short: "List the switches, with who set them and why", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withStore(c.Context(), data, func(cfg *config.Config, st store.Store) error {
 				return listSwitches(c.Context(), cfg, st, c.OutOrStdout())
@@ -79,7 +80,7 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 			})
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why, shown in the list")
+	c.Flags().StringVar(&reason, "reason", "", "the reason, shown in the list")
 	return c
 }
 

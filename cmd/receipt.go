@@ -15,7 +15,7 @@ import (
 func receiptCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "receipt",
-		Short: "Check the receipt of an erasure, offline",
+		Short: "Verify the receipt of an erasure, offline",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -29,11 +29,11 @@ func verifyCommand(what, typ string) *cobra.Command {
 	var keys string
 	c := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check the signature and print what the " + what + " says",
-		Long: `Check the signature and print what the ` + what + ` says. FILE holds the ` + what + ` as
-the API gave it, a compact JWS or the whole JSON answer; - reads it from standard
-input. The public keys are those of /.well-known/jwks.json, in a file: keep a copy
-of it where this is checked.`,
+		Short: "Verify the signature and print the " + what,
+		Long: `Verify the signature of the ` + what + ` and print its content. FILE holds it as the API
+returned it, a compact JWS or the whole JSON response; - reads standard input. The
+public keys are those of /.well-known/jwks.json: keep a copy of that file where
+you verify.`,
 		Example: `  curl -s https://kyc.example/.well-known/jwks.json > keys.json
   yanzhen ` + what + ` verify ` + what + `.jws --keys keys.json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -99,7 +99,7 @@ func signedIn(text []byte, property string) string {
 func evidenceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "evidence",
-		Short: "Check the signed evidence of a verdict, offline",
+		Short: "Verify the signed evidence of a verdict, offline",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

@@ -28,16 +28,16 @@ func redactCommand() *cobra.Command {
 	var f redactFlags
 	c := &cobra.Command{
 		Use:   "redact [ID...]",
-		Short: "Erase people: by verification, by their number, or a whole client",
-		Long: `Erase whom verifications were about, and all that was found about them: from the
-store, its files, the vendors that offer deletion, and the engine. The bare
-verdict stays. What is erased does not come back.
+		Short: "Erase people, by verification, ID number or client",
+		Long: `Erase the personal data of verifications: from the store and its files, from vendors
+that offer deletion, and from the engine. The bare verdict stays. Erasure cannot
+be undone.
 
-It works on the installation that the environment names, as the worker does
-(YANZHEN_STORE, YANZHEN_KEYS, TEMPORAL_ADDRESS), whose worker must run. An open
-verification is left out, and told, unless --end ends it first. A number is read from
-standard input, so that no list of processes and no history shows it. Without --yes a
-person's or a client's are counted only.`,
+It uses the installation of the environment, like the worker (YANZHEN_STORE,
+YANZHEN_KEYS, TEMPORAL_ADDRESS), and needs a running worker. Open verifications are
+skipped and reported, unless --end ends them first. ID numbers are read from
+standard input, which keeps them out of process lists and shell histories.
+Without --yes, the verifications of a person or client are only counted.`,
 		Example: `  yanzhen redact ver_… --receipts receipts.jws
   yanzhen redact --number-stdin --end --yes < number.txt
   yanzhen redact --client shop --yes
@@ -52,13 +52,13 @@ person's or a client's are counted only.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&f.number, "number-stdin", false, "all of the person whose number standard input holds")
-	c.Flags().StringVar(&f.client, "client", "", "all of a client; with --number-stdin, the person's with this client")
-	c.Flags().StringVar(&f.ids, "ids", "", "those whose ids a file holds, one a line; - is standard input")
-	c.Flags().BoolVar(&f.end, "end", false, "end open ones first")
-	c.Flags().BoolVar(&f.yes, "yes", false, "erase them, not only count them")
-	c.Flags().StringVar(&f.receipts, "receipts", "", "append the receipts to this file, one a line")
-	c.Flags().DurationVar(&f.wait, "wait", time.Minute, "how long to wait for the receipts at the end; 0s: not at all")
+	c.Flags().BoolVar(&f.number, "number-stdin", false, "erase the person whose ID number is on standard input")
+	c.Flags().StringVar(&f.client, "client", "", "erase everybody of this client; with --number-stdin, the person at this client")
+	c.Flags().StringVar(&f.ids, "ids", "", "erase the verifications listed in this file, one id per line; - reads standard input")
+	c.Flags().BoolVar(&f.end, "end", false, "end open verifications first")
+	c.Flags().BoolVar(&f.yes, "yes", false, "erase; otherwise they are only counted")
+	c.Flags().StringVar(&f.receipts, "receipts", "", "append the receipts to this file, one per line")
+	c.Flags().DurationVar(&f.wait, "wait", time.Minute, "how long to wait for the receipts; 0s: do not wait")
 	return c
 }
 

@@ -77,11 +77,11 @@ func retentionCommand() *cobra.Command {
 	var now bool
 	c := &cobra.Command{
 		Use:   "retention",
-		Short: "Count what is kept beyond its time; with --run, erase it now",
-		Long: `Count what is kept beyond its time, by the entries under retention: in the
-configuration: personal parts (30 days after the end, by default), bare verdicts (3
-years), events (30 days). Workers erase it each hour, by the schedule ` + workflows.RetentionSchedule + `; --run does
-it now. It works on the installation that the environment names, as the worker does.`,
+		Short: "Count data that is past its retention, or erase it now",
+		Long: `Count data that is past its retention, as configured under retention: personal data
+(by default 30 days after the end), bare verdicts (3 years), events (30 days).
+Workers erase it every hour, by the schedule ` + workflows.RetentionSchedule + `; --run erases it now. It
+uses the installation of the environment, like the worker.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withParts(c.Context(), c.ErrOrStderr(), func(p *parts) error {
@@ -89,7 +89,7 @@ it now. It works on the installation that the environment names, as the worker d
 			})
 		},
 	}
-	c.Flags().BoolVar(&now, "run", false, "erase and delete what is due")
+	c.Flags().BoolVar(&now, "run", false, "erase it now")
 	return c
 }
 

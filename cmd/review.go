@@ -19,14 +19,14 @@ func reviewCommand() *cobra.Command {
 	var f callerFlags
 	c := &cobra.Command{
 		Use:   "review",
-		Short: "List what waits for a human, and decide it",
-		Long: `List the verifications in review, show one, decide it, or take a completed one
-back into review. It needs a reviewer's key, or one with the scopes verifications:read,
-review:read and review:write.
+		Short: "List and decide the verifications in review",
+		Long: `List the verifications in review, show one, decide it, or return a completed one to
+review. It needs the key of a reviewer, or one with the scopes
+verifications:read, review:read and review:write.
 
-A decision is about what was shown last: if the verification has changed since,
-it is refused and shown again. The note is for other reviewers, who read it with
-show; it is kept sealed and is never shown to the person.`,
+A decision applies to what was shown: if the verification has changed since, it is
+refused, and the verification is shown again. Notes are for other reviewers, who
+read them with show; they are encrypted, and never shown to the person.`,
 		Example: `  yanzhen review list
   yanzhen review show ver_…
   yanzhen review approve ver_… --note "compared with the card on the phone"
@@ -47,7 +47,7 @@ show; it is kept sealed and is never shown to the person.`,
 		}),
 		reviewSub(&f, "approve ID", "Approve a verification in review", 1, &reviewFlags{reason: "review.approved"}, decider("approved")),
 		reviewSub(&f, "decline ID", "Decline a verification in review", 1, &reviewFlags{reason: "review.rejected"}, decider("declined")),
-		reviewSub(&f, "reopen ID", "Take a completed verification back into review", 1, &reviewFlags{},
+		reviewSub(&f, "reopen ID", "Return a completed verification to review", 1, &reviewFlags{},
 			func(ctx context.Context, c *caller, id string, w reviewFlags, out io.Writer) error {
 				v, err := c.reopen(ctx, id, w)
 				if err != nil {
@@ -74,7 +74,7 @@ func reviewSub(f *callerFlags, use, short string, args int, defaults *reviewFlag
 		},
 		RunE: func(c *cobra.Command, given []string) error {
 			if defaults != nil && w.reason == "" {
-				return exit(exitUsage, "give a reason code of the catalogue: --reason")
+				return exit(exitUsage, "give a reason code with --reason (GET /v1/reasons lists them)")
 			}
 			caller, err := f.caller()
 			if err != nil {
@@ -85,8 +85,8 @@ func reviewSub(f *callerFlags, use, short string, args int, defaults *reviewFlag
 	}
 	f.register(c)
 	if defaults != nil {
-		c.Flags().StringVar(&w.reason, "reason", defaults.reason, "a reason code of the catalogue")
-		c.Flags().StringVar(&w.note, "note", "", "for other reviewers; nothing that identifies the person")
+		c.Flags().StringVar(&w.reason, "reason", defaults.reason, "a reason code")
+		c.Flags().StringVar(&w.note, "note", "", "a note for other reviewers; nothing that identifies the person")
 	}
 	return c
 }

@@ -65,15 +65,15 @@ func Root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "yanzhen",
 		Short: "Verify that a person is who a Chinese identity document says they are",
-		Long: `yanzhen (验真) verifies holders of Chinese identity documents: a face session
-at a vendor, name, number and validity dates against the authority's records,
-one verdict, each verification a durable Temporal workflow.
+		Long: `yanzhen (验真) verifies that a person is the holder of a Chinese identity document:
+it checks name, number and validity dates against the authority's records, and
+the face at a vendor, and returns one verdict. Each verification is a durable
+Temporal workflow.
 
-Begin with "yanzhen dev": the whole stack on this machine with stand-in vendors.
+To try it, run "yanzhen dev": the whole stack on this machine, with stand-in vendors.
 
-Exit codes: 0 done · 1 an error in the configuration or on this machine · 2 a wrong
-flag or argument · 3 refused · 4 the API did not answer · 5 --timeout
-was over.`,
+Exit codes: 0 success, 1 error, 2 wrong flag or argument, 3 refused, 4 no answer
+from the API, 5 --timeout exceeded.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return exit(exitUsage, "unknown command %q (`yanzhen --help` shows the commands)", args[0])
@@ -87,11 +87,23 @@ was over.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit(exitUsage, "%w (`%s --help` shows the flags)", err, c.CommandPath())
 	})
-	root.AddCommand(
-		devCommand(), workerCommand(), apiCommand(), startCommand(), demoCommand(), statusCommand(), sandboxCommand(), nfcCommand(),
-		providerCommand(), reviewCommand(), clientCommand(), webhookCommand(), retentionCommand(), findCommand(), judgeCommand(), evidenceCommand(), receiptCommand(), redactCommand(), keysCommand(), auditCommand(), opsCommand(), deployCommand(),
-		initCommand(), setupCommand(), doctorCommand(), healthcheckCommand(), configCommand(), versionCommand(), temporalCommand(),
-	)
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Try it:", []*cobra.Command{devCommand(), demoCommand(), sandboxCommand()}},
+		{"Verify:", []*cobra.Command{startCommand(), statusCommand(), reviewCommand(), nfcCommand()}},
+		{"Install and run:", []*cobra.Command{initCommand(), setupCommand(), configCommand(), workerCommand(), apiCommand(), healthcheckCommand(), deployCommand()}},
+		{"Operate:", []*cobra.Command{doctorCommand(), opsCommand(), providerCommand(), clientCommand(), webhookCommand(), keysCommand(), judgeCommand()}},
+		{"Personal data and audit:", []*cobra.Command{findCommand(), redactCommand(), retentionCommand(), receiptCommand(), evidenceCommand(), auditCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, c := range group.commands {
+			c.GroupID = group.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(versionCommand(), temporalCommand())
 	return root
 }
 

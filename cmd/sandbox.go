@@ -29,25 +29,25 @@ func sandboxCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Serve the stand-in vendors",
-		Long: `Serve the stand-in vendors on one address. Point a worker and an api at them:
+		Long: `Serve the stand-in vendors on one address. To use them, set for worker and api:
 
   ` + strings.Join(sandbox.Settings("127.0.0.1:8090", chipKeysFile), "\n  ") + `
 
-where ` + chipKeysFile + ` is what http://127.0.0.1:8090` + sandbox.ChipKeysPath + ` answers once the
-stand-ins are up, or the private half of --chip-keys.
+where ` + chipKeysFile + ` is the response of http://127.0.0.1:8090` + sandbox.ChipKeysPath + ` of the
+running stand-ins, or the private half of --chip-keys.
 
-A restart forgets everything, unless --state names a file for sessions, scans and
-people. They are sealed in it: ` + stateKey + ` is the key, 32 random hex digits.`,
+A restart loses everything, unless --state names a file for sessions, scans and
+people. It is encrypted with the key in ` + stateKey + `, 32 random hex digits.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runSandbox(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8090", "where to serve")
-	c.Flags().StringVar(&o.publicURL, "public-url", "", "their address as browsers reach it, if it is another one")
-	c.Flags().StringVar(&o.forward, "forward", "", "FROM=TO: listen on FROM, on loopback, and pass everything on to TO, where the api is")
-	c.Flags().StringVar(&o.state, "state", "", "a file in which sessions, scans and people outlive a restart")
-	c.Flags().StringVar(&o.chipKeys, "chip-keys", "", "a JWK set with the public keys to which chip tokens are sealed (by default it generates its own)")
+	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8090", "the address to listen on")
+	c.Flags().StringVar(&o.publicURL, "public-url", "", "the address as browsers reach it, if different")
+	c.Flags().StringVar(&o.forward, "forward", "", "FROM=TO: also listen on FROM, on loopback, and forward everything to TO, the api")
+	c.Flags().StringVar(&o.state, "state", "", "a file that keeps sessions, scans and people over a restart")
+	c.Flags().StringVar(&o.chipKeys, "chip-keys", "", "a JWK set with the public keys to encrypt chip tokens to (default: generated)")
 	return c
 }
 

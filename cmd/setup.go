@@ -27,9 +27,9 @@ func setupCommand() *cobra.Command {
 		Use:   "setup",
 		Short: "Create the namespace, its search attributes and the store's schema",
 		Long: `Create the Temporal namespace (TEMPORAL_NAMESPACE) with its search attributes and
-its retention, and bring the store (YANZHEN_STORE) to this version's schema. It
-may be repeated, and says what it did. It waits for Temporal and the store
-(YANZHEN_START_PATIENCE). Run it before a new version's first start.`,
+retention, and migrate the store (YANZHEN_STORE) to this version's schema. It can
+be repeated, and prints what it did. It waits up to YANZHEN_START_PATIENCE for
+Temporal and the store. Run it before starting a new version.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := c.OutOrStdout()
@@ -51,8 +51,8 @@ may be repeated, and says what it did. It waits for Temporal and the store
 			return runSetup(c.Context(), cfg, o, retention, log, out)
 		},
 	}
-	c.Flags().StringVar(&keys, "make-keys", "", "only create a new key file at this path; never overwrites one")
-	c.Flags().DurationVar(&retention, "retention", 30*24*time.Hour, "how long the namespace keeps ended runs; an existing one is given this too")
+	c.Flags().StringVar(&keys, "make-keys", "", "only create a key file at this path; never overwrites one")
+	c.Flags().DurationVar(&retention, "retention", 30*24*time.Hour, "how long the namespace keeps ended runs; also set on an existing one")
 	return c
 }
 

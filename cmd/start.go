@@ -27,9 +27,9 @@ func startCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "Start a verification and follow it to its verdict",
-		Long: `Start a verification over the API and follow it to its end, as an onboarding
-service would. Name a person with --name, --id-number, --valid-from and
---valid-to, or a scan of a card's chip with --nfc-reqid, or both.
+		Long: `Start a verification over the API and follow it to its end. Name a person with
+--name, --id-number, --valid-from and --valid-to, or a scan of a card's chip with
+--nfc-reqid, or both.
 
 "yanzhen demo" does the same with invented people at the stand-in vendors.`,
 		Example: `  yanzhen start --name 测试甲 --id-number 110199199003070017 --valid-from 20200115 --valid-to 20400115`,

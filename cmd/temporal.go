@@ -13,7 +13,7 @@ import (
 func temporalCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "temporal-binary",
-		Short:  "Print the path of the temporal command that dev uses, building it if need be",
+		Short:  "Print the path of the temporal command that dev uses, and build it if necessary",
 		Hidden: true,
 		Args:   noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -19,12 +19,12 @@ func webhookCommand() *cobra.Command {
 	var since, endpoint string
 	c := &cobra.Command{
 		Use:   "webhook",
-		Short: "See to a client's webhooks: list, test, pause, recover, send again",
-		Long: `See to a client's webhooks over the API, with a key of the client's that has
-the scope webhooks:write.
+		Short: "List, test, pause and recover webhook endpoints",
+		Long: `Manage a client's webhooks over the API, with a key of the client that has the
+scope webhooks:write.
 
-An endpoint that only failed for days is switched off. Mend it, test it, then
-recover it: what it missed is sent.`,
+An endpoint that has only failed for days is disabled. Fix and test it, then
+recover it: the events that it missed are sent.`,
 		Example: `  yanzhen webhook list
   yanzhen webhook test main
   yanzhen webhook recover main --since 2026-11-23T00:00:00Z
@@ -38,12 +38,12 @@ recover it: what it missed is sent.`,
 		func(c *caller, ctx context.Context, id string, out io.Writer) error {
 			return c.recoverEndpoint(ctx, id, since, out)
 		})
-	recoverAll.Flags().StringVar(&since, "since", "", "of which events on, such as 2026-11-23T00:00:00Z or 120h (default: 30 days)")
+	recoverAll.Flags().StringVar(&since, "since", "", "the time from which to send events, such as 2026-11-23T00:00:00Z or 120h (default: 30 days)")
 	redeliver := webhookSub(&f, "redeliver EVENT", "Send an event again",
 		func(c *caller, ctx context.Context, id string, out io.Writer) error {
 			return c.redeliver(ctx, id, endpoint, out)
 		})
-	redeliver.Flags().StringVar(&endpoint, "endpoint", "", "the one endpoint that gets it (default: all that take it)")
+	redeliver.Flags().StringVar(&endpoint, "endpoint", "", "only to this endpoint (default: all that subscribe to it)")
 	list := webhookSub(&f, "list", "List the endpoints and the newest deliveries", (*caller).listWebhooks)
 	list.Args = noArgs
 	c.AddCommand(list, webhookSub(&f, "test ID", "Send a test to an endpoint, and wait for what comes of it", (*caller).testEndpoint),
@@ -75,7 +75,7 @@ func webhookSub(f *callerFlags, use, short string, do func(*caller, context.Cont
 
 func webhookSecretCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "secret", Short: "Make a secret for an endpoint", Args: noArgs,
+		Use: "secret", Short: "Create a secret for an endpoint", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), webhook.NewSecret())
 			return err

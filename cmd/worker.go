@@ -13,12 +13,13 @@ import (
 func workerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "worker",
-		Short: "Run the verifications: workflows, vendor calls, the sweeper",
-		Long: `Run the verifications: workflows, vendor calls, the sweeper.
+		Short: "Run the workflows and activities of verifications",
+		Long: `Run the workflows and activities of verifications: vendor calls, webhooks,
+retention, and the sweeper.
 
-It waits for Temporal, the store and what "yanzhen setup" creates in both
-(YANZHEN_START_PATIENCE). SIGTERM lets the steps under way end, or hands them
-back to be done by another worker; all of it within 25 s.`,
+At start it waits up to YANZHEN_START_PATIENCE for Temporal, the store and what
+"yanzhen setup" creates in them. On SIGTERM it finishes the activities in flight,
+or leaves them to another worker, within 25 s.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, o, err := fromEnvironment(config.Needs{Keys: true, Providers: true}, c.ErrOrStderr())
