@@ -154,7 +154,7 @@ func (d *Deliverer) send(ctx context.Context, client string, in DeliverInput, ev
 		d.Tried(answer.Class)
 	}
 	if answer.Class != webhook.OK {
-		d.Log.InfoContext(ctx, "an event was not taken", "event", in.Event, "client", client, "endpoint", in.Endpoint, "class", answer.Class)
+		d.Log.InfoContext(ctx, "webhook not accepted", "event", in.Event, "client", client, "endpoint", in.Endpoint, "class", answer.Class)
 	}
 	return answer, nil
 }
@@ -198,7 +198,7 @@ func (d *Deliverer) settle(ctx context.Context, try store.Try, since time.Time) 
 	case err != nil:
 		return DeliverResult{}, storeError(err)
 	case off:
-		d.Log.ErrorContext(ctx, "an endpoint was switched off: mend it, then yanzhen webhook recover", "event", try.EventID, "endpoint", try.Endpoint, "class", try.Class)
+		d.Log.ErrorContext(ctx, "webhook endpoint disabled: fix it, then run yanzhen webhook recover", "event", try.EventID, "endpoint", try.Endpoint, "class", try.Class)
 		if d.Off != nil {
 			d.Off()
 		}
@@ -221,7 +221,7 @@ func undelivered(class webhook.Class, pause time.Duration) error {
 
 // changed: an event that somebody changed past us is an alarm, and never sent.
 func (d *Deliverer) changed(ctx context.Context, in DeliverInput, round int) (DeliverResult, error) {
-	d.Log.ErrorContext(ctx, "the store was changed by somebody else: an event is not sent", "event", in.Event)
+	d.Log.ErrorContext(ctx, "event not sent: the store was changed outside of yanzhen", "event", in.Event)
 	_, err := d.Store.Settle(ctx, store.Try{EventID: in.Event, Endpoint: in.Endpoint, Round: round, At: d.Now(), Class: TypeEventChanged, State: store.DeliveryFailed}, d.DisableAfter)
 	if err != nil {
 		return DeliverResult{}, storeError(err)

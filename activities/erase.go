@@ -148,7 +148,7 @@ func (e *Eraser) EraseAtVendor(ctx context.Context, in EraseAtVendorInput) (stat
 		what.Sessions = known.Asked[i].Sessions
 	}
 	if err := v.Provider.Erase(ctx, what); err != nil {
-		e.Log.WarnContext(ctx, "a vendor did not delete; it is asked again", "verification_id", in.ID, "provider", in.Provider, "class", provider.ClassOf(err))
+		e.Log.WarnContext(ctx, "vendor did not delete; retrying", "verification_id", in.ID, "provider", in.Provider, "class", provider.ClassOf(err))
 		return statement.Vendor{}, vendorError(err, true, 0)
 	}
 	now := e.now()
@@ -338,7 +338,7 @@ func (e *Eraser) SignReceipt(ctx context.Context, in SignReceiptInput) error {
 	}
 	signed, err := e.Keys.Sign(statement.TypeReceipt, text)
 	if err != nil {
-		e.Log.ErrorContext(ctx, "a receipt cannot be signed", "verification_id", in.ID, "error", err)
+		e.Log.ErrorContext(ctx, "failed to sign a receipt", "verification_id", in.ID, "error", err)
 		return temporal.NewApplicationError("the receipt cannot be signed", TypeStore)
 	}
 	if err := e.Store.SignErasure(ctx, in.ID, signed, now); err != nil {

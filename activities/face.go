@@ -351,7 +351,7 @@ func (a *Activities) noteResult(ctx context.Context, s provider.FaceSession, req
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := a.Store.NoteResult(ctx, s.VerificationID, s.Session, requestID); err != nil {
-		a.Log.WarnContext(ctx, "the vendor's request id was not kept", "verification_id", s.VerificationID, "session", s.Session)
+		a.Log.WarnContext(ctx, "failed to store the vendor's request id", "verification_id", s.VerificationID, "session", s.Session)
 	}
 }
 

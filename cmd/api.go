@@ -65,7 +65,7 @@ func (p *parts) apiProcess(ctx context.Context, o client.Options) error {
 			}
 			door.run(h)
 			ready()
-			p.log.Info("api serves", "listen", p.cfg.API, "ops", p.cfg.Ops, "version", version())
+			p.log.Info("api started", "listen", p.cfg.API, "ops", p.cfg.Ops, "version", version())
 			<-drained // store and engine are needed until then
 			return nil
 		})

@@ -33,7 +33,7 @@ func (p *parts) audit(ctx context.Context) {
 	for failing := false; ; {
 		err := a.seal(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			p.log.Warn("chain the audit log; trying again until it works", "error", err)
+			p.log.Warn("failed to chain the audit log; retrying", "error", err)
 		}
 		failing = err != nil
 		select {

@@ -118,7 +118,7 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 				continue
 			}
 			p.catalogue.wrong = err.Error()
-			p.log.Error("the catalogue has errors, and the old one is kept", "file", p.cfg.File, "error", err)
+			p.log.Error("catalogue has errors; keeping the previous one", "file", p.cfg.File, "error", err)
 			continue
 		}
 		if p.catalogue.wrong = ""; sumOf(read) == p.catalogue.seen {
@@ -126,7 +126,7 @@ func (p *parts) watchCatalogue(ctx context.Context, told <-chan os.Signal) {
 		} else {
 			p.catalogue.seen = [sha256.Size]byte{} // changed while it was read: once more
 		}
-		p.log.Info("the catalogue was read again", "file", p.cfg.File)
+		p.log.Info("catalogue reloaded", "file", p.cfg.File)
 	}
 }
 

@@ -48,7 +48,7 @@ func (p *parts) measure(ctx context.Context) {
 		case err == nil:
 			p.metrics.Stored(p.stored(measures, now))
 		case !failing && ctx.Err() == nil:
-			p.log.Warn("count what the store holds; trying again until it works", "error", err)
+			p.log.Warn("failed to count the rows of the store; retrying", "error", err)
 		}
 		failing = err != nil
 		select {

@@ -86,7 +86,7 @@ func (w *keyWatch) look(ctx context.Context) {
 	}
 	err := w.tell(ctx)
 	if err != nil && !w.deaf && ctx.Err() == nil {
-		w.log.Warn("tell the store which keys are used; trying again until it works", "error", err)
+		w.log.Warn("failed to report the keys in use; retrying", "error", err)
 	}
 	w.deaf = err != nil
 }
@@ -98,7 +98,7 @@ func (w *keyWatch) reload(ctx context.Context) {
 	w.metrics.KeysStale(err != nil)
 	if err == nil {
 		w.wrong = ""
-		w.log.Info("the key file was read again", "file", w.cfg.Keys)
+		w.log.Info("key file reloaded", "file", w.cfg.Keys)
 		return
 	}
 	w.again, w.pause = time.Now().Add(w.pause), min(2*w.pause, rereadPause)
@@ -106,7 +106,7 @@ func (w *keyWatch) reload(ctx context.Context) {
 		return
 	}
 	w.wrong = err.Error()
-	w.log.Error("the key file has errors, and the old keys are kept", "file", w.cfg.Keys, "error", err)
+	w.log.Error("key file has errors; keeping the previous keys", "file", w.cfg.Keys, "error", err)
 }
 
 func (w *keyWatch) take(ctx context.Context) error {
@@ -176,9 +176,9 @@ func (p *parts) reseal(ctx context.Context) {
 		did, err := p.store.Reseal(ctx, p.name())
 		switch {
 		case err != nil && !failing && ctx.Err() == nil:
-			p.log.Warn("seal rows under the active key; going on until it works", "error", err)
+			p.log.Warn("failed to re-encrypt rows under the active key; retrying", "error", err)
 		case did.Rows > 0 || len(did.Clear) > 0 || did.Broken > 0 && pause == resealEvery:
-			p.log.Info("rows were sealed under the active key", "rows", did.Rows, "left_as_they_are", did.Broken, "no_longer_needed", did.Clear)
+			p.log.Info("re-encrypted rows under the active key", "rows", did.Rows, "left_as_they_are", did.Broken, "no_longer_needed", did.Clear)
 		}
 		failing = err != nil
 		p.metrics.Resealed(did.Rows)

@@ -52,7 +52,7 @@ func (p *parts) scheduleRetention(ctx context.Context) {
 		if err == nil || errors.Is(err, temporal.ErrScheduleAlreadyRunning) || ctx.Err() != nil {
 			return
 		}
-		p.log.Warn("make the schedule of retention; retrying until it works", "error_type", fmt.Sprintf("%T", err))
+		p.log.Warn("failed to create the retention schedule; retrying", "error_type", fmt.Sprintf("%T", err))
 		select {
 		case <-ctx.Done():
 			return
@@ -66,7 +66,7 @@ func (p *parts) countDue(ctx context.Context) {
 	due, err := p.starter.Due(ctx, p.keeping())
 	if err != nil {
 		if ctx.Err() == nil {
-			p.log.Warn("count what is due", "error", err)
+			p.log.Warn("failed to count data past its retention; retrying", "error", err)
 		}
 		return
 	}

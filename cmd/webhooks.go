@@ -50,7 +50,7 @@ func (p *parts) relay(ctx context.Context) {
 	for failing := false; ; {
 		_, err := p.starter.Relay(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			p.log.Warn("relay events; trying again until it works", "error", err)
+			p.log.Warn("failed to relay events; retrying", "error", err)
 		}
 		failing = err != nil
 		if age, err := p.starter.RelayAge(ctx); err == nil {

@@ -173,7 +173,7 @@ func (p *parts) sweep(ctx context.Context) {
 	report := func(done starter.Swept, err error) {
 		p.metrics.Swept(done.Deleted, done.Ended)
 		if err != nil && ctx.Err() == nil {
-			p.log.Warn("sweep", "error", err)
+			p.log.Warn("failed to sweep; retrying", "error", err)
 		}
 	}
 	ended, err := p.starter.SweepClosed(ctx)
@@ -182,7 +182,7 @@ func (p *parts) sweep(ctx context.Context) {
 		ended, err := p.starter.SweepLost(ctx)
 		report(starter.Swept{Ended: ended}, err)
 		if _, err := p.starter.SweepWithdrawn(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("sweep withdrawn consents", "error", err)
+			p.log.Warn("failed to sweep withdrawn consents; retrying", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -191,7 +191,7 @@ func (p *parts) sweep(ctx context.Context) {
 			report(p.starter.Sweep(ctx))
 			p.countDue(ctx)
 			if _, err := p.starter.SweepErasures(ctx); err != nil && ctx.Err() == nil {
-				p.log.Warn("sweep erasures", "error", err)
+				p.log.Warn("failed to sweep erasures; retrying", "error", err)
 			}
 		case <-lost.C:
 		}
@@ -209,10 +209,10 @@ func (p *parts) deliverNotices(ctx context.Context) {
 	for failing := false; ; {
 		told, err := p.starter.DeliverNotices(ctx)
 		if told > 0 {
-			p.log.Info("delivered notices from before the start", "notices", told)
+			p.log.Info("delivered notices left from before the start", "notices", told)
 		}
 		if err != nil && !failing && ctx.Err() == nil {
-			p.log.Warn("deliver notices; retrying until it works", "error", err)
+			p.log.Warn("failed to deliver notices; retrying", "error", err)
 		}
 		failing = err != nil
 		select {

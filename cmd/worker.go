@@ -51,14 +51,14 @@ func (p *parts) workerProcess(ctx context.Context, o client.Options) error {
 		}
 		defer l.Close() // after the last vendor call
 		go forward(l, f.To)
-		p.log.Warn("stand-in vendors: no verdict of this worker is true", "forward", f.String())
+		p.log.Warn("using stand-in vendors: verdicts of this worker are not real", "forward", f.String())
 	}
 	if err := p.export(ctx, "worker", &o); err != nil {
 		return errors.Join(err, ops.Close())
 	}
 	return p.process(ctx, o, ops, func(ctx context.Context, ready func()) error {
 		ready()
-		p.log.Info("worker runs", "ops", p.cfg.Ops, "namespace", p.namespace, "version", version())
+		p.log.Info("worker started", "ops", p.cfg.Ops, "namespace", p.namespace, "version", version())
 		if err := p.dispatched(ctx); err != nil {
 			p.log.Warn(err.Error())
 		}

@@ -75,7 +75,7 @@ func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWork
 	}
 	class := classify(err)
 	if class == engineInvalid {
-		s.log.ErrorContext(ctx, "the engine refuses an update", "verification_id", row.ID, "update", o.UpdateName, "error_type", typeOf(err))
+		s.log.ErrorContext(ctx, "engine rejected an update", "verification_id", row.ID, "update", o.UpdateName, "error_type", typeOf(err))
 		return View{}, internal(o.UpdateName, err)
 	}
 	if row.Ended || class != engineSilent {

@@ -123,7 +123,7 @@ func invalidState(now verification.Status, allowed ...verification.Status) *Erro
 // us is an alarm, and never an answer.
 func (s *Starter) storeError(ctx context.Context, op, id string, err error) *Error {
 	if errors.Is(err, store.ErrChanged) {
-		s.log.ErrorContext(ctx, "a row was changed outside of yanzhen: restore the store from a backup", "verification_id", id, "operation", op)
+		s.log.ErrorContext(ctx, "row changed outside of yanzhen: restore the store from a backup", "verification_id", id, "operation", op)
 		s.changed()
 	}
 	return storeError(op, err)

@@ -38,7 +38,7 @@ func (s *Starter) Events(ctx context.Context, client, after string, limit int) (
 		page.Next = s.feedCursor(client, e.Position)
 		if e.Changed {
 			// Nobody is told of it, and what comes behind it is not held up.
-			s.log.ErrorContext(ctx, "an event was changed outside of yanzhen, and is left out of its client's feed: restore the store from a backup", "event", e.ID, "client", client)
+			s.log.ErrorContext(ctx, "event changed outside of yanzhen, and left out of its client's feed: restore the store from a backup", "event", e.ID, "client", client)
 			s.changed()
 			continue
 		}

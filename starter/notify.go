@@ -77,7 +77,7 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 	case errors.Is(err, provider.ErrNoResult):
 		return NoticeNoResult, nil
 	case err != nil:
-		s.log.ErrorContext(ctx, "a vendor signed what is not in its contract", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
+		s.log.ErrorContext(ctx, "signed notice does not match the vendor's contract", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
 		return NoticeViolation, nil
 	}
 	untold, err := s.store.SaveNotice(ctx, store.Notice{
@@ -99,7 +99,7 @@ func (s *Starter) Notify(ctx context.Context, n Notice) (NoticeResult, error) {
 
 // late records what came when nothing could change any more.
 func (s *Starter) late(ctx context.Context, n Notice) NoticeResult {
-	s.log.InfoContext(ctx, "a vendor's notice came after the end", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
+	s.log.InfoContext(ctx, "notice arrived after the end", "verification_id", n.ID, "provider", n.Provider, "session", n.Session)
 	return NoticeLate
 }
 
@@ -125,7 +125,7 @@ func (s *Starter) deliver(ctx context.Context, id string, session int) (HintResu
 	}
 	// Of a fault here the vendor need not hear: the run is told again.
 	if err := s.store.MarkDelivered(ctx, id, session); err != nil && !isNotFound(err) {
-		s.log.WarnContext(ctx, "a notice will be delivered again", "verification_id", id, "session", session, "error", storeError("mark a notice as delivered", err))
+		s.log.WarnContext(ctx, "notice not marked as delivered; it will be delivered again", "verification_id", id, "session", session, "error", storeError("mark a notice as delivered", err))
 	}
 	return sent, nil
 }

@@ -62,7 +62,7 @@ func (s *Starter) beginErasure(ctx context.Context, clientID, id string, q Redac
 		return e, err == nil, err
 	}
 	if err := s.startErasure(ctx, id); err != nil {
-		s.log.WarnContext(ctx, "the engine did not take an erasure; it will be asked again", "verification_id", id, "error_type", typeOf(err))
+		s.log.WarnContext(ctx, "engine did not accept an erasure; it will be retried", "verification_id", id, "error_type", typeOf(err))
 		return e, false, nil
 	}
 	return e, true, nil

@@ -65,7 +65,7 @@ func (s *Starter) dueOf(ctx context.Context, p store.Pair, k Keeping) (due Reten
 		}
 	}
 	if err != nil {
-		return due, storeError("count what is due", err)
+		return due, storeError("count data past its retention", err)
 	}
 	return due, nil
 }

@@ -148,7 +148,7 @@ func (s *Starter) sameScan(ctx context.Context, row store.Row, st verification.S
 // dropScan gives back a scan that the run refused, for another retry to bring.
 func (s *Starter) dropScan(ctx context.Context, row store.Row, q RetryRequest) {
 	if err := s.store.DropScan(ctx, row.ID, q.Session+1, s.scanHash(row, q)); err != nil {
-		s.log.WarnContext(ctx, "a scan that was refused stays used", "verification_id", row.ID, "error", storeError("drop the scan", err))
+		s.log.WarnContext(ctx, "failed to release a rejected scan; its reqid stays used", "verification_id", row.ID, "error", storeError("drop the scan", err))
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *Starter) closeReview(ctx context.Context, id string, st verification.St
 	if err := s.store.Amend(ctx, id, st); err != nil {
 		return s.storeError(ctx, "end a review", id, err)
 	}
-	s.log.WarnContext(ctx, "a review ended without writing its end", "verification_id", id)
+	s.log.WarnContext(ctx, "review ended without writing its end", "verification_id", id)
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (s *Starter) startReview(ctx context.Context, row store.Row, reason verific
 	case err == nil:
 		return false, nil
 	case classify(err) == engineInvalid:
-		s.log.ErrorContext(ctx, "the engine refuses to start a review", "verification_id", row.ID, "error_type", typeOf(err))
+		s.log.ErrorContext(ctx, "engine rejected the start of a review", "verification_id", row.ID, "error_type", typeOf(err))
 		return false, internal("start the review", err)
 	}
 	return false, unavailable("start the review", err)

@@ -181,13 +181,13 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 		// Closed already, or closing while we waited.
 		return s.settled(ctx, row.Client, row.ID)
 	case engineInvalid:
-		s.log.ErrorContext(ctx, "the engine refuses to start a verification", "verification_id", row.ID, "error_type", typeOf(err))
+		s.log.ErrorContext(ctx, "engine rejected the start of a verification", "verification_id", row.ID, "error_type", typeOf(err))
 		return View{}, internal("start the run", err)
 	}
 	rest, cancel := context.WithTimeout(ctx, max(s.patience-s.now().Sub(started), 100*time.Millisecond))
 	defer cancel()
 	if _, descErr := s.engine.DescribeWorkflowExecution(rest, row.ID, ""); descErr != nil {
-		s.log.WarnContext(ctx, "no answer from the engine to a start", "verification_id", row.ID, "error_type", typeOf(err))
+		s.log.WarnContext(ctx, "engine did not answer a start", "verification_id", row.ID, "error_type", typeOf(err))
 		return View{}, unavailable("start the run", err)
 	}
 	// It runs; only its first word takes longer than the caller should wait.

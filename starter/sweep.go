@@ -235,7 +235,7 @@ func (s *Starter) finish(ctx context.Context, run string) (bool, error) {
 	if err := s.store.Finish(ctx, id, st); err != nil {
 		return false, s.storeError(ctx, "write an end", id, err)
 	}
-	s.log.WarnContext(ctx, "a run ended without writing its end", "verification_id", id)
+	s.log.WarnContext(ctx, "run ended without writing its end", "verification_id", id)
 	return true, nil
 }
 
@@ -258,7 +258,7 @@ func (s *Starter) failDelivery(ctx context.Context, run string) (bool, error) {
 	if _, err := s.store.Settle(ctx, store.Try{EventID: event, Endpoint: endpoint, Round: round, At: s.now(), State: store.DeliveryFailed}, 0); err != nil {
 		return false, s.storeError(ctx, "write that a delivery failed", "", err)
 	}
-	s.log.WarnContext(ctx, "a delivery's workflow ended without delivering: it has failed, and can be sent again", "event", event, "client", d.Client, "endpoint", endpoint)
+	s.log.WarnContext(ctx, "delivery workflow ended without delivering; the event can be sent again", "event", event, "client", d.Client, "endpoint", endpoint)
 	return true, nil
 }
 

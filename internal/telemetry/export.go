@@ -240,9 +240,9 @@ func (o ExportOptions) exported(signal string) func(error) {
 		}
 		switch was := failing.Swap(err != nil); {
 		case err != nil && !was:
-			o.Log.Warn("telemetry is not exported; trying again, and dropping what does not wait", "signal", signal, "error_type", fmt.Sprintf("%T", err))
+			o.Log.Warn("telemetry export fails; retrying, and dropping what exceeds the buffer", "signal", signal, "error_type", fmt.Sprintf("%T", err))
 		case err == nil && was:
-			o.Log.Info("telemetry is exported again", "signal", signal)
+			o.Log.Info("telemetry export recovered", "signal", signal)
 		}
 	}
 }

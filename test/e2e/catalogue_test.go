@@ -110,7 +110,7 @@ func (c *catalogueFile) change(oldAndNew ...string) {
 	}
 	said := func(name string) int {
 		text, _ := os.ReadFile(filepath.Join(c.s.dir, name+".log"))
-		return strings.Count(string(text), "the catalogue was read again")
+		return strings.Count(string(text), "catalogue reloaded")
 	}
 	api, worker := said("api"), said("worker")
 	c.write(c.text)
@@ -145,7 +145,7 @@ func TestCatalogueChangesWhileRequestsRun(t *testing.T) {
 		status, page := s.opsPage("/readyz")
 		return status == http.StatusOK && strings.Contains(page, "old_one_kept")
 	}, 20*time.Second, 100*time.Millisecond)
-	require.Contains(t, string(s.logs()), "the catalogue has errors, and the old one is kept")
+	require.Contains(t, string(s.logs()), "catalogue has errors; keeping the previous one")
 
 	// The new ones beside the old ones.
 	first, next := r.secret, webhook.NewSecret()

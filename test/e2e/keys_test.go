@@ -127,7 +127,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 		require.Contains(t, page, "yanzhen_keys_stale 1")
 		s.writeKeys(path, whole)
 		for _, name := range []string{"api", "worker"} {
-			s.untilLogged(name, "the key file was read again", 2)
+			s.untilLogged(name, "key file reloaded", 2)
 		}
 
 		s.untilChecked(seal + ` .* 0 +no longer needed: yanzhen keys remove ` + seal)
@@ -139,7 +139,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 			require.NoError(t, err, out)
 		}
 		for _, name := range []string{"api", "worker"} {
-			s.untilLogged(name, "the key file was read again", 3)
+			s.untilLogged(name, "key file reloaded", 3)
 		}
 		s.approve()
 		s.comeBack(early, "0")

@@ -102,7 +102,7 @@ func TestWhatMegviiTellsOfAnOldTabCounts(t *testing.T) {
 		require.Eventually(t, func() bool { return len(s.told(s.megviiToken(v))) == 1 }, 10*time.Second, 50*time.Millisecond)
 		require.Equal(t, []string{"200"}, s.told(s.megviiToken(v)), "a vendor that hears no tries again")
 		require.Equal(t, want, s.read(v.ID).Outcome)
-		require.Contains(t, string(s.logs()), "a vendor's notice came after the end")
+		require.Contains(t, string(s.logs()), "notice arrived after the end")
 	}
 }
 
