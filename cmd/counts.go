@@ -34,23 +34,27 @@ func (p *parts) linked(s verification.State) {
 	p.metrics.Linked(s.Policy.Name, s.LinkedAt.Sub(s.CreatedAt))
 }
 
-// measureEvery is how often what the store holds is counted.
+// measureEvery is how often what the store holds is counted; what is due, each
+// fourth time.
 const measureEvery = 15 * time.Second
 
 // measure tells the metrics what the store holds, until ctx ends.
 func (p *parts) measure(ctx context.Context) {
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
-	for failing := false; ; {
-		now := time.Now()
-		measures, err := p.store.Measure(ctx, now)
+	failing := false
+	for round := 0; ; round++ {
+		held, err := p.measured(ctx)
 		switch {
 		case err == nil:
-			p.metrics.Stored(p.stored(measures, now))
+			p.metrics.Stored(held)
 		case !failing && ctx.Err() == nil:
 			p.log.Warn("failed to count the rows of the store; retrying", "error", err)
 		}
 		failing = err != nil
+		if round%4 == 0 {
+			p.countDue(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -61,6 +65,18 @@ func (p *parts) measure(ctx context.Context) {
 
 // openStatuses are those in which a verification is open.
 var openStatuses = []verification.Status{verification.RequiresInput, verification.Processing, verification.InReview}
+
+// measured is what the store holds now.
+func (p *parts) measured(ctx context.Context) (telemetry.Stored, error) {
+	now := time.Now()
+	m, err := p.store.Measure(ctx, now)
+	if err != nil {
+		return telemetry.Stored{}, err
+	}
+	held := p.stored(m, now)
+	held.Backlog, err = p.starter.RelayAge(ctx)
+	return held, err
+}
 
 // stored is what the store holds, as the metrics tell it: of every policy, also
 // where there is nothing.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -70,7 +71,7 @@ func (p *parts) countDue(ctx context.Context) {
 		}
 		return
 	}
-	p.metrics.Due(due.Personal, due.Verdicts, due.Events)
+	p.metrics.Due(telemetry.Due{Personal: due.Personal, Verdicts: due.Verdicts, Events: due.Events})
 }
 
 func retentionCommand() *cobra.Command {

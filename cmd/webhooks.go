@@ -53,9 +53,6 @@ func (p *parts) relay(ctx context.Context) {
 			p.log.Warn("failed to relay events; retrying", "error", err)
 		}
 		failing = err != nil
-		if age, err := p.starter.RelayAge(ctx); err == nil {
-			p.metrics.WebhookBacklog(age)
-		}
 		select {
 		case <-ctx.Done():
 			return

@@ -189,7 +189,6 @@ func (p *parts) sweep(ctx context.Context) {
 			return
 		case <-all.C:
 			report(p.starter.Sweep(ctx))
-			p.countDue(ctx)
 			if _, err := p.starter.SweepErasures(ctx); err != nil && ctx.Err() == nil {
 				p.log.Warn("failed to sweep erasures; retrying", "error", err)
 			}

@@ -50,7 +50,7 @@ var Dashboards = []Dashboard{
 			Description: "API and worker processes that answer and miss nothing: store, engine, workflows.",
 			Queries:     each(`count by (job) (min by (job, instance) (yanzhen_ready) == 1)`, "{{job}}")},
 		{Title: "Stored faces", Unit: "short", Latest: true,
-			Description: "Rows that hold a face longer than they may. It must read 0.",
+			Description: "Rows that hold a face longer than they may. It must read 0; without a figure the store is away.",
 			Queries:     each(`max(yanzhen_stored_faces)`, "rows")},
 		{Title: "Rows changed from outside", Unit: "short", Latest: true,
 			Description: "Rows and events found in the last day that somebody changed past yanzhen. It must read 0.",
@@ -135,7 +135,7 @@ var Dashboards = []Dashboard{
 			Description: "Callbacks that carry the result themselves, by what became of them.",
 			Queries:     each(`sum by (provider, result) (rate(yanzhen_notices_total[$__rate_interval]))`, "{{provider}} {{result}}")},
 	}},
-	{UID: "yanzhen-reviews", Title: "Yanzhen: reviews", Description: "What waits for a human, and for how long.", Panels: []Panel{
+	{UID: "yanzhen-reviews", Title: "Yanzhen: reviews", Description: "What waits for a human, and for how long. While the store is away nobody knows: there is no line.", Panels: []Panel{
 		{Title: "Waiting for a reviewer", Unit: "short",
 			Description: "By policy.",
 			Queries:     each(`max by (policy) (yanzhen_verifications_open{status="in_review"})`, "{{policy}}")},

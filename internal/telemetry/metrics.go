@@ -34,11 +34,9 @@ type Metrics struct {
 	sent      *prometheus.CounterVec
 	delivered *prometheus.HistogramVec
 	off       prometheus.Counter
-	backlog   prometheus.Gauge
 	stale     prometheus.Gauge
 	keys      prometheus.Gauge
 	resealed  prometheus.Counter
-	due       *prometheus.GaugeVec
 	changed   prometheus.Counter
 	unsent    *prometheus.CounterVec
 	engine    *engineSeries
@@ -91,9 +89,6 @@ func NewMetrics() *Metrics {
 		off: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "yanzhen_webhook_endpoints_disabled_total", Help: "Endpoints that were switched off, since they only failed or said that they are gone.",
 		}),
-		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "yanzhen_webhook_backlog_seconds", Help: "For how long the oldest event or delivery has been waiting for the relay; 0: none does.",
-		}),
 		stale: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the process goes by an older one; the log tells which.",
 		}),
@@ -103,9 +98,6 @@ func NewMetrics() *Metrics {
 		resealed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "yanzhen_resealed_total", Help: "Rows that were sealed and bound anew after a rotation of keys.",
 		}),
-		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "yanzhen_retention_due", Help: "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.",
-		}, []string{"part"}),
 		changed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "yanzhen_changed_total", Help: "Times that a row or an event was found to be changed outside of yanzhen. It is told to nobody; the log names it.",
 		}),
@@ -122,7 +114,7 @@ func NewMetrics() *Metrics {
 		m.panics.WithLabelValues(where) // 0, so that the first one is a rise
 	}
 	m.registry.MustRegister(m.requests, m.hints, m.notices, m.starts, m.swept, m.panics, m.outcomes, m.linked, m.verdicts, m.person, m.sessions,
-		m.vendors, m.charges, m.costs, m.sent, m.delivered, m.off, m.backlog, m.stale, m.keys, m.resealed, m.due, m.changed, m.unsent, m.engine, m.stored,
+		m.vendors, m.charges, m.costs, m.sent, m.delivered, m.off, m.stale, m.keys, m.resealed, m.changed, m.unsent, m.engine, m.stored,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -170,15 +162,6 @@ func (m *Metrics) Swept(deleted, ended int) {
 	if m != nil {
 		m.swept.WithLabelValues("deleted").Add(float64(deleted))
 		m.swept.WithLabelValues("ended").Add(float64(ended))
-	}
-}
-
-// Due tells what is kept beyond its time.
-func (m *Metrics) Due(personal, verdicts, events int) {
-	if m != nil {
-		m.due.WithLabelValues("personal").Set(float64(personal))
-		m.due.WithLabelValues("verdicts").Set(float64(verdicts))
-		m.due.WithLabelValues("events").Set(float64(events))
 	}
 }
 
@@ -270,14 +253,6 @@ func (m *Metrics) WebhookOver(state string, took time.Duration) {
 func (m *Metrics) WebhookOff() {
 	if m != nil {
 		m.off.Inc()
-	}
-}
-
-// WebhookBacklog tells for how long the oldest event or delivery has been waiting
-// for the relay.
-func (m *Metrics) WebhookBacklog(d time.Duration) {
-	if m != nil {
-		m.backlog.Set(d.Seconds())
 	}
 }
 

@@ -16,9 +16,11 @@ type Stored struct {
 	Review  map[string]time.Duration
 	Overdue int
 	// Deliveries counts those that are not over, by state; Delivery is for how long the
-	// oldest has been due or on its way.
+	// oldest has been due or on its way, Backlog for how long the oldest event or
+	// delivery has been waiting for the relay.
 	Deliveries map[string]int
 	Delivery   time.Duration
+	Backlog    time.Duration
 	// Erasures counts those without a receipt, Erasure is the oldest's age.
 	Erasures int
 	Erasure  time.Duration
@@ -26,15 +28,58 @@ type Stored struct {
 	Faces int
 }
 
-// Stored tells what the store held last.
+// Due is what is kept beyond its time.
+type Due struct{ Personal, Verdicts, Events int }
+
+// A measurement is told for four rounds of measuring. What nobody could measure
+// again since then, because the store is away or does not answer, has no series: the
+// last figure would look like one of now, and a backlog as if it did not grow.
+const (
+	storedFor = time.Minute
+	dueFor    = 4 * time.Minute
+)
+
+// Stored tells what the store holds.
 func (m *Metrics) Stored(s Stored) {
 	if m != nil {
-		m.stored.last.Store(&s)
+		m.stored.held.set(s, storedFor)
 	}
 }
 
-// stored collects the newest measurement; before the first one, nothing.
-type stored struct{ last atomic.Pointer[Stored] }
+// Due tells what is kept beyond its time.
+func (m *Metrics) Due(d Due) {
+	if m != nil {
+		m.stored.due.set(d, dueFor)
+	}
+}
+
+// fresh is the newest measurement of a kind, while it is fresh.
+type fresh[T any] struct {
+	last atomic.Pointer[measurement[T]]
+}
+
+type measurement[T any] struct {
+	value T
+	until time.Time
+}
+
+func (f *fresh[T]) set(value T, life time.Duration) {
+	f.last.Store(&measurement[T]{value, time.Now().Add(life)})
+}
+
+func (f *fresh[T]) get() (value T, ok bool) {
+	last := f.last.Load()
+	if last == nil || time.Now().After(last.until) {
+		return value, false
+	}
+	return last.value, true
+}
+
+// stored collects what was measured last; before the first time, nothing.
+type stored struct {
+	held fresh[Stored]
+	due  fresh[Due]
+}
 
 var (
 	openDesc      = prometheus.NewDesc("yanzhen_verifications_open", "Open verifications, by status; in_review: the review backlog.", []string{"policy", "status"}, nil)
@@ -42,40 +87,50 @@ var (
 	overdueDesc   = prometheus.NewDesc("yanzhen_verifications_overdue", "Verifications that are open past all clocks of their policy.", nil, nil)
 	waitingDesc   = prometheus.NewDesc("yanzhen_webhook_deliveries_open", "Deliveries that are not over, by state: due, sending, held.", []string{"state"}, nil)
 	undelivered   = prometheus.NewDesc("yanzhen_webhook_oldest_seconds", "For how long the oldest delivery has been due or on its way, held ones aside; 0: none is.", nil, nil)
+	backlogDesc   = prometheus.NewDesc("yanzhen_webhook_backlog_seconds", "For how long the oldest event or delivery has been waiting for the relay; 0: none does.", nil, nil)
 	erasuresDesc  = prometheus.NewDesc("yanzhen_erasures_open", "Erasures whose receipt is not signed yet.", nil, nil)
 	erasureDesc   = prometheus.NewDesc("yanzhen_erasure_oldest_seconds", "For how long the oldest of them has been asked for; 0: there is none.", nil, nil)
 	facesDesc     = prometheus.NewDesc("yanzhen_stored_faces", "Rows that hold a face beyond what may be: of whom no session can need it, or whose policy compares none. It must be 0.", nil, nil)
+	dueDesc       = prometheus.NewDesc("yanzhen_retention_due", "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.", []string{"part"}, nil)
 	deliveryState = []string{"due", "sending", "held"}
 )
 
 // Describe implements prometheus.Collector.
 func (s *stored) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openDesc, reviewDesc, overdueDesc, waitingDesc, undelivered, erasuresDesc, erasureDesc, facesDesc} {
+	for _, d := range []*prometheus.Desc{openDesc, reviewDesc, overdueDesc, waitingDesc, undelivered, backlogDesc, erasuresDesc, erasureDesc, facesDesc, dueDesc} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (s *stored) Collect(ch chan<- prometheus.Metric) {
-	last := s.last.Load()
-	if last == nil {
-		return
-	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for at, n := range last.Open {
+	if due, ok := s.due.get(); ok {
+		gauge(dueDesc, float64(due.Personal), "personal")
+		gauge(dueDesc, float64(due.Verdicts), "verdicts")
+		gauge(dueDesc, float64(due.Events), "events")
+	}
+	if held, ok := s.held.get(); ok {
+		held.collect(gauge)
+	}
+}
+
+func (s Stored) collect(gauge func(d *prometheus.Desc, v float64, labels ...string)) {
+	for at, n := range s.Open {
 		gauge(openDesc, float64(n), at[0], at[1])
 	}
-	for policy, d := range last.Review {
+	for policy, d := range s.Review {
 		gauge(reviewDesc, d.Seconds(), policy)
 	}
-	gauge(overdueDesc, float64(last.Overdue))
+	gauge(overdueDesc, float64(s.Overdue))
 	for _, state := range deliveryState {
-		gauge(waitingDesc, float64(last.Deliveries[state]), state)
+		gauge(waitingDesc, float64(s.Deliveries[state]), state)
 	}
-	gauge(undelivered, last.Delivery.Seconds())
-	gauge(erasuresDesc, float64(last.Erasures))
-	gauge(erasureDesc, last.Erasure.Seconds())
-	gauge(facesDesc, float64(last.Faces))
+	gauge(undelivered, s.Delivery.Seconds())
+	gauge(backlogDesc, s.Backlog.Seconds())
+	gauge(erasuresDesc, float64(s.Erasures))
+	gauge(erasureDesc, s.Erasure.Seconds())
+	gauge(facesDesc, float64(s.Faces))
 }

@@ -3,7 +3,9 @@ package telemetry
 import (
 	"bytes"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -77,9 +79,10 @@ func TestWhatTheStoreHoldsIsServed(t *testing.T) {
 	m.Stored(Stored{Open: map[[2]string]int{{"cn-resident", "in_review"}: 9}})
 	m.Stored(Stored{
 		Open: map[[2]string]int{{"cn-resident", "in_review"}: 2, {"cn-resident", "processing"}: 0}, Overdue: 1,
-		Review: map[string]time.Duration{"cn-resident": time.Hour}, Deliveries: map[string]int{"held": 4}, Delivery: 7 * time.Second,
+		Review: map[string]time.Duration{"cn-resident": time.Hour}, Deliveries: map[string]int{"held": 4}, Delivery: 7 * time.Second, Backlog: 8 * time.Second,
 		Erasures: 3, Erasure: time.Minute, Faces: 1,
 	})
+	m.Due(Due{Personal: 5, Verdicts: 6})
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
@@ -90,12 +93,51 @@ func TestWhatTheStoreHoldsIsServed(t *testing.T) {
 		`yanzhen_webhook_deliveries_open{state="held"} 4`,
 		`yanzhen_webhook_deliveries_open{state="due"} 0`,
 		`yanzhen_webhook_oldest_seconds 7`,
+		`yanzhen_webhook_backlog_seconds 8`,
+		`yanzhen_retention_due{part="personal"} 5`,
+		`yanzhen_retention_due{part="verdicts"} 6`,
+		`yanzhen_retention_due{part="events"} 0`,
 		`yanzhen_erasures_open 3`,
 		`yanzhen_erasure_oldest_seconds 60`,
 		`yanzhen_stored_faces 1`,
 	} {
 		require.Contains(t, w.Body.String(), "\n"+line+"\n")
 	}
+}
+
+// What the store held before it went away is told no more once nobody could measure
+// it again: the review backlog of an hour ago is not the one of now. One round that
+// fails takes nothing away, and with the store the figures come back.
+func TestWhatNobodyCouldMeasureIsToldNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetrics()
+		told := func() (names []string) {
+			families, err := m.Registry().Gather()
+			require.NoError(t, err)
+			for _, f := range families {
+				for _, prefix := range []string{"yanzhen_verifications_", "yanzhen_review_", "yanzhen_webhook_backlog", "yanzhen_webhook_oldest",
+					"yanzhen_webhook_deliveries_open", "yanzhen_erasure", "yanzhen_stored_faces", "yanzhen_retention_due"} {
+					if strings.HasPrefix(f.GetName(), prefix) {
+						names = append(names, f.GetName())
+					}
+				}
+			}
+			return names
+		}
+		held := Stored{Open: map[[2]string]int{{"cn-resident", "in_review"}: 9}, Review: map[string]time.Duration{"cn-resident": time.Hour}}
+		require.Empty(t, told(), "nobody has measured yet")
+		m.Due(Due{Events: 1})
+		m.Stored(held)
+		require.Len(t, told(), 10)
+		time.Sleep(45 * time.Second)
+		require.Len(t, told(), 10)
+		time.Sleep(16 * time.Second)
+		require.Equal(t, []string{"yanzhen_retention_due"}, told(), "it is measured once a minute")
+		time.Sleep(4 * time.Minute)
+		require.Empty(t, told())
+		m.Stored(held)
+		require.Len(t, told(), 9)
+	})
 }
 
 // Workflows count by the SDK's handler, whose other tags are no labels of ours.
@@ -126,6 +168,7 @@ func TestWithoutMetricsNothingIsCounted(t *testing.T) {
 	m.Charged("p", "check", "yes")
 	m.WebhookOver("delivered", 0)
 	m.Stored(Stored{})
+	m.Due(Due{})
 	m.VendorCall("p", "open", "ok", 0)
 	m.Engine().Counter("temporal_request").Inc(1)
 	require.False(t, m.WorkflowsFail())
