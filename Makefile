@@ -26,11 +26,13 @@ suite = go tool -modfile=tools/gen/go.mod gotestsum --format pkgname-and-test-fa
 test: test-needs temporal prometheus ## Run every test (installs what they need on Debian)
 	$(suite) --packages=./... -- -timeout 40m
 
-# The pinned Temporal server as production runs it, with its schema on PostgreSQL
-# beside the store: every kind of path, and a restore. Its first build takes minutes.
+# The newer Temporal server that test/engine pins, as production runs it, with its
+# schema on PostgreSQL beside the store: every kind of path, and a restore. Its first
+# build takes long, ten minutes and more on two cores.
 on_engine = ^Test(OneVerificationEnds|AScanAndNothing|AMiniProgramVerification|AUserWhoDoesNothing|BothVendorsDown|AWorkerKilledBetweenSteps|AWorkerKilledInReview|AWorkerKilledWhileRecords|AReviewersKey|AReopenedDeclined|Webhooks|RedactOfAPerson|RetentionErases|APersonGoesFromTheLinkToApprovedWithoutScript|ThePageOutlives|ARestartOfTheEngine|ATerminatedRun|CancelingInTheUI|EveryMessage|StepsOfEachPath|ABackup|ADeploy|AWorkflowsChange)
 test-engine: test-needs ## Run tests of the whole with engine and store on PostgreSQL (RUN=regexp)
-	go -C tools tool -n go.temporal.io/server/cmd/server >/dev/null
+	go -C test/engine tool -n go.temporal.io/server/cmd/server >/dev/null
+	go -C test/engine tool -n go.temporal.io/server/cmd/tools/sql >/dev/null
 	go test -tags engine -count=1 -timeout 30m -parallel 4 -run '$(or $(RUN),$(on_engine))' ./test/e2e
 
 # The commands and the tests of the whole start a Temporal server each, and those

@@ -25,7 +25,7 @@ direct() {
 
 empty=$(mktemp -d)
 trap 'rm -rf "$empty"' EXIT
-for mod in go.mod $(git ls-files 'tools/*go.mod'); do
+for mod in go.mod $(git ls-files 'tools/*go.mod' 'test/*go.mod'); do
   while read -r module version; do
     if ! newest=$(cd "$empty" && go list -m -f '{{.Version}}' "$module@latest" 2>/dev/null); then
       printf '?       %-22s %s %s: the proxy serves no newest version\n' "$mod" "$module" "$version"

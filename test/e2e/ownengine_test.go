@@ -16,6 +16,10 @@ import (
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
+// engineModule pins the server of the tests that want one on PostgreSQL: that of the
+// temporal command, with which it is compiled.
+const engineModule = "../../tools"
+
 // startShared starts the Temporal server of all tests: that of development.
 func startShared(ctx context.Context) (stop func(), err error) {
 	binary, err := devstack.Temporal(ctx, os.Stderr)

@@ -16,7 +16,10 @@ import (
 )
 
 // With the tag engine the tests run as production does: engine and store on
-// PostgreSQL, and the server for production that tools/ pins.
+// PostgreSQL.
+
+// engineModule pins the server: a newer one than without the tag.
+const engineModule = "../engine"
 
 // startShared starts the Temporal server of all tests.
 func startShared(ctx context.Context) (stop func(), err error) {
@@ -38,7 +41,7 @@ system.forceSearchAttributesCacheRefreshOnRead: [{value: true}]
 `
 
 func newPostgresServer(ctx context.Context, dir string, dynamic map[string]string) (server *pgserver.Server, drop func() error, err error) {
-	o := pgserver.Options{Module: "../../tools", Dir: dir, Shards: 4, Connections: 6, Dynamic: quick}
+	o := pgserver.Options{Module: engineModule, Dir: dir, Shards: 4, Connections: 6, Dynamic: quick}
 	for name, value := range dynamic {
 		o.Dynamic += name + ": [{value: " + value + "}]\n"
 	}

@@ -28,7 +28,7 @@ func (s *stack) untilKnown() {
 func newPostgresEngine(t *testing.T) *postgresEngine {
 	t.Helper()
 	e := &postgresEngine{databases: []string{storetest.Postgres(t), storetest.Postgres(t)}}
-	server, err := pgserver.New(t.Context(), pgserver.Options{Module: "../../tools", Dir: t.TempDir(), Main: e.databases[0], Visibility: e.databases[1],
+	server, err := pgserver.New(t.Context(), pgserver.Options{Module: engineModule, Dir: t.TempDir(), Main: e.databases[0], Visibility: e.databases[1],
 		Shards: 4, Connections: 20})
 	require.NoError(t, err)
 	e.hostPort, e.log = server.HostPort, server.Log()
