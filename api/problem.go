@@ -112,9 +112,13 @@ func httpErrorOf(err error) *httpError {
 	case starter.ReviewOver:
 		return &httpError{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.", now: e.Status}
 	case starter.EngineUnavailable:
-		return &httpError{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
-			detail: "The call may still take effect. Repeat it as it was; a start with the same Idempotency-Key.",
-			header: "Retry-After", value: "5"}
+		const repeat = " Repeat it as it was; a start with the same Idempotency-Key."
+		f := &httpError{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",
+			detail: "The call may still take effect." + repeat, header: "Retry-After", value: "5"}
+		if e.Untouched {
+			f.title, f.detail = "The engine is not ready.", "The call did not take effect."+repeat
+		}
+		return f
 	}
 	return errInternal
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -289,6 +290,7 @@ func TestFaultsOfTheStarterBecomeProblems(t *testing.T) {
 		{&starter.Error{Code: starter.IdempotencyKeyReused}, 422, "idempotency_key_reused"},
 		{&starter.Error{Code: starter.Redacted}, 410, "redacted"},
 		{&starter.Error{Code: starter.EngineUnavailable, Op: "start the run"}, 503, "engine_unavailable"},
+		{&starter.Error{Code: starter.EngineUnavailable, Op: "start the run", Untouched: true}, 503, "engine_unavailable"},
 		{&starter.Error{Code: starter.Internal, Op: "x", Err: errPlanted{}}, 500, "internal_error"},
 		{errPlanted{}, 500, "internal_error"},
 	} {
@@ -299,7 +301,11 @@ func TestFaultsOfTheStarterBecomeProblems(t *testing.T) {
 		w := r.post(goodBody(""))
 		problemIn(t, w, tc.status, tc.code)
 		if tc.status == 503 {
-			require.Contains(t, w.Body.String(), "may still take effect")
+			detail := "The call may still take effect. Repeat it as it was"
+			if e, _ := errors.AsType[*starter.Error](tc.err); e.Untouched {
+				detail = "The call did not take effect. Repeat it as it was"
+			}
+			require.Contains(t, w.Body.String(), detail)
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
 		}
 	}

@@ -74,9 +74,9 @@ func (s *Starter) update(ctx context.Context, row store.Row, o client.UpdateWork
 		}
 	}
 	class := classify(err)
-	if class == engineInvalid {
-		s.log.ErrorContext(ctx, "engine rejected an update", "verification_id", row.ID, "update", o.UpdateName, "error_type", typeOf(err))
-		return View{}, internal(o.UpdateName, err)
+	if class == engineInvalid || class == engineUnready {
+		s.notTaken(ctx, class, row.ID, o.UpdateName, err)
+		return View{}, refusedBy(class, o.UpdateName, err)
 	}
 	if row.Ended || class != engineSilent {
 		v, readErr := s.settled(ctx, row.Client, row.ID)

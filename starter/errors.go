@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -45,7 +46,7 @@ const (
 	// ReviewOver: the verdict was reopened before, and its review is over.
 	ReviewOver Code = "review_over"
 	// EngineUnavailable: no answer from the engine or the store; what was asked
-	// for may still take effect.
+	// for may still take effect, unless Untouched says that it will not.
 	EngineUnavailable Code = "engine_unavailable"
 	// Internal: a fault of ours.
 	Internal Code = "internal_error"
@@ -75,8 +76,11 @@ type Error struct {
 	// Session is the newest session, with SessionReplaced.
 	Session int
 	// Op is what failed, in our words, with Internal and EngineUnavailable.
-	Op  string
-	Err error
+	Op string
+	// Untouched: what was asked for has not taken effect and never will, with
+	// EngineUnavailable.
+	Untouched bool
+	Err       error
 }
 
 // Error names the code and, for faults, the operation and the cause's type:
@@ -113,6 +117,17 @@ func internal(op string, err error) *Error { return &Error{Code: Internal, Op: o
 
 func unavailable(op string, err error) *Error {
 	return &Error{Code: EngineUnavailable, Op: op, Err: err}
+}
+
+// refusedBy is the error of a call that the engine did not take, by class.
+func refusedBy(class engineClass, op string, err error) *Error {
+	switch class {
+	case engineInvalid:
+		return internal(op, err)
+	case engineUnready:
+		return &Error{Code: EngineUnavailable, Op: op, Untouched: true, Err: err}
+	}
+	return unavailable(op, err)
 }
 
 func invalidState(now verification.Status, allowed ...verification.Status) *Error {
@@ -159,6 +174,10 @@ const (
 	engineRefused
 	// engineInvalid: a request that can never work; ours to mend.
 	engineInvalid
+	// engineUnready: it does not know the namespace or its search attributes, and
+	// took nothing. Each part of a server learns of them some seconds after yanzhen
+	// setup; after that they were removed.
+	engineUnready
 )
 
 // classify sorts the engine's errors, by type. What it does not know counts as
@@ -179,14 +198,21 @@ func classify(err error) engineClass {
 	if _, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return engineRefused
 	}
-	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
+	if e, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok {
+		if unknownAttribute.MatchString(e.Message) {
+			return engineUnready
+		}
 		return engineInvalid
 	}
 	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
-		return engineInvalid
+		return engineUnready
 	}
 	if _, ok := errors.AsType[*serviceerror.PermissionDenied](err); ok {
 		return engineInvalid
 	}
 	return engineSilent
 }
+
+// unknownAttribute is how servers up to 1.32 tell that a namespace lacks a search
+// attribute: by nothing but the text of an invalid argument.
+var unknownAttribute = regexp.MustCompile(`no mapping defined for search attribute|search attribute \S+ is not defined`)

@@ -80,15 +80,13 @@ func (s *Starter) askRun(ctx context.Context, row store.Row, op Operation, updat
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return &RefusedError{Why: app.Message(), Status: row.State.Status}
 	}
-	switch classify(err) {
-	case engineInvalid:
-		return internal(op.Verb, err)
-	case engineGone:
+	class := classify(err)
+	if class == engineGone {
 		if v, readErr := s.settled(ctx, row.Client, row.ID); readErr == nil && v.Status.Ended() {
 			return &RefusedError{Why: afterEnd(v.Status), Status: v.Status}
 		}
 	}
-	return unavailable(op.Verb, err)
+	return refusedBy(class, op.Verb, err)
 }
 
 func refusedAfterEnd(row store.Row) error {

@@ -148,6 +148,7 @@ func TestReopeningIsRefusedOrToldAsItFails(t *testing.T) {
 		"its review is over":     {already, false, ReviewOver},
 		"its review has started": {already, true, EngineUnavailable}, // and wrote nothing yet
 		"the engine is away":     {serviceerror.NewUnavailable("x"), false, EngineUnavailable},
+		"attributes not known":   {serviceerror.NewInvalidArgument("Namespace y has no mapping defined for search attribute YzClient"), false, EngineUnavailable},
 		"a fault":                {serviceerror.NewInvalidArgument(plantedNote), false, Internal},
 		"no worker":              {nil, true, EngineUnavailable},
 	} {

@@ -221,14 +221,14 @@ func (s *Starter) startReview(ctx context.Context, row store.Row, reason verific
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return true, s.startedBefore(ctx, o.ID)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return false, nil
-	case classify(err) == engineInvalid:
-		s.log.ErrorContext(ctx, "engine rejected the start of a review", "verification_id", row.ID, "error_type", typeOf(err))
-		return false, internal("start the review", err)
 	}
-	return false, unavailable("start the review", err)
+	class := classify(err)
+	if class == engineInvalid || class == engineUnready {
+		s.notTaken(ctx, class, row.ID, "start the review", err)
+	}
+	return false, refusedBy(class, "start the review", err)
 }
 
 // startedBefore tells a review that another call has just started from one

@@ -176,13 +176,13 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 	if err == nil {
 		return s.Read(ctx, row.Client, row.ID)
 	}
-	switch classify(err) {
+	switch class := classify(err); class {
 	case engineGone, engineRefused:
 		// Closed already, or closing while we waited.
 		return s.settled(ctx, row.Client, row.ID)
-	case engineInvalid:
-		s.log.ErrorContext(ctx, "engine rejected the start of a verification", "verification_id", row.ID, "error_type", typeOf(err))
-		return View{}, internal("start the run", err)
+	case engineInvalid, engineUnready:
+		s.notTaken(ctx, class, row.ID, "start the run", err)
+		return View{}, refusedBy(class, "start the run", err)
 	}
 	rest, cancel := context.WithTimeout(ctx, max(s.patience-s.now().Sub(started), 100*time.Millisecond))
 	defer cancel()
@@ -192,6 +192,15 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 	}
 	// It runs; only its first word takes longer than the caller should wait.
 	return s.Read(ctx, row.Client, row.ID)
+}
+
+// notTaken logs that the engine rejected a call, and what to do about it.
+func (s *Starter) notTaken(ctx context.Context, class engineClass, id, op string, err error) {
+	level, message := slog.LevelError, "engine rejected a call that can never work"
+	if class == engineUnready {
+		level, message = slog.LevelWarn, "engine does not know the namespace (TEMPORAL_NAMESPACE) or its search attributes yet: if that lasts, run `yanzhen setup`"
+	}
+	s.log.Log(ctx, level, message, "verification_id", id, "operation", op, "error_type", typeOf(err))
 }
 
 // callLaunch starts the run together with the update that waits for something

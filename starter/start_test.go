@@ -239,9 +239,39 @@ func TestARunThatClosedMeanwhileIsAnsweredFromTheStore(t *testing.T) {
 
 func TestAMisconfiguredEngineIsOurFault(t *testing.T) {
 	r := newRig(t)
-	r.engine.launch = func(context.Context) error { return serviceerror.NewInvalidArgument("no mapping defined for YzStatus") }
+	r.engine.launch = func(context.Context) error {
+		return serviceerror.NewInvalidArgument("invalid value for search attribute YzStatus of type Int: requires_input")
+	}
 	_, _, err := r.s.Start(t.Context(), "shop", "k", request())
 	requireCode(t, err, Internal)
+}
+
+// TestAnEngineThatDoesNotKnowWhatSetupMadeIsNotReady: for some seconds after yanzhen
+// setup a server refuses starts. The caller may repeat one, and hears that it did not
+// take effect; the log names the remedy if it lasts.
+func TestAnEngineThatDoesNotKnowWhatSetupMadeIsNotReady(t *testing.T) {
+	for name, refusal := range map[string]error{
+		// As test/e2e sees them from servers 1.29.1 and 1.32.1.
+		"no mapping":   serviceerror.NewInvalidArgument("Namespace yanzhen has no mapping defined for search attribute YzClient"),
+		"not defined":  serviceerror.NewInvalidArgument("search attribute YzClient is not defined"),
+		"no namespace": serviceerror.NewNamespaceNotFound("yanzhen"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.engine.launch = func(context.Context) error { return fmt.Errorf("failed workflow start: %w", refusal) }
+			_, _, err := r.s.Start(t.Context(), "shop", "k", request())
+			requireCode(t, err, EngineUnavailable)
+			refused, _ := errors.AsType[*Error](err)
+			require.True(t, refused.Untouched)
+			require.Contains(t, r.logs.String(), "run `yanzhen setup`")
+			require.NotContains(t, r.engine.calls, "describe", "it has said what it knows")
+
+			r.engine.launch = func(context.Context) error { r.run(r.keys.VerificationID("shop", "k"), 1); return nil }
+			v, _, err := r.s.Start(t.Context(), "shop", "k", request())
+			require.NoError(t, err)
+			require.NotEmpty(t, v.Link)
+		})
+	}
 }
 
 func TestManyStartsUnderOneKeyAreOne(t *testing.T) {
