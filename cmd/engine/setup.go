@@ -103,7 +103,7 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 		return err
 	}
 	if len(lacks) == 0 { // so it is ours, and nobody else's retention is changed
-		if err := shown(ctx, c, namespace); err != nil {
+		if err := shown(ctx, c, namespace, wanted); err != nil {
 			return err
 		}
 		return setRetention(ctx, c, namespace, retention, say)
@@ -117,11 +117,23 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 }
 
 // shown asks whether those of the server's services know the namespace that hold
-// the runs and hand out the tasks: each learns of a new one by itself, and would
-// refuse a start until then.
-func shown(ctx context.Context, c client.Client, namespace string) error {
+// the runs and hand out the tasks, and the one that takes starts its search
+// attributes: each learns of a new one by itself, and would refuse a start until
+// then.
+func shown(ctx context.Context, c client.Client, namespace string, wanted Attributes) error {
 	const nothing = "yanzhen-setup"
-	_, err := c.WorkflowService().DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{
+	query := "WorkflowId = '" + nothing + "'"
+	for name := range wanted {
+		query += " AND " + name + " IS NULL"
+	}
+	_, err := c.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, PageSize: 1, Query: query})
+	if _, unknown := errors.AsType[*serviceerror.InvalidArgument](err); unknown {
+		return errNotShown
+	}
+	if err := notShown(err, "look for runs by search attributes", namespace); err != nil {
+		return err
+	}
+	_, err = c.WorkflowService().DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{
 		Namespace: namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: nothing},
 	})
 	if _, unknown := errors.AsType[*serviceerror.NotFound](err); err != nil && !unknown {

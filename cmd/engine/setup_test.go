@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -22,8 +24,10 @@ import (
 func TestSetupWaitsUntilEveryServiceKnowsTheNamespace(t *testing.T) {
 	s := &services{}
 	setUp := func() error {
-		return engine.Setup(t.Context(), connected{s: s}, "yanzhen", nil, time.Hour, func(string) {})
+		return engine.Setup(t.Context(), connected{s: s}, "yanzhen", engine.Attributes{attribute: enums.INDEXED_VALUE_TYPE_KEYWORD}, time.Hour, func(string) {})
 	}
+	require.True(t, engine.NotYet(setUp()), "the service that takes starts does not know its attributes")
+	s.attributes = true
 	require.True(t, engine.NotYet(setUp()), "the runs' service does not know it")
 	s.runs = true
 	require.True(t, engine.NotYet(setUp()), "the tasks' service does not know it")
@@ -35,9 +39,13 @@ func TestSetupWaitsUntilEveryServiceKnowsTheNamespace(t *testing.T) {
 type services struct {
 	workflowservice.WorkflowServiceClient
 	operatorservice.OperatorServiceClient
-	// runs and tasks: those of its services know it, too.
-	runs, tasks bool
+	// runs and tasks: those of its services know it, too; attributes: what takes
+	// starts knows them.
+	runs, tasks, attributes bool
 }
+
+// attribute is what the namespace has.
+const attribute = "YzClient"
 
 // connected is a client of it.
 type connected struct {
@@ -53,7 +61,14 @@ func (s *services) RegisterNamespace(context.Context, *workflowservice.RegisterN
 }
 
 func (s *services) ListSearchAttributes(context.Context, *operatorservice.ListSearchAttributesRequest, ...grpc.CallOption) (*operatorservice.ListSearchAttributesResponse, error) {
-	return &operatorservice.ListSearchAttributesResponse{}, nil
+	return &operatorservice.ListSearchAttributesResponse{CustomAttributes: map[string]enums.IndexedValueType{attribute: enums.INDEXED_VALUE_TYPE_KEYWORD}}, nil
+}
+
+func (s *services) ListWorkflowExecutions(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if !s.attributes && strings.Contains(r.Query, attribute) {
+		return nil, serviceerror.NewInvalidArgument("invalid query: column name '" + attribute + "' is not defined")
+	}
+	return &workflowservice.ListWorkflowExecutionsResponse{}, nil
 }
 
 func (s *services) DescribeNamespace(context.Context, *workflowservice.DescribeNamespaceRequest, ...grpc.CallOption) (*workflowservice.DescribeNamespaceResponse, error) {
