@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +133,15 @@ func TestAReviewersKey(t *testing.T) {
 	require.Contains(t, r.logs.String(), `"reviewer":true`)
 	require.NotContains(t, r.logs.String(), "wang", "a log names no persons")
 	require.Equal(t, starter.Unknown, r.handler.(*Handler).server.links.version(knownID), "who was not shown the link was not told it")
+}
+
+// Who writes the configuration finds each scope in the contract and the settings.
+func TestEveryScopeIsExplained(t *testing.T) {
+	settings, err := os.ReadFile("../docs/settings.md")
+	require.NoError(t, err)
+	contract := contractDocument(t).Components.SecuritySchemes["bearer"].Value.Description
+	for _, scope := range scopes {
+		require.True(t, strings.Contains(contract, "`"+scope+"`"), "the contract says nothing of %s", scope)
+		require.True(t, strings.Contains(string(settings), "`"+scope+"` "), "settings.md says nothing of %s", scope)
+	}
 }

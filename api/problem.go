@@ -32,9 +32,9 @@ func (f *httpError) Error() string { return "api: " + f.code }
 
 var (
 	errNotFound        = &httpError{status: 404, code: "not_found", title: "Not found."}
-	errMethod          = &httpError{status: 405, code: "method_not_allowed", title: "Method not allowed."}
+	errMethod          = &httpError{status: 405, code: "method_not_allowed", title: "Method not allowed.", detail: "The header Allow names those that are."}
 	errUnauthenticated = &httpError{status: 401, code: "unauthenticated", title: "A valid API key is required.",
-		header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}
+		detail: "Send it as Authorization: Bearer yz_….", header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}
 	errKeyMissing = &httpError{status: 400, code: "idempotency_key_missing", title: "The header Idempotency-Key is missing."}
 	errKeyInvalid = &httpError{status: 400, code: "idempotency_key_invalid",
 		title: "The header Idempotency-Key must be given once, with 1 to 255 visible ASCII characters."}
@@ -52,8 +52,9 @@ var (
 	errVersion = &httpError{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
 	errPurpose  = &httpError{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
-	errNoLink   = &httpError{status: 409, code: "no_link", title: "There is no link for the person now."}
-	errInternal = &httpError{status: 500, code: string(starter.Internal), title: "Internal server error."}
+	errNoLink   = &httpError{status: 409, code: "no_link", title: "There is no link for the person now.", detail: "Read the verification: next_action says how it goes on."}
+	errInternal = &httpError{status: 500, code: string(starter.Internal), title: "Internal server error.",
+		detail: "The call may be repeated as it was. Name the request_id when you report it."}
 )
 
 func errScope(scope string) *httpError {
@@ -88,20 +89,22 @@ func httpErrorOf(err error) *httpError {
 	case starter.NotFound:
 		return errNotFound
 	case starter.Redacted:
-		return &httpError{status: 410, code: string(e.Code), title: "The personal data was erased."}
+		return &httpError{status: 410, code: string(e.Code), title: "The personal data was erased.", detail: "The receipt of the erasure can still be read."}
 	case starter.CursorExpired:
 		return &httpError{status: 410, code: string(e.Code), title: "Events after the cursor are no longer served.",
 			detail: "Read the verifications themselves, and begin without a cursor."}
 	case starter.InvalidState:
 		return &httpError{status: 409, code: string(e.Code), title: "The verification's status does not allow this.",
-			now: e.Status, allowed: e.Allowed}
+			detail: "Read it again.", now: e.Status, allowed: e.Allowed}
 	case starter.SessionReplaced:
 		return &httpError{status: 409, code: string(e.Code), title: "The named session is not the newest one.",
-			now: e.Status, session: e.Session}
+			detail: "Read the verification again. To replace the newest one, name current_session.", now: e.Status, session: e.Session}
 	case starter.ConsentRequired:
-		return &httpError{status: 422, code: string(e.Code), title: "The person's consent is required.", errors: e.Fields}
+		return &httpError{status: 422, code: string(e.Code), title: "The person's consent is required.",
+			detail: "Ask the person, and send what they agree to as consents.", errors: e.Fields}
 	case starter.LinkExpiring:
-		return &httpError{status: 409, code: string(e.Code), title: "The person's link ends too soon for another session.", now: e.Status}
+		return &httpError{status: 409, code: string(e.Code), title: "The person's link ends too soon for another session.",
+			detail: "Start another verification, under another Idempotency-Key.", now: e.Status}
 	case starter.ReqIDReused:
 		return &httpError{status: 409, code: string(e.Code), title: "This chip scan was used before. Scan the card again."}
 	case starter.AlreadyOpen:
@@ -110,7 +113,8 @@ func httpErrorOf(err error) *httpError {
 	case starter.VersionConflict:
 		return &httpError{status: errVersion.status, code: errVersion.code, title: errVersion.title, detail: errVersion.detail, now: e.Status}
 	case starter.ReviewOver:
-		return &httpError{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.", now: e.Status}
+		return &httpError{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.",
+			detail: "The verdict stands. Start another verification instead.", now: e.Status}
 	case starter.EngineUnavailable:
 		const repeat = " Repeat it as it was; a start with the same Idempotency-Key."
 		f := &httpError{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",

@@ -1231,10 +1231,41 @@ type Problem struct {
 	// AllowedStatuses With `invalid_state`, where the call would have been possible.
 	AllowedStatuses *[]Status `json:"allowed_statuses,omitempty"`
 
-	// Code Stable.
+	// Code Why a call was refused or failed, and what to do. Codes are stable; new
+	// ones may be added: then go by the status.
+	//
+	// - `malformed_request`, `headers_too_large`: send HTTP/1.1 as RFC 9112 says
+	// - `malformed_json`: send one JSON object that has each property once
+	// - `malformed_body`: send the body whole
+	// - `body_too_large`: send at most 64 KiB
+	// - `unsupported_media_type`: send `Content-Type: application/json`, in UTF-8
+	// - `invalid_request`: mend each of `errors`
+	// - `idempotency_key_missing`, `idempotency_key_invalid`: send one `Idempotency-Key`
+	// - `idempotency_key_reused`: repeat the request as it was, or take another key
+	// - `unauthenticated`: send a key that is configured and has not expired
+	// - `insufficient_scope`: take a key with the scope that the title names
+	// - `purpose_not_allowed`: name a purpose of the configuration
+	// - `not_found`: check the id and the path; another client's id looks the same
+	// - `method_not_allowed`: take one that `Allow` names
+	// - `redacted`: keep nothing of your own about the person; `…/receipt` proves it
+	// - `cursor_expired`: read the verifications themselves, and begin without a cursor
+	// - `invalid_state`: read it again; `allowed_statuses` are those in which it works
+	// - `version_conflict`: read it again, and decide anew
+	// - `precondition_required`: send `If-Match` with the `ETag` of what was read
+	// - `session_replaced`: read it again; `current_session` is the newest one
+	// - `reqid_reused`: have the card scanned again
+	// - `already_open`: go on with `verification_id`, or cancel it
+	// - `consent_required`: ask the person, and send what they agree to as `consents`
+	// - `link_expiring`: start another verification, under another key
+	// - `no_link`: read it; `next_action` says how it goes on
+	// - `review_over`: the verdict stands; start another verification
+	// - `rate_limited`: nothing was done; repeat it after `Retry-After`
+	// - `engine_unavailable`: repeat it as it was after `Retry-After`; it may have taken effect
+	// - `internal_error`: repeat it as it was; report the `request_id` if it lasts
+	//
 	//
 	// Examples: invalid_request
-	Code string `json:"code"`
+	Code ProblemCode `json:"code"`
 
 	// CurrentSession With `session_replaced`, the number of the newest session.
 	CurrentSession *int `json:"current_session,omitempty"`
@@ -1260,6 +1291,41 @@ type Problem struct {
 	// VerificationId With `already_open`, the one that is open.
 	VerificationId *string `json:"verification_id,omitempty"`
 }
+
+// ProblemCode Why a call was refused or failed, and what to do. Codes are stable; new
+// ones may be added: then go by the status.
+//
+// - `malformed_request`, `headers_too_large`: send HTTP/1.1 as RFC 9112 says
+// - `malformed_json`: send one JSON object that has each property once
+// - `malformed_body`: send the body whole
+// - `body_too_large`: send at most 64 KiB
+// - `unsupported_media_type`: send `Content-Type: application/json`, in UTF-8
+// - `invalid_request`: mend each of `errors`
+// - `idempotency_key_missing`, `idempotency_key_invalid`: send one `Idempotency-Key`
+// - `idempotency_key_reused`: repeat the request as it was, or take another key
+// - `unauthenticated`: send a key that is configured and has not expired
+// - `insufficient_scope`: take a key with the scope that the title names
+// - `purpose_not_allowed`: name a purpose of the configuration
+// - `not_found`: check the id and the path; another client's id looks the same
+// - `method_not_allowed`: take one that `Allow` names
+// - `redacted`: keep nothing of your own about the person; `…/receipt` proves it
+// - `cursor_expired`: read the verifications themselves, and begin without a cursor
+// - `invalid_state`: read it again; `allowed_statuses` are those in which it works
+// - `version_conflict`: read it again, and decide anew
+// - `precondition_required`: send `If-Match` with the `ETag` of what was read
+// - `session_replaced`: read it again; `current_session` is the newest one
+// - `reqid_reused`: have the card scanned again
+// - `already_open`: go on with `verification_id`, or cancel it
+// - `consent_required`: ask the person, and send what they agree to as `consents`
+// - `link_expiring`: start another verification, under another key
+// - `no_link`: read it; `next_action` says how it goes on
+// - `review_over`: the verdict stands; start another verification
+// - `rate_limited`: nothing was done; repeat it after `Retry-After`
+// - `engine_unavailable`: repeat it as it was after `Retry-After`; it may have taken effect
+// - `internal_error`: repeat it as it was; report the `request_id` if it lasts
+//
+// Examples: invalid_request
+type ProblemCode = string
 
 // Provider defines model for Provider.
 type Provider struct {
