@@ -125,8 +125,22 @@ func (c *caller) clients() []string {
 	return c.reviews
 }
 
-// keyring finds a caller by their key.
-type keyring struct{ entries []keyEntry }
+// keyring is who may call, as the configuration says now, and finds a caller by
+// their key.
+type keyring struct {
+	entries []keyEntry
+	clients []Client
+}
+
+// client is the one with the id; nil: it is not configured any more.
+func (k *keyring) client(id string) *Client {
+	for i := range k.clients {
+		if k.clients[i].ID == id {
+			return &k.clients[i]
+		}
+	}
+	return nil
+}
 
 // limiterOf returns the limiter of a key that was there before, so that a
 // reloaded configuration gives nobody a fresh start.
@@ -150,8 +164,8 @@ type keyEntry struct {
 // newKeyring makes the keyring of a configuration that takes before's place; nil:
 // the first.
 func newKeyring(clients []Client, reviewers []Reviewer, before *keyring) *keyring {
-	k := &keyring{}
 	clients = slices.Clone(clients)
+	k := &keyring{clients: clients}
 	add := func(hash string, expires time.Time, perSecond int, c *caller) {
 		if raw, err := hex.DecodeString(hash); err == nil {
 			c.limit = before.limiterOf(raw, perSecond)

@@ -164,12 +164,10 @@ func (s *server) returnTarget(ctx context.Context, ticket sealing.Ticket, text s
 }
 
 // returnURLs is the client's list as it is now: it may have changed since the
-// verification started.
+// verification started, and since this process did.
 func (s *server) returnURLs(client string) []string {
-	for _, c := range s.Clients {
-		if c.ID == client {
-			return c.ReturnURLs
-		}
+	if c := s.keys.Load().client(client); c != nil {
+		return c.ReturnURLs
 	}
 	return nil
 }

@@ -186,6 +186,24 @@ func TestAReturnURLIsCheckedAgainBeforeTheBrowserGoes(t *testing.T) {
 	requireClosePage(t, r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil)))
 }
 
+// An address that was taken off a client's list, since it is somebody else's now,
+// gets nobody any more: from the moment when the list is taken over on, and also of
+// verifications that began before.
+func TestAReturnURLTakenOffTheListIsNotGoneToAnyMore(t *testing.T) {
+	r := landingRig(t, "https://shop.example/back")
+	goes := func() *httptest.ResponseRecorder {
+		return r.comeBack("GET", "/callbacks/tencent_eid/return/"+r.ticket(nil))
+	}
+	require.Equal(t, 303, goes().Code)
+	_, hash := NewKey()
+	shop := Client{ID: "shop", ReturnURLs: []string{"https://shop.example/elsewhere"}, Keys: []Key{{Name: "k", Hash: hash, Scopes: []string{ScopeRead}}}}
+	require.NoError(t, r.handler.(*Handler).Replace([]Client{shop}, nil))
+	requireClosePage(t, goes())
+	shop.ReturnURLs = append(shop.ReturnURLs, "https://shop.example/back")
+	require.NoError(t, r.handler.(*Handler).Replace([]Client{shop}, nil))
+	require.Equal(t, 303, goes().Code, "and one that was put on it is")
+}
+
 func TestTheLogKeepsTicketsToItself(t *testing.T) {
 	r := landingRig(t, "https://shop.example/back")
 	ticket := r.ticket(nil)
