@@ -314,6 +314,11 @@ func checkAccess(clients []config.Client, reviewers []config.Reviewer) error {
 	return api.CheckAccess(apiClients(clients), apiReviewers(reviewers))
 }
 
+// maxHeaders is what a request's line and headers may take together: what browsers
+// and proxies send fits. net/http's own megabyte, made of short headers, becomes
+// five in memory before anybody knows who asks.
+const maxHeaders = 32 << 10
+
 // serve answers on l until ctx ends; then requests under way may finish.
 func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	s := &http.Server{
@@ -321,9 +326,10 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// A waiting read takes up to api.MaxWait.
-		WriteTimeout: api.MaxWait + 30*time.Second,
-		IdleTimeout:  2 * time.Minute,
-		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		WriteTimeout:   api.MaxWait + 30*time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: maxHeaders,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
