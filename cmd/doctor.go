@@ -125,4 +125,6 @@ func printFindings(out io.Writer, findings []finding, asJSON bool) error {
 	return w.Flush()
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// oneLine is text in one line of the table. A certificate's names, say, are another
+// one's text.
+func oneLine(text string) string { return printable(strings.Join(strings.Fields(text), " ")) }

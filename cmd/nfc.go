@@ -81,7 +81,7 @@ func inspect(token string, cfg *config.Config, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, strings.TrimSpace(text))
+		fmt.Fprintln(out, printable(strings.TrimSpace(text)))
 		refused = refused || !accepted
 	}
 	if refused {

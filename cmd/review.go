@@ -144,7 +144,7 @@ func (c *caller) showDecisions(ctx context.Context, id string, out io.Writer) er
 		}
 		fmt.Fprintln(out)
 		if d.Note != nil {
-			fmt.Fprintf(out, "    %s\n", strings.ReplaceAll(*d.Note, "\n", "\n    "))
+			fmt.Fprintf(out, "    %s\n", strings.ReplaceAll(printable(*d.Note), "\n", "\n    "))
 		}
 	}
 	return nil

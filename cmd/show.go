@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mdp/qrterminal/v3"
 
@@ -82,13 +83,25 @@ func (p *printer) person(a *client.NextAction) {
 	case a.OpenIn != nil:
 		where = "in " + *a.OpenIn
 	}
-	fmt.Fprintf(p.out, "\nThe person's page, to be opened %s:\n\n  %s\n\n", where, *a.Url)
+	fmt.Fprintf(p.out, "\nThe person's page, to be opened %s:\n\n  %s\n\n", printable(where), printable(*a.Url))
 	qrterminal.GenerateWithConfig(*a.Url, qrterminal.Config{
 		Level: qrterminal.L, Writer: p.out, QuietZone: 2, HalfBlocks: true,
 		BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
 		BlackWhiteChar: qrterminal.BLACK_WHITE, WhiteBlackChar: qrterminal.WHITE_BLACK,
 	})
 	fmt.Fprintln(p.out)
+}
+
+// printable is text that somebody else wrote, as a terminal may be given it: what
+// moves its cursor, changes its colours or turns the direction of writing could show
+// another text than the one that is there.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 func statusLine(v *client.Verification) string {

@@ -2,6 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,4 +46,28 @@ func TestATokenIsNotPrinted(t *testing.T) {
 	v.NextAction.MiniProgram.Token = nil
 	require.Nil(t, client.InMiniProgram(v))
 	require.False(t, client.HasLink(v))
+}
+
+// What a stranger wrote is shown as text: a note could else overwrite the verdict
+// above it in the terminal of who reads it, and a certificate's name what doctor found.
+func TestATerminalIsNotGivenAStrangersControls(t *testing.T) {
+	const hostile = "fine\x1b[1A\x1b[2K APPROVED \u009b31m\u202edelcnac\r\x07"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		note, _ := json.Marshal("Compared.\n" + hostile)
+		fmt.Fprintf(w, `{"decisions":[{"version":1,"act":"declined","reason":"review.rejected","decided_by_name":"wang","decided_at":"2026-11-28T10:00:00Z","held":true,"note":%s}]}`, note)
+	}))
+	defer srv.Close()
+	c, err := newCaller(srv.URL, "yz_test_x")
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, c.showDecisions(t.Context(), "ver_a", &out))
+	require.Contains(t, out.String(), "Compared.\n    fine", "a note keeps its lines")
+
+	require.NoError(t, printFindings(&out, []finding{wrong("webhook shop/main", "Renew it.", "%s", hostile)}, false))
+	link := "https://vendor.example/" + hostile
+	newPrinter(&out, true).changes(&client.Verification{Id: "ver_a", NextAction: &client.NextAction{Type: "redirect", Url: &link}})
+	shown := out.String()
+	qr := strings.NewReplacer("\x1b[40m  \x1b[0m", "", "\x1b[47m  \x1b[0m", "").Replace(shown) // our own colours
+	require.NotRegexp(t, "[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u202e]", qr)
 }
