@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -245,7 +246,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 func TestRetryBodiesAreHeldToTheContract(t *testing.T) {
 	for body, field := range map[string]string{
 		`{}`: "session", `{"session":-1}`: "session", `{"session":"1"}`: "session", `{"session":1.5}`: "session",
-		`{"session":1e9}`: "session", `{"session":1,"nfc_reqid":""}`: "nfc_reqid", `{"session":1,"` + plantedName + `":2}`: "", `[]`: "",
+		`{"session":1e9}`: "session", `{"session":1e999999}`: "session", `{"session":1e-999999}`: "session", `{"session":1e9999999}`: "session", `{"session":1,"nfc_reqid":""}`: "nfc_reqid", `{"session":1,"` + plantedName + `":2}`: "", `[]`: "",
 	} {
 		r := newRig(t)
 		w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/retry", key: r.shop, body: body})
@@ -263,5 +264,36 @@ func TestRetryBodiesAreHeldToTheContract(t *testing.T) {
 	problemIn(t, w, 400, "malformed_json")
 	w = r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/cancel", key: r.shop, body: `{"reason":"` + plantedName + `"}`})
 	require.Equal(t, "value.enum", problemIn(t, w, 422, "invalid_request").Errors[0].Code)
+	require.Empty(t, r.fake.calls)
+}
+
+// PostgreSQL takes no NUL and nothing but UTF-8 as text, and would make a fault of ours
+// of what is the caller's: so such text is refused before it is asked. Left out is
+// what reaches it hashed or decoded only.
+func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
+	r := newRig(t)
+	hashed := []string{"client_reference_id", "cursor", "after"}
+	asked := 0
+	for path, item := range contractDocument(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, p := range op.Parameters {
+				if p.Value.In != "query" || slices.Contains(hashed, p.Value.Name) {
+					continue
+				}
+				for _, odd := range []string{"%00", "a%00", "%ff", "%C0%80"} {
+					asked++
+					at := strings.ReplaceAll(path, "{id}", knownID) + "?" + p.Value.Name + "=" + odd
+					w := r.do(call{method: method, path: at, key: r.shop})
+					require.Equal(t, p.Value.Name, problemIn(t, w, 422, "invalid_request").Errors[0].Field, at)
+				}
+			}
+		}
+	}
+	require.Greater(t, asked, 30)
+	for _, odd := range []string{`\u0000`, `2026\u0000`, `\n`, `\u001b[2J`} {
+		w := r.do(call{method: "POST", path: "/v1/verifications/" + knownID + "/consents", key: r.shop,
+			body: `{"consents":[{"purpose":"face","given_at":"2026-11-23T04:00:00Z","text_version":"` + odd + `"}]}`})
+		require.Equal(t, "consents.0.text_version", problemIn(t, w, 422, "invalid_request").Errors[0].Field, odd)
+	}
 	require.Empty(t, r.fake.calls)
 }

@@ -52,6 +52,8 @@ func TestAConsentThatCannotBeIsRefused(t *testing.T) {
 		"purpose.unknown":    {Purpose: "fingers", GivenAt: r.now},
 		"given_at.future":    {Purpose: verification.PurposeFace, GivenAt: r.now.Add(time.Hour)},
 		"given_at.too_early": {Purpose: verification.PurposeFace, GivenAt: time.Date(2021, 10, 31, 15, 59, 0, 0, time.UTC)},
+		// What names a text rests in the open, and outlives an erasure.
+		"value.personal_data": {Purpose: verification.PurposeFace, GivenAt: r.now, TextVersion: "2026-11 for 110199199003070017"},
 	} {
 		fields := consent(c)
 		require.Equal(t, code, fields[len(fields)-1].Code)

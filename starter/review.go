@@ -54,7 +54,7 @@ func (w ReviewRequest) check() error {
 	}
 	if residentid.ShapedLikeIDNumber(w.Note) {
 		faults = append(faults, FieldError{Field: "note", Code: "value.personal_data",
-			Message: "Contains something shaped like an ID number; personal data belongs in subject only."})
+			Message: shapedLikeNumber})
 	}
 	if len(faults) > 0 {
 		return &Error{Code: InvalidRequest, Fields: faults}

@@ -14,6 +14,9 @@ import (
 // consent from before is none in its sense, or a time that nobody set.
 var consentsFrom = time.Date(2021, 11, 1, 0, 0, 0, 0, residentid.Shanghai)
 
+// shapedLikeNumber tells why free text is refused.
+const shapedLikeNumber = "Contains something shaped like an ID number; personal data belongs in subject only."
+
 // clockSkew is how far a caller's clock may be ahead of ours.
 const clockSkew = time.Minute
 
@@ -66,14 +69,13 @@ func (s *Starter) Validate(req verification.Request) []FieldError {
 		add("presentation", "presentation.not_offered", "None of the policy's face vendors can be begun in a mini program.")
 	}
 	faults = append(faults, checkConsents(req.Consents, s.now())...)
-	const shaped = "Contains something shaped like an ID number; personal data belongs in subject only."
 	if residentid.ShapedLikeIDNumber(req.ClientReferenceID) {
-		add("client_reference_id", "value.personal_data", shaped)
+		add("client_reference_id", "value.personal_data", shapedLikeNumber)
 	}
 	for key, value := range req.Metadata {
 		if residentid.ShapedLikeIDNumber(key) || residentid.ShapedLikeIDNumber(value) {
 			// The key is not named: it may be the number.
-			add("metadata", "value.personal_data", shaped)
+			add("metadata", "value.personal_data", shapedLikeNumber)
 			break
 		}
 	}
@@ -89,6 +91,9 @@ func checkConsents(consents []verification.Consent, now time.Time) []FieldError 
 		}
 		if c.GivenAt.After(now.Add(clockSkew)) {
 			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.given_at", i), Code: "given_at.future", Message: "Must not be in the future."})
+		}
+		if residentid.ShapedLikeIDNumber(c.TextVersion) { // it rests in the open, and outlives an erasure
+			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.text_version", i), Code: "value.personal_data", Message: shapedLikeNumber})
 		}
 		if c.GivenAt.Before(consentsFrom) {
 			faults = append(faults, FieldError{Field: fmt.Sprintf("consents.%d.given_at", i), Code: "given_at.too_early", Message: "Must not be before 2021-11-01, from when on the law asks for consents."})

@@ -640,7 +640,7 @@ type Consent struct {
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
 
-	// TextVersion Your own name for the text that was agreed to.
+	// TextVersion Your own name for the text that was agreed to. Nothing personal.
 	//
 	// Examples: 2026-11
 	TextVersion *string `json:"text_version,omitempty"`
