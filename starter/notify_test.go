@@ -108,7 +108,7 @@ func TestWhatSettlesNothingIsNotKept(t *testing.T) {
 	result, err = r.s.Notify(t.Context(), n)
 	require.NoError(t, err)
 	require.Equal(t, NoticeViolation, result)
-	require.Contains(t, r.logs.String(), "not in its contract")
+	require.Contains(t, r.logs.String(), "does not match the vendor's contract")
 
 	n.Form.Set("data", "")
 	result, err = r.s.Notify(t.Context(), n)

@@ -33,15 +33,16 @@ func TestAUserWhoDoesNothingEndsExpiredAndPollsLeaveNoEvent(t *testing.T) {
 	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
 
 	// The poll's one event is its scheduling; from here to the timer nothing
-	// else is due.
+	// else is due. The row tells of the records before the task is recorded that
+	// wrote it.
 	var opened int
 	require.Eventually(t, func() bool {
+		answered := s.checkOf(s.read(a.view.ID), verification.IdentityRecords).Status == verification.Passed
 		h := s.history(a.view.ID)
 		opened = len(h.Events)
-		return scheduled(h, "PollSession") && s.checkOf(s.read(a.view.ID), verification.IdentityRecords).Status == verification.Passed
+		return answered && scheduled(h, "PollSession") && idle(h)
 	}, 10*time.Second, 100*time.Millisecond, "the poll is under way and the records have answered")
 	s.untilLooks(2)
-	opened = len(s.history(a.view.ID).Events)
 	looks := s.asked("CheckEidTokenStatus")
 
 	time.Sleep(time.Until(called.Add(life - 2*time.Second))) // the clock itself is under test
@@ -92,6 +93,20 @@ func scheduled(h *historypb.History, activity string) bool {
 		}
 	}
 	return false
+}
+
+// idle reports whether no workflow task is under way.
+func idle(h *historypb.History) bool {
+	open := 0
+	for _, e := range h.Events {
+		switch e.EventType {
+		case enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+			open++
+		case enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+			open--
+		}
+	}
+	return open == 0
 }
 
 // untilLooks waits until the vendor was asked for a session's status n times.

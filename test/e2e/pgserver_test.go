@@ -5,7 +5,9 @@ package e2e
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,6 +80,10 @@ func newOwnEngineWith(t *testing.T, dynamic map[string]string) *ownEngine {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, drop()) })
 	e := &ownEngine{Server: server}
+	_, port, err := net.SplitHostPort(server.Metrics)
+	require.NoError(t, err)
+	e.options.MetricsPort, err = strconv.Atoi(port)
+	require.NoError(t, err)
 	e.startAgain(t)
 	t.Cleanup(func() {
 		e.Stop()
