@@ -1,12 +1,10 @@
 package workflows
 
 import (
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 )
@@ -74,38 +72,38 @@ type watcher struct {
 	*run
 	route   FaceRoute
 	session int
-	// open is the session as the person sees it.
+	// open is the session as shown to the person.
 	open verification.OpenSession
-	// begun: the vendor was seen saying that the person had begun, or their
-	// browser came back.
+	// begun: the vendor reported that the person had begun, or their browser came
+	// back.
 	begun bool
-	// poll is the poll that runs, if any, and stopPoll ends it. look is the look
-	// that a hint caused, relook the one that a retry waits for.
+
+	// poll, look and relook are running activities, or nil: the poll, the look that
+	// a hint caused, and the one that a retry waits for.
 	poll, look, relook workflow.Future
-	// stopPoll ends the poll; stopping: a try of it that is under way is waited
-	// for, since it may hold the pictures.
-	stopPoll     workflow.CancelFunc
-	stopping     bool
-	polls, looks int
-	// lookedAt is when the last look ended; pause keeps the next one away until a
-	// while after it.
+	// stopPoll cancels the poll. While stopping, an attempt of it that is under way
+	// is waited for, since it may hold the pictures.
+	stopPoll workflow.CancelFunc
+	stopping bool
+	// polls and looks count those that were started; ended counts the looks that
+	// ended, and found is what the last one found.
+	polls, looks, ended int
+	found               provider.Phase
+	// lookedAt is when the last look ended; pause is the timer that delays the next.
 	lookedAt time.Time
 	pause    workflow.Future
-	// early is when a vendor that notifies us, and allows few look-ups, is asked
-	// since the browser came back and no notice did; asked: it was, before its time.
+
+	// early fires when a vendor that notifies us, and allows few look-ups, has sent
+	// no notice although the browser came back. asked: the early look-up was used.
 	early workflow.Future
 	asked bool
-	// spend: an operator lets it be asked now. ended counts the looks that ended, and
-	// found is what the last one found.
-	spend bool
-	// operator: the hint is an operator's.
-	operator bool
-	ended    int
-	found    provider.Phase
-	// again is how many of the looks are still due that a mini program's hint causes.
+	// spend: an operator allows the early look-up now. operator: the current hint is
+	// an operator's.
+	spend, operator bool
+	// again is the number of further looks due after a mini program's hint.
 	again int
-	// by is what brought the session's end, for the metrics, and lookBy what caused
-	// the look that runs.
+	// by is what found the session's end, for the metrics; lookBy is what caused the
+	// running look.
 	by, lookBy endedBy
 }
 
@@ -188,23 +186,6 @@ func (w *watcher) lookNow(ctx workflow.Context) (provider.Phase, *verification.F
 	return "", nil
 }
 
-// lookOnce starts a look. What a vendor notified us of is in the store, so that
-// the look asks nobody else: it is a local activity.
-func (w *watcher) lookOnce(ctx workflow.Context) workflow.Future {
-	suffix := fmt.Sprintf("-%d", w.looks)
-	if !w.route.Notifies {
-		return w.start(ctx, stepLook, acts.LookAtSession, suffix, 0, w.input())
-	}
-	seen, settable := workflow.NewFuture(ctx)
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		var out activities.LookResult
-		regular := stepLook.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", 0)
-		err := local(ctx, regular, stepLook, acts.LookAtSession, w.input(), &out)
-		settable.Set(out, err)
-	})
-	return seen
-}
-
 // hintLooks is how many looks a mini program's hint causes: it may come before the
 // result is there, which is polled for at a moderate pace only.
 const hintLooks = 4
@@ -217,8 +198,9 @@ func (w *watcher) mayLookUp() bool {
 	return (ready(w.early) || w.spend) && w.look == nil && !w.asked
 }
 
-// heed takes the hint. Whose browser came back had begun; a vendor that tells of
-// an end tells of those, too, who never came.
+// takeHint marks the session's hint as handled. A browser that came back shows that
+// the person had begun; a vendor's callback does not, since it also reports the end
+// of sessions that nobody opened.
 func (w *watcher) takeHint() {
 	if w.hinted == w.session {
 		w.hinted, w.begun = 0, w.begun || w.returned == w.session
@@ -288,20 +270,6 @@ func (w *watcher) relooked(ctx workflow.Context) (provider.Phase, *verification.
 	return phase, nil
 }
 
-// startPoll starts the poll of a vendor that is polled.
-func (w *watcher) startPoll(ctx workflow.Context, left time.Duration) {
-	if !w.route.Polled || w.poll != nil {
-		return
-	}
-	suffix := ""
-	if w.polls > 0 {
-		suffix = fmt.Sprintf("-%d", w.polls+1)
-	}
-	w.polls++
-	ctx, w.stopPoll = workflow.WithCancel(ctx)
-	w.poll = w.start(ctx, stepPoll, acts.PollSession, suffix, left+pollSlack, w.input())
-}
-
 // quiet reports whether the vendor may be asked: where a look may hand out
 // pictures only once, no other one is under way. Else it ends the poll.
 func (w *watcher) quiet() bool {
@@ -331,134 +299,6 @@ func (w *watcher) underWay(ctx workflow.Context) (phase provider.Phase, result *
 
 // replaced: a new session takes this one's place, since its link was lost.
 const replaced provider.Phase = "replaced"
-
-// start starts a step that asks the session's vendor.
-func (w *watcher) start(ctx workflow.Context, s step, activity any, suffix string, limit time.Duration, in activities.SessionInput) workflow.Future {
-	s = s.captures(w.route.Captures)
-	ctx = s.on(ctx, w.route.WatchQueue, fmt.Sprintf("-%d%s", w.session, suffix), " ("+w.route.Provider+")", limit)
-	if w.route.Captures {
-		ctx = workflow.WithWaitForCancellation(ctx, true)
-	}
-	return workflow.ExecuteActivity(ctx, activity, in)
-}
-
-func (w *watcher) input() activities.SessionInput {
-	in := activities.SessionInput{ID: w.in.ID, Session: w.session, Provider: w.route.Provider, MiniProgram: w.route.MiniProgram != nil}
-	if w.route.Captures {
-		in.Capture = w.capture(w.session >= w.in.Policy.Sessions)
-	}
-	return in
-}
-
-// capture says what a captured face is worth. last: no other session follows.
-func (r *run) capture(last bool) *activities.CaptureInput {
-	p := r.in.Policy
-	return &activities.CaptureInput{
-		Rule: p.Capture, Comparer: p.Comparer, Threshold: p.CompareThreshold, LastAttempt: last || r.state.Attempt.Judged+1 >= p.Attempts,
-	}
-}
-
-// seen reads what a look or the poll found.
-func (w *watcher) seen(ctx workflow.Context, f workflow.Future) (provider.Phase, *verification.FaceResult) {
-	var out activities.LookResult
-	if err := f.Get(ctx, &out); err != nil {
-		if !isCanceled(err) {
-			workflow.GetLogger(ctx).Warn("look at the face session failed", "session", w.session, "provider", w.route.Provider)
-		}
-		return "", nil
-	}
-	w.begun = w.begun || out.Begun
-	return out.Phase, out.Result
-}
-
-// lastLook is taken when the timer fired: the vendor may be done in the very
-// second, or have been unreachable before. An outage is waited out, since the
-// result rests at the vendor.
-func (w *watcher) lastLook(ctx workflow.Context) verification.FaceResult {
-	w.fetching(ctx)
-	w.by = byLastLook
-	phase, result := w.waitForLast(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return verification.FaceResult{}
-	case result != nil:
-		return *result
-	case phase == provider.Finished:
-		return w.fetch(ctx)
-	}
-	w.by = byTimer
-	if phase != provider.RanOut {
-		w.leave(workflow.Now(ctx)) // nobody was judged, as far as the vendor tells
-	}
-	return w.ranOut()
-}
-
-// ranOut is the end of a session whose time is over.
-func (w *watcher) ranOut() verification.FaceResult {
-	w.takeHint() // the hint that came too late for a look
-	return verification.FaceResult{Reason: verification.SessionExpired, Begun: w.begun}
-}
-
-// waitForLast waits for the last look. A vendor that notifies us may do so
-// while an outage is waited out, and its word is there to be read.
-func (w *watcher) waitForLast(ctx workflow.Context) (provider.Phase, *verification.FaceResult) {
-	ctx, stop := workflow.WithCancel(ctx)
-	defer stop()
-	w.look, w.pause = nil, nil // they ended with the race
-	last := w.start(ctx, stepLastLook, acts.LookAtSession, "", w.in.Policy.LastLookPatience.Std(), w.lookUp())
-	for {
-		noticed := func() bool { return w.route.Notifies && w.mayLook() }
-		if workflow.Await(ctx, func() bool { return last.IsReady() || noticed() }) != nil {
-			return "", nil
-		}
-		if last.IsReady() {
-			return w.seen(ctx, last)
-		}
-		w.takeHint()
-		w.looks++
-		if phase, result := w.seen(ctx, w.lookOnce(ctx)); over(phase) {
-			w.by = byCallback
-			return phase, result
-		}
-	}
-}
-
-// lookUp is the input of a look that may use up one of a vendor's few look-ups.
-func (w *watcher) lookUp() activities.SessionInput {
-	in := w.input()
-	in.LookUp = true
-	return in
-}
-
-// fetch gets the result of a finished session.
-func (w *watcher) fetch(ctx workflow.Context) verification.FaceResult {
-	w.fetching(ctx)
-	actx := stepResult.on(ctx, w.route.OpenQueue, fmt.Sprintf("-%d", w.session), " ("+w.route.Provider+")", w.in.Policy.LastLookPatience.Std())
-	actx = workflow.WithWaitForCancellation(actx, true) // as for the records
-	var out activities.FetchResult
-	err := workflow.ExecuteActivity(actx, acts.FetchSession, w.input()).Get(ctx, &out)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return verification.FaceResult{}
-	case err != nil:
-		w.leave(workflow.Now(ctx)) // it rests at the vendor
-		return verification.FaceResult{Reason: unavailableReason(err), Begun: true}
-	}
-	return out.Result
-}
-
-// fetching shows that the person is done and the vendor is asked.
-func (w *watcher) fetching(ctx workflow.Context) { w.busy(ctx, w.in.Policy.LastLookPatience.Std()) }
-
-// busy shows that the person has nothing to do, for so long at most. A clock that
-// runs already and shows it is left.
-func (r *run) busy(ctx workflow.Context, atMost time.Duration) {
-	now := workflow.Now(ctx)
-	if s := r.state; s.Status == verification.Processing && (s.ExpiresAt == nil || s.ExpiresAt.After(now)) {
-		return
-	}
-	r.awaitVendors(ctx, now.Add(atMost))
-}
 
 // over: the race is.
 func over(p provider.Phase) bool {
