@@ -292,7 +292,7 @@ func decode[T any](r *http.Response, err error) (*T, http.Header, error) {
 	}
 	var v T
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&v); err != nil {
-		return nil, nil, fmt.Errorf("yanzhen: the answer is no JSON of this call: %w", err)
+		return nil, nil, fmt.Errorf("yanzhen: the response is not the JSON of this call: %w", err)
 	}
 	return &v, r.Header, nil
 }

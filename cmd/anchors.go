@@ -71,9 +71,9 @@ detected with the store's hash key, that is, without --keys.`,
 			ctx, out := c.Context(), c.OutOrStdout()
 			switch {
 			case keys == "" && exported != "":
-				return exit(exitUsage, "--export goes with --keys: else the store itself is looked at")
+				return exit(exitUsage, "--export requires --keys: without --keys the store itself is verified")
 			case keys != "" && len(files) == 0:
-				return exit(exitUsage, "--keys goes with --anchor: it checks anchors' signatures")
+				return exit(exitUsage, "--keys requires --anchor: it verifies the signatures of anchors")
 			case keys != "":
 				return verifyOffline(files, keys, exported, out)
 			}
@@ -116,7 +116,7 @@ func asWritten(findings []store.AuditFinding) error {
 	if len(findings) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the audit log is not as it was written: %d findings", len(findings))
+	return fmt.Errorf("the audit log was changed: %d findings", len(findings))
 }
 
 // readAnchors reads anchors, one a line; a worker's log lines with an anchor in
@@ -133,7 +133,7 @@ func readAnchors(files []string, public []byte) (anchors []store.Anchor, finding
 			case errors.Is(err, statement.ErrKeys):
 				return nil, nil, err
 			case errors.Is(err, statement.ErrForm):
-				return nil, nil, exit(exitUsage, "--anchor %s: anchor %d is no anchor: %w", file, i+1, err)
+				return nil, nil, exit(exitUsage, "--anchor %s: entry %d is not an anchor: %w", file, i+1, err)
 			case err != nil:
 				findings = append(findings, store.AuditFinding{What: fmt.Sprintf("anchor %d of %s does not count: %s", i+1, file, err)})
 			default:
@@ -250,7 +250,7 @@ func againstExport(file string, anchors []store.Anchor) (lines int64, found []st
 	for last := int64(0); text.Scan(); lines++ {
 		var l store.Audit
 		if json.Unmarshal(text.Bytes(), &l) != nil || l.Position == 0 {
-			return lines, nil, fmt.Errorf("its line %d is no line of an audit log", lines+1)
+			return lines, nil, fmt.Errorf("line %d is not a line of an audit log", lines+1)
 		}
 		if l.Position != last+1 {
 			found = append(found, store.AuditFinding{Position: l.Position, What: fmt.Sprintf("it follows line %d", last)})

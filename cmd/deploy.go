@@ -167,7 +167,7 @@ func withDeployment(ctx context.Context, do func(c client.Client, namespace, nam
 		return err
 	}
 	if cfg.Deployment == "" {
-		return errors.New("YANZHEN_DEPLOYMENT names no worker deployment, so that workers have no versions")
+		return errors.New("YANZHEN_DEPLOYMENT is not set, so workers have no versions")
 	}
 	o, err := engine.Options(slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -185,7 +185,7 @@ func withDeployment(ctx context.Context, do func(c client.Client, namespace, nam
 func buildID() (string, error) {
 	v := version()
 	if v == "unknown" || v == "(devel)" || strings.Contains(v, "dirty") {
-		return "", fmt.Errorf("YANZHEN_DEPLOYMENT needs a binary whose version says which code it is, and this one's is %q: build it from a commit, or with -ldflags '-X github.com/yanzhen-id/yanzhen/cmd.Version=…'", v)
+		return "", fmt.Errorf("YANZHEN_DEPLOYMENT needs a binary whose version identifies its code, and this one's is %q: build it from a commit, or with -ldflags '-X github.com/yanzhen-id/yanzhen/cmd.Version=…'", v)
 	}
 	return v, nil
 }

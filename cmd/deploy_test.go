@@ -20,7 +20,7 @@ func TestBuildIDNamesOneCode(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, v, build)
 	}
-	const says = "YANZHEN_DEPLOYMENT needs a binary whose version says which code it is"
+	const says = "YANZHEN_DEPLOYMENT needs a binary whose version identifies its code"
 	for _, v := range []string{"unknown", "(devel)", "v0.0.0-20261128121314-0123456789ab+dirty"} {
 		Version = v
 		worker := &parts{cfg: &config.Config{Deployment: "yanzhen"}}
@@ -42,5 +42,5 @@ func TestDeployRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		require.Equal(t, exitUsage, e.code, args)
 	}
 	_, err := run(t.Context(), "deploy", "status")
-	require.ErrorContains(t, err, "YANZHEN_DEPLOYMENT names no worker deployment")
+	require.ErrorContains(t, err, "YANZHEN_DEPLOYMENT is not set")
 }

@@ -303,7 +303,7 @@ func awaitReady(ctx context.Context, ops string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s/readyz does not say that everything is ready: %w", ops, context.Cause(ctx))
+			return fmt.Errorf("%s/readyz does not report ready: %w", ops, context.Cause(ctx))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -345,7 +345,7 @@ func (s *stack) demonstrate(ctx context.Context, o devOptions, out io.Writer) er
 				return fmt.Errorf("the verification: %w (logs: %s)", err, s.dir)
 			}
 			if v.Outcome == nil || *v.Outcome != d.want {
-				return fmt.Errorf("the verification was to end with %s (logs: %s)", d.want, s.dir)
+				return fmt.Errorf("the verification should have ended with %s (logs: %s)", d.want, s.dir)
 			}
 			id = first(id, v.Id)
 		}

@@ -85,7 +85,7 @@ func (o *devOptions) takeSettings(environ []string) error {
 		}
 	}
 	if len(faults) > 0 {
-		return exit(exitUsage, "dev does not heed what is set in the environment:\n  - %s", strings.ReplaceAll(errors.Join(faults...).Error(), "\n", "\n  - "))
+		return exit(exitUsage, "dev would ignore these settings of the environment; unset them:\n  - %s", strings.ReplaceAll(errors.Join(faults...).Error(), "\n", "\n  - "))
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ that was found. It uses the installation of the environment, like the worker.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			purpose = strings.TrimSpace(purpose)
 			if purpose == "" || len(purpose) > maxReason || residentid.ShapedLikeIDNumber(purpose) {
-				return exit(exitUsage, "say what for: --purpose, at most %d bytes, nothing personal", maxReason)
+				return exit(exitUsage, "give the purpose: --purpose, at most %d bytes, without personal data", maxReason)
 			}
 			number, err := readNumber(c.InOrStdin())
 			if err != nil {

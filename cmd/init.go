@@ -101,7 +101,7 @@ func runInit(o initOptions, out io.Writer) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(f.path); err == nil {
-			return fmt.Errorf("%s is there already and nothing is overwritten: without its secrets the databases cannot be opened or read", f.path)
+			return fmt.Errorf("%s already exists and is not overwritten: without its secrets the databases cannot be opened or read", f.path)
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

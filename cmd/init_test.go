@@ -87,7 +87,7 @@ func TestInitDrawsFreshSecretsAndOverwritesNothing(t *testing.T) {
 	before, err := os.ReadFile(filepath.Join(first, "config", "keys.json"))
 	require.NoError(t, err)
 	_, err = run(t.Context(), "init", "--dir", first)
-	require.ErrorContains(t, err, "keys.json is there already")
+	require.ErrorContains(t, err, "keys.json already exists")
 	after, err := os.ReadFile(filepath.Join(first, "config", "keys.json"))
 	require.NoError(t, err)
 	require.Equal(t, before, after)

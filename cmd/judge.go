@@ -72,7 +72,7 @@ separately.`,
 func (f *judgeFlags) check(now time.Time) (err error) {
 	switch {
 	case f.policy == "":
-		return exit(exitUsage, "name the file with the policy: --policy FILE")
+		return exit(exitUsage, "give the policy's file: --policy FILE")
 	case f.asCSV && f.asJSON:
 		return exit(exitUsage, "--csv and --json exclude each other")
 	}
@@ -128,7 +128,7 @@ func (f *judgeFlags) run(ctx context.Context, cfg *config.Config, st store.Store
 		return err
 	}
 	if t.altered > 0 {
-		return fmt.Errorf("%d verifications were changed outside of yanzhen, and do not count", t.altered)
+		return fmt.Errorf("%d verifications were changed outside of yanzhen, and are not counted", t.altered)
 	}
 	return nil
 }

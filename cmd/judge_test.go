@@ -178,7 +178,7 @@ func TestJudgeSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no file":         {nil, "name the file with the policy: --policy FILE"},
+		"no file":         {nil, "give the policy's file: --policy FILE"},
 		"not there":       {[]string{"--policy", filepath.Join(dir, "nowhere.yaml")}, "no such file"},
 		"two forms":       {[]string{"--policy", good, "--csv", "--json"}, "--csv and --json exclude each other"},
 		"a bad time":      {[]string{"--policy", good, "--since", "yesterday"}, "--since: write a time"},
@@ -197,7 +197,7 @@ func TestJudgeSaysWhatIsWrong(t *testing.T) {
 	good = newPolicy(t, dir, "")
 	execSQL(t, filepath.Join(dir, "yz.db"), `UPDATE verifications SET decision = 'declined' WHERE id = '`+id(0)+`'`)
 	out, err := run(t.Context(), "judge", "--policy", good, "--ids")
-	require.ErrorContains(t, err, "1 verifications were changed outside of yanzhen, and do not count")
+	require.ErrorContains(t, err, "1 verifications were changed outside of yanzhen, and are not counted")
 	require.Contains(t, out, "on 4 ended verifications")
 	require.NotContains(t, out, id(0))
 }

@@ -31,7 +31,7 @@ func editKeyFile(path string, change func(text []byte) ([]byte, error)) error {
 	}
 	release, err := devstack.Hold(path + ".lock")
 	if errors.Is(err, devstack.ErrHeld) {
-		return fmt.Errorf("another command is changing %s: look at it, and try again", path)
+		return fmt.Errorf("another command is changing %s: check the file, and try again", path)
 	}
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", path, err)
@@ -56,7 +56,7 @@ func replaceFile(path string, old, with []byte) error {
 	if err == nil {
 		now, unread := os.ReadFile(path)
 		if err = unread; err == nil && !bytes.Equal(now, old) {
-			err = fmt.Errorf("%s was changed meanwhile, and is left as it is", path)
+			err = fmt.Errorf("%s was changed in the meantime, and was not overwritten", path)
 		}
 	}
 	if err == nil {
@@ -86,7 +86,7 @@ func writeLike(path, like string, text []byte) error {
 		return err
 	}
 	if err = giveTo(f, info); err != nil {
-		err = fmt.Errorf("the new file would not belong to whom %s does: run this as root, or as that user: %w", like, err)
+		err = fmt.Errorf("the new file would not have the owner of %s: run this as root, or as that user: %w", like, err)
 	}
 	if err == nil {
 		err = f.Chmod(info.Mode().Perm())

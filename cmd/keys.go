@@ -73,14 +73,14 @@ func (f *keyFlags) register(c *cobra.Command) {
 
 func (f *keyFlags) check() error {
 	if f.in < leastActivation {
-		return exit(exitUsage, "--in: at least %s, in which every process reads the file", leastActivation)
+		return exit(exitUsage, "--in: must be at least %s, so that every process has the file before", leastActivation)
 	}
 	return checkReason(f.reason)
 }
 
 func checkReason(reason string) error {
 	if len(reason) > maxReason || residentid.ShapedLikeIDNumber(reason) {
-		return exit(exitUsage, "--reason: at most %d bytes, nothing personal", maxReason)
+		return exit(exitUsage, "--reason: at most %d bytes, without personal data", maxReason)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func checkReason(reason string) error {
 func usesOf(args []string) ([]string, error) {
 	for _, use := range args {
 		if !slices.Contains(sealing.Uses(), use) {
-			return nil, exit(exitUsage, "%q is no use whose keys rotate: want %s", use, strings.Join(sealing.Uses(), ", "))
+			return nil, exit(exitUsage, "%q is not a use whose keys rotate: want %s", use, strings.Join(sealing.Uses(), ", "))
 		}
 	}
 	if len(args) == 0 {

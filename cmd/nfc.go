@@ -63,9 +63,9 @@ func tokenOf(args []string, in io.Reader) (string, error) {
 	case err != nil:
 		return "", errors.New("standard input cannot be read")
 	case len(text) == 0:
-		return "", exit(exitUsage, "there is no token: give it as an argument or on standard input")
+		return "", exit(exitUsage, "no token: give it as an argument or on standard input")
 	case len(text) > maxToken:
-		return "", exit(exitUsage, "what stands on standard input is longer than any token")
+		return "", exit(exitUsage, "standard input is longer than any token")
 	}
 	return string(text), nil
 }

@@ -117,7 +117,7 @@ func TestInspectSaysWhatItCannotRead(t *testing.T) {
 	}
 	t.Setenv("YANZHEN_SINO_JWKS", "/nowhere/at/all.json")
 	_, err := inspected(t, "a.b.c.d.e")
-	require.ErrorContains(t, err, "YANZHEN_SINO_JWKS is no JWK set and no readable file of one")
+	require.ErrorContains(t, err, "YANZHEN_SINO_JWKS is neither a JWK set nor a readable file with one")
 }
 
 func requireExit(t *testing.T, code int, err error) {
@@ -138,8 +138,8 @@ func TestTheVendorsFaultsAreToldInTheSettingsNames(t *testing.T) {
 	t.Setenv("YANZHEN_PUBLIC_URL", "https://kyc.example.com")
 	_, err := run(t.Context(), "config")
 	for _, want := range []string{
-		"  - YANZHEN_SINO_JWKS is no JWK set", "YANZHEN_SINO_SHARED_KEY decodes to a key of other than 32 or 64 bytes",
-		`YANZHEN_SINO_ALLOWED_ALG holds "RSA1_5", which is never taken`, "YANZHEN_SINO_PATTERN_GONE is not a regular expression",
+		"  - YANZHEN_SINO_JWKS is neither a JWK set", "YANZHEN_SINO_SHARED_KEY decodes to a key of other than 32 or 64 bytes",
+		`YANZHEN_SINO_ALLOWED_ALG holds "RSA1_5", which is never accepted`, "YANZHEN_SINO_PATTERN_GONE is not a regular expression",
 	} {
 		require.ErrorContains(t, err, want)
 	}

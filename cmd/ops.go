@@ -52,11 +52,11 @@ func (f operatorFlags) operation(verb string, arg any, what string) (starter.Ope
 	op := starter.Operation{Verb: verb, Arg: arg, By: first(strings.TrimSpace(f.by), operator()), Why: strings.TrimSpace(f.why), What: what}
 	switch {
 	case op.Why == "" || len(op.Why) > maxReason:
-		return op, exit(exitUsage, "say why: --reason, at most %d bytes; the audit log keeps it", maxReason)
+		return op, exit(exitUsage, "give the reason: --reason, at most %d bytes; it is written to the audit log", maxReason)
 	case residentid.ShapedLikeIDNumber(op.Why) || residentid.ShapedLikeIDNumber(op.By):
-		return op, exit(exitUsage, "--reason and --by hold nothing personal, and one of them is shaped like an ID number")
+		return op, exit(exitUsage, "--reason and --by must not contain personal data, and one of them looks like an ID number")
 	case len(op.By) > 100:
-		return op, exit(exitUsage, "--by is a name, of at most 100 bytes")
+		return op, exit(exitUsage, "--by: at most 100 bytes")
 	}
 	return op, nil
 }
@@ -100,11 +100,11 @@ func operateError(id string, err error) error {
 	case starter.NotFound:
 		return exit(exitRefused, "there is no verification %s, or no such event of it", id)
 	case starter.Redacted:
-		return exit(exitRefused, "%s is erased: nothing can be done with it", id)
+		return exit(exitRefused, "%s was erased", id)
 	case starter.InvalidRequest:
 		return exit(exitRefused, "its client has no such endpoint")
 	case starter.EngineUnavailable:
-		return exit(exitNoReply, "no answer from engine, worker or store; what was asked for may still be done: `yanzhen doctor` tells what is away: %w", err)
+		return exit(exitNoReply, "no answer from engine, worker or store; the command may still take effect: `yanzhen doctor` reports what is down: %w", err)
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func TestSetupSaysWhatItDidAndWorkerRefusesWithoutIt(t *testing.T) {
 	before, err := os.ReadFile(keys)
 	require.NoError(t, err)
 	_, err = run(t.Context(), "setup", "--make-keys", keys)
-	require.ErrorContains(t, err, "is there already")
+	require.ErrorContains(t, err, "already exists")
 	after, err := os.ReadFile(keys)
 	require.NoError(t, err)
 	require.Equal(t, before, after)

@@ -70,10 +70,10 @@ func switchCommand(state store.SwitchState, what string, data *string) *cobra.Co
 		RunE: func(c *cobra.Command, args []string) error {
 			reason = strings.TrimSpace(reason)
 			if reason == "" || len(reason) > maxReason {
-				return exit(exitUsage, "say why: --reason, at most %d bytes; others read it", maxReason)
+				return exit(exitUsage, "give the reason: --reason, at most %d bytes; others can read it", maxReason)
 			}
 			if residentid.ShapedLikeIDNumber(reason) {
-				return exit(exitUsage, "--reason holds something shaped like an ID number; nothing personal belongs there")
+				return exit(exitUsage, "--reason must not contain personal data, and part of it looks like an ID number")
 			}
 			return withStore(c.Context(), *data, func(_ *config.Config, st store.Store) error {
 				return setSwitch(c.Context(), st, store.Switch{Provider: args[0], State: state, Reason: reason, By: operator(), At: time.Now()}, c.OutOrStdout())

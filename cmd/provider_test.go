@@ -20,7 +20,7 @@ func TestAProvidersSwitchIsThrownWithAReasonAndKeepsItsHistory(t *testing.T) {
 	_, err = run(t.Context(), "provider", "off", "tencent_eid")
 	require.ErrorContains(t, err, "--reason")
 	_, err = run(t.Context(), "provider", "off", "tencent_eid", "--reason", "for 110199199003070017")
-	require.ErrorContains(t, err, "shaped like an ID number")
+	require.ErrorContains(t, err, "looks like an ID number")
 	_, err = run(t.Context(), "provider", "off", "tencent_iai", "--reason", "x")
 	require.ErrorContains(t, err, "name one of acedata, megvii_faceid, sino_connect, tencent_eid, tencent_records")
 

@@ -45,7 +45,7 @@ func TestReceiptVerifyWorksOffline(t *testing.T) {
 // Whom to erase is said in one way, and no number stands in an argument.
 func TestRedactSaysWhomItMeans(t *testing.T) {
 	_, err := run(t.Context(), "redact")
-	require.ErrorContains(t, err, "say whom")
+	require.ErrorContains(t, err, "give ids")
 	_, err = run(t.Context(), "redact", "ver_a", "--client", "shop")
 	require.ErrorContains(t, err, "not both")
 	_, err = readNumber(strings.NewReader("hello 110199199003070017x"))

@@ -77,7 +77,7 @@ func (f redactFlags) selection(args []string, stdin io.Reader) (starter.Selectio
 	case len(sel.IDs) > 0 && byOther:
 		return sel, exit(exitUsage, "give ids, or a person or a client, not both")
 	case len(sel.IDs) == 0 && !byOther:
-		return sel, exit(exitUsage, "say whom: ids, --ids, --number-stdin or --client")
+		return sel, exit(exitUsage, "give ids, --ids, --number-stdin or --client")
 	case !f.number:
 		return sel, nil
 	}
@@ -94,7 +94,7 @@ func readNumber(stdin io.Reader) (string, error) {
 	}
 	number := residentid.NormaliseNumber(strings.TrimSpace(line))
 	if len(number) != 18 || !residentid.ShapedLikeIDNumber(number) {
-		return "", exit(exitUsage, "standard input holds no ID number")
+		return "", exit(exitUsage, "no ID number on standard input")
 	}
 	return number, nil
 }

@@ -82,7 +82,7 @@ func TestAStartRefusesWithTheSettingAndTheRemedy(t *testing.T) {
 	})
 	t.Run("a Temporal server that is too old", func(t *testing.T) {
 		t.Setenv("TEMPORAL_ADDRESS", engineOf(t, "1.20.4"))
-		refuses(t, "TEMPORAL_ADDRESS names is version 1.20.4", "upgrade it to 1.28 or later")
+		refuses(t, "TEMPORAL_ADDRESS has version 1.20.4", "upgrade it to 1.28 or later")
 	})
 	t.Run("a database of a newer version", func(t *testing.T) {
 		db, err := sql.Open("sqlite", strings.TrimPrefix(os.Getenv("YANZHEN_STORE"), "sqlite:"))

@@ -18,7 +18,7 @@ const (
 	exitUsage   = 2 // a wrong flag or argument
 	exitRefused = 3 // the API refused the request, or a token would be
 	exitNoReply = 4 // the API was not reached or could not answer
-	exitTooLong = 5 // --timeout was over before the end
+	exitTooLong = 5 // --timeout exceeded before the verification ended
 )
 
 // stopWithin bounds the drain of an orderly stop. With settleFor before it the

@@ -122,7 +122,7 @@ func createKeys(path string, out io.Writer) error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already and is left as it is: without its keys the store cannot be read", path)
+		return fmt.Errorf("%s already exists and is not overwritten: without its keys the store cannot be read", path)
 	}
 	if err != nil {
 		return err

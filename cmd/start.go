@@ -68,7 +68,7 @@ func terminal(in io.Reader) io.Reader {
 	return nil
 }
 
-var errTooLong = errors.New("--timeout was over before the end")
+var errTooLong = errors.New("--timeout exceeded before the verification ended")
 
 // runStart starts one verification and follows it until it is settled.
 func runStart(ctx context.Context, c *caller, o startOptions, out io.Writer, in io.Reader) (*client.Verification, error) {

@@ -157,12 +157,12 @@ func (c *caller) testEndpoint(ctx context.Context, id string, out io.Writer) err
 		if d := log.JSON200.Deliveries; len(d) == 1 && d[0].LastClass != nil {
 			printDelivery(out, d[0])
 			if d[0].State != client.DeliveryStateDelivered {
-				return exit(exitRefused, "the endpoint did not take it: %s", *d[0].LastClass)
+				return exit(exitRefused, "the endpoint did not accept it: %s", *d[0].LastClass)
 			}
 			return nil
 		}
 	}
-	return exit(exitTooLong, "nothing came of it within %s: does a worker run?", testWithin)
+	return exit(exitTooLong, "no result within %s: is a worker running?", testWithin)
 }
 
 func (c *caller) redeliver(ctx context.Context, event, endpoint string, out io.Writer) error {

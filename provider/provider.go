@@ -112,7 +112,7 @@ type Callback interface {
 // ErrNoResult says that signed data of a session settles nothing: the ending,
 // without a judgement, of a link that was never handed out, say. The session
 // goes on as if the data had not come.
-var ErrNoResult = errors.New("provider: the data says nothing that counts for the session")
+var ErrNoResult = errors.New("provider: the data is not about the session")
 
 // Chip is a vendor that hands over what an app read from a card's chip.
 type Chip interface {

@@ -25,7 +25,7 @@ type Secret struct{ key []byte }
 const secretPrefix = "whsec_"
 
 // ErrSecret: not a secret of Standard Webhooks.
-var ErrSecret = errors.New("must be whsec_ and the base64 of 24 to 64 random bytes: yanzhen webhook secret makes one")
+var ErrSecret = errors.New("must be whsec_ and the base64 of 24 to 64 random bytes: create one with yanzhen webhook secret")
 
 // ParseSecret reads a secret as it is written: "whsec_" and the base64 of 24 to
 // 64 bytes.

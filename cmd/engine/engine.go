@@ -87,7 +87,7 @@ func versionFault(version string) error {
 		return nil
 	}
 	if major < oldest[0] || major == oldest[0] && minor < oldest[1] {
-		return fmt.Errorf("the Temporal server that TEMPORAL_ADDRESS names is version %s: upgrade it to %d.%d or later", version, oldest[0], oldest[1])
+		return fmt.Errorf("the Temporal server at TEMPORAL_ADDRESS has version %s: upgrade it to %d.%d or later", version, oldest[0], oldest[1])
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func Setup(ctx context.Context, c client.Client, namespace string, wanted Attrib
 	switch _, exists := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); {
 	case exists:
 	case err != nil:
-		return fmt.Errorf("registering namespace %q, whose runs are kept for %s after their end (--retention): %w", namespace, days(retention), err)
+		return fmt.Errorf("registering namespace %q with a retention of %s (--retention): %w", namespace, days(retention), err)
 	default:
 		say(fmt.Sprintf("namespace %q: created, runs are kept for %s after their end", namespace, days(retention)))
 	}
@@ -169,11 +169,11 @@ func setRetention(ctx context.Context, c client.Client, namespace string, want t
 		Namespace: namespace, Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(want)},
 	})
 	if err != nil {
-		return fmt.Errorf("namespace %q keeps runs for %s after their end, and setting it to %s failed (set it where the namespace is managed, or give what it has as --retention): %w",
+		return fmt.Errorf("namespace %q keeps ended runs for %s, and setting it to %s failed (set it where the namespace is managed, or give the present value as --retention): %w",
 			namespace, days(have), days(want), err)
 	}
 	if got := set.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); got != want {
-		return fmt.Errorf("namespace %q keeps runs for %s after their end although %s was asked for: give what the server allows as --retention", namespace, days(got), days(want))
+		return fmt.Errorf("namespace %q keeps ended runs for %s, although --retention is %s: give a value that the server allows", namespace, days(got), days(want))
 	}
 	say(fmt.Sprintf("namespace %q: runs are kept for %s after their end, before it was %s", namespace, days(want), days(have)))
 	return nil

@@ -56,7 +56,7 @@ func TestABrandThatWouldNotDoIsRefused(t *testing.T) {
 	big := filepath.Join(folder, "big.png")
 	require.NoError(t, os.WriteFile(big, logo(t, 600), 0o600))
 	for _, c := range []struct{ entry, why string }{
-		{`display_name: "a\u202eb"`, `client "shop": display_name holds a character that cannot be seen`},
+		{`display_name: "a\u202eb"`, `client "shop": display_name contains an invisible character`},
 		{`display_name: {zh-CN: 商店}`, "has no text for en"},
 		{`display_name: {zh-CN: 商店, fr: Boutique, en: Shop}`, `"fr" is no language of the page`},
 		{`display_name: [a]`, "must be a text, or one for each of zh-CN and en"},

@@ -221,7 +221,7 @@ func faultOf(what, text string, most int) string {
 		return fmt.Sprintf("%s is longer than %d characters", what, most)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r == unicode.ReplacementChar || r != '\n' && !unicode.IsPrint(r) }) {
-		return what + " holds a character that cannot be seen"
+		return what + " contains an invisible character"
 	}
 	for _, p := range place.FindAllString(text, -1) {
 		if !slices.Contains([]string{"{client}", "{vendors}", "{keeps}"}, p) {

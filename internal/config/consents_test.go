@@ -104,7 +104,7 @@ func TestAConsentTextThatWouldNotDoIsRefused(t *testing.T) {
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}}]`, `face: en: title is empty`},
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: " "}, en: {title: a, text: b}}]`, `face: zh-CN: text is empty`},
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: "{vendor}"}, en: {title: a, text: b}}]`, `text holds {vendor}, but only {client}, {vendors} and {keeps} are filled in`},
-		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: "a\u202e"}, en: {title: a, text: b}}]`, `text holds a character that cannot be seen`},
+		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: "a\u202e"}, en: {title: a, text: b}}]`, `text contains an invisible character`},
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}, en: {title: "a\nb", text: b}}]`, `title has more than one line`},
 		{`consent_texts: [{purpose: face, version: a, zh-CN: {title: 甲, text: 乙}, en: {title: a, text: ` + strings.Repeat("b", 4001) + `}}]`, `text is longer than 4000 characters`},
 		{`consent_texts: [{purpose: face, version: a, colour: red, ` + words + `}]`, `colour`},
@@ -112,8 +112,8 @@ func TestAConsentTextThatWouldNotDoIsRefused(t *testing.T) {
 		{`processors: [{vendor: far, jurisdiction: China, zh-CN: {country: 中国}, en: {country: China}}]`, `processors[0]: jurisdiction: want a code of ISO 3166-1`},
 		{`processors: [{vendor: far, jurisdiction: CN, zh-CN: {country: 中国}}]`, `processors[0]: jurisdiction: name the country in zh-CN and en too`},
 		{`processors: [{vendor: nobody}]`, `processors[0]: there is no vendor "nobody"`},
-		{`processors: [{vendor: far, en: {name: "a\u0000"}}]`, `processors[0]: en: name holds a character that cannot be seen`},
-		{"clients:\n  - id: shop\n    keys: [{name: first, hash: \"\", scopes: []}]\n    keeps: \"{client\\u202e}\"", `client "shop": zh-CN: keeps holds a character`},
+		{`processors: [{vendor: far, en: {name: "a\u0000"}}]`, `processors[0]: en: name contains an invisible character`},
+		{"clients:\n  - id: shop\n    keys: [{name: first, hash: \"\", scopes: []}]\n    keeps: \"{client\\u202e}\"", `client "shop": zh-CN: keeps contains an invisible character`},
 	} {
 		_, err := loadConsents(t, c.text+"\n")
 		require.ErrorContains(t, err, c.why, c.text)

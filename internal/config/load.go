@@ -139,7 +139,7 @@ func (c *Config) checkNeeds(n Needs) []error {
 		case err != nil:
 			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s cannot be read: %w", c.Keys, underlying(err)))
 		case info.Mode().Perm()&0o007 != 0: // a group's right depends on the owner, and is looked at when it is read
-			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s can be read by others than its owner: chmod 600", c.Keys))
+			faults = append(faults, fmt.Errorf("YANZHEN_KEYS: %s is readable by others than its owner: run chmod 600 on it", c.Keys))
 		}
 	}
 	if n.Clients && len(c.Clients) == 0 && !c.older {
@@ -252,7 +252,7 @@ func readable(path string) (os.FileInfo, error) {
 // the remedy where the system's words have none.
 func underlying(err error) error {
 	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("%w: give it to the user as whom this runs, which is %d", os.ErrPermission, os.Getuid())
+		return fmt.Errorf("%w: make the user that this process runs as its owner, which is %d", os.ErrPermission, os.Getuid())
 	}
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return p.Err

@@ -40,10 +40,10 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("sealing: key file %s is no regular file", path)
+		return nil, fmt.Errorf("sealing: key file %s is not a regular file", path)
 	}
 	if !guarded(info) {
-		return nil, fmt.Errorf("sealing: key file %s may be used by others than its owner (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
+		return nil, fmt.Errorf("sealing: key file %s is accessible to others than its owner (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
 	}
 	// The open file, not its path again: what was checked is what is read.
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))

@@ -139,7 +139,7 @@ func TestLoadRefusesAFileThatOthersMayRead(t *testing.T) {
 	_, err = Load(filepath.Join(t.TempDir(), "none.json"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = Load(t.TempDir())
-	require.ErrorContains(t, err, "no regular file")
+	require.ErrorContains(t, err, "not a regular file")
 }
 
 func TestKeysNeverPrintThemselves(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 
 // Why a statement is not taken.
 var (
-	ErrForm      = errors.New("this is no signed statement of yanzhen's")
-	ErrKeys      = errors.New("this is no JWK set of public keys")
+	ErrForm      = errors.New("not a signed statement of yanzhen")
+	ErrKeys      = errors.New("not a JWK set of public keys")
 	ErrUnknown   = errors.New("it was signed with a key that is not in the set")
-	ErrSignature = errors.New("the signature is not good: the statement was changed, or comes from somebody else")
+	ErrSignature = errors.New("the signature is invalid: the statement was changed, or comes from somebody else")
 )
 
 // Verify checks a compact JWS with a JWK set of public keys, as

@@ -52,7 +52,7 @@ func (s *sqlStore) AddReturn(ctx context.Context, cookie []byte, id string, sess
 }
 
 // errCameBack: a browser came back from the session before.
-var errCameBack = errors.New("store: a browser came back from this session before")
+var errCameBack = errors.New("store: a browser already returned from this session")
 
 func (s *sqlStore) addVisit(ctx context.Context, tx *sql.Tx, cookie []byte, id string, session sql.NullInt64, until time.Time) error {
 	if _, err := s.hold(ctx, tx, id); err != nil {

@@ -40,7 +40,7 @@ func CheckName(name string) error {
 		return fmt.Errorf("is longer than %d characters", maxName)
 	case strings.ContainsFunc(name, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }):
 		// Marks that turn the direction of writing are among them.
-		return errors.New("holds a character that cannot be seen")
+		return errors.New("contains an invisible character")
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func ParseLogo(file []byte) (Logo, error) {
 		return Logo{}, errors.New("cannot be encoded anew")
 	}
 	if out.Len() > maxLogo {
-		return Logo{}, fmt.Errorf("takes %d KB encoded anew, want at most %d: give fewer pixels", (out.Len()+1023)>>10, maxLogo>>10)
+		return Logo{}, fmt.Errorf("takes %d KB re-encoded, want at most %d: use fewer pixels", (out.Len()+1023)>>10, maxLogo>>10)
 	}
 	sum := sha256.Sum256(out.Bytes())
 	l.Data, l.Width, l.Height, l.Version = out.Bytes(), size.Width, size.Height, hex.EncodeToString(sum[:8])

@@ -86,7 +86,7 @@ func TestALogoThatWouldNotDoIsRefused(t *testing.T) {
 		{"a header alone", "cannot be decoded", []byte("\xff\xd8\xff")},
 		{"too many pixels", "is 513 by 10 pixels, want at most 512 by 512", pngOf(t, picture(513, 10, false))},
 		{"a bomb", "pixels, want at most", huge},
-		{"noise", "KB encoded anew, want at most 24: give fewer pixels", pngOf(t, picture(200, 200, true))},
+		{"noise", "KB re-encoded, want at most 24: use fewer pixels", pngOf(t, picture(200, 200, true))},
 		{"too large a file", "is larger than 1024 KB", make([]byte, MaxLogoFile+1)},
 	} {
 		_, err := ParseLogo(c.file)

@@ -386,7 +386,7 @@ func TestAConfigurationReportsAllItsErrors(t *testing.T) {
 	err := validate(Config{BaseURL: "http://api.acedata.cloud", Token: "platform-abc", ResultProfile: "x", Timeout: -1, Keywords: Keywords{Limit: []string{""}}})
 	for _, want := range []string{
 		"YANZHEN_ACEDATA_BASE_URL must be https", "YANZHEN_ACEDATA_TOKEN is an account token", "YANZHEN_ACEDATA_RESULT_PROFILE must be one of auto, acedata-doc, tencent-checkidnamedate",
-		"YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most 18s", "YANZHEN_ACEDATA_KEYWORDS_LIMIT holds an empty word",
+		"YANZHEN_ACEDATA_TIMEOUT must be more than 0 and at most 18s", "YANZHEN_ACEDATA_KEYWORDS_LIMIT contains an empty word",
 	} {
 		require.ErrorContains(t, err, want)
 	}

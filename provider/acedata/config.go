@@ -85,7 +85,7 @@ func (c *Config) Validate() error {
 	k := &c.Keywords
 	for _, words := range []*[]string{&k.Dates, &k.Fault, &k.NoRecord, &k.Invalid, &k.Limit, &k.Mismatch} {
 		if slices.Contains(*words, "") {
-			check.Bad(words, "holds an empty word, which every description contains")
+			check.Bad(words, "contains an empty word, which every description contains")
 		}
 	}
 	return check.Err()

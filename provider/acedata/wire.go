@@ -52,7 +52,7 @@ func traceID(a reply) string {
 	return a.header.Get("X-Trace-Id")
 }
 
-var errNoAnswer = errors.New("acedata: no answer of the contract's form")
+var errNoAnswer = errors.New("acedata: the response does not match the contract")
 
 var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,3})$`)
 

@@ -17,10 +17,10 @@ import (
 
 // Why a callback is refused. The texts hold nothing of it.
 var (
-	errForm      = errors.New("megvii: the callback has not exactly one data and one sign")
+	errForm      = errors.New("megvii: the callback must have exactly one data and one sign")
 	errForged    = errors.New("megvii: the callback's sign is wrong")
-	errMalformed = errors.New("megvii: the callback's data is not what its contract says")
-	errForeign   = errors.New("megvii: the callback is not of this session")
+	errMalformed = errors.New("megvii: the callback's data does not match the contract")
+	errForeign   = errors.New("megvii: the callback is for another session")
 	errHandle    = errors.New("megvii: the session's handle cannot be read")
 )
 

@@ -37,8 +37,8 @@ func TestEveryFaultOfTheSettingsIsNamedAtOnceAndNoSecretWithIt(t *testing.T) {
 		ReqIDLife: -1, FaceDeadline: -1, PollMin: time.Minute, PollMax: time.Second, Timeout: -1,
 	})
 	for _, want := range []string{
-		"BASE_URL must be https", "CLIENT_ID must", "CLIENT_SECRET is not set", "JWKS is no", "SHARED_KEY is not hexadecimal", `ALLOWED_ALG holds "RSA1_5"`,
-		`ALLOWED_ALG holds "none"`, `ALLOWED_ENC holds "A512GCM"`, "NESTED_KEY is no", `ALIASES holds "address"`, "PATTERN_PENDING is not a", "PATTERN_FAILED matches everything",
+		"BASE_URL must be https", "CLIENT_ID must", "CLIENT_SECRET is not set", "JWKS is neither", "SHARED_KEY is not hexadecimal", `ALLOWED_ALG holds "RSA1_5"`,
+		`ALLOWED_ALG holds "none"`, `ALLOWED_ENC holds "A512GCM"`, "NESTED_KEY is neither", `ALIASES holds "address"`, "PATTERN_PENDING is not a", "PATTERN_FAILED matches everything",
 		"REQID_PATTERN is not a", "REQID_LIFE must be more than 0", "FACE_DEADLINE must be more than 0", "POLL_MAX must not be less than YANZHEN_SINO_POLL_MIN",
 		"TIMEOUT must be more than 0 and at most 18s",
 	} {

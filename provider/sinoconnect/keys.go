@@ -194,7 +194,7 @@ type verifier struct {
 	keys []jose.JSONWebKey
 }
 
-var errKeyFile = errors.New("is no JWK set and no readable file of one")
+var errKeyFile = errors.New("is neither a JWK set nor a readable file with one")
 
 // loadVerifier reads the key for nested tokens; nil: there is none, and nested
 // tokens are refused.

@@ -55,7 +55,7 @@ func (c *Config) newAliases(check *settings.Check) aliases {
 	names := maps.Clone(defaultAliases)
 	for ours, theirs := range c.Aliases {
 		if _, ok := defaultAliases[ours]; !ok {
-			check.Bad(&c.Aliases, "holds %.32q, which is no property that is kept", ours)
+			check.Bad(&c.Aliases, "holds %.32q, which is not a stored property", ours)
 			continue
 		}
 		names[ours] = theirs

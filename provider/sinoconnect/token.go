@@ -108,12 +108,12 @@ func (c *Config) newOpener(check *settings.Check) *opener {
 	}
 	for _, alg := range o.algs {
 		if _, ok := keyAlgorithms[alg]; !ok {
-			check.Bad(&c.AllowedAlg, "holds %.32q, which is never taken", alg)
+			check.Bad(&c.AllowedAlg, "holds %.32q, which is never accepted", alg)
 		}
 	}
 	for _, enc := range o.encs {
 		if _, ok := contentAlgorithms[enc]; !ok {
-			check.Bad(&c.AllowedEnc, "holds %.32q, which is never taken", enc)
+			check.Bad(&c.AllowedEnc, "holds %.32q, which is never accepted", enc)
 		}
 	}
 	return o

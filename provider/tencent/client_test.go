@@ -354,7 +354,7 @@ func TestAConfigurationReportsAllItsErrors(t *testing.T) {
 	for _, infoType := range []string{"2", "56"} {
 		cfg := good
 		cfg.InfoType = infoType
-		require.ErrorContains(t, validate(cfg), "YANZHEN_TENCENT_INFO_TYPE must hold 1")
+		require.ErrorContains(t, validate(cfg), "YANZHEN_TENCENT_INFO_TYPE must contain 1")
 	}
 	_, err = New(Config{})
 	require.Error(t, err)

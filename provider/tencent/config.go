@@ -86,7 +86,7 @@ func (c *Config) Validate() error {
 	case strings.Trim(info, "0123456789") != "":
 		check.Bad(&c.InfoType, "must be digits, such as 1")
 	case !strings.ContainsAny(info, "01"):
-		check.Bad(&c.InfoType, "must hold 1 (text) or 0 (everything): without the text there is no verdict")
+		check.Bad(&c.InfoType, "must contain 1 (text) or 0 (everything): without the text there is no verdict")
 	}
 	check.Span(&c.TokenTTL, 0)
 	check.Rate(&c.Rate, &c.PollRate)

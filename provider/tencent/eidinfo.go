@@ -19,7 +19,7 @@ import (
 
 var (
 	errSM2Key  = errors.New("tencent: no SM2 private key")
-	errEidInfo = errors.New("tencent: EidInfo is of no form of the contract")
+	errEidInfo = errors.New("tencent: EidInfo does not match the contract")
 )
 
 // sm2Curve names the curve in keys (GM/T 0006-2012).

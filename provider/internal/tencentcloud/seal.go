@@ -99,7 +99,7 @@ func readKey(path string) (*rsa.PublicKey, error) {
 	case block == nil:
 		return nil, errors.New("names a file that is not PEM")
 	case len(bytes.TrimSpace(rest)) > 0:
-		return nil, errors.New("names a file with more in it than one key")
+		return nil, errors.New("names a file with more than one key")
 	}
 	var key any
 	switch block.Type {
@@ -115,10 +115,10 @@ func readKey(path string) (*rsa.PublicKey, error) {
 	case err != nil || !isRSA: // SM2 does not even parse
 		return nil, errors.New("names a key that is not RSA")
 	case public.N.BitLen() < minKey || public.N.BitLen() > maxKey:
-		return nil, errors.New("names an RSA key of a size that the vendor does not use: 1024 to 4096 bits")
+		return nil, errors.New("names an RSA key of an unsupported size: want 1024 to 4096 bits")
 	}
 	if _, err := (&Sealer{key: public}).Seal("", Field{"", new(string)}); err != nil {
-		return nil, errors.New("names an RSA key under which nothing can be sealed")
+		return nil, errors.New("names an RSA key that cannot encrypt")
 	}
 	return public, nil
 }

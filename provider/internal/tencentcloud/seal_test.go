@@ -166,12 +166,12 @@ func TestSealingThatCannotWorkIsRefused(t *testing.T) {
 		"no key":                 {cfg{Algorithm: "aes-256-cbc"}, "YANZHEN_TENCENT_ENCRYPTION_KEY is not set"},
 		"no file":                {cfg{Algorithm: "aes-256-cbc", Key: "/nowhere"}, "YANZHEN_TENCENT_ENCRYPTION_KEY names a file that cannot be read"},
 		"no PEM":                 {cfg{Algorithm: "aes-256-cbc", Key: textFile(t, "planted")}, "ENCRYPTION_KEY names a file that is not PEM"},
-		"two keys":               {cfg{Algorithm: "aes-256-cbc", Key: textFile(t, strings.Repeat(string(twice), 2))}, "more in it than one key"},
+		"two keys":               {cfg{Algorithm: "aes-256-cbc", Key: textFile(t, strings.Repeat(string(twice), 2))}, "more than one key"},
 		"EC":                     {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "PUBLIC KEY", ecDER)}, "is not RSA"},
 		"no key in the PEM":      {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "PUBLIC KEY", []byte("planted"))}, "is not RSA"},
 		"a private key":          {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "PRIVATE KEY", pkcs8)}, "must name the vendor's public key"},
-		"512 bits":               {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&short))}, "of a size that the vendor does not use"},
-		"an even exponent":       {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&even))}, "under which nothing can be sealed"},
+		"512 bits":               {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&short))}, "of an unsupported size"},
+		"an even exponent":       {cfg{Algorithm: "aes-256-cbc", Key: keyFile(t, "RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&even))}, "that cannot encrypt"},
 	} {
 		check := settings.NewCheck(&one.cfg)
 		CheckSealing(check, &one.cfg.Algorithm, &one.cfg.Key, &one.cfg.IV)

@@ -20,9 +20,9 @@ const (
 )
 
 var (
-	errTooLarge = errors.New("tencentcloud: the answer is larger than any of the contract")
-	errRedirect = errors.New("tencentcloud: the answer is a redirect")
-	errNotJSON  = errors.New("tencentcloud: the answer is no JSON object")
+	errTooLarge = errors.New("tencentcloud: the response is larger than the contract allows")
+	errRedirect = errors.New("tencentcloud: the response is a redirect")
+	errNotJSON  = errors.New("tencentcloud: the response is not a JSON object")
 )
 
 // statusKey carries a *int, which receives the HTTP status of the answer: the
