@@ -81,14 +81,14 @@ func TestDoctorOnPostgres(t *testing.T) {
 // What workers have not seen to, though they should have: the audit log's chain,
 // erasures, what is kept beyond its time; and an audit log that is another one.
 func TestDoctorSeesWhatIsLeft(t *testing.T) {
-	for name, fresh := range map[string]func() string{
-		"SQLite":     func() string { return "sqlite:" + filepath.Join(t.TempDir(), "yz.db") },
-		"PostgreSQL": func() string { return storetest.Postgres(t) },
+	for name, fresh := range map[string]func(testing.TB) string{
+		"SQLite":     func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "yz.db") },
+		"PostgreSQL": func(t testing.TB) string { return storetest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := filepath.Join(t.TempDir(), "keys.json")
 			require.NoError(t, createKeys(keys, &bytes.Buffer{}))
-			dsn := fresh()
+			dsn := fresh(t)
 			require.NoError(t, store.Migrate(t.Context(), dsn))
 			st, err := store.Open(t.Context(), dsn, keysOf(t, keys))
 			require.NoError(t, err)
