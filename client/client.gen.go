@@ -2010,13 +2010,17 @@ type GetVerificationParams struct {
 
 // CancelVerificationParams defines parameters for CancelVerification.
 type CancelVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
+	// for whatever it is now. A call whose answer was lost is repeated with the
+	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // DecideVerificationParams defines parameters for DecideVerification.
 type DecideVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
+	// for whatever it is now. A call whose answer was lost is repeated with the
+	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -2034,13 +2038,17 @@ type GetQRParams struct {
 
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
+	// for whatever it is now. A call whose answer was lost is repeated with the
+	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RetryVerificationParams defines parameters for RetryVerification.
 type RetryVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, or `*` for whatever it is now.
+	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
+	// for whatever it is now. A call whose answer was lost is repeated with the
+	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 

@@ -25,7 +25,7 @@ func (s *Starter) Cancel(ctx context.Context, clientID, id string, reason verifi
 		return View{}, err
 	}
 	version, err := versionOf(row, revision)
-	if err != nil {
+	if err != nil && row.State.Status != verification.Canceled { // else a repeat, of what the first one read
 		return View{}, err
 	}
 	v, err := s.update(ctx, row, client.UpdateWorkflowOptions{

@@ -32,11 +32,11 @@ func (s *Starter) Retry(ctx context.Context, clientID, id string, q RetryRequest
 	if err != nil {
 		return View{}, err
 	}
+	st := row.State
 	version, err := versionOf(row, q.Version)
-	if err != nil {
+	if err != nil && st.Attempt.Session <= q.Session { // else a repeat, of what the first one read
 		return View{}, err
 	}
-	st := row.State
 	if st.Page && (st.NextAction == nil || st.NextAction.Type != verification.ActionScanChip) && q.NFCReqID == "" && !row.Ended {
 		return s.retryOnPage(ctx, row, q)
 	}

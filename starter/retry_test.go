@@ -121,3 +121,43 @@ func TestTheScanThatComesSecondIsNotUsedUp(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.scanned(v, 2, "scan-b"))
 }
+
+// Whose answer was lost repeats the call as it was, with the version that it read
+// then: the first one has changed it since, and is no conflict.
+func TestARepeatWithItsVersionIsAnsweredLikeTheFirst(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "retry-1", o.UpdateID)
+		r.run(v.ID, 2)
+		return nil
+	}
+	r.changed(v.ID, func(st *verification.State) {
+		st.NextAction = &verification.NextAction{Type: verification.ActionRetry}
+	})
+	read, err := r.s.Read(t.Context(), "shop", v.ID)
+	require.NoError(t, err)
+	first, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, Version: read.Revision})
+	require.NoError(t, err)
+	require.Greater(t, first.Revision, read.Revision)
+	r.engine.update = func(o client.UpdateWorkflowOptions) error {
+		require.Equal(t, "retry-1", o.UpdateID, "the engine keeps the first one's answer")
+		return nil
+	}
+	again, err := r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 1, Version: read.Revision})
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	_, err = r.s.Retry(t.Context(), "shop", v.ID, RetryRequest{Session: 2, Version: read.Revision})
+	requireCode(t, err, VersionConflict)
+
+	r.engine.update = func(client.UpdateWorkflowOptions) error {
+		r.end(v.ID, verification.Canceled)
+		return nil
+	}
+	canceled, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, first.Revision)
+	require.NoError(t, err)
+	r.engine.update = nil
+	repeated, err := r.s.Cancel(t.Context(), "shop", v.ID, verification.CanceledByCaller, first.Revision)
+	require.NoError(t, err)
+	require.Equal(t, canceled, repeated)
+}
