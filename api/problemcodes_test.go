@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yanzhen-id/yanzhen/starter"
 )
 
 // Callers decide by a problem's code: the contract lists each that is answered,
@@ -55,6 +57,10 @@ func TestExamplesOfProblemsAreWhatIsAnswered(t *testing.T) {
 	var told []text
 	for _, p := range problemsInSource(t) {
 		told = append(told, text{p.title, p.detail})
+	}
+	for code := range starterCodes(t) { // whose texts are put together
+		f := httpErrorOf(&starter.Error{Code: starter.Code(code)})
+		told = append(told, text{f.title, f.detail})
 	}
 	for _, scope := range []string{ScopeWrite, ScopeOutputs} {
 		told = append(told, text{errScope(scope).title, errScope(scope).detail})
