@@ -115,6 +115,9 @@ func httpErrorOf(err error) *httpError {
 	case starter.ReviewOver:
 		return &httpError{status: 409, code: string(e.Code), title: "The verdict was reopened before, and its review ended without a decision.",
 			detail: "The verdict stands. Start another verification instead.", now: e.Status}
+	case starter.RateLimited:
+		return &httpError{status: 429, code: string(e.Code), title: "Too many requests wait for a change already.",
+			detail: "Nothing was done. Wait for Retry-After and repeat the request.", header: "Retry-After", value: "1"}
 	case starter.EngineUnavailable:
 		const repeat = " Repeat it as it was; a start with the same Idempotency-Key."
 		f := &httpError{status: 503, code: string(e.Code), title: "The engine or the store did not answer in time.",

@@ -167,6 +167,11 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request) {
 	if lost == nil {
 		v, lost = h.Verifications.AwaitPage(r.Context(), id, known, waitTime)
 	}
+	if starter.CodeOf(lost) == starter.RateLimited {
+		w.Header().Set("Retry-After", "5")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
 	if lost != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return

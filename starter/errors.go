@@ -45,6 +45,8 @@ const (
 	VersionConflict Code = "version_conflict"
 	// ReviewOver: the verdict was reopened before, and its review is over.
 	ReviewOver Code = "review_over"
+	// RateLimited: too many wait for a change already.
+	RateLimited Code = "rate_limited"
 	// EngineUnavailable: no answer from the engine or the store; what was asked
 	// for may still take effect, unless Untouched says that it will not.
 	EngineUnavailable Code = "engine_unavailable"

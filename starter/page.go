@@ -76,7 +76,7 @@ func (s *Starter) PageByCode(ctx context.Context, code string) (PageView, error)
 }
 
 // AwaitPage is Page once the revision is another than the known one, or the wait
-// is over.
+// is over. Errors are those of Page, and RateLimited.
 func (s *Starter) AwaitPage(ctx context.Context, id string, revision int, wait time.Duration) (PageView, error) {
 	row, err := s.pageRow(ctx, id)
 	if err != nil {

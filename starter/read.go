@@ -50,7 +50,7 @@ const Unknown = -1
 // revision is another than the known one, it has ended, or d is over. For a caller
 // who knows none (Unknown) that is at once when it waits for somebody, and
 // otherwise with the next change; nobody waits any more once stop is closed (nil:
-// never). Errors are those of Read. same: d is over, and the store said a moment ago
+// never). Errors are those of Read, and RateLimited. same: d is over, and the store said a moment ago
 // that the revision is still the known one, so that a read would tell nothing.
 //
 // Thousands of callers wait at the same time, each on a stack of its own, so little
@@ -63,6 +63,11 @@ func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d ti
 		return false, err
 	}
 	joined := time.Now()
+	out, ok := s.waiting.admit(clientID, id)
+	if !ok {
+		return false, &Error{Code: RateLimited}
+	}
+	defer out()
 	changed, leave := s.waiting.join(id, revision)
 	defer leave()
 	select {

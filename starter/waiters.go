@@ -18,6 +18,12 @@ const (
 	lookTime = 5 * time.Second
 	// freshFor is how long its answer counts as the present.
 	freshFor = 4 * lookMany
+
+	// mostOfOne may wait for one verification at a time, with all tabs of its person
+	// and all services of its client, and mostOfClient for all of a client's: each
+	// takes 37 KB, and whoever holds a link or a key could else take the memory that
+	// all others need.
+	mostOfOne, mostOfClient = 50, 6000
 )
 
 // waiters wait for a change of a row. All of a process share one statement a
@@ -32,6 +38,8 @@ type waiters struct {
 	looking bool
 	// asked is when the newest question was asked that has its answer.
 	asked time.Time
+	// one and client count who waits for a verification, and for a client's.
+	one, client map[string]int
 	// known is what is waited for, as the store is asked; "": somebody came or left
 	// since.
 	known string
@@ -40,6 +48,34 @@ type waiters struct {
 type waiter struct {
 	known   int
 	changed chan struct{}
+}
+
+// admit counts one who waits for a verification of the client; false: there are too
+// many already.
+func (w *waiters) admit(client, id string) (leave func(), ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.one[id] >= mostOfOne || w.client[client] >= mostOfClient {
+		return nil, false
+	}
+	if w.one == nil {
+		w.one, w.client = map[string]int{}, map[string]int{}
+	}
+	w.one[id]++
+	w.client[client]++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		subtract(w.one, id)
+		subtract(w.client, client)
+	}, true
+}
+
+// subtract forgets what there is none of any more.
+func subtract(from map[string]int, key string) {
+	if from[key]--; from[key] == 0 {
+		delete(from, key)
+	}
 }
 
 // join waits for another revision of the row than the known one: the channel is
