@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
@@ -47,12 +48,20 @@ func (s *Starter) Events(ctx context.Context, client, after string, limit int) (
 	return page, nil
 }
 
-const purposeFeed = "feed-cursor"
+const (
+	purposeFeed     = "feed-cursor"
+	purposeFeedMask = "feed-cursor-mask"
+	// feedPlace is the length of a position in a cursor.
+	feedPlace = 8
+)
 
-// feedCursor stands for a position in the client's feed.
+// feedCursor stands for a position in the client's feed. A position counts the
+// events of all clients, so it is masked: two cursors would tell how many the others
+// have. The mask follows from the MAC, which differs with client and position.
 func (s *Starter) feedCursor(client string, position int64) string {
-	place := binary.AppendVarint(nil, position)
-	return base64.RawURLEncoding.EncodeToString(append(s.feedMAC(client, place), place...))
+	place := binary.BigEndian.AppendUint64(nil, uint64(position))
+	mac := s.feedMAC(client, place)
+	return base64.RawURLEncoding.EncodeToString(append(mac, s.feedMask(mac, place)...))
 }
 
 func (s *Starter) openFeedCursor(client, cursor string) (position int64, ok bool) {
@@ -60,13 +69,22 @@ func (s *Starter) openFeedCursor(client, cursor string) (position int64, ok bool
 		return 0, true
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) <= cursorMAC || !equal(raw[:cursorMAC], s.feedMAC(client, raw[cursorMAC:])) {
+	if err != nil || len(raw) != cursorMAC+feedPlace {
 		return 0, false
 	}
-	position, n := binary.Varint(raw[cursorMAC:])
-	return position, n == len(raw)-cursorMAC && position > 0
+	mac := raw[:cursorMAC]
+	place := s.feedMask(mac, raw[cursorMAC:])
+	position = int64(binary.BigEndian.Uint64(place))
+	return position, equal(mac, s.feedMAC(client, place)) && position > 0
 }
 
 func (s *Starter) feedMAC(client string, place []byte) []byte {
 	return s.keys.Hash(purposeFeed, client, string(place))[:cursorMAC]
+}
+
+// feedMask masks a place, and takes the mask off it.
+func (s *Starter) feedMask(mac, place []byte) []byte {
+	out := make([]byte, feedPlace)
+	subtle.XORBytes(out, place, s.keys.Hash(purposeFeedMask, string(mac)))
+	return out
 }

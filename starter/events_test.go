@@ -2,6 +2,8 @@ package starter
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,4 +40,32 @@ func TestEvents(t *testing.T) {
 	}
 	_, err = r.s.Events(t.Context(), "other", rest.Next, 100)
 	require.Equal(t, InvalidRequest, CodeOf(err), "another client's cursor")
+}
+
+// A position counts the events of all clients: a cursor keeps it to itself, or one
+// client would learn from two of its own how many verifications the others have.
+func TestAFeedsCursorTellsNothingOfOtherClients(t *testing.T) {
+	r := newRig(t)
+	seen := map[uint64]bool{}
+	for _, position := range []int64{1, 2, 3, 1000, 1 << 40, 1<<63 - 1} {
+		for _, client := range []string{"shop", "other"} {
+			cursor := r.s.feedCursor(client, position)
+			raw, err := base64.RawURLEncoding.DecodeString(cursor)
+			require.NoError(t, err)
+			require.Len(t, raw, cursorMAC+8, "its length tells no more")
+			shown := binary.BigEndian.Uint64(raw[cursorMAC:])
+			require.NotEqual(t, uint64(position), shown)
+			require.False(t, seen[shown])
+			seen[shown] = true
+			opened, ok := r.s.openFeedCursor(client, cursor)
+			require.True(t, ok)
+			require.Equal(t, position, opened)
+			for i := range raw {
+				changed := append([]byte{}, raw...)
+				changed[i] ^= 1
+				_, ok := r.s.openFeedCursor(client, base64.RawURLEncoding.EncodeToString(changed))
+				require.False(t, ok, i)
+			}
+		}
+	}
 }
