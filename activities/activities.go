@@ -1,6 +1,7 @@
-// Package activities holds the steps with side effects. An activity gets an
-// id, loads what it needs from the store, calls a vendor, writes what it
-// learned, and returns checks: nothing personal passes through the engine.
+// Package activities implements the Temporal activities: the steps of a verification
+// with side effects. An activity receives an id, loads what it needs from the store,
+// calls a vendor, writes the result to the store and returns checks, so that no
+// personal data passes through the engine.
 package activities
 
 import (

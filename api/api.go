@@ -1,5 +1,6 @@
-// Package api serves openapi.yaml over HTTP: it authenticates, validates, and
-// turns the starter's words into answers. It holds no state.
+// Package api serves openapi.yaml over HTTP: it authenticates and validates
+// requests, calls the starter, and maps its results and errors to responses. It is
+// stateless.
 //
 //go:generate sh -c "cd .. && go tool -modfile=tools/gen/go.mod oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml"
 //go:generate sh -c "cd .. && go tool -modfile=tools/gen/go.mod oapi-codegen -config client/oapi-codegen.yaml api/openapi.yaml"

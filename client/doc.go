@@ -5,11 +5,11 @@
 //	// show client.Link(v) to the person
 //	v, err = c.Wait(ctx, v.Id, client.Settled)
 //
-// A Client repeats what may be repeated, waits at the API instead of asking again
-// and again, goes over the pages of lists, and returns problem documents as
-// *Error. The types of requests and answers, and Core under it, are generated
-// from the same openapi.yaml as the server.
+// A Client retries what is safe to retry, long-polls instead of polling, iterates
+// over the pages of lists, and returns problem documents as *Error. The types of
+// requests and responses, and Core, are generated from the same openapi.yaml as the
+// server.
 //
-// A service that is reached from outside learns of verdicts by webhooks: see the
-// package webhook beside this one.
+// To be notified of verdicts instead of waiting, receive webhooks: see the package
+// webhook.
 package client

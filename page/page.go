@@ -1,6 +1,6 @@
-// Package page serves the person's page: what they agree to, handing over to the
-// phone, the vendor's page, what runs, how it went, the way home. It reads from the
-// store, and asks the engine only for what moves a run. A GET changes nothing.
+// Package page serves the person's page: consent, handover to a phone, the way to
+// the vendor's page, progress, retry and the return to the caller. It reads from the
+// store, and calls the engine only to advance a run. A GET changes nothing.
 package page
 
 import (

@@ -1,9 +1,9 @@
-// Package provider holds what every vendor package under it speaks: the two
-// kinds of vendor, their typed error, and the registry through which the rest
-// of the product knows them. A new vendor is a new package and one line in the
-// list of vendors (cmd/vendors.go): its doc.go says what it is, wire.go and
-// codes.go hold its JSON and its codes, client.go its calls, and config.go its
-// descriptor and settings.
+// Package provider defines what the vendor packages below it implement: interfaces
+// for vendors of faces, records, chips and comparisons, their typed error, and the
+// registry through which the rest of the code uses them. A new vendor is a new
+// package and one line in the list of vendors (cmd/vendors.go). In such a package
+// doc.go describes the vendor, wire.go and codes.go hold its JSON and its codes,
+// client.go its calls, and config.go its descriptor and settings.
 package provider
 
 import (

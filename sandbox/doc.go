@@ -1,5 +1,5 @@
-// Package sandbox holds stand-ins for the vendors, so that the whole system can
-// be run, shown and tested with neither an account nor a charge.
+// Package sandbox implements stand-ins for the vendors, so that the whole system can
+// be run, shown and tested without accounts or charges.
 //
 // One handler serves everything:
 //

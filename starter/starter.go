@@ -1,6 +1,6 @@
-// Package starter is the one way to start, read, retry, hint, review and
-// cancel a verification. Whatever moves one goes to the engine; whoever reads is
-// answered from the store alone. Its errors speak the domain's words.
+// Package starter is the only way to start, read, retry, hint, review, cancel and
+// erase a verification. Changes go to the engine; reads are answered from the store
+// alone. Its errors are domain errors, with the codes of the API.
 package starter
 
 import (

@@ -1,4 +1,4 @@
-// Package verification is the domain: what a verification is, which checks it
-// holds, what their reasons mean, and what a policy says of them. It knows no
-// engine, no vendor and no wire format, and nothing in it has a side effect.
+// Package verification is the domain: verifications and their state machine, checks,
+// reasons, policies and verdicts. It does not depend on the engine, a vendor or a
+// wire format, and has no side effects.
 package verification

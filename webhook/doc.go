@@ -1,3 +1,4 @@
-// Package webhook is what receivers get: events, signed as Standard Webhooks 1.0
-// says, sent by a client that goes nowhere it should not.
+// Package webhook defines the events that receivers get, signs them according to
+// Standard Webhooks 1.0, and sends them with a client that is guarded against
+// private and reserved addresses.
 package webhook

@@ -1,5 +1,5 @@
-// Package worker registers the workflows and activities on their task queues
-// and runs them until it is told to stop.
+// Package worker registers the workflows and activities on their task queues and
+// runs them until its context is canceled.
 package worker
 
 import (

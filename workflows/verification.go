@@ -1,6 +1,6 @@
-// Package workflows holds the order of the steps: what happens when, what
-// races what, and what ends what. Workflow code is deterministic; everything
-// with a side effect is an activity.
+// Package workflows implements the Temporal workflows: the order of a verification's
+// steps, reviews, webhook deliveries, erasures and retention. Workflow code is
+// deterministic; everything with a side effect is an activity.
 package workflows
 
 import (

@@ -1,9 +1,9 @@
-// Package webhook reads what yanzhen sends to a service's webhook endpoint:
-// events, signed as Standard Webhooks 1.0 says.
+// Package webhook verifies and parses the events that yanzhen sends to a webhook
+// endpoint. They are signed according to Standard Webhooks 1.0.
 //
-// An event may come twice, and late: the same event has the same ID each time,
-// and Data.Sequence tells the order of one verification's events. An event names
-// nobody; read the verification for more.
+// An event may arrive more than once, and late. It has the same ID each time, and
+// Data.Sequence is its position among the events of its verification. Events contain
+// no personal data; read the verification for more.
 package webhook
 
 import (

@@ -1,5 +1,5 @@
-// Package engine connects to Temporal and readies it for us: the namespace
-// and the search attributes without which our runs cannot be.
+// Package engine connects to Temporal and sets it up: the namespace, its retention
+// and search attributes, and the versions of worker deployments.
 package engine
 
 import (

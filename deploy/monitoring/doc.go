@@ -1,8 +1,8 @@
-// Package monitoring holds what docker-compose.yml gives to Prometheus and
-// Grafana: what is scraped, the alerts, the dashboards. The dashboards' JSON is
-// written from the table in panels.go:
+// Package monitoring holds the configuration of Prometheus and Grafana for
+// docker-compose.yml: scrape targets, alerts and dashboards. The dashboards' JSON is
+// generated from the table in panels.go:
 //
 //	go test ./deploy/monitoring -run '^TestDashboardsAreWhatTheTableSays$' -update
 //
-// Whoever has a Prometheus of their own takes alerts.yml and dashboards/ as they are.
+// alerts.yml and dashboards/ also work with a Prometheus and Grafana of your own.
 package monitoring

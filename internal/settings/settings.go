@@ -1,20 +1,20 @@
-// Package settings reads structs from the environment, describes them and
-// prints them without their secrets. What a setting is called, what it does and
-// what it is without being set stands in its field's tags and nowhere else:
+// Package settings reads structs from environment variables, documents them and
+// prints them with secrets masked. The name, default and help text of a setting are
+// in the tags of its field, and nowhere else:
 //
 //	env         the variable's name, after the struct's prefix
-//	envDefault  the value of a variable that is not set
-//	help        a line for the reader of the docs
-//	secret      "all" hides the value, "dsn" a password inside it, "path"
-//	            whatever is not a file's path
-//	needed      one of the values that switch a vendor on: if one is set, all
+//	envDefault  the default value
+//	help        a line for the documentation
+//	secret      "all" masks the value, "dsn" a password in it, "path" anything
+//	            that is not the path of a file
+//	needed      one of the values that enable a vendor: if one is set, all
 //	            must be
-//	address     a host, or a URL, to which calls go
-//	else        the full name of a variable that is taken if none of the struct's
+//	address     a host or URL that is called
+//	else        the full name of a variable to use if none of the struct's
 //	            variables with this tag is set
 //
-// A blank field with the tag prefix says how the struct's variables begin,
-// after Prefix.
+// The tag prefix of a blank field is the prefix of the struct's variables, after
+// Prefix.
 package settings
 
 import (

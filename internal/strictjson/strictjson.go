@@ -1,4 +1,4 @@
-// Package strictjson refuses JSON texts that two readers may read differently.
+// Package strictjson rejects JSON texts that two parsers could read differently.
 package strictjson
 
 import (

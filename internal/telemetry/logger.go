@@ -1,5 +1,5 @@
-// Package telemetry sets up what this process tells about itself: its logs, its
-// metrics and its traces. None holds personal data.
+// Package telemetry sets up the logs, metrics and traces of a process. None of them
+// contains personal data.
 package telemetry
 
 import (

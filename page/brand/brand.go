@@ -1,5 +1,5 @@
-// Package brand holds what a client gives the person's page to show who asks:
-// its name, its logo and its colour.
+// Package brand validates a client's branding of the person's page: name, logo and
+// accent colour.
 package brand
 
 import (

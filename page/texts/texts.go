@@ -1,4 +1,4 @@
-// Package texts holds what the person's page says, in Chinese and English.
+// Package texts holds the texts of the person's page, in Chinese and English.
 package texts
 
 import (

@@ -1,4 +1,4 @@
-// Package acedata speaks AceData Cloud's "Identity Information and Validity
+// Package acedata implements AceData Cloud's "Identity Information and Validity
 // Verification" (POST /identity/idcard/check-2e): name, number and validity
 // dates of a resident identity card are compared with the authority's records
 // in one synchronous, charged call.

@@ -1,4 +1,4 @@
-// Package megvii speaks Megvii's FaceID H5 ("Lite", Premium, for the Chinese
+// Package megvii implements Megvii's FaceID H5 ("Lite", Premium, for the Chinese
 // mainland): get_token opens a session whose page runs in any browser,
 // notify_url and return_url bring its ending, signed, and get_result reads it
 // again, three times in a day at most.

@@ -1,4 +1,4 @@
-// Package sinoconnect speaks Fill Easy's Sino Connect: what an app read from a
+// Package sinoconnect implements Fill Easy's Sino Connect: what an app read from a
 // card's chip by NFC is fetched as an encrypted token (JWE), and a face page is
 // opened and polled. Three calls, all POST, all from us to them; there is no
 // webhook.

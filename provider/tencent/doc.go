@@ -1,4 +1,4 @@
-// Package tencent speaks Tencent Cloud FaceID's E证通 (EID), version
+// Package tencent implements Tencent Cloud FaceID's E证通 (EID), version
 // 2018-03-01: GetEidToken opens a session whose page runs inside WeChat,
 // CheckEidTokenStatus tells how far it is, GetEidResult what came of it. Only
 // the common module of Tencent's SDK is used, for the signature

@@ -1,4 +1,4 @@
-// Package tencentiai speaks Tencent Cloud's face recognition (iai), version
+// Package tencentiai implements Tencent Cloud's face recognition (iai), version
 // 2020-03-03, of which CompareFace says how alike two faces are. It compares
 // the portrait on a chip with a face that a vendor captured and judged nothing
 // about.

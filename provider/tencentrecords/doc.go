@@ -1,4 +1,4 @@
-// Package tencentrecords speaks Tencent Cloud FaceID's CheckIdNameDate, version
+// Package tencentrecords implements Tencent Cloud FaceID's CheckIdNameDate, version
 // 2018-03-01: name, number and validity dates of a resident identity card are
 // compared with the authority's records in one synchronous, charged call.
 //

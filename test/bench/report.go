@@ -1,6 +1,6 @@
-// Package bench measures the product beside a bare workflow of the same shape, on
-// one server, in turns; `make bench` runs it (bench_test.go). This file holds what
-// becomes of the figures.
+// Package bench compares the product with a bare workflow of the same shape, on one
+// server, in turns. Run it with make bench (bench_test.go). This file computes the
+// figures.
 package bench
 
 import (

@@ -1,5 +1,5 @@
-// Package pgserver runs a Temporal server as production does: all its services, on
-// PostgreSQL, with the schema that its own tool makes.
+// Package pgserver runs a Temporal server as in production: all its services, on
+// PostgreSQL, with the schema that its own tool creates.
 package pgserver
 
 import (

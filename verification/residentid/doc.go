@@ -7,7 +7,7 @@
 // Resident Identity Cards art. 5 (terms), notice 民委发〔2016〕33号 (separator in
 // names), 国办发〔2018〕81号 (residence permits for Hong Kong, Macau, Taiwan).
 //
-// What stops a person comes in two kinds that must not be mixed. Malformed
-// data is a mistake in the input and may be corrected. An expired card is
-// well-formed and says something about the card: the person needs a new one.
+// Two kinds of findings must not be mixed. Malformed data is a mistake in the input,
+// which can be corrected. An expired card is well-formed, and the person needs a new
+// card.
 package residentid

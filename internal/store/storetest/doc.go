@@ -1,3 +1,3 @@
-// Package storetest gives tests real databases, and looks for what must not
-// lie in one.
+// Package storetest provides tests with real databases, and searches databases for
+// data that must not be in them.
 package storetest

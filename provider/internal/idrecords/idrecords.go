@@ -1,6 +1,6 @@
-// Package idrecords is what the vendors of the authority's records have in
-// common: which subjects are asked about, and what an answer can mean. Which
-// code means what is each vendor's own.
+// Package idrecords is shared by the vendors of the authority's records: which
+// subjects can be checked, and the possible outcomes of a check. Each vendor maps
+// its own codes to them.
 package idrecords
 
 import (

@@ -1,7 +1,6 @@
-// Package tencentcloud is what Tencent Cloud's products have in common, for the
-// vendor packages that speak to one: the signature (TC3-HMAC-SHA256) and the
-// envelope, by the common module of Tencent's SDK, and between it and the
-// network what the SDK does not hold itself to.
+// Package tencentcloud is shared by the vendor packages for Tencent Cloud: signature
+// (TC3-HMAC-SHA256) and envelope, from the common module of Tencent's SDK, and a
+// transport that adds the limits which the SDK lacks.
 //
 // Sources: https://cloud.tencent.com/document/api/664/51412 (envelope),
 // https://cloud.tencent.com/document/api/213/30654 (signature), and the common
