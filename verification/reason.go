@@ -204,6 +204,16 @@ func (c ReasonCode) LeadsToReview() bool {
 	return known && (e.Class == Neutral || e.Class == Suspicion) && c != PersonAskedForHuman
 }
 
+// Cancels reports whether somebody may cancel a verification for it. Of a child the
+// number alone tells.
+func (c ReasonCode) Cancels() bool {
+	switch c {
+	case CanceledByCaller, CanceledByOperator, CanceledByPerson, ConsentWithdrawn:
+		return true
+	}
+	return false
+}
+
 // ReasonOf returns the code with what its row says of another try. An unknown
 // code is not retryable.
 func ReasonOf(c ReasonCode) Reason {

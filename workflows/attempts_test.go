@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 	"time"
@@ -284,6 +285,25 @@ func TestCancelOfAnotherVersionIsRefused(t *testing.T) {
 	stale.refused(t, workflows.RefusedVersion)
 	require.Equal(t, workflows.Canceled{Status: verification.Canceled}, good.value)
 	require.Equal(t, verification.Canceled, s.Status)
+}
+
+// What somebody writes by hand in the Temporal UI for a reason, a sentence about a
+// person say, would stand in the row, in events and in metrics.
+func TestCancelWantsAReasonOfTheCatalogue(t *testing.T) {
+	for _, code := range []verification.ReasonCode{"张三 rang, 110199199003070017", "made.up", verification.IdentityMismatch, verification.ReviewApproved, verification.CanceledMinor, verification.SessionCanceled} {
+		e := newEnv(t, newScript())
+		var a *answer
+		e.at(time.Second, func() {
+			a = e.update(workflows.UpdateCancel, "by-hand", workflows.CancelRequest{Reason: code})
+		})
+		require.Equal(t, verification.OutcomeApproved, e.run().Outcome())
+		a.refused(t, workflows.RefusedReason)
+	}
+	for _, code := range []verification.ReasonCode{"", verification.CanceledByOperator, verification.CanceledByPerson, verification.ConsentWithdrawn} {
+		e := newEnv(t, newScript())
+		e.at(time.Second, func() { e.update(workflows.UpdateCancel, "by-hand", workflows.CancelRequest{Reason: code}) })
+		require.Equal(t, cmp.Or(code, verification.CanceledByCaller), e.run().LastError.Code)
+	}
 }
 
 func TestCancelAfterTheVerdictIsRefused(t *testing.T) {

@@ -199,6 +199,10 @@ func (r *run) validateCancel(ctx workflow.Context, req CancelRequest) error {
 	if r.changedSince(req.Version) {
 		return refused(RefusedVersion, "the verification has changed", r.state)
 	}
+	if req.Reason != "" && !req.Reason.Cancels() {
+		// It would stand in the row, in events and in metrics, whatever it is.
+		return refused(RefusedReason, "\"reason\" is a code of the catalogue that cancels, such as "+string(verification.CanceledByOperator)+", and no text of one's own", r.state)
+	}
 	return nil
 }
 
