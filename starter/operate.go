@@ -2,6 +2,8 @@ package starter
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -32,32 +34,46 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Why }
 
-// operatorPatience is how long an operator waits for a vendor's answer.
-const operatorPatience = 45 * time.Second
+// OperatorPatience is how long an operator waits for a vendor's answer.
+const OperatorPatience = 45 * time.Second
 
 // Operate has the run do what an operator asks for, once the audit log has it,
 // and reads its answer. Asked again within the minute it is answered as the first
-// time. Errors are *RefusedError, or *Error: NotFound, Redacted, EngineUnavailable
-// (it may still take effect), Internal.
+// time, unless that was a refusal. Errors are *RefusedError, or *Error: NotFound,
+// Redacted, EngineUnavailable (it may still take effect), Internal.
 func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer any) error {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
 		return s.storeError(ctx, "read the row", id, err)
 	}
-	if row.State.Status == verification.InReview && row.Ended {
-		return &RefusedError{Why: "it was reopened, and its run is over: a reviewer decides it, or its verdict stands", Status: row.State.Status}
+	updateID, err := s.operationID(ctx, row, op)
+	if err != nil {
+		return err
 	}
-	if row.Ended {
-		return refusedAfterEnd(row)
-	}
-	line := store.Audit{At: s.now(), Act: store.ActOps + op.Verb, By: op.By, VerificationID: id, Purpose: op.What, Note: op.Why,
-		RequestID: workflows.OpsUpdateID(op.Verb, row.State.Version, s.now())}
+	return s.operate(ctx, id, op, updateID, func() error {
+		reopened := row.Ended && row.State.Status == verification.InReview && row.State.Verdict != nil
+		switch {
+		case reopened && op.Verb == workflows.UpdateExtend:
+			return s.askRun(ctx, row, workflows.ReviewID(id, row.State.Verdict.Version+1), op, updateID, answer)
+		case reopened:
+			return &RefusedError{Why: "it was reopened, and its run is over: it can be extended, or a reviewer decides it", Status: row.State.Status}
+		case row.Ended:
+			return &RefusedError{Why: afterEnd(row.State.Status), Status: row.State.Status}
+		}
+		return s.askRun(ctx, row, id, op, updateID, answer)
+	})
+}
+
+// operate does what an operator asks for between two lines of the audit log: that
+// they asked, and, where it was refused, that it was.
+func (s *Starter) operate(ctx context.Context, id string, op Operation, requestID string, do func() error) error {
+	line := store.Audit{At: s.now(), Act: store.ActOps + op.Verb, By: op.By, VerificationID: id, Purpose: op.What, Note: op.Why, RequestID: requestID}
 	if err := s.store.AuditAct(ctx, line, false); err != nil {
 		return s.storeError(ctx, "write the audit log", id, err)
 	}
-	err = s.askRun(ctx, row, op, line.RequestID, answer)
+	err := do()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		line.At, line.Act, line.Note = s.now(), line.Act+".refused", ""
+		line.At, line.Act, line.Note = s.now(), line.Act+actRefused, ""
 		if err := s.store.AuditAct(ctx, line, false); err != nil && !isNotFound(err) {
 			return errors.Join(refused, s.storeError(ctx, "write the audit log", id, err))
 		}
@@ -65,11 +81,35 @@ func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer a
 	return err
 }
 
-func (s *Starter) askRun(ctx context.Context, row store.Row, op Operation, updateID string, answer any) error {
-	wait, cancel := context.WithTimeout(ctx, operatorPatience)
+// actRefused ends the act of what an operator was refused.
+const actRefused = ".refused"
+
+// operationID is the update's id: what else is asked for of the same state is no
+// repeat, nor is what was refused before, say for want of "force".
+func (s *Starter) operationID(ctx context.Context, row store.Row, op Operation) (string, error) {
+	lines, err := s.store.Audited(ctx, row.ID)
+	if err != nil {
+		return "", s.storeError(ctx, "read the audit log", row.ID, err)
+	}
+	refused := 0
+	for _, l := range lines {
+		if l.Act == store.ActOps+op.Verb+actRefused {
+			refused++
+		}
+	}
+	arg, err := json.Marshal(op.Arg)
+	if err != nil {
+		return "", internal(op.Verb, err)
+	}
+	sum := sha256.Sum256(arg)
+	return fmt.Sprintf("%s-%x-%d", workflows.OpsUpdateID(op.Verb, row.State.Version, s.now()), sum[:4], refused), nil
+}
+
+func (s *Starter) askRun(ctx context.Context, row store.Row, run string, op Operation, updateID string, answer any) error {
+	wait, cancel := context.WithTimeout(ctx, OperatorPatience)
 	defer cancel()
 	handle, err := s.engine.UpdateWorkflow(wait, client.UpdateWorkflowOptions{
-		WorkflowID: row.ID, UpdateID: updateID, UpdateName: op.Verb, Args: []any{op.Arg}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		WorkflowID: run, UpdateID: updateID, UpdateName: op.Verb, Args: []any{op.Arg}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
 		err = handle.Get(wait, answer)
@@ -82,30 +122,51 @@ func (s *Starter) askRun(ctx context.Context, row store.Row, op Operation, updat
 	}
 	class := classify(err)
 	if class == engineGone {
-		if v, readErr := s.settled(ctx, row.Client, row.ID); readErr == nil && v.Status.Ended() {
-			return &RefusedError{Why: afterEnd(v.Status), Status: v.Status}
+		if refused := s.gone(ctx, row, run); refused != nil {
+			return refused
 		}
 	}
 	return refusedBy(class, op.Verb, err)
 }
 
-func refusedAfterEnd(row store.Row) error {
-	return &RefusedError{Why: afterEnd(row.State.Status), Status: row.State.Status}
+// gone says why there is no run to ask: it has ended, or it never began; nil: the
+// engine does not tell.
+func (s *Starter) gone(ctx context.Context, row store.Row, run string) error {
+	v, err := s.settled(ctx, row.Client, row.ID)
+	switch fate := s.runStatus(ctx, run); {
+	case err != nil:
+		return nil
+	case v.Status.Ended():
+		return &RefusedError{Why: afterEnd(v.Status), Status: v.Status}
+	case row.Ended && (fate == runClosed || fate == runAbsent):
+		return &RefusedError{Why: "its review is over without a word: its verdict stands, as readers will see within a minute", Status: v.Status}
+	case fate == runAbsent:
+		return &RefusedError{Why: "its run never began: it begins when the caller repeats the start, else it is deleted an hour after", Status: v.Status}
+	}
+	return nil
 }
 
 func afterEnd(now verification.Status) string {
 	return fmt.Sprintf("it has ended (%s): only its events can be sent again", now)
 }
 
-// ResendAudited is Resend by an operator, whom the audit log names before.
+// ResendAudited is Resend by an operator, whom the audit log names before. What
+// nobody would get is refused.
 func (s *Starter) ResendAudited(ctx context.Context, id, event, endpoint string, op Operation) (events int, err error) {
-	at := s.now()
-	line := store.Audit{At: at, Act: store.ActOps + workflows.UpdateResend, By: op.By, VerificationID: id, Purpose: op.What, Note: op.Why,
-		RequestID: fmt.Sprintf("%s-%d", workflows.UpdateResend, at.UnixMicro())}
-	if err := s.store.AuditAct(ctx, line, false); err != nil {
-		return 0, s.storeError(ctx, "write the audit log", id, err)
-	}
-	return s.resend(ctx, Caller{By: op.By, RequestID: line.RequestID}, id, event, endpoint)
+	requestID := fmt.Sprintf("%s-%d", workflows.UpdateResend, s.now().UnixMicro())
+	err = s.operate(ctx, id, op, requestID, func() error {
+		events, err = s.resend(ctx, Caller{By: op.By, RequestID: requestID}, id, event, endpoint)
+		switch code := CodeOf(err); {
+		case code == NotFound:
+			return &RefusedError{Why: "it has no such event"}
+		case code == InvalidRequest:
+			return &RefusedError{Why: "its client has no such endpoint"}
+		case err == nil && events == 0:
+			return &RefusedError{Why: "none of its client's endpoints takes its events, so nothing was sent"}
+		}
+		return err
+	})
+	return events, err
 }
 
 // Resend is resend by a worker, for an operator whom the audit log names already.
@@ -125,19 +186,21 @@ func (s *Starter) resend(ctx context.Context, c Caller, id, event, endpoint stri
 	if err != nil {
 		return 0, s.storeError(ctx, "read events", id, err)
 	}
+	known := event == ""
 	for _, e := range all {
 		if event != "" && e.ID != event {
 			continue
 		}
-		sent, err := s.Redeliver(ctx, c, e.ID, endpoint)
-		if err != nil {
+		known = true
+		if endpoint == "" && len(s.endpoints.Taking(row.Client, e.Type)) == 0 {
+			continue
+		}
+		if _, err := s.Redeliver(ctx, c, e.ID, endpoint); err != nil {
 			return events, err
 		}
-		if len(sent) > 0 {
-			events++
-		}
+		events++
 	}
-	if event != "" && events == 0 {
+	if !known {
 		return 0, &Error{Code: NotFound}
 	}
 	return events, nil

@@ -170,7 +170,8 @@ func (r *reopened) details() string {
 		return framed(&b)
 	}
 	fmt.Fprintf(&b, "**Now**: a human must decide once more.\n\n**Next**: decided until %s, or the old verdict stands.\n\n", stampOf(*s.ExpiresAt))
-	writeVerbs(&b, []verb{{"yanzhen review approve " + r.in.ID, "or decline: decide it"}})
+	writeVerbs(&b, []verb{{"yanzhen review approve " + r.in.ID, "or decline: decide it"},
+		{"yanzhen ops extend " + r.in.ID + " --for 72h" + why, "give the reviewer longer"}})
 	return framed(&b)
 }
 

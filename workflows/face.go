@@ -207,16 +207,18 @@ func (r *run) awaitRetry(ctx workflow.Context, action verification.ActionType) b
 type clock struct{ ends time.Time }
 
 // awaitUntil waits for a condition, at most until the time, or to when an operator
-// has extended it meanwhile; its timer goes with it. An extension costs nothing
-// until the first timer fires.
+// has extended it meanwhile.
 func (r *run) awaitUntil(ctx workflow.Context, until time.Time, summary string, condition func() bool) (bool, error) {
-	c := &clock{ends: until}
+	r.clock = &clock{ends: until}
+	defer func() { r.clock = nil }()
+	return r.clock.await(ctx, summary, condition)
+}
+
+// await waits for a condition, at most until the clock's end; its timer goes with
+// it. An extension costs nothing until the first timer fires.
+func (c *clock) await(ctx workflow.Context, summary string, condition func() bool) (bool, error) {
 	timing, stop := workflow.WithCancel(ctx)
-	r.clock = c
-	defer func() {
-		r.clock = nil
-		stop()
-	}()
+	defer stop()
 	for {
 		armed := c.ends
 		timer := workflow.NewTimerWithOptions(timing, armed.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary})

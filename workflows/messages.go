@@ -28,7 +28,7 @@ func (r *run) handleMessages(ctx workflow.Context) error {
 		{UpdateHuman, "The person asks for a human", r.askForHuman, r.validateHuman},
 		{UpdateCancel, "Ends the verification", r.cancel, r.validateCancel},
 		{UpdateLook, `Operators: ask the face session's vendor now. {"session": 1}`, r.look, r.validateLook},
-		{UpdateExtend, `Operators: the clock that runs for somebody to act ends so long from now. {"for": "24h"}`, r.extend, r.validateExtend},
+		{UpdateExtend, describeExtend, r.extend, r.validateExtend},
 		{UpdateSwitchProvider, `Operators: end the open session, open the next one elsewhere. {"provider": "…", "force": false}`, r.switchProvider, r.validateSwitchProvider},
 		{UpdateToReview, `Operators: call no vendor any more, a human decides. {"reason": "review.by_operator"}`, r.toReview, r.validateToReview},
 		{UpdateResend, `Operators: send the verification's events again. {"event": "evt_…", "endpoint": "…"}`, r.resend, r.validateResend},

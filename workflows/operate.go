@@ -29,11 +29,15 @@ const longestExtension = 30 * 24 * time.Hour
 // may be done: the log may take seconds.
 func (r *run) audited(ctx workflow.Context, verb string, still func() error) error {
 	r.accepted(ctx)
+	return audited(ctx, r.in.ID, verb, func() verification.State { return r.state }, still)
+}
+
+func audited(ctx workflow.Context, verificationID, verb string, state func() verification.State, still func() error) error {
 	id := workflow.GetCurrentUpdateInfo(ctx).ID
-	in := activities.AuditActInput{ID: r.in.ID, Verb: verb, Update: id}
+	in := activities.AuditActInput{ID: verificationID, Verb: verb, Update: id}
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // a run that is canceled meanwhile says so itself
 	if err := workflow.ExecuteActivity(stepAudit.on(ctx, "", "-"+id, "", 0), acts.AuditAct, in).Get(ctx, nil); err != nil {
-		return refused(RefusedAudit, "the audit log could not be written, so nothing was done: ask again once the store answers", r.state)
+		return refused(RefusedAudit, "the audit log could not be written, so nothing was done: ask again once the store answers", state())
 	}
 	return still()
 }
@@ -138,26 +142,39 @@ func (r *run) look(ctx workflow.Context, req LookRequest) (Looked, error) {
 // noAnswer is what was found where the vendor gave no answer.
 const noAnswer = "no_answer"
 
+// describeExtend is the same in every run that has the verb.
+const describeExtend = `Operators: the clock that runs for somebody to act ends so long from now. {"for": "24h"}`
+
 func (r *run) validateExtend(ctx workflow.Context, req ExtendRequest) error {
 	if err := r.notOpen("extend"); err != nil {
 		return err
 	}
+	clock := r.state.ExpiresAt
+	if !r.ours() {
+		clock = nil
+	}
+	return extends(workflow.Now(ctx), req, clock, r.state)
+}
+
+// extends refuses a time that is none, or no extension of the clock that runs for
+// somebody to act; nil: none does.
+func extends(now time.Time, req ExtendRequest, clock *time.Time, s verification.State) error {
 	d := req.For.Std()
 	switch {
 	case d <= 0 || d > longestExtension:
-		return refused(RefusedArgument, fmt.Sprintf("\"for\" is how long from now, such as \"24h\": more than nothing, and %s at most", longestExtension), r.state)
-	case !r.extendable() && r.state.Status == verification.RequiresInput:
-		return refused(RefusedState, "the clock that runs is the vendor's own, and its link cannot be extended: a retry opens a new session", r.state)
-	case !r.extendable():
-		return refused(RefusedState, "vendors are at work, and nobody is waited for whose time could be extended", r.state)
-	case !workflow.Now(ctx).Add(d).After(*r.state.ExpiresAt):
-		return refused(RefusedArgument, fmt.Sprintf("it lasts longer already, until %s", stampOf(*r.state.ExpiresAt)), r.state)
+		return refused(RefusedArgument, fmt.Sprintf("\"for\" is how long from now, such as \"24h\": more than nothing, and %s at most", longestExtension), s)
+	case clock == nil && s.Status == verification.RequiresInput:
+		return refused(RefusedState, "the clock that runs is the vendor's own, and its link cannot be extended: a retry opens a new session", s)
+	case clock == nil:
+		return refused(RefusedState, "vendors are at work, and nobody is waited for whose time could be extended", s)
+	case !now.Add(d).After(*clock):
+		return refused(RefusedArgument, fmt.Sprintf("it lasts longer already, until %s", stampOf(*clock)), s)
 	}
 	return nil
 }
 
-// extendable: the clock now running is ours, and runs for somebody to act.
-func (r *run) extendable() bool {
+// ours: the clock now running is ours, and runs for somebody to act.
+func (r *run) ours() bool {
 	switch {
 	case r.state.ExpiresAt == nil:
 		return false

@@ -32,7 +32,8 @@ func Review(ctx workflow.Context, in ReviewInput) (VerificationResult, error) {
 func newReopened(ctx workflow.Context, in ReviewInput) *reopened {
 	r := &reopened{in: in, state: in.State}
 	now := workflow.Now(ctx)
-	r.state.Reopen(now, verification.ReasonOf(in.Reason), now.Add(in.Deadline.Std()))
+	r.clock = &clock{ends: now.Add(in.Deadline.Std())}
+	r.state.Reopen(now, verification.ReasonOf(in.Reason), r.clock.ends)
 	return r
 }
 
@@ -41,6 +42,8 @@ type reopened struct {
 	in      ReviewInput
 	state   verification.State
 	decided *DecideRequest
+	// clock is the reviewers' time.
+	clock *clock
 	// written: the end of the review is in the store.
 	written bool
 }
@@ -50,7 +53,32 @@ func (r *reopened) handleMessages(ctx workflow.Context) error {
 		return fmt.Errorf("register query %s: %w", QueryState, err)
 	}
 	opts := workflow.UpdateHandlerOptions{Validator: r.validateDecide, Description: "A reviewer's decision"}
-	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.decide, opts)
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, r.decide, opts); err != nil {
+		return err
+	}
+	opts = workflow.UpdateHandlerOptions{Validator: r.validateExtend, Description: describeExtend}
+	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateExtend, r.extend, opts)
+}
+
+func (r *reopened) validateExtend(ctx workflow.Context, req ExtendRequest) error {
+	if r.state.Status != verification.InReview || r.decided != nil {
+		return refused(RefusedState, "its review has ended, there is nothing to extend any more", r.state)
+	}
+	return extends(workflow.Now(ctx), req, r.state.ExpiresAt, r.state)
+}
+
+// extend gives the reviewers longer. What readers see follows.
+func (r *reopened) extend(ctx workflow.Context, req ExtendRequest) (Extended, error) {
+	still := func() error { return r.validateExtend(ctx, req) }
+	if err := audited(ctx, r.in.ID, UpdateExtend, func() verification.State { return r.state }, still); err != nil {
+		return Extended{}, err
+	}
+	now := workflow.Now(ctx)
+	r.clock.ends = now.Add(req.For.Std())
+	r.state.Extend(now, r.clock.ends)
+	out := Extended{ExpiresAt: r.clock.ends}
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // what was extended is told, whatever ends the review meanwhile
+	return out, r.amend(ctx)
 }
 
 func (r *reopened) validateDecide(ctx workflow.Context, req DecideRequest) error {
@@ -74,10 +102,7 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 	if err := r.write(ctx); err != nil {
 		return VerificationResult{}, err
 	}
-	clock, stop := workflow.WithCancel(ctx)
-	timer := workflow.NewTimerWithOptions(clock, r.in.Deadline.Std(), workflow.TimerOptions{Summary: "Review deadline"})
-	_ = workflow.Await(ctx, func() bool { return r.decided != nil || timer.IsReady() })
-	stop()
+	_, _ = r.clock.await(ctx, "Review deadline", func() bool { return r.decided != nil })
 
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	r.close(workflow.Now(ctx))
@@ -102,11 +127,16 @@ func (r *reopened) close(now time.Time) {
 
 // write writes the state to the store and to the search attributes.
 func (r *reopened) write(ctx workflow.Context) error {
-	workflow.SetCurrentDetails(ctx, r.details())
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttrStatus.ValueSet(string(r.state.Status)),
 		AttrOutcome.ValueSet(string(r.state.Outcome()))); err != nil {
 		return fmt.Errorf("search attributes: %w", err)
 	}
+	return r.amend(ctx)
+}
+
+// amend writes the state to the store.
+func (r *reopened) amend(ctx workflow.Context) error {
+	workflow.SetCurrentDetails(ctx, r.details())
 	in := activities.FinishInput{ID: r.in.ID, State: r.state}
 	if err := workflow.ExecuteActivity(stepAmend.on(ctx, "", fmt.Sprintf("-%d", r.state.Version), "", 0), acts.Amend, in).Get(ctx, nil); err != nil {
 		return fmt.Errorf("write the state: %w", err)

@@ -1,11 +1,14 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/provider"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -54,9 +57,15 @@ func TestDecisionIsRefusedOutsideAReview(t *testing.T) {
 	a.refused(t, workflows.RefusedState)
 }
 
-// reopen runs a Review of a declined case.
+// reopen runs a Review of a declined case, which nobody extends.
 func reopen(t *testing.T, meddle func(e *env)) (*env, []verification.State) {
-	e := newEnv(t, newScript())
+	e, states := reopenIn(t, newScript(), meddle)
+	require.Len(t, states, 2, "in review, and the end")
+	return e, states
+}
+
+func reopenIn(t *testing.T, sc *script, meddle func(e *env)) (*env, []verification.State) {
+	e := newEnv(t, sc)
 	if meddle != nil {
 		meddle(e)
 	}
@@ -70,7 +79,7 @@ func reopen(t *testing.T, meddle func(e *env)) (*env, []verification.State) {
 	})
 	require.True(t, e.IsWorkflowCompleted())
 	require.NoError(t, e.GetWorkflowError())
-	require.Len(t, e.script.finished, 2, "in review, and the end")
+	require.Empty(t, e.engine.faults)
 	return e, e.script.finished
 }
 
@@ -105,6 +114,69 @@ func TestSilenceOnAReopenedCaseLeavesTheVerdictStanding(t *testing.T) {
 			require.Equal(t, 1, end.Verdict.Version)
 			require.Empty(t, end.PreviousVerdicts)
 			require.Equal(t, verification.Completed, end.Status)
+		})
+	}
+}
+
+// An operator gives the reviewers of a reopened case longer, more than once and
+// from the first moment on. What readers see follows, and who asked is audited.
+func TestAReopenedCasesDeadlineIsExtended(t *testing.T) {
+	for name, first := range map[string]time.Duration{"before the first task": 0, "in review": 20 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			sc := newScript()
+			var once, twice, decided *answer
+			_, states := reopenIn(t, sc, func(e *env) {
+				e.at(first, func() {
+					once = e.update(workflows.UpdateExtend, "once", workflows.ExtendRequest{For: hours(48)})
+				})
+				e.at(21*time.Hour, func() {
+					until := once.value.(workflows.Extended).ExpiresAt
+					require.WithinDuration(t, e.Now().Add(first-21*time.Hour+48*time.Hour), until, 5*time.Second)
+					require.True(t, until.Equal(*e.state().ExpiresAt))
+					e.expectRefusedWith(workflows.RefusedArgument, "it lasts longer already", e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(1)}))
+					e.expectRefusedWith(workflows.RefusedArgument, "720h0m0s at most", e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(721)}))
+				})
+				e.at(40*time.Hour, func() { twice = e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(72)}) })
+				e.at(100*time.Hour, func() {
+					decided = e.decide(workflows.DecideRequest{Decision: verification.Approved, Reason: verification.ReviewApproved, Version: e.state().Version})
+					e.expectRefusedWith(workflows.RefusedState, "its review has ended", e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(96)}))
+				})
+			})
+			require.Equal(t, workflows.Decided{Status: verification.Completed}, decided.value)
+			require.Len(t, states, 4)
+			slices.SortFunc(states, func(a, b verification.State) int { return a.Version - b.Version })
+			require.True(t, states[1].ExpiresAt.Equal(once.value.(workflows.Extended).ExpiresAt))
+			require.True(t, states[2].ExpiresAt.Equal(twice.value.(workflows.Extended).ExpiresAt))
+			require.Equal(t, 2, states[3].Verdict.Version)
+			require.Len(t, sc.audited, 2)
+			require.Equal(t, activities.AuditActInput{ID: "ver_test", Verb: "extend", Update: "once"}, sc.audited[0])
+		})
+	}
+}
+
+// An extended review ends by silence, only later; with the audit log away nothing
+// is extended.
+func TestAnExtendedReviewOfAReopenedCaseEndsBySilence(t *testing.T) {
+	for name, tc := range map[string]struct {
+		away  time.Duration
+		lasts time.Duration
+	}{"extended": {0, 30 * time.Hour}, "the audit log is away": {21 * time.Hour, 24 * time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			sc := newScript()
+			if tc.away > 0 {
+				sc.auditError = until(tc.away, provider.Unavailable)
+			}
+			var extended *answer
+			_, states := reopenIn(t, sc, func(e *env) {
+				e.at(20*time.Hour, func() { extended = e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(10)}) })
+			})
+			if tc.away > 0 {
+				extended.refusedWith(t, workflows.RefusedAudit, "nothing was done")
+			}
+			end := states[len(states)-1]
+			require.Equal(t, verification.Completed, end.Status)
+			require.Equal(t, 1, end.Verdict.Version)
+			require.WithinDuration(t, states[0].UpdatedAt.Add(tc.lasts), end.UpdatedAt, time.Minute)
 		})
 	}
 }

@@ -230,7 +230,10 @@ func (s *sqlStore) Amend(ctx context.Context, id string, st verification.State) 
 			return nil
 		}
 		event := eventOfEnd(st.Status)
-		if st.Status == verification.InReview {
+		switch {
+		case st.Status == verification.InReview && held.status == string(verification.InReview):
+			event = EventInReview // they have longer to decide; it was reopened before
+		case st.Status == verification.InReview:
 			event = EventReopened
 		}
 		if err := s.writePublic(ctx, tx, held, st, event); err != nil {

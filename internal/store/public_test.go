@@ -358,3 +358,28 @@ func TestPublishAnExtension(t *testing.T) {
 		require.False(t, o.Review[0].At.After(since), "since it came to review, not since it was extended")
 	})
 }
+
+// So is the review of a reopened case: it has the event of a review, not that of
+// another reopening, from which its age would be told.
+func TestAmendAnExtension(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		require.NoError(t, s.Finish(t.Context(), id, ended(9)))
+		until := noon.Add(time.Hour).UTC()
+		review := verification.State{Status: verification.InReview, Version: 10, ExpiresAt: &until}
+		require.NoError(t, s.Amend(t.Context(), id, review))
+		since := time.Now()
+		review.Extend(noon, noon.Add(300*time.Hour).UTC())
+		require.NoError(t, s.Amend(t.Context(), id, review))
+		require.Equal(t, []told{{1, 1, "verification.created"}, {2, 2, "verification.completed"}, {3, 3, "verification.reopened"}, {4, 4, "verification.in_review"}},
+			events(t, s, id))
+		got, err := s.Load(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, noon.Add(300*time.Hour).UTC(), got.OverdueAt)
+		o, err := s.Overview(t.Context(), time.Now().Add(25*time.Hour), 5)
+		require.NoError(t, err)
+		require.Len(t, o.Review, 1)
+		require.False(t, o.Review[0].At.After(since))
+	})
+}
