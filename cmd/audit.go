@@ -51,9 +51,12 @@ type auditor struct {
 	anchored time.Time
 }
 
+// configuredAs is how the audit log names a catalogue.
+func configuredAs(sum [sha256.Size]byte) string { return "sha256:" + hex.EncodeToString(sum[:]) }
+
 func (p *auditor) seal(ctx context.Context) error {
 	if now := p.catalogue.inForce(); now != p.noted {
-		if err := p.store.AuditConfiguration(ctx, store.Audit{By: "worker", Purpose: "sha256:" + hex.EncodeToString(now[:])}); err != nil {
+		if err := p.store.AuditConfiguration(ctx, store.Audit{By: "worker", Purpose: configuredAs(now)}); err != nil {
 			return err
 		}
 		p.noted = now

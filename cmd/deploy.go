@@ -169,7 +169,7 @@ func withDeployment(ctx context.Context, do func(c client.Client, namespace, nam
 	if cfg.Deployment == "" {
 		return errors.New("YANZHEN_DEPLOYMENT is not set, so workers have no versions")
 	}
-	o, err := engine.Options(slog.New(slog.DiscardHandler))
+	o, err := engine.Options(os.Environ(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func startStack(ctx context.Context, dir, binary string, o devOptions, out io.Wr
 	if err != nil {
 		return nil, err
 	}
-	state.Temporal, state.TemporalUI = s.server.HostPort, s.server.UI
+	state.Temporal, state.TemporalUI, state.Namespace = s.server.HostPort, s.server.UI, s.server.Namespace
 	s.state = state
 	if err := migrate(ctx, cfg.Store, func(string) {}); err != nil {
 		return nil, err

@@ -34,6 +34,10 @@ type devState struct {
 	hookSecret string
 	// WebhookSecret signs what is sent to the endpoint of --webhook.
 	WebhookSecret string `json:"webhook_secret,omitempty"`
+	// Settings are those of its processes, for who looks at it or acts on it as an
+	// operator, and Namespace is its runs'.
+	Settings  []string `json:"settings,omitempty"`
+	Namespace string   `json:"namespace,omitempty"`
 }
 
 // dataDir is where the local stack keeps everything: the user's cache folder,
@@ -212,7 +216,8 @@ func prepare(dir string, s devState, o devOptions) (devState, *config.Config, er
 		"YANZHEN_SINO_POLL_MAX=1s",
 	)
 	settings = append(settings, o.logs...)
-	cfg, err := load(append(slices.Clone(settings), "YANZHEN_CONFIG="+catalogue),
+	s.Settings = append(slices.Clone(settings), "YANZHEN_CONFIG="+catalogue)
+	cfg, err := load(s.Settings,
 		config.Needs{Keys: true, Clients: true, Providers: true, CheckAccess: checkAccess})
 	if err == nil && o.catalogue != "" {
 		err = addCatalogue(cfg, o.catalogue, settings)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -17,10 +16,12 @@ import (
 func doctorCommand() *cobra.Command {
 	var asJSON bool
 	var anchors []string
+	var data string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, keys, store, engine, vendors and addresses",
-		Long: `Check everything that worker and api need, with their settings: the configuration
+		Long: `Check everything that worker and api need, with the settings of the environment, or of
+the running "yanzhen dev" if the environment names no installation: the configuration
 and the key file; the store and its schema; the engine with namespace, search
 attributes, retention and workers; each vendor's address, clock and, if a free
 call can tell, credentials; the public address and its certificate; the webhook
@@ -33,7 +34,14 @@ It changes nothing, opens no session, makes no charged call and sends nothing.
 The exit code is 1 if anything is wrong; warnings exit with 0.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			findings := diagnose(c.Context(), os.Environ(), anchors)
+			environ, local, err := installationOf(data)
+			if err != nil {
+				return err
+			}
+			findings := diagnose(c.Context(), environ, anchors)
+			if local != "" && !asJSON {
+				fmt.Fprintf(c.OutOrStdout(), "The local stack in %s: no installation is named by YANZHEN_STORE.\n\n", local)
+			}
 			if err := printFindings(c.OutOrStdout(), findings, asJSON); err != nil {
 				return err
 			}
@@ -48,6 +56,7 @@ The exit code is 1 if anything is wrong; warnings exit with 0.`,
 			return nil
 		},
 	}
+	dataFlag(c, &data)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of a table")
 	c.Flags().StringArrayVar(&anchors, "anchor", nil, "a file of anchors to compare the audit log with; may be repeated")
 	return c

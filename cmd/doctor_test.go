@@ -196,7 +196,7 @@ func TestDoctorSeesAnIdleEngine(t *testing.T) {
 	installation(t)
 	t.Setenv("TEMPORAL_NAMESPACE", "default")
 	quiet := slog.New(slog.DiscardHandler)
-	o, err := engine.Options(quiet)
+	o, err := engine.Options(os.Environ(), quiet)
 	require.NoError(t, err)
 	c, err := client.Dial(o)
 	require.NoError(t, err)
@@ -210,8 +210,9 @@ func TestDoctorSeesAnIdleEngine(t *testing.T) {
 		}
 		require.NoError(t, err, q.filter)
 	}
-	found := diagnoseEngine(t.Context(), nil, "", quiet)
-	require.Equal(t, []string{"ok engine", "warning retention", "error workers"}, short(found))
+	found := diagnoseEngine(t.Context(), os.Environ(), nil, "", quiet)
+	require.Equal(t, []string{"ok engine", "warning retention", "error workers", "warning schedule yanzhen-retention"}, short(found))
+	scheduleFaults(t, c)
 }
 
 // expiredCertificate is this machine's, and was over yesterday.

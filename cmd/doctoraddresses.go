@@ -3,10 +3,15 @@ package cmd
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
@@ -94,6 +99,40 @@ func diagnoseAddress(ctx context.Context, vendor, setting, address string, now f
 		return warning(check, "Set this machine's clock by NTP: signatures fail at five minutes.", "%s answers; this machine's clock differs by %s", u.Host, off)
 	}
 	return ok(check, "%s answers, and the clocks agree", u.Host)
+}
+
+// diagnoseProcess asks the worker or api on this machine, if there is one, whether it
+// is ready.
+func diagnoseProcess(ctx context.Context, listen string) []finding {
+	const check = "process on this machine"
+	address := readyAddress(listen)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return []finding{unknown(check, "YANZHEN_OPS_LISTEN is no address")}
+	}
+	res, err := noRedirects().Do(r)
+	if err != nil {
+		return []finding{unknown(check, "none serves health and metrics at %s (YANZHEN_OPS_LISTEN): run this where a worker or api runs", address)}
+	}
+	defer res.Body.Close()
+	var parts map[string]string
+	if json.NewDecoder(io.LimitReader(res.Body, 10_000)).Decode(&parts) != nil {
+		return []finding{wrong(check, "YANZHEN_OPS_LISTEN is another server's address: name a free one.", "%s answers, but it is not yanzhen (HTTP %d)", address, res.StatusCode)}
+	}
+	var not []string
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if parts[part] != "ok" {
+			not = append(not, part+" "+parts[part])
+		}
+	}
+	remedy := "docs/runbook.md has an entry for each; the process's log says more."
+	switch {
+	case res.StatusCode != http.StatusOK:
+		return []finding{wrong(check, remedy, "not ready at %s: %s", address, strings.Join(not, ", "))}
+	case len(not) > 0:
+		return []finding{warning(check, remedy, "ready at %s, but for %s", address, strings.Join(not, ", "))}
+	}
+	return []finding{ok(check, "ready, at %s", address)}
 }
 
 // diagnosePublicURL asks the address to which vendors send people and notices.

@@ -11,17 +11,10 @@ import (
 	"strings"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
-
-	"github.com/yanzhen-id/yanzhen/cmd/engine"
+	"github.com/yanzhen-id/yanzhen/api"
 	"github.com/yanzhen-id/yanzhen/internal/config"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
-	"github.com/yanzhen-id/yanzhen/provider"
-	"github.com/yanzhen-id/yanzhen/workflows"
 )
 
 // diagnose checks everything that the environment names.
@@ -40,9 +33,13 @@ func diagnose(ctx context.Context, environ, anchors []string) []finding {
 	}
 	checks := []func(context.Context) []finding{
 		func(ctx context.Context) []finding { return diagnoseStore(ctx, cfg, anchors) },
-		func(ctx context.Context) []finding { return diagnoseEngine(ctx, registry, cfg.Deployment, quiet) },
+		func(ctx context.Context) []finding {
+			return diagnoseEngine(ctx, environ, registry, cfg.Deployment, quiet)
+		},
+		func(ctx context.Context) []finding { return diagnoseProcess(ctx, cfg.Ops) },
 		func(ctx context.Context) []finding { return diagnosePublicURL(ctx, cfg.PublicURL) },
 	}
+	found = append(found, diagnoseAPIKeys(cfg, time.Now())...)
 	for _, v := range cfg.Vendors {
 		if v.On() {
 			checks = append(checks, func(ctx context.Context) []finding { return diagnoseVendor(ctx, v, time.Now) })
@@ -113,7 +110,19 @@ func diagnoseStore(ctx context.Context, cfg *config.Config, anchors []string) []
 	found = append(found, diagnoseOpen(ctx, st, now)...)
 	public, _ := keys.PublicKeys() // a set always encodes; without a key that signs, which is told above, no anchor counts
 	found = append(found, diagnoseAudit(ctx, st, anchors, public, now)...)
-	return append(found, diagnoseKept(ctx, st, cfg, now)...)
+	found = append(found, diagnoseKept(ctx, st, cfg, now)...)
+	found = append(found, diagnoseSwitches(ctx, st, cfg, now)...)
+	found = append(found, diagnoseReceivers(ctx, st, cfg, now)...)
+	return append(found, diagnoseSameFiles(ctx, st, cfg, keys)...)
+}
+
+// diagnoseAPIKeys tells of keys whose clients are refused soon.
+func diagnoseAPIKeys(cfg *config.Config, now time.Time) []finding {
+	soon := api.Expiring(apiClients(cfg.Clients), apiReviewers(cfg.Reviewers), now)
+	if len(soon) == 0 {
+		return nil
+	}
+	return []finding{warning("API keys", "`yanzhen client rotate ID` makes another; give it to its owner and add the printed lines.", "%s", strings.Join(soon, "; "))}
 }
 
 // examples of a kind that are printed.
@@ -162,69 +171,6 @@ func orNothing(text string) string {
 		return "none"
 	}
 	return text
-}
-
-// leastRetention is how long ended runs should be there to be looked at.
-const leastRetention = 72 * time.Hour
-
-func diagnoseEngine(ctx context.Context, registry *provider.Registry, deployment string, quiet *slog.Logger) []finding {
-	const check = "engine"
-	o, err := engine.Options(quiet)
-	if err != nil {
-		return []finding{wrong(check, "Correct TEMPORAL_ADDRESS and its profile file.", "%v", err)}
-	}
-	c, err := engine.Dial(ctx, o)
-	if err != nil {
-		return []finding{wrong(check, "Start it, or correct TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its certificates.", "%v", err)}
-	}
-	defer c.Close()
-	if err := engine.CheckVersion(ctx, c); err != nil {
-		return []finding{wrong(check, "Upgrade the Temporal server.", "%v", err)}
-	}
-	if err := engine.CheckSearchAttributes(ctx, c, o.Namespace, workflows.SearchAttributes()); err != nil {
-		remedy := "Set TEMPORAL_NAMESPACE to a namespace of yanzhen's own."
-		if errors.Is(err, engine.ErrSetup) {
-			remedy = "Run `yanzhen setup` once."
-		}
-		return []finding{wrong(check, remedy, "%v", err)}
-	}
-	found := []finding{ok(check, "%s, namespace %q with its search attributes", o.HostPort, o.Namespace)}
-	if n, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.Namespace}); err == nil {
-		if kept := n.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); kept < leastRetention {
-			found = append(found, warning("retention", "`yanzhen setup --retention 720h`.", "ended runs are gone after %s", kept))
-		}
-	}
-	found = append(found, diagnoseWorkers(ctx, c, o.Namespace, registry)...)
-	return append(found, diagnoseDeployment(ctx, c, o.Namespace, deployment)...)
-}
-
-// diagnoseWorkers: each queue needs somebody who asks it.
-func diagnoseWorkers(ctx context.Context, c client.Client, namespace string, registry *provider.Registry) []finding {
-	queues := []string{workflows.QueueVerification, workflows.QueueWebhooks}
-	if registry != nil {
-		for _, q := range registry.Queues() {
-			queues = append(queues, q.Name)
-		}
-	}
-	var idle []string
-	for _, name := range queues {
-		kind := enums.TASK_QUEUE_TYPE_ACTIVITY
-		if name == workflows.QueueVerification {
-			kind = enums.TASK_QUEUE_TYPE_WORKFLOW
-		}
-		d, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-			Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: name}, TaskQueueType: kind})
-		if err != nil {
-			return []finding{unknown("workers", "%v", err)}
-		}
-		if len(d.GetPollers()) == 0 {
-			idle = append(idle, name)
-		}
-	}
-	if len(idle) > 0 {
-		return []finding{wrong("workers", "Start `yanzhen worker` with the same settings.", "nobody asks the task queues %s", strings.Join(idle, ", "))}
-	}
-	return []finding{ok("workers", "each of %d task queues is asked", len(queues))}
 }
 
 // hostname is what this machine calls itself, for sentences about addresses.

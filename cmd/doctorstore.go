@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/sealing"
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/webhook"
 )
 
 const (
@@ -80,6 +83,101 @@ func diagnoseKept(ctx context.Context, st store.Store, cfg *config.Config, now t
 			"kept beyond its time for over %s: %d personal parts, %d verdicts, %d events", dueWarns, due.Personal, due.Verdicts, due.Events))
 	default:
 		found = append(found, ok("retention of data", "nothing is kept beyond its time"))
+	}
+	return found
+}
+
+// failingWarns is how long an endpoint may only have failed.
+const failingWarns = time.Hour
+
+// diagnoseSwitches tells of vendors that are configured and not used: somebody may
+// have forgotten that they switched one off.
+func diagnoseSwitches(ctx context.Context, st store.Store, cfg *config.Config, now time.Time) []finding {
+	all, err := st.Switches(ctx)
+	if err != nil {
+		return []finding{unknown("vendors' switches", "%v", err)}
+	}
+	newest := map[string]store.Switch{}
+	for _, s := range all {
+		newest[s.Provider] = s
+	}
+	configured := cfg.Switches()
+	var found []finding
+	for _, v := range cfg.Vendors {
+		if !v.On() {
+			continue
+		}
+		check, own, thrown := v.Name+" switch", store.SwitchState(configured[v.Name]), newest[v.Name]
+		if thrown.State != "" && thrown.State != store.SwitchOn {
+			found = append(found, warning(check, "`yanzhen provider on "+v.Name+"` once what it was switched for is over.", "%s since %s, by %s: %s",
+				thrown.State, now.Sub(thrown.At).Round(time.Minute), thrown.By, thrown.Reason))
+		}
+		if own != "" && own != store.SwitchOn {
+			found = append(found, warning(check, "Its …_SWITCH in the settings says so: set it to on once what it was switched for is over.", "%s by the settings", own))
+		}
+	}
+	return found
+}
+
+// failing says what to do about an endpoint's answers, by their class.
+var failing = map[string]string{
+	string(webhook.Redirect): "It answers with another address, which is not followed: let the catalogue's URL be that one.",
+	string(webhook.BadTLS):   "Its owner's certificate is not good: let them renew it.",
+}
+
+// diagnoseReceivers tells of endpoints that get nothing, by what their deliveries met.
+func diagnoseReceivers(ctx context.Context, st store.Store, cfg *config.Config, now time.Time) []finding {
+	var found []finding
+	for _, c := range cfg.Clients {
+		states, err := st.Endpoints(ctx, c.ID)
+		if err != nil {
+			return append(found, unknown("webhooks of "+c.ID, "%v", err))
+		}
+		for _, w := range c.Webhooks {
+			check, s := "webhook "+c.ID+"/"+w.ID, states[w.ID]
+			since := func(at time.Time) time.Duration { return now.Sub(at).Round(time.Minute) }
+			switch {
+			case s.State == store.EndpointOff:
+				found = append(found, warning(check, "Ask its owner; once it works again: `yanzhen webhook recover`, with the client's key.", "switched off since %s: %s", since(s.ChangedAt), s.Reason))
+			case s.State == store.EndpointPaused:
+				found = append(found, warning(check, "`yanzhen webhook resume`, with the client's key, sends what is held back.", "paused since %s", since(s.ChangedAt)))
+			case !s.FailingSince.IsZero() && now.Sub(s.FailingSince) > failingWarns:
+				class := ""
+				if last, err := st.Deliveries(ctx, store.DeliveryQuery{Client: c.ID, Endpoint: w.ID, Limit: 1}); err == nil && len(last) > 0 {
+					class = last[0].LastClass
+				}
+				found = append(found, warning(check, first(failing[class], "Tell its owner: `yanzhen webhook list`, with the client's key, has each try."),
+					"it only fails since %s: %s", since(s.FailingSince), first(class, "no try has ended")))
+			}
+		}
+	}
+	return found
+}
+
+// diagnoseSameFiles tells of processes that go by other files than these.
+func diagnoseSameFiles(ctx context.Context, st store.Store, cfg *config.Config, keys *sealing.Keys) []finding {
+	var found []finding
+	mine := activeOf(keys)
+	holders, err := st.Holders(ctx)
+	if err != nil {
+		return []finding{unknown("keys in use", "%v", err)}
+	}
+	for _, h := range holders {
+		if !slices.Equal(slices.Sorted(slices.Values(h.Active)), slices.Sorted(slices.Values(mine))) {
+			found = append(found, warning("keys in use", "Bring the same key file to every process; `yanzhen keys check` tells what each key is needed for.",
+				"%s goes by the keys %s, and %s has %s", h.Process, strings.Join(h.Active, ", "), cfg.Keys, strings.Join(mine, ", ")))
+		}
+	}
+	if cfg.File == "" {
+		return found
+	}
+	hash, at, err := st.Configured(ctx)
+	if err != nil {
+		return append(found, unknown("catalogue in use", "%v", err))
+	}
+	if hash != "" && hash != configuredAs(sumOf(cfg.Files())) {
+		found = append(found, warning("catalogue in use", "Bring the same file to worker and api; one with errors is not taken over, and their log says why.",
+			"the workers go by another file of clients and policies than %s, since %s", cfg.File, at.UTC().Format(time.DateTime)+" UTC"))
 	}
 	return found
 }

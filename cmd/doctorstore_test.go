@@ -64,6 +64,8 @@ func TestDoctorOnPostgres(t *testing.T) {
 		"unmigrated":       {storetest.Postgres(t), keys, "", "yanzhen setup"},
 		"newer":            {made(`INSERT INTO yanzhen_schema (version_id, is_applied) VALUES (99999, true)`), keys, "99999", "newer yanzhen"},
 		"other keys":       {made(), otherKeys, "", "restore that one"},
+		"a standby": {made(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`),
+			keys, "read-only", "name the primary"},
 		"full disk": {made(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$`,
 			`CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON meta FOR EACH ROW EXECUTE FUNCTION no_room()`), keys, "disk under the database is full", "free some space"},

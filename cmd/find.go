@@ -11,14 +11,15 @@ import (
 )
 
 func findCommand() *cobra.Command {
-	var client, purpose string
+	var client, purpose, data string
 	c := &cobra.Command{
 		Use:   "find",
 		Short: "Find the verifications of a person, by ID number",
 		Long: `Read an ID number from standard input and print the ids of that person's
 verifications: for support, and to answer a person who asks what is stored about
 them. The audit log records who searched, when and why, and each verification
-that was found. It uses the installation of the environment, like the worker.`,
+that was found. It uses the installation of the environment, like the worker, or the
+running "yanzhen dev".`,
 		Example: `  yanzhen find --purpose "the person asked" < number.txt`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -30,7 +31,7 @@ that was found. It uses the installation of the environment, like the worker.`,
 			if err != nil {
 				return err
 			}
-			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
+			return withStarter(c.Context(), c.ErrOrStderr(), data, func(s *starter.Starter) error {
 				ids, err := s.Search(c.Context(), starter.Reading{Client: client, By: operator(), Purpose: purpose}, number)
 				for _, id := range ids {
 					fmt.Fprintln(c.OutOrStdout(), id)
@@ -39,6 +40,7 @@ that was found. It uses the installation of the environment, like the worker.`,
 			})
 		},
 	}
+	dataFlag(c, &data)
 	c.Flags().StringVar(&client, "client", "", "search only this client's verifications")
 	c.Flags().StringVar(&purpose, "purpose", "", "the purpose of the search, for the audit log")
 	return c

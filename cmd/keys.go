@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -140,7 +139,11 @@ func (f *keyFlags) run(c *cobra.Command, uses []string) error {
 }
 
 func withKeyFile(do func(*config.Config) error) error {
-	cfg, err := load(os.Environ(), config.Needs{Keys: true})
+	environ, _, err := installationOf("")
+	if err != nil {
+		return err
+	}
+	cfg, err := load(environ, config.Needs{Keys: true})
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
 	"github.com/yanzhen-id/yanzhen/verification/residentid"
@@ -28,8 +33,10 @@ command's name and its JSON; the audit log then says "temporal ui", because the
 UI does not pass on who you are.
 
 It uses the installation of the environment, like the worker (YANZHEN_STORE,
-YANZHEN_KEYS, TEMPORAL_ADDRESS). Repeated within a minute on an unchanged
-verification, a command returns the first result and does nothing more.`,
+YANZHEN_KEYS, TEMPORAL_ADDRESS), or the running "yanzhen dev". ID may be pasted as it
+is found: a run's id, or an address that contains it. Repeated within a minute on an
+unchanged verification, a command returns the first result and does nothing more,
+unless that was a refusal.`,
 		Example: `  yanzhen ops look ver_… --reason "the person says they are done"
   yanzhen ops extend ver_… --for 24h --reason "the shop asked for it"
   yanzhen ops switch-provider ver_… --reason "their page does not load"
@@ -40,12 +47,13 @@ verification, a command returns the first result and does nothing more.`,
 	}
 	c.PersistentFlags().StringVar(&who.by, "by", "", "who is acting, for the audit log (default: the user of this process)")
 	c.PersistentFlags().StringVar(&who.why, "reason", "", "the reason, for the audit log, where it is encrypted; nothing that identifies the person")
+	dataFlag(c, &who.data)
 	c.AddCommand(opsLook(&who), opsExtend(&who), opsSwitchProvider(&who), opsToReview(&who), opsResend(&who))
 	return c
 }
 
-// operatorFlags are who asks, and why.
-type operatorFlags struct{ by, why string }
+// operatorFlags are who asks, and why, and the local stack's folder.
+type operatorFlags struct{ by, why, data string }
 
 // operation is a verb with who asks for it and why.
 func (f operatorFlags) operation(verb string, arg any, what string) (starter.Operation, error) {
@@ -72,10 +80,10 @@ func opsVerb[A any](who *operatorFlags, use, short, verb string, ask func() (arg
 			if err != nil {
 				return err
 			}
-			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
+			return who.onOne(c, args[0], func(s *starter.Starter, id string) error {
 				var out A
-				if err := s.Operate(c.Context(), args[0], op, &out); err != nil {
-					return operateError(args[0], err)
+				if err := s.Operate(c.Context(), id, op, &out); err != nil {
+					return operateError(id, err)
 				}
 				_, err := fmt.Fprintln(c.OutOrStdout(), answer(out))
 				return err
@@ -84,6 +92,24 @@ func opsVerb[A any](who *operatorFlags, use, short, verb string, ask func() (arg
 	}
 }
 
+// onOne does something with the verification that an argument names. Who waits for
+// a run's answer is told so.
+func (f operatorFlags) onOne(c *cobra.Command, named string, do func(s *starter.Starter, id string) error) error {
+	id, err := verificationID(named)
+	if err != nil {
+		return err
+	}
+	return withStarter(c.Context(), c.ErrOrStderr(), f.data, func(s *starter.Starter) error {
+		defer time.AfterFunc(silence, func() {
+			fmt.Fprintf(c.ErrOrStderr(), "waiting for the run's answer, at most %s: a worker must run\n", starter.OperatorPatience)
+		}).Stop()
+		return do(s, id)
+	})
+}
+
+// silence is how long an operator waits without a word.
+const silence = 5 * time.Second
+
 func oneVerification(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return exit(exitUsage, "give the verification's id")
@@ -91,20 +117,53 @@ func oneVerification(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// anyID finds a verification's id in what was pasted.
+var anyID = regexp.MustCompile(`\bver_[a-z2-7]{26}\b`)
+
+// verificationID is the id in what an operator typed or pasted: with blanks, in
+// upper case, a run's id such as ver_…:v2, an address of the Temporal UI or the API.
+// What holds none, or several, is not repeated: it may be a person's number.
+func verificationID(text string) (string, error) {
+	found := slices.Compact(slices.Sorted(slices.Values(anyID.FindAllString(strings.ToLower(text), -1))))
+	if len(found) != 1 {
+		return "", exit(exitUsage, "give one verification's id: ver_ and 26 letters and digits, as the Temporal UI and the log have it")
+	}
+	return found[0], nil
+}
+
+// asPasted is the id in what was pasted, else the text itself: the API tells what it
+// is not.
+func asPasted(text string) string {
+	if id, err := verificationID(text); err == nil {
+		return id
+	}
+	return strings.TrimSpace(text)
+}
+
 // operateError puts a refusal, or no answer, into a sentence.
 func operateError(id string, err error) error {
 	if refused, ok := errors.AsType[*starter.RefusedError](err); ok {
-		return exit(exitRefused, "refused, %s: %s", orNothing(string(refused.Status)), refused.Why)
+		at := ""
+		if refused.Status != "" {
+			at = ", " + string(refused.Status)
+		}
+		return exit(exitRefused, "refused%s: %s", at, refused.Why)
 	}
-	switch starter.CodeOf(err) {
-	case starter.NotFound:
-		return exit(exitRefused, "there is no verification %s, or no such event of it", id)
-	case starter.Redacted:
+	_, forbidden := errors.AsType[*serviceerror.PermissionDenied](err)
+	_, late := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
+	switch code := starter.CodeOf(err); {
+	case code == starter.NotFound:
+		return exit(exitRefused, "there is no verification %s in the store that YANZHEN_STORE names", id)
+	case code == starter.Redacted:
 		return exit(exitRefused, "%s was erased", id)
-	case starter.InvalidRequest:
-		return exit(exitRefused, "its client has no such endpoint")
-	case starter.EngineUnavailable:
-		return exit(exitNoReply, "no answer from engine, worker or store; the command may still take effect: `yanzhen doctor` reports what is down: %w", err)
+	case errors.Is(err, store.ErrChanged):
+		return exit(exitFault, "the row of %s was changed outside of yanzhen, so nothing was done with it: docs/runbook.md, ChangedRows", id)
+	case forbidden:
+		return exit(exitFault, "the Temporal server lets these credentials send no update, so nothing was done: use those of the worker (TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH)")
+	case late || errors.Is(err, context.DeadlineExceeded):
+		return exit(exitNoReply, "no worker answered within %s: the command may still take effect once one does; `yanzhen doctor` reports whether workers run", starter.OperatorPatience)
+	case code == starter.EngineUnavailable:
+		return exit(exitNoReply, "no answer from engine or store; the command may still take effect: `yanzhen doctor` reports what is down: %w", err)
 	}
 	return err
 }
@@ -152,7 +211,7 @@ func opsExtend(who *operatorFlags) *cobra.Command {
 			return workflows.ExtendRequest{For: verification.Duration(d)}, d.String()
 		},
 		func(out workflows.Extended) string {
-			return "it ends at " + out.ExpiresAt.Local().Format(time.DateTime)
+			return "it ends at " + out.ExpiresAt.UTC().Format(time.DateTime) + " UTC"
 		})
 	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long from now, at most 720h")
 	return c
@@ -199,8 +258,8 @@ func opsResend(who *operatorFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
-				return runResend(c.Context(), s, args[0], event, endpoint, op, c.OutOrStdout())
+			return who.onOne(c, args[0], func(s *starter.Starter, id string) error {
+				return runResend(c.Context(), s, id, event, endpoint, op, c.OutOrStdout())
 			})
 		},
 	}

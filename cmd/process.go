@@ -84,7 +84,10 @@ func answer(w http.ResponseWriter, status int, kind string, body map[string]any)
 
 // fromEnvironment assembles the parts with Temporal's own settings.
 func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options, error) {
-	environ := os.Environ()
+	return fromSettings(os.Environ(), needs, logs)
+}
+
+func fromSettings(environ []string, needs config.Needs, logs io.Writer) (*parts, client.Options, error) {
 	cfg, err := load(environ, needs)
 	if err != nil {
 		return nil, client.Options{}, err
@@ -93,7 +96,7 @@ func fromEnvironment(needs config.Needs, logs io.Writer) (*parts, client.Options
 	if err != nil {
 		return nil, client.Options{}, err
 	}
-	o, err := engine.Options(log)
+	o, err := engine.Options(environ, log)
 	if err != nil {
 		return nil, client.Options{}, err
 	}

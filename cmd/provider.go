@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -109,15 +108,11 @@ func operator() string {
 // withStore opens the store that the environment names, else that of the
 // local stack.
 func withStore(ctx context.Context, data string, do func(*config.Config, store.Store) error) error {
-	environ := os.Environ()
-	_, named := os.LookupEnv("YANZHEN_STORE")
-	dir, err := filepath.Abs(dataDir(data))
+	environ, local, err := installationOf(data)
 	if err != nil {
 		return err
 	}
-	if _, found := readState(dir); data != "" || !named && found {
-		environ = []string{"YANZHEN_STORE=" + devStore(dir), "YANZHEN_KEYS=" + devKeys(dir)}
-	} else if !named {
+	if _, set := os.LookupEnv("YANZHEN_STORE"); local == "" && !set {
 		return exit(exitUsage, "no store: set YANZHEN_STORE and YANZHEN_KEYS as the workers have them, or start `yanzhen dev`")
 	}
 	cfg, err := load(environ, config.Needs{Keys: true})
@@ -130,7 +125,7 @@ func withStore(ctx context.Context, data string, do func(*config.Config, store.S
 	}
 	st, err := store.Open(ctx, cfg.Store, keys)
 	if err != nil {
-		return err
+		return storeError(err)
 	}
 	return errors.Join(do(cfg, st), st.Close())
 }

@@ -19,6 +19,7 @@ import (
 // redactFlags are what redact is told.
 type redactFlags struct {
 	client, ids      string
+	data             string
 	number, end, yes bool
 	receipts         string
 	wait             time.Duration
@@ -34,7 +35,7 @@ that offer deletion, and from the engine. The bare verdict stays. Erasure cannot
 be undone.
 
 It uses the installation of the environment, like the worker (YANZHEN_STORE,
-YANZHEN_KEYS, TEMPORAL_ADDRESS), and needs a running worker. Open verifications are
+YANZHEN_KEYS, TEMPORAL_ADDRESS), or the running "yanzhen dev", and needs a running worker. Open verifications are
 skipped and reported, unless --end ends them first. ID numbers are read from
 standard input, which keeps them out of process lists and shell histories.
 Without --yes, the verifications of a person or client are only counted.`,
@@ -47,11 +48,12 @@ Without --yes, the verifications of a person or client are only counted.`,
 			if err != nil {
 				return err
 			}
-			return withStarter(c.Context(), c.ErrOrStderr(), func(s *starter.Starter) error {
+			return withStarter(c.Context(), c.ErrOrStderr(), f.data, func(s *starter.Starter) error {
 				return f.run(c.Context(), s, sel, c.OutOrStdout())
 			})
 		},
 	}
+	dataFlag(c, &f.data)
 	c.Flags().BoolVar(&f.number, "number-stdin", false, "erase the person whose ID number is on standard input")
 	c.Flags().StringVar(&f.client, "client", "", "erase everybody of this client; with --number-stdin, the person at this client")
 	c.Flags().StringVar(&f.ids, "ids", "", "erase the verifications listed in this file, one id per line; - reads standard input")
@@ -100,8 +102,8 @@ func readNumber(stdin io.Reader) (string, error) {
 }
 
 // withStarter opens the installation that the environment names.
-func withStarter(ctx context.Context, logs io.Writer, do func(*starter.Starter) error) error {
-	return withParts(ctx, logs, func(p *parts) error { return do(p.starter) })
+func withStarter(ctx context.Context, logs io.Writer, data string, do func(*starter.Starter) error) error {
+	return withParts(ctx, logs, data, func(p *parts) error { return do(p.starter) })
 }
 
 func (f redactFlags) run(ctx context.Context, s *starter.Starter, sel starter.Selection, out io.Writer) error {

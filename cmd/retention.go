@@ -13,7 +13,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/yanzhen-id/yanzhen/activities"
+	"github.com/yanzhen-id/yanzhen/cmd/engine"
 	"github.com/yanzhen-id/yanzhen/internal/config"
+	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/workflows"
@@ -76,20 +78,22 @@ func (p *parts) countDue(ctx context.Context) {
 
 func retentionCommand() *cobra.Command {
 	var now bool
+	var data string
 	c := &cobra.Command{
 		Use:   "retention",
 		Short: "Count data that is past its retention, or erase it now",
 		Long: `Count data that is past its retention, as configured under retention: personal data
 (by default 30 days after the end), bare verdicts (3 years), events (30 days).
 Workers erase it every hour, by the schedule ` + workflows.RetentionSchedule + `; --run erases it now. It
-uses the installation of the environment, like the worker.`,
+uses the installation of the environment, like the worker, or the running "yanzhen dev".`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withParts(c.Context(), c.ErrOrStderr(), func(p *parts) error {
+			return withParts(c.Context(), c.ErrOrStderr(), data, func(p *parts) error {
 				return runRetention(c.Context(), p, now, c.OutOrStdout())
 			})
 		},
 	}
+	dataFlag(c, &data)
 	c.Flags().BoolVar(&now, "run", false, "erase it now")
 	return c
 }
@@ -104,13 +108,20 @@ func runRetention(ctx context.Context, p *parts, now bool, out io.Writer) error 
 	return err
 }
 
-// withParts opens the installation that the environment names.
-func withParts(ctx context.Context, logs io.Writer, do func(*parts) error) error {
-	p, o, err := fromEnvironment(config.Needs{Keys: true}, logs)
+// withParts opens the installation that the environment names, else the local stack.
+func withParts(ctx context.Context, logs io.Writer, data string, do func(*parts) error) error {
+	environ, _, err := installationOf(data)
+	if err != nil {
+		return err
+	}
+	p, o, err := fromSettings(environ, config.Needs{Keys: true}, logs)
 	if err != nil {
 		return err
 	}
 	if err := await(ctx, 0, p.log, p.openStore(), p.openEngine(o)); err != nil {
+		if away := store.NotYet(err) || engine.NotYet(err); away {
+			err = exit(exitNoReply, "nothing was done: %w", err)
+		}
 		return errors.Join(err, p.close())
 	}
 	p.connected()

@@ -80,7 +80,7 @@ func reviewSub(f *callerFlags, use, short string, args int, defaults *reviewFlag
 			if err != nil {
 				return err
 			}
-			return do(c.Context(), caller, append(given, "")[0], w, c.OutOrStdout())
+			return do(c.Context(), caller, asPasted(append(given, "")[0]), w, c.OutOrStdout())
 		},
 	}
 	f.register(c)

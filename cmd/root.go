@@ -17,7 +17,7 @@ const (
 	exitFault   = 1 // a fault of the configuration or of this machine
 	exitUsage   = 2 // a wrong flag or argument
 	exitRefused = 3 // the API refused the request, or a token would be
-	exitNoReply = 4 // the API was not reached or could not answer
+	exitNoReply = 4 // API, engine, store or worker was not reached or did not answer
 	exitTooLong = 5 // --timeout exceeded before the verification ended
 )
 
@@ -73,7 +73,7 @@ Temporal workflow.
 To try it, run "yanzhen dev": the whole stack on this machine, with stand-in vendors.
 
 Exit codes: 0 success, 1 error, 2 wrong flag or argument, 3 refused, 4 no answer
-from the API, 5 --timeout exceeded.`,
+from API, engine, store or worker, 5 --timeout exceeded.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return exit(exitUsage, "unknown command %q (`yanzhen --help` shows the commands)", args[0])

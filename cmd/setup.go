@@ -44,7 +44,7 @@ Temporal and the store. Run it before starting a new version.`,
 			if err != nil {
 				return err
 			}
-			o, err := engine.Options(log)
+			o, err := engine.Options(os.Environ(), log)
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runStatus(c.Context(), caller, args[0], watch, c.OutOrStdout())
+			return runStatus(c.Context(), caller, asPasted(args[0]), watch, c.OutOrStdout())
 		},
 	}
 	f.register(c)

@@ -162,19 +162,30 @@ func workersByBuild(ctx context.Context, c client.Client, namespace, queue, depl
 	}
 	type worker struct{ build, identity string }
 	seen, out := map[worker]bool{}, map[string]int{}
-	for _, p := range d.GetPollers() {
+	for _, p := range Asking(d.GetPollers(), time.Now()) {
 		o := p.GetDeploymentOptions()
 		w := worker{identity: p.GetIdentity()}
 		if o.GetWorkerVersioningMode() == enums.WORKER_VERSIONING_MODE_VERSIONED {
 			w.build = o.GetBuildId()
 		}
 		other := w.build != "" && o.GetDeploymentName() != deployment
-		if !other && !seen[w] && time.Since(p.GetLastAccessTime().AsTime()) < askedWithin {
+		if !other && !seen[w] {
 			seen[w] = true
 			out[w.build]++
 		}
 	}
 	return out, nil
+}
+
+// Asking are those pollers of a queue that asked for tasks lately; the server
+// remembers the others for some minutes after they are gone.
+func Asking(pollers []*taskqueue.PollerInfo, now time.Time) (out []*taskqueue.PollerInfo) {
+	for _, p := range pollers {
+		if now.Sub(p.GetLastAccessTime().AsTime()) < askedWithin {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Faults are sentences about what holds runs up, with what to do about each.

@@ -4,12 +4,14 @@ package engine
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -21,9 +23,10 @@ import (
 )
 
 // Options returns the client options that Temporal's own settings name
-// (TEMPORAL_ADDRESS and the others of its environment configuration).
-func Options(logger *slog.Logger) (client.Options, error) {
-	o, err := envconfig.LoadDefaultClientOptions()
+// (TEMPORAL_ADDRESS and the others of its environment configuration) in an
+// environment, as os.Environ gives it.
+func Options(environ []string, logger *slog.Logger) (client.Options, error) {
+	o, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: lookup(environ)})
 	if err != nil {
 		return o, fmt.Errorf("temporal's settings (TEMPORAL_* and its profile file): %w", err)
 	}
@@ -35,6 +38,20 @@ func Options(logger *slog.Logger) (client.Options, error) {
 	}
 	o.Logger = log.NewStructuredLogger(logger)
 	return o, nil
+}
+
+// lookup is an environment; of a name that is there twice the last counts.
+type lookup []string
+
+func (l lookup) Environ() []string { return l }
+
+func (l lookup) LookupEnv(name string) (string, bool) {
+	for _, line := range slices.Backward(l) {
+		if key, value, _ := strings.Cut(line, "="); key == name {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // Dial connects with the options of Temporal's settings. The error says where
@@ -51,10 +68,33 @@ func Dial(ctx context.Context, o client.Options) (client.Client, error) {
 		o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	}
 	c, err := client.DialContext(ctx, o)
+	if ends, ok := CertificateEnds(o); err != nil && ok && time.Now().After(ends) {
+		// The server's word on it comes as a broken connection.
+		return nil, fmt.Errorf("the client certificate for the Temporal server at %s ended on %s: renew the one that TEMPORAL_TLS_CLIENT_CERT_PATH names (or …_DATA, or the profile file)",
+			o.HostPort, ends.UTC().Format(time.DateTime))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no Temporal server at %s (set TEMPORAL_ADDRESS, or start everything with `yanzhen dev`): %w", o.HostPort, err)
 	}
 	return c, nil
+}
+
+// CertificateEnds is when the client certificate ends with which the options connect;
+// false: there is none.
+func CertificateEnds(o client.Options) (time.Time, bool) {
+	if o.ConnectionOptions.TLS == nil {
+		return time.Time{}, false
+	}
+	for _, c := range o.ConnectionOptions.TLS.Certificates {
+		leaf := c.Leaf
+		if leaf == nil && len(c.Certificate) > 0 {
+			leaf, _ = x509.ParseCertificate(c.Certificate[0])
+		}
+		if leaf != nil {
+			return leaf.NotAfter, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // loopback reports whether an address is this machine's own.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -160,6 +161,15 @@ func (s *sqlStore) AuditConfiguration(ctx context.Context, a Audit) error {
 		}
 		return s.audit(ctx, tx, a)
 	})
+}
+
+func (s *sqlStore) Configured(ctx context.Context) (hash string, at time.Time, err error) {
+	var noted sql.NullInt64
+	err = s.read.QueryRowContext(ctx, `SELECT purpose, at FROM audit WHERE act = $1 ORDER BY id DESC LIMIT 1`, ActConfigured).Scan(&hash, &noted)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
+	}
+	return hash, timeOf(noted), wrap("configured", err)
 }
 
 func (s *sqlStore) Audited(ctx context.Context, id string) ([]Audit, error) {

@@ -14,9 +14,12 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
+// readOnly: a standby that was not promoted yet, or a database that was made so.
+const readOnly = "25006"
+
 // NotYet reports whether an error of this package may mend itself while others
-// start: the database does not answer, went away in the middle, is starting, or
-// has not been given this binary's schema. A wrong password, a database that
+// start: the database does not answer, went away in the middle, is starting, is a standby
+// that takes no writing yet, has no connection free, or has not been given this binary's schema. A wrong password, a database that
 // nobody made or one of a newer version does not.
 func NotYet(err error) bool {
 	if fault, ok := errors.AsType[*SchemaError](err); ok {
@@ -24,7 +27,7 @@ func NotYet(err error) bool {
 	}
 	// SQLSTATE, https://www.postgresql.org/docs/16/errcodes-appendix.html
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return strings.HasPrefix(fault.Code, "57P") || strings.HasPrefix(fault.Code, "08") || fault.Code == "53300"
+		return strings.HasPrefix(fault.Code, "57P") || strings.HasPrefix(fault.Code, "08") || fault.Code == "53300" || fault.Code == readOnly
 	}
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
 	_, broken := errors.AsType[*net.OpError](err)
@@ -48,7 +51,7 @@ func Unavailable(err error) bool {
 	}
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch fault.Code {
-		case "25006", // read-only: a standby that was not promoted yet
+		case readOnly,
 			"40001", "40P01", // gave way to another transaction
 			"55P03", "57014", // waited too long, by the server's own settings
 			"58030": // the disk fails
@@ -91,6 +94,12 @@ func Remedy(err error) string {
 		return "the server has no such database: create it, or name another one there"
 	case "42501":
 		return "this user lacks a privilege in the database: let it own the database"
+	case readOnly:
+		return "the database takes no writing: name the primary there, promote this standby, or set default_transaction_read_only back"
+	case "53300":
+		return "the server has no connection free: raise its max_connections or this user's limit, stop who holds them, or put a pooler before it"
+	case "57P03":
+		return "the server is starting, or a standby that takes no connections: wait, or name the primary there"
 	}
 	return ""
 }

@@ -26,6 +26,7 @@ func TestWhatMayStillComeIsToldFromWhatMustBeMended(t *testing.T) {
 		"an older schema":  &store.SchemaError{Have: 2, Want: 3},
 		"nobody answers":   fmt.Errorf("store: %w", context.DeadlineExceeded),
 		"all places taken": &pgconn.PgError{Code: "53300"},
+		"a standby":        &pgconn.PgError{Code: "25006"},
 		"gone meanwhile":   fmt.Errorf("store: load: %w", io.ErrUnexpectedEOF),
 		"gone before":      fmt.Errorf("store: load: %w", &net.OpError{Op: "write", Err: errors.New("broken pipe")}),
 	} {
@@ -44,5 +45,8 @@ func TestWhatMayStillComeIsToldFromWhatMustBeMended(t *testing.T) {
 	}
 	require.Contains(t, store.Remedy(&pgconn.PgError{Code: "28P01"}), "password")
 	require.Contains(t, store.Remedy(&pgconn.PgError{Code: "3D000"}), "create it")
+	require.Contains(t, store.Remedy(&pgconn.PgError{Code: "53300"}), "max_connections")
+	require.Contains(t, store.Remedy(&pgconn.PgError{Code: "25006"}), "primary")
+	require.Contains(t, store.Remedy(&pgconn.PgError{Code: "57P03"}), "starting")
 	require.Empty(t, store.Remedy(store.ErrOtherKeys))
 }

@@ -209,6 +209,8 @@ type Store interface {
 	// AuditConfiguration notes that the configuration, whose hash is the line's
 	// Purpose, is another one than the last that was noted.
 	AuditConfiguration(ctx context.Context, a Audit) error
+	// Configured is the hash that was noted last, and when; empty: none was.
+	Configured(ctx context.Context) (hash string, at time.Time, err error)
 	// SealAudit chains the lines that wait for it, some at a time, and returns how
 	// many. It may run in many processes.
 	SealAudit(ctx context.Context) (n int, err error)
