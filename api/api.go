@@ -174,6 +174,7 @@ func New(d Deps) (*Handler, error) {
 	router := gin.New()
 	router.RedirectTrailingSlash = false
 	router.HandleMethodNotAllowed = true
+	router.UseRawPath = true // an id with %2F in it is an id, and no longer path
 	if err := router.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}

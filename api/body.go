@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -41,6 +44,12 @@ func (op operation) admitBody(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !jsonInUTF8(r.Header.Get("Content-Type")) {
 		return errMediaType
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return errEncoding
+	}
+	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
+		return errMark
 	}
 	switch err := strictjson.Check(body); {
 	case errors.Is(err, strictjson.ErrDuplicate):
@@ -113,24 +122,68 @@ func (op operation) collectErrors(e *jsonschema.ValidationError, out *[]starter.
 	case *kind.Type:
 		add(at, "value.type", "Must be of the JSON type "+strings.Join(k.Want, " or ")+".")
 	case *kind.MinLength:
-		add(at, "value.too_short", "Is too short.")
+		add(at, "value.too_short", "Must have at least "+count(k.Want, "character")+".")
 	case *kind.MaxLength:
-		add(at, "value.too_long", "Is too long.")
+		add(at, "value.too_long", "Must have at most "+count(k.Want, "character")+".")
 	case *kind.PropertyNames:
 		add(namedBy(e.SchemaURL), "property.name", "Has a property whose name is empty or too long.")
-	case *kind.MaxProperties, *kind.MaxItems:
-		add(at, "value.too_many", "Has too many items.")
+	case *kind.MaxProperties:
+		add(at, "value.too_many", "Must have at most "+count(k.Want, "property")+".")
+	case *kind.MaxItems:
+		add(at, "value.too_many", "Must have at most "+count(k.Want, "item")+".")
+	case *kind.MinProperties:
+		add(at, "value.too_few", "Must have at least "+count(k.Want, "property")+".")
+	case *kind.MinItems:
+		add(at, "value.too_few", "Must have at least "+count(k.Want, "item")+".")
 	case *kind.Pattern:
-		add(at, "value.pattern", "Does not match the pattern in the contract.")
+		add(at, "value.pattern", "Must match the pattern "+k.Want+".")
 	case *kind.Format:
 		add(at, "value.format", "Is no "+k.Want+formExample[k.Want]+".")
 	case *kind.Enum:
-		add(at, "value.enum", "Must be one of the values that the contract lists.")
-	case *kind.Minimum, *kind.Maximum:
-		add(at, "value.range", "Is out of range.")
+		add(at, "value.enum", "Must be "+alternatives(k.Want)+".")
+	case *kind.Minimum:
+		add(at, "value.range", "Must be at least "+k.Want.RatString()+".")
+	case *kind.Maximum:
+		add(at, "value.range", "Must be at most "+k.Want.RatString()+".")
 	default:
 		add(at, "value.invalid", "Does not match the contract.")
 	}
+}
+
+// count tells a limit of the contract, "1 property" or "20 properties".
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case what == "property":
+		return strconv.Itoa(n) + " properties"
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// alternatives lists the values of an enum of the contract.
+func alternatives(values []any) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprint(v)
+	}
+	last := len(texts) - 1
+	if last < 1 {
+		return strings.Join(texts, "")
+	}
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}
+
+// dateTime is stricter than RFC 3339 by what Go does not read: a T and a Z in
+// lower case, and leap seconds. It names the field; a time that only Go refuses
+// would be found too late for that.
+func dateTime(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	_, err := time.Parse(time.RFC3339, text)
+	return err
 }
 
 // formExample shows a form that is often missed.

@@ -69,6 +69,7 @@ func readOperations(document []byte) (map[string]operation, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat()
+	compiler.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: dateTime})
 	if err := compiler.AddResource(documentURL, root); err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 			add("value.malformed", "Cannot be parsed.")
 		case len(values) > 1:
 			add("value.repeated", "Is given more than once.")
-		case len(values) == 0 && p.required:
+		case p.required && (len(values) == 0 || p.in == "header" && values[0] == ""):
 			add("value.required", "Is required.")
 		case p.in == "header": // what is no tag of ours matches nothing
 		case len(values) == 1:

@@ -39,8 +39,10 @@ var (
 	errKeyInvalid = &httpError{status: 400, code: "idempotency_key_invalid",
 		title: "The header Idempotency-Key must be given once, with 1 to 255 visible ASCII characters."}
 	errMediaType = &httpError{status: 415, code: "unsupported_media_type", title: "The body must be application/json, in UTF-8."}
+	errEncoding  = &httpError{status: 415, code: "unsupported_media_type", title: "The body must not be compressed: no Content-Encoding."}
 	errTooLarge  = &httpError{status: 413, code: "body_too_large", title: "The body is larger than 64 KiB."}
 	errJSON      = &httpError{status: 400, code: "malformed_json", title: "The body is not one valid JSON value."}
+	errMark      = &httpError{status: 400, code: "malformed_json", title: "The body begins with a byte order mark: write UTF-8 without one."}
 	errNoBody    = &httpError{status: 400, code: "malformed_json", title: "The body is missing."}
 	errDuplicate = &httpError{status: 400, code: "malformed_json", title: "The body has a property twice."}
 	errUnread    = &httpError{status: 400, code: "malformed_body", title: "The body could not be read."}
@@ -51,6 +53,9 @@ var (
 		title: "The header If-Match must name the ETag of what was read."}
 	errVersion = &httpError{status: 412, code: string(starter.VersionConflict),
 		title: "The verification has changed since it was read.", detail: "Read it again."}
+	// errTag: what is no tag of ours matches nothing (RFC 9110 section 13.1.1).
+	errTag = &httpError{status: errVersion.status, code: errVersion.code, title: "If-Match names no version of a verification.",
+		detail: `Send one ETag as an answer gave it, with its quotes: "v3".`}
 	errPurpose  = &httpError{status: 403, code: "purpose_not_allowed", title: "Yanzhen-Purpose is not one of the purposes configured for this client."}
 	errNoLink   = &httpError{status: 409, code: "no_link", title: "There is no link for the person now.", detail: "Read the verification: next_action says how it goes on."}
 	errInternal = &httpError{status: 500, code: string(starter.Internal), title: "Internal server error.",

@@ -111,7 +111,7 @@ func precondition(header *string) (int, error) {
 	digits, ok2 := strings.CutSuffix(digits, `"`)
 	n, err := strconv.Atoi(digits)
 	if !ok || !ok2 || err != nil || n < 1 || etag(n) != *header {
-		return 0, errVersion
+		return 0, errTag
 	}
 	return n, nil
 }

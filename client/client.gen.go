@@ -915,7 +915,7 @@ type FieldError struct {
 	//
 	// - `value.required`, `value.type`, `value.pattern`, `value.format`,
 	//   `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
-	//   `value.too_many`, `value.malformed`, `value.repeated`,
+	//   `value.too_many`, `value.too_few`, `value.malformed`, `value.repeated`,
 	//   `value.invalid`, `value.personal_data`
 	// - `property.unknown`, `property.name`, `parameter.unknown`
 	// - `policy.unknown`, `policy.no_chip`
@@ -951,7 +951,7 @@ type FieldError struct {
 //
 //   - `value.required`, `value.type`, `value.pattern`, `value.format`,
 //     `value.enum`, `value.range`, `value.too_short`, `value.too_long`,
-//     `value.too_many`, `value.malformed`, `value.repeated`,
+//     `value.too_many`, `value.too_few`, `value.malformed`, `value.repeated`,
 //     `value.invalid`, `value.personal_data`
 //   - `property.unknown`, `property.name`, `parameter.unknown`
 //   - `policy.unknown`, `policy.no_chip`

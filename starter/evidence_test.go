@@ -67,6 +67,13 @@ func TestSearchFindsAPersonOnRecord(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lines, 1, "that somebody searched is on record where nothing is found, too")
 
+	// A mistyped number would be answered that nothing is held, which is wrong.
+	for typed, code := range map[string]string{"110199 19900307 0017": "id_number.length", "110199199003070018": "id_number.check_digit"} {
+		_, err = r.s.Search(t.Context(), asked, typed)
+		e := requireCode(t, err, InvalidRequest)
+		require.Equal(t, "id_number", e.Fields[0].Field)
+		require.Equal(t, code, e.Fields[0].Code)
+	}
 	theirs := asked
 	theirs.Client = "other"
 	ids, err = r.s.Search(t.Context(), theirs, request().Subject.IDNumber)
