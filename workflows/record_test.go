@@ -283,6 +283,7 @@ func TestRecord(t *testing.T) {
 	w := worker.New(c, workflows.QueueVerification, worker.Options{})
 	w.RegisterWorkflowWithOptions(workflows.Verification, workflow.RegisterOptions{Name: workflows.VerificationWorkflow})
 	w.RegisterWorkflowWithOptions(workflows.Review, workflow.RegisterOptions{Name: workflows.ReviewWorkflow})
+	registerErasing(w)
 	all.register(w)
 	require.NoError(t, w.Start())
 	defer w.Stop()
@@ -301,6 +302,16 @@ func TestRecord(t *testing.T) {
 		t.Run("reopened", func(t *testing.T) {
 			t.Parallel()
 			recordReopened(t, c, &all)
+		})
+		for name := range erasures {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				recordErasure(t, c, name)
+			})
+		}
+		t.Run("retained", func(t *testing.T) {
+			t.Parallel()
+			recordRetention(t, c)
 		})
 		for name, answers := range deliveries {
 			t.Run(name, func(t *testing.T) {

@@ -35,11 +35,13 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// registered are the workflows that a worker runs, by name.
+// registered are the workflows that a worker runs, by name: all of them.
 var registered = map[string]any{
 	workflows.VerificationWorkflow: workflows.Verification,
 	workflows.ReviewWorkflow:       workflows.Review,
 	workflows.DeliveryWorkflow:     workflows.WebhookDelivery,
+	workflows.ErasureWorkflow:      workflows.Erasure,
+	workflows.RetentionWorkflow:    workflows.Retention,
 }
 
 // No workflow goes without a recorded run: what nobody replays, nobody notices to
@@ -51,6 +53,9 @@ func TestEveryWorkflowHasARecordedHistory(t *testing.T) {
 	for _, file := range files {
 		recorded[readHistory(t, file).GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()] = true
 	}
+	worker, err := os.ReadFile("../worker/worker.go")
+	require.NoError(t, err)
+	require.Len(t, registered, strings.Count(string(worker), ".RegisterWorkflowWithOptions("), "not all that a worker registers")
 	for name := range registered {
 		require.True(t, recorded[name], "no run of %s is recorded", name)
 	}
