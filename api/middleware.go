@@ -35,6 +35,16 @@ func verificationOf(ctx context.Context) string { return telemetry.RequestOf(ctx
 // is a caller's own word, a person's number perhaps, and is not logged.
 var ourID = regexp.MustCompile(`^ver_[a-z2-7]{26}$`)
 
+// cameWithKey is where gin's context keeps the context that the request came with:
+// the one that handlers see ends with them, too.
+const cameWithKey = "yanzhen.came_with"
+
+// left reports whether the caller has hung up.
+func left(c *gin.Context) bool {
+	ctx, ok := c.Value(cameWithKey).(context.Context)
+	return ok && telemetry.Left(ctx)
+}
+
 func noteRefusal(c *gin.Context, code string) { c.Set(refusalKey, code) }
 
 func requestID(ctx context.Context) string {
@@ -78,16 +88,16 @@ func (s *server) observe(c *gin.Context) {
 		request.About(inPath)
 	}
 	c.Request = c.Request.WithContext(ctx)
+	c.Set(cameWithKey, ctx)
 	c.Header("X-Request-Id", request.ID)
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
 	c.Next()
-	s.observed(c, request, time.Since(began))
+	s.observed(c, telemetry.Told(ctx, c.Writer.Status()), request, time.Since(began))
 }
 
 // observed logs, counts and traces an answer.
-func (s *server) observed(c *gin.Context, request *telemetry.Request, took time.Duration) {
-	status := c.Writer.Status()
+func (s *server) observed(c *gin.Context, status int, request *telemetry.Request, took time.Duration) {
 	method := telemetry.KnownMethod(methodOf(c.Request))
 	s.Metrics.Request(method, route(c), status, took)
 	answered := telemetry.Answer{Method: method, Route: route(c), Status: status}

@@ -145,7 +145,7 @@ const unchanged = "Nothing was changed. Try again."
 func (s *server) refuse(c *gin.Context, err error) {
 	f := httpErrorOf(err)
 	noteRefusal(c, f.code)
-	if f.status >= 500 {
+	if f.status >= 500 && !left(c) {
 		s.Logger.ErrorContext(c, "request failed", "request_id", requestID(c.Request.Context()), "route", route(c), "verification_id", verificationOf(c.Request.Context()), "error", composed(err))
 	}
 	if c.Writer.Written() {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +43,38 @@ func TestReadWaitsAsItIsAsked(t *testing.T) {
 		require.Empty(t, r.fake.calls)
 		require.Equal(t, "wait", p.Errors[0].Field)
 	}
+}
+
+// A caller who hangs up in the middle of a wait is no fault of ours: three of them
+// would otherwise wake whoever is on duty. A fault while they are there is one.
+func TestACallerWhoHangsUpIsNoFault(t *testing.T) {
+	for _, code := range []starter.Code{starter.Internal, starter.EngineUnavailable} {
+		for _, leaves := range []bool{true, false} {
+			r := newRig(t)
+			ctx, hangUp := context.WithCancel(t.Context())
+			defer hangUp()
+			r.fake.same = true // it read nothing
+			r.fake.wait = func(string, string, int, time.Duration) (starter.View, error) {
+				if leaves {
+					hangUp()
+				}
+				return starter.View{}, nil
+			}
+			r.fake.read = func(string, string) (starter.View, error) {
+				return starter.View{}, &starter.Error{Code: code, Op: "read the row", Err: context.Canceled}
+			}
+			req := httptest.NewRequest("GET", "/v1/verifications/"+knownID+"?wait=30s", nil).WithContext(ctx)
+			req.Header.Set("Authorization", "Bearer "+r.shop)
+			r.serve(req)
+			require.Equal(t, leaves, !strings.Contains(r.logs.String(), `"level":"ERROR"`), r.logs)
+			require.Equal(t, leaves, strings.Contains(r.metricsText(), `status_code="499"`))
+			require.Equal(t, leaves, !strings.Contains(r.metricsText(), `status_code="50`))
+		}
+	}
+	r := newRig(t)
+	r.fake.read = func(string, string) (starter.View, error) { panic("x") }
+	r.do(call{method: "GET", path: "/v1/verifications/" + knownID, key: r.shop})
+	require.Contains(t, r.metricsText(), `status_code="500"`, "after a panic, too, it is seen that the caller is there")
 }
 
 // A caller without an ETag who was given the link waits for what comes of it;

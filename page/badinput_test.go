@@ -1,8 +1,10 @@
 package page
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yanzhen-id/yanzhen/internal/sealing"
+	"github.com/yanzhen-id/yanzhen/internal/telemetry"
 	"github.com/yanzhen-id/yanzhen/page/texts"
 	"github.com/yanzhen-id/yanzhen/starter"
 	"github.com/yanzhen-id/yanzhen/verification"
@@ -306,6 +309,31 @@ func TestFaultsAreToldOnAPage(t *testing.T) {
 	require.Equal(t, 503, p.do("POST", consent.path, url.Values{"act": {actGo}}).status)
 	require.Equal(t, 503, p.get(consent.path+"/wait?rev=1").status)
 	require.Equal(t, 503, p.in(codeA).status)
+}
+
+// A phone that is put away in the middle of a wait is no fault of ours.
+func TestABrowserThatHangsUpIsNoFault(t *testing.T) {
+	b := newBench(t)
+	p := b.browser(inWeChat)
+	at := p.in(codeA).path
+	u, err := url.Parse(b.server.URL)
+	require.NoError(t, err)
+	ctx, hangUp := context.WithCancel(t.Context())
+	r := httptest.NewRequest("GET", at+"/wait?rev=1", nil).WithContext(ctx)
+	for _, c := range p.client.Jar.Cookies(u) {
+		r.AddCookie(c)
+	}
+	var logs bytes.Buffer
+	b.h.Logger, b.h.Metrics = slog.New(slog.NewJSONHandler(&logs, nil)), telemetry.NewMetrics()
+	hangUp()
+	b.h.ServeHTTP(httptest.NewRecorder(), r)
+	require.Contains(t, logs.String(), `"status":499`)
+	require.Contains(t, logs.String(), `"level":"INFO"`)
+	require.NotContains(t, logs.String(), `"level":"ERROR"`)
+	r = httptest.NewRequest("GET", at, nil).WithContext(ctx)
+	logs.Reset()
+	b.h.ServeHTTP(httptest.NewRecorder(), r)
+	require.NotContains(t, logs.String(), `"level":"WARN"`)
 }
 
 // What waits learns of the newest revision, and without the cookie nothing.

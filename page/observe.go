@@ -76,7 +76,7 @@ func (h *Handler) observed(next http.Handler) http.Handler {
 				}
 				h.panicked(out, r, p)
 			}
-			h.answered(r, out.status, n, time.Since(began))
+			h.answered(r, telemetry.Told(r.Context(), out.status), n, time.Since(began))
 		}()
 		next.ServeHTTP(out, r)
 	})

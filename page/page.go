@@ -134,7 +134,9 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, v starter.PageV
 	case starter.Redacted:
 		h.message(w, r, http.StatusGone, "link.gone")
 	case starter.EngineUnavailable, starter.Internal:
-		h.Logger.WarnContext(r.Context(), "page not answered", "request_id", requestID(r), "verification_id", v.ID, "error", err)
+		if !telemetry.Left(r.Context()) {
+			h.Logger.WarnContext(r.Context(), "page not answered", "request_id", requestID(r), "verification_id", v.ID, "error", err)
+		}
 		w.Header().Set("Retry-After", "5")
 		if v.ID == "" || r.Method != http.MethodPost {
 			h.message(w, r, http.StatusServiceUnavailable, "fault.busy")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"regexp"
 	"sync/atomic"
@@ -141,6 +142,23 @@ func (r *Request) End(a Answer) {
 var number = regexp.MustCompile(`[0-9]{16}`)
 
 func random(id string) bool { return !number.MatchString(id) }
+
+// StatusLeft is what stands in logs, metrics and traces for an answer that nobody
+// waited for any more: callers and browsers hang up all the time, in the middle of a
+// wait above all, and no fault of ours comes of it. It is never sent.
+const StatusLeft = 499
+
+// Left reports whether whoever sent the request has hung up. ctx is the one that
+// the request came with.
+func Left(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// Told is the status by which an answer is told of.
+func Told(ctx context.Context, status int) int {
+	if status >= 500 && Left(ctx) {
+		return StatusLeft
+	}
+	return status
+}
 
 // KnownMethod keeps a caller from writing words of their own into logs and
 // metrics.
