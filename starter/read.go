@@ -47,9 +47,10 @@ func (s *Starter) Owner(ctx context.Context, clients []string, id string) (strin
 const Unknown = -1
 
 // Wait returns once a read of the client's verification tells something: its
-// revision is another than the known one, it has ended, or d is over. For a caller
-// who knows none (Unknown) that is at once when it waits for somebody, and
-// otherwise with the next change; nobody waits any more once stop is closed (nil:
+// revision is another than the known one, or d is over. Who knows how one ended
+// waits for what comes after: it may be reopened, or erased. For a caller
+// who knows none (Unknown) that is at once when it has ended or waits for somebody,
+// and otherwise with the next change; nobody waits any more once stop is closed (nil:
 // never). Errors are those of Read, and RateLimited. same: d is over, and the store said a moment ago
 // that the revision is still the known one, so that a read would tell nothing.
 //
@@ -95,7 +96,10 @@ func (s *Starter) readAside(ctx context.Context, clientID, id string, known int)
 		var v View
 		if v, err = s.Read(ctx, clientID, id); err == nil {
 			revision = v.Revision
-			tells = v.Status.Ended() || known == Unknown && waitsForSomebody(v) || known != Unknown && v.Revision != known
+			tells = v.Revision != known
+			if known == Unknown {
+				tells = v.Status.Ended() || waitsForSomebody(v)
+			}
 		}
 	}()
 	if p := <-done; p != nil {

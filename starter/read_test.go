@@ -511,3 +511,30 @@ func TestARunThatIsBehindItsRowIsAskedAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, asked)
 }
+
+// Who has read how it ended is not answered again and again at once: they would ask
+// as fast as they can. What comes after the end wakes them.
+func TestWaitAfterTheEndIsForWhatComesThen(t *testing.T) {
+	r := newRig(t)
+	v, err := r.s.Read(t.Context(), "shop", r.completed().ID)
+	require.NoError(t, err)
+	began := time.Now()
+	got, err := r.s.waited(t.Context(), "shop", v.ID, v.Revision, 400*time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, v.Revision, got.Revision)
+	require.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond)
+	for name, known := range map[string]int{"nothing": Unknown, "another revision": v.Revision - 1} {
+		began = time.Now()
+		_, err = r.s.Wait(t.Context(), "shop", v.ID, known, time.Minute, nil)
+		require.NoError(t, err)
+		require.Less(t, time.Since(began), 10*time.Second, name)
+	}
+
+	began = time.Now()
+	time.AfterFunc(100*time.Millisecond, func() {
+		_, _ = r.s.Redact(context.Background(), "shop", v.ID, RedactRequest{Cause: CauseRequest})
+	})
+	_, err = r.s.waited(t.Context(), "shop", v.ID, v.Revision, time.Minute)
+	requireCode(t, err, Redacted)
+	require.Less(t, time.Since(began), 10*time.Second)
+}
