@@ -191,6 +191,18 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
+// In the composed stack with stand-ins the api's address is that of the machine, not
+// of the container in which the doctor looks. Without them nobody being there is an
+// error.
+func TestDoctorKnowsThatLoopbackLeadsNowhereFromAContainer(t *testing.T) {
+	for forwards, want := range map[bool]findingStatus{true: findingUnknown, false: findingError} {
+		found := diagnosePublicURL(t.Context(), "http://127.0.0.1:1", forwards)
+		require.Len(t, found, 1)
+		require.Equal(t, want, found[0].Status, found[0].Detail)
+	}
+	require.Equal(t, findingError, diagnosePublicURL(t.Context(), "http://nobody.invalid", true)[0].Status)
+}
+
 // A namespace with runs that are soon gone, and queues that nobody asks.
 func TestDoctorSeesAnIdleEngine(t *testing.T) {
 	installation(t)

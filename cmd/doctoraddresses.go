@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/yanzhen-id/yanzhen/internal/config"
@@ -136,13 +137,18 @@ func diagnoseProcess(ctx context.Context, listen string) []finding {
 }
 
 // diagnosePublicURL asks the address to which vendors send people and notices.
-// It sees it from this machine: from outside, somebody outside must look.
-func diagnosePublicURL(ctx context.Context, address string) []finding {
+// It sees it from this machine: from outside, somebody outside must look. Where a
+// worker's own loopback leads to stand-ins in another container, the api is in a
+// third one, and its address means that of the machine around them.
+func diagnosePublicURL(ctx context.Context, address string, forwards bool) []finding {
 	const check, remedy = "public address", "Let YANZHEN_PUBLIC_URL lead to the api's YANZHEN_API_LISTEN: vendors and people come back by it."
 	res, err := head(ctx, address+"/openapi.json")
 	if err != nil {
 		if badCertificate(err) {
 			return []finding{wrong(check, "Renew the certificate, for the host that YANZHEN_PUBLIC_URL names, of an authority that phones trust.", "%s: %v", address, err)}
+		}
+		if forwards && errors.Is(err, syscall.ECONNREFUSED) {
+			return []finding{unknown(check, "%s is loopback, which leads nowhere from a container: try it on the machine itself", address)}
 		}
 		return []finding{wrong(check, remedy, "%s: %v", address, err)}
 	}

@@ -37,7 +37,9 @@ func diagnose(ctx context.Context, environ, anchors []string) []finding {
 			return diagnoseEngine(ctx, environ, registry, cfg.Deployment, quiet)
 		},
 		func(ctx context.Context) []finding { return diagnoseProcess(ctx, cfg.Ops) },
-		func(ctx context.Context) []finding { return diagnosePublicURL(ctx, cfg.PublicURL) },
+		func(ctx context.Context) []finding {
+			return diagnosePublicURL(ctx, cfg.PublicURL, cfg.SandboxForward.On())
+		},
 	}
 	found = append(found, diagnoseAPIKeys(cfg, time.Now())...)
 	for _, v := range cfg.Vendors {
