@@ -126,7 +126,7 @@ func printFindings(out io.Writer, findings []finding, asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Status, f.Check, oneLine(f.Detail))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Status, f.Check, printable(oneLine(f.Detail)))
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "\t\t→ %s\n", oneLine(f.Remedy))
 		}

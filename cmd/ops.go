@@ -37,7 +37,8 @@ YANZHEN_KEYS, TEMPORAL_ADDRESS), or the running "yanzhen dev". ID may be pasted 
 is found: a run's id, or an address that contains it. Repeated within a minute on an
 unchanged verification, a command returns the first result and does nothing more,
 unless that was a refusal.`,
-		Example: `  yanzhen ops look ver_… --reason "the person says they are done"
+		Example: `  yanzhen ops show ver_…
+  yanzhen ops look ver_… --reason "the person says they are done"
   yanzhen ops extend ver_… --for 24h --reason "the shop asked for it"
   yanzhen ops switch-provider ver_… --reason "their page does not load"
   yanzhen ops to-review ver_… --reason "the vendor is down for the day"
@@ -48,7 +49,7 @@ unless that was a refusal.`,
 	c.PersistentFlags().StringVar(&who.by, "by", "", "who is acting, for the audit log (default: the user of this process)")
 	c.PersistentFlags().StringVar(&who.why, "reason", "", "the reason, for the audit log, where it is encrypted; nothing that identifies the person")
 	dataFlag(c, &who.data)
-	c.AddCommand(opsLook(&who), opsExtend(&who), opsSwitchProvider(&who), opsToReview(&who), opsResend(&who))
+	c.AddCommand(opsShow(&who), opsLook(&who), opsExtend(&who), opsSwitchProvider(&who), opsToReview(&who), opsResend(&who))
 	return c
 }
 

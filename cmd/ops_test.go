@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/yanzhen-id/yanzhen/internal/store"
 	"github.com/yanzhen-id/yanzhen/starter"
+	"github.com/yanzhen-id/yanzhen/verification"
 )
 
 const pastedID = "ver_hpcqydm2tjcd2cndyus2cnpme7"
@@ -113,4 +115,54 @@ func TestOperatorsWorkOnTheLocalStack(t *testing.T) {
 	}
 	out, err = run(t.Context(), "retention", "--data", dir)
 	require.NoError(t, err, out)
+}
+
+// A verification is shown from the store alone, to operators who have no client's key:
+// where it stands and why, what was done, what its receivers took; nothing personal.
+func TestOperatorsAreShownAVerification(t *testing.T) {
+	dir := t.TempDir()
+	keys, dsn := filepath.Join(dir, "keys.json"), "sqlite:"+filepath.Join(dir, "yz.db")
+	t.Setenv("YANZHEN_STORE", dsn)
+	t.Setenv("YANZHEN_KEYS", keys)
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+	require.NoError(t, createKeys(keys, &safeBuffer{}))
+	require.NoError(t, store.Migrate(t.Context(), dsn))
+	st, err := store.Open(t.Context(), dsn, keysOf(t, keys))
+	require.NoError(t, err)
+	defer st.Close()
+	now := time.Date(2026, 11, 28, 21, 0, 0, 0, time.UTC)
+	row := store.Row{ID: pastedID, Client: "shop", Fingerprint: []byte{1}, CreatedAt: now, OverdueAt: now.Add(time.Hour), Policy: verification.PolicyRef{Name: "cn-resident", Version: 2},
+		State:   verification.NewState(verification.Policy{Name: "cn-resident", Version: 2, Attempts: 3}, now),
+		Request: verification.Request{Subject: &verification.Subject{Name: "测试甲", IDNumber: "110199199003070017"}, ClientReferenceID: "order-17"}}
+	_, _, err = st.Insert(t.Context(), row)
+	require.NoError(t, err)
+	show := func() string {
+		out, err := run(t.Context(), "ops", "show", strings.ToUpper(pastedID)+":v2")
+		require.NoError(t, err, out)
+		for _, personal := range []string{"测试甲", "110199", "order-17"} {
+			require.NotContains(t, out, personal)
+		}
+		return out
+	}
+	require.Contains(t, show(), "its run has not begun")
+
+	require.NoError(t, st.MarkStarted(t.Context(), pastedID, now))
+	review := row.State
+	review.AwaitReview(now, []verification.Reason{verification.ReasonOf(verification.RecordsNotFound)}, now.Add(48*time.Hour))
+	require.NoError(t, st.Publish(t.Context(), pastedID, review))
+	_, err = st.Relay(t.Context(), now, func(string, string) []string { return []string{"main"} }, 10)
+	require.NoError(t, err)
+	due, err := st.TakeDue(t.Context(), now, time.Minute, 10)
+	require.NoError(t, err)
+	_, err = st.Settle(t.Context(), store.Try{EventID: due[0].EventID, Endpoint: "main", At: now, Class: "5xx", State: store.DeliverySending, Health: store.Fails}, time.Hour)
+	require.NoError(t, err)
+	out := show()
+	for _, has := range []string{"client shop, policy cn-resident version 2", "in_review, changed 2026-11-28 21:00:00 UTC, until 2026-11-30 21:00:00 UTC",
+		"because of records.not_found: ", "verification.in_review", "to main", "1 tries, the last one 5xx"} {
+		require.Contains(t, out, has)
+	}
+	require.NotContains(t, out, "has not begun")
+
+	_, err = run(t.Context(), "ops", "show", "ver_aaaaaaaaaaaaaaaaaaaaaaaaaa")
+	require.ErrorContains(t, err, "there is no verification ver_aaaaaaaaaaaaaaaaaaaaaaaaaa")
 }

@@ -36,6 +36,9 @@ func Options(environ []string, logger *slog.Logger) (client.Options, error) {
 	if o.HostPort == "" {
 		o.HostPort = client.DefaultHostPort
 	}
+	if _, _, err := net.SplitHostPort(o.HostPort); !strings.Contains(o.HostPort, ":///") && err != nil { // gRPC has forms of its own, such as dns:///
+		return o, fmt.Errorf("TEMPORAL_ADDRESS (or the profile file) must be host:port, such as 127.0.0.1:7233, and %q is not", o.HostPort)
+	}
 	o.Logger = log.NewStructuredLogger(logger)
 	return o, nil
 }
@@ -74,9 +77,26 @@ func Dial(ctx context.Context, o client.Options) (client.Client, error) {
 			o.HostPort, ends.UTC().Format(time.DateTime))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no Temporal server at %s (set TEMPORAL_ADDRESS, or start everything with `yanzhen dev`): %w", o.HostPort, err)
+		return nil, fmt.Errorf("no Temporal server at %s (set TEMPORAL_ADDRESS, or start everything with `yanzhen dev`)%s: %w", o.HostPort, hint(o), err)
 	}
 	return c, nil
+}
+
+// hint says what gRPC's own error does not: that the name is unknown, or that TLS is
+// spoken.
+func hint(o client.Options) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if host, _, err := net.SplitHostPort(o.HostPort); err == nil {
+		_, err = net.DefaultResolver.LookupHost(ctx, host)
+		if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+			return fmt.Sprintf(": the name %q is unknown here", host)
+		}
+	}
+	if o.ConnectionOptions.TLS != nil {
+		return ", with TLS, because TEMPORAL_TLS, TEMPORAL_API_KEY or a certificate is set"
+	}
+	return ""
 }
 
 // CertificateEnds is when the client certificate ends with which the options connect;

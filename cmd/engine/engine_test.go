@@ -1,7 +1,10 @@
 package engine_test
 
 import (
+	"crypto/tls"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,4 +71,23 @@ func TestAnUnreachableServerIsNamedWithTheRemedy(t *testing.T) {
 	_, err := engine.Dial(t.Context(), client.Options{HostPort: "127.0.0.1:1"})
 	require.ErrorContains(t, err, "127.0.0.1:1")
 	require.ErrorContains(t, err, "TEMPORAL_ADDRESS")
+	_, err = engine.Dial(t.Context(), client.Options{HostPort: "127.0.0.1:1", ConnectionOptions: client.ConnectionOptions{TLS: &tls.Config{}}})
+	require.ErrorContains(t, err, "with TLS, because TEMPORAL_TLS, TEMPORAL_API_KEY")
+	require.True(t, engine.NotYet(err))
+	_, err = engine.Dial(t.Context(), client.Options{HostPort: "nobody.invalid:7233"})
+	require.ErrorContains(t, err, `the name "nobody.invalid" is unknown here`)
+	require.True(t, engine.NotYet(err), "names may come later, too")
+}
+
+// An address that gRPC would guess about is refused before anybody waits for it.
+func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
+	none := "TEMPORAL_CONFIG_FILE=" + filepath.Join(t.TempDir(), "none")
+	for _, address := range []string{"127.0.0.1", "temporal", "https://temporal:7233", "http://127.0.0.1:7233"} {
+		_, err := engine.Options([]string{none, "TEMPORAL_ADDRESS=" + address}, slog.New(slog.DiscardHandler))
+		require.ErrorContains(t, err, "TEMPORAL_ADDRESS (or the profile file) must be host:port", address)
+	}
+	for _, address := range []string{"", "temporal:7233", "[::1]:7233", "dns:///temporal:7233"} {
+		_, err := engine.Options([]string{none, "TEMPORAL_ADDRESS=" + address}, slog.New(slog.DiscardHandler))
+		require.NoError(t, err, address)
+	}
 }

@@ -38,7 +38,7 @@ func TestOperatorsActOnARunByCommandAndFromTheUI(t *testing.T) {
 	require.Contains(t, s.yanzhen("ops", "look", id, "--reason", why, "--by", "li"), "session 1: the person has not begun")
 	require.Contains(t, s.refusedBy(3, "ops", "extend", id, "--reason", why), "the vendor's own")
 	require.Contains(t, s.refusedBy(3, "ops", "switch-provider", id, "--reason", why), "no other face provider")
-	require.Contains(t, s.refusedBy(2, "ops", "look", id), "say why")
+	require.Contains(t, s.refusedBy(2, "ops", "look", id), "give the reason")
 
 	// As the UI sends it: an update with JSON, and no name.
 	handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
