@@ -129,3 +129,17 @@ func TestCodeOfTheToyVendorIsTheToys(t *testing.T) {
 	}
 	require.NotZero(t, blocks)
 }
+
+// Whoever pastes one page after the other starts a verification with each: a key
+// that stood on another page would find that one's, or be refused.
+func TestEveryStartInThePagesHasAKeyOfItsOwn(t *testing.T) {
+	key := regexp.MustCompile(`'Idempotency-Key: ([^'$]+)'`)
+	on := map[string]string{}
+	for name, text := range pages(t) {
+		for _, m := range key.FindAllStringSubmatch(text, -1) {
+			require.Empty(t, on[m[1]], "%s of %s stands on another page or twice", m[1], name)
+			on[m[1]] = name
+		}
+	}
+	require.GreaterOrEqual(t, len(on), 5)
+}
