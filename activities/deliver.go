@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -52,6 +53,43 @@ type Deliverer struct {
 	// Over hears of each delivery's end, and how long after its event that was; nil:
 	// nobody does.
 	Over func(store.DeliveryState, time.Duration)
+
+	// sending is what is being sent, by endpoint.
+	mu      sync.Mutex
+	sending map[sendingTo]int
+}
+
+// sendingTo is a client's endpoint.
+type sendingTo struct{ client, endpoint string }
+
+const (
+	// mostAtOnce is how much is sent to one endpoint at a time, by one worker. A
+	// receiver that hangs takes its 20 s each time; with more of them a worker would
+	// have nobody left for the other receivers.
+	mostAtOnce = 100
+	// busyPause is when what had to wait for that is tried.
+	busyPause = 2 * time.Second
+	busy      = "busy"
+)
+
+// enter counts what is sent to an endpoint; false: it is enough for now.
+func (d *Deliverer) enter(to sendingTo) (leave func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sending[to] >= mostAtOnce {
+		return nil, false
+	}
+	if d.sending == nil {
+		d.sending = map[sendingTo]int{}
+	}
+	d.sending[to]++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.sending[to]--; d.sending[to] == 0 {
+			delete(d.sending, to)
+		}
+	}, true
 }
 
 // DeliverInput is the argument of Deliver: the two ids, and nothing else.
@@ -121,6 +159,11 @@ func (d *Deliverer) Deliver(ctx context.Context, in DeliverInput) (DeliverResult
 		try.State, try.At = store.DeliveryHeld, d.Now()
 		return d.settle(ctx, try, now.CreatedAt)
 	}
+	leave, ok := d.enter(sendingTo{now.Client, in.Endpoint})
+	if !ok {
+		return DeliverResult{}, undelivered(busy, webhook.Jitter(busyPause)) // which is no try
+	}
+	defer leave()
 	answer, err := d.send(ctx, now.Client, in, event)
 	if err != nil {
 		return DeliverResult{}, err

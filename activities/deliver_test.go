@@ -84,6 +84,41 @@ func (v *delivering) do(t *testing.T) (DeliverResult, error) {
 	return out, err
 }
 
+// A receiver that hangs holds up its own events, which wait without a try being
+// counted, and nobody else's.
+func TestAReceiverThatHangsLeavesRoomForOthers(t *testing.T) {
+	v := newDelivering(t)
+	v.answer = webhook.Answer{Class: webhook.OK}
+	var leaves []func()
+	for range mostAtOnce {
+		leave, ok := v.d.enter(sendingTo{"shop", "main"})
+		require.True(t, ok)
+		leaves = append(leaves, leave)
+	}
+	_, err := v.do(t)
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, TypeUndelivered, app.Type())
+	require.GreaterOrEqual(t, app.NextRetryDelay(), busyPause)
+	require.Equal(t, temporal.ApplicationErrorCategoryBenign, app.Category())
+	require.Zero(t, v.sent)
+	require.Empty(t, v.log.tries, "it is no try")
+
+	for _, other := range []sendingTo{{"shop", "second"}, {"other", "main"}} {
+		leave, ok := v.d.enter(other)
+		require.True(t, ok, other)
+		leave()
+	}
+	leaves[0]()
+	out, err := v.do(t)
+	require.NoError(t, err)
+	require.Equal(t, store.DeliveryDelivered, out.State)
+	for _, leave := range leaves[1:] {
+		leave()
+	}
+	require.Empty(t, v.d.sending)
+}
+
 // Each answer makes of the delivery what it must, and the pause before the next
 // try is the schedule's, or the longer one that the receiver asks for.
 func TestDeliver(t *testing.T) {

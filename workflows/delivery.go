@@ -10,8 +10,9 @@ import (
 // endpoint. Its id is that of DeliveryID.
 const DeliveryWorkflow = "WebhookDelivery"
 
-// QueueWebhooks is the task queue of deliveries, apart from the verifications:
-// slow receivers hold up each other and nobody else.
+// QueueWebhooks is the task queue of deliveries, apart from the verifications,
+// which no receiver holds up. Receivers hold up each other as little: a worker sends
+// to one endpoint only so much at a time.
 const QueueWebhooks = "webhooks"
 
 // DeliveryInput is the workflow's argument: the two ids, and nothing else.
