@@ -571,7 +571,7 @@ type Attempt struct {
 	// Max Examples: 3
 	Max int `json:"max"`
 
-	// Number The running or last judged attempt.
+	// Number The current or last judged attempt.
 	//
 	// Examples: 1
 	Number int `json:"number"`
@@ -587,11 +587,11 @@ type Billable string
 
 // CancelRequest defines model for CancelRequest.
 type CancelRequest struct {
-	// Reason A reason code; free text is not taken, for it would have to be kept.
+	// Reason A reason code; free text is not accepted, because it would have to be stored.
 	Reason *CancelRequestReason `json:"reason,omitempty"`
 }
 
-// CancelRequestReason A reason code; free text is not taken, for it would have to be kept.
+// CancelRequestReason A reason code; free text is not accepted, because it would have to be stored.
 type CancelRequestReason string
 
 // Check defines model for Check.
@@ -630,16 +630,15 @@ type Consent struct {
 	// Examples: zh-CN
 	Language *string `json:"language,omitempty"`
 
-	// Purpose What a person agrees to: that the card's chip is read, that the
-	// authority's records are asked, that a face vendor looks at their face,
-	// that it is compared with the chip's portrait, that a vendor abroad gets
-	// what it is asked about.
+	// Purpose What the person agrees to: reading the card's chip, checking the
+	// authority's records, a face check at a vendor, comparing the face with
+	// the chip's portrait, and sending data to a vendor abroad.
 	Purpose Purpose `json:"purpose"`
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
 
-	// TextVersion Your own name for the text that was agreed to. Nothing personal.
+	// TextVersion The version of your own text. No personal data.
 	//
 	// Examples: 2026-11
 	TextVersion *string `json:"text_version,omitempty"`
@@ -649,7 +648,7 @@ type Consent struct {
 type ConsentList struct {
 	Consents []RecordedConsent `json:"consents"`
 
-	// RedactedAt When the store let go of the person, since a consent was withdrawn; null where none was.
+	// RedactedAt When the person was erased from the store because a consent was withdrawn; null if none was.
 	RedactedAt *time.Time `json:"redacted_at"`
 
 	// Status `requires_input`: the person must act, `next_action` says how ·
@@ -675,7 +674,7 @@ type Decision struct {
 	// Examples: wang
 	DecidedByName string `json:"decided_by_name"`
 
-	// Held The verdict of this version rests on it; false for a word that came too late or has not taken effect, and for a reopening.
+	// Held Whether the verdict of this version is based on it; false for a decision that came too late or has not taken effect, and for a reopening.
 	Held bool `json:"held"`
 
 	// Note Examples: Compared with the card on the phone.
@@ -738,16 +737,16 @@ type DecisionRequest struct {
 	// Examples: approved
 	Decision string `json:"decision"`
 
-	// Note For other reviewers; no ID number.
+	// Note For other reviewers; must not contain an ID number.
 	//
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
 
-	// Reason A reason code of the catalogue that fits the decision (422
-	// `reason.not_for_decision`): `review.approved` approves;
-	// `review.rejected` declines, and so does what a check fails for or
-	// what the document or the records show, but nothing that is a
-	// vendor's fault or ours.
+	// Reason A reason code that fits the decision (422
+	// `reason.not_for_decision`): `review.approved` approves.
+	// `review.rejected` declines, and so does a code for what a check
+	// failed for or what the document or the records show, but no code for
+	// a fault of a vendor or of yanzhen.
 	//
 	//
 	// Examples: review.approved
@@ -756,7 +755,7 @@ type DecisionRequest struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
-	// Attempts Of this round.
+	// Attempts The attempts of this round.
 	//
 	// Examples: 2
 	Attempts  int        `json:"attempts"`
@@ -773,24 +772,25 @@ type Delivery struct {
 	EventType     string     `json:"event_type"`
 	LastAttemptAt *time.Time `json:"last_attempt_at"`
 
-	// LastClass What came of the last attempt: `2xx`, `3xx`, `4xx` or `5xx`, or why
-	// there was no answer, such as `timeout` or `tls`. New ones may come.
+	// LastClass The result of the last attempt: `2xx`, `3xx`, `4xx` or `5xx`, or why
+	// there was no response, such as `timeout` or `tls`. New values may be
+	// added.
 	//
 	//
 	// Examples: 5xx
 	LastClass *string `json:"last_class"`
 
-	// NextAttemptAt About when it is tried again.
+	// NextAttemptAt The approximate time of the next attempt.
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 
-	// Round 0, and one more each time that it is sent again.
+	// Round 0, and one more each time it is redelivered.
 	//
 	// Examples: 0
 	Round int `json:"round"`
 
-	// State `due`: not sent yet · `sending`: on its way, or tried again ·
-	// `held`: until its endpoint is on · `delivered` · `failed`: the last try
-	// failed, too · `aborted`: the receiver does not want it.
+	// State `due`: not sent yet · `sending`: being sent or retried · `held`: until
+	// its endpoint is on · `delivered` · `failed`: the last attempt failed ·
+	// `aborted`: the receiver rejected it.
 	State DeliveryState `json:"state"`
 
 	// VerificationId Null for an event about an endpoint.
@@ -807,9 +807,9 @@ type DeliveryList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// DeliveryState `due`: not sent yet · `sending`: on its way, or tried again ·
-// `held`: until its endpoint is on · `delivered` · `failed`: the last try
-// failed, too · `aborted`: the receiver does not want it.
+// DeliveryState `due`: not sent yet · `sending`: being sent or retried · `held`: until
+// its endpoint is on · `delivered` · `failed`: the last attempt failed ·
+// `aborted`: the receiver rejected it.
 type DeliveryState string
 
 // Erasure defines model for Erasure.
@@ -820,14 +820,14 @@ type Erasure struct {
 	// left; it names nobody. Null: not everything is erased yet.
 	Receipt *string `json:"receipt"`
 
-	// RedactedAt When the store let go of the person.
+	// RedactedAt When the person was erased from the store.
 	RedactedAt time.Time `json:"redacted_at"`
 
 	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	VerificationId string `json:"verification_id"`
 }
 
-// Event What happened, as the feed and the webhooks tell it. It names nobody:
+// Event An event, in the feed and in webhooks. It contains no personal data:
 // read the verification for more.
 type Event struct {
 	Data EventData `json:"data"`
@@ -854,7 +854,7 @@ type Event struct {
 
 // EventData defines model for EventData.
 type EventData struct {
-	// ClientReferenceId The caller's own name for it; null once it is erased.
+	// ClientReferenceId The caller's own reference; null once it is erased.
 	//
 	// Examples: order-17
 	ClientReferenceId *string `json:"client_reference_id"`
@@ -865,8 +865,8 @@ type EventData struct {
 	Decision *string      `json:"decision"`
 	Reasons  []ReasonCode `json:"reasons"`
 
-	// Sequence 1, 2, 3 … of the verification, without gaps. Deliveries may come in
-	// any order: what has a lower sequence than the last one is older.
+	// Sequence 1, 2, 3 … within the verification, without gaps. Deliveries may
+	// arrive in any order: an event with a lower sequence is older.
 	//
 	//
 	// Examples: 3
@@ -881,7 +881,7 @@ type EventData struct {
 	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	VerificationId string `json:"verification_id"`
 
-	// Version Of the verification that it tells of: its `ETag` was `"v5"`.
+	// Version The version of the verification: its `ETag` was `"v5"`.
 	//
 	// Examples: 5
 	Version int `json:"version"`
@@ -891,10 +891,10 @@ type EventData struct {
 type EventList struct {
 	Events []Event `json:"events"`
 
-	// More There are more events at this moment.
+	// More Whether there are more events now.
 	More bool `json:"more"`
 
-	// NextCursor What to read on from; null while the client has no event.
+	// NextCursor Where to continue; null while the client has no event.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -1032,7 +1032,7 @@ type LastError struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// MaskedSubject The person, masked; null while nobody is known, as before a chip was read.
+// MaskedSubject The person, masked; null while unknown, as before a chip was read.
 type MaskedSubject struct {
 	// IdNumber Examples: 110*************17
 	IdNumber string `json:"id_number"`
@@ -1041,10 +1041,10 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
-// MiniProgram With what your WeChat mini program begins the face session, in a tap's
-// handler and before `expires_at`. It works once. Whoever comes back from
-// the vendor's program, or does not, has proved nothing: `returned_url`
-// only makes us look.
+// MiniProgram What your WeChat mini program starts the face session with, in a tap
+// handler and before `expires_at`. It works once. Returning from the
+// vendor's program proves nothing: `returned_url` only triggers a look at
+// the session.
 type MiniProgram struct {
 	// MinSdkVersion Examples: 1.0.5
 	MinSdkVersion string `json:"min_sdk_version"`
@@ -1052,9 +1052,9 @@ type MiniProgram struct {
 	// Provider Examples: tencent_eid
 	Provider string `json:"provider"`
 
-	// ReturnedUrl Takes a POST, without a body, when the person is back in your mini
-	// program, passed or not; the answer is 204. A secret, and absent for
-	// a reviewer's key.
+	// ReturnedUrl Send a POST without a body when the person is back in your mini
+	// program, passed or not; the response is 204. A secret, and absent
+	// for a reviewer's key.
 	ReturnedUrl *string `json:"returned_url,omitempty"`
 
 	// Sdk The vendor's SDK in your mini program.
@@ -1062,22 +1062,22 @@ type MiniProgram struct {
 	// Examples: mp_ecard_sdk
 	Sdk string `json:"sdk"`
 
-	// Token What the SDK is given. A secret like a link, and absent for a reviewer's key.
+	// Token What to pass to the SDK. A secret like a link, and absent for a reviewer's key.
 	Token *string `json:"token,omitempty"`
 }
 
-// NFCReqID What the card-reading SDK handed out for one scan of the chip; for
-// policies that read it. Good once (409 `reqid_reused`), for minutes.
+// NFCReqID The result of the card-reading SDK for one scan of the chip; for
+// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 type NFCReqID = string
 
-// NextAction How the verification goes on; null when nothing is asked of anybody.
+// NextAction The next step; null if nobody needs to act.
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// MiniProgram With what your WeChat mini program begins the face session, in a tap's
-	// handler and before `expires_at`. It works once. Whoever comes back from
-	// the vendor's program, or does not, has proved nothing: `returned_url`
-	// only makes us look.
+	// MiniProgram What your WeChat mini program starts the face session with, in a tap
+	// handler and before `expires_at`. It works once. Returning from the
+	// vendor's program proves nothing: `returned_url` only triggers a look at
+	// the session.
 	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
 
 	// OpenIn The only app in which the link works.
@@ -1085,28 +1085,28 @@ type NextAction struct {
 	// Examples: wechat
 	OpenIn *string `json:"open_in,omitempty"`
 
-	// Type `redirect`: the person opens `url` · `wechat_mini_program`: your mini
-	// program begins with `mini_program` · `retry`: the caller may open a
-	// new session · `scan_chip`: the person scans the card again, and the
-	// caller brings the scan by `retry`.
+	// Type `redirect`: the person opens `url` · `wechat_mini_program`: start
+	// your mini program with `mini_program` · `retry`: the caller can open
+	// a new session · `scan_chip`: the person scans the card again, and
+	// the caller sends the scan with `retry`.
 	Type NextActionType `json:"type"`
 
-	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
+	// Url The person's page. A secret, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
-// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: your mini
-// program begins with `mini_program` · `retry`: the caller may open a
-// new session · `scan_chip`: the person scans the card again, and the
-// caller brings the scan by `retry`.
+// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: start
+// your mini program with `mini_program` · `retry`: the caller can open
+// a new session · `scan_chip`: the person scans the card again, and
+// the caller sends the scan with `retry`.
 type NextActionType string
 
-// Note For other reviewers; no ID number.
+// Note For other reviewers; must not contain an ID number.
 //
 // Examples: Compared with the card on the phone.
 type Note = string
 
-// Outcome Status and decision in one word; a verification that runs has none.
+// Outcome Status and decision in one word; absent while the verification is open.
 type Outcome string
 
 // Outputs defines model for Outputs.
@@ -1114,7 +1114,7 @@ type Outputs struct {
 	// IdNumber Examples: 110199199003070017
 	IdNumber string `json:"id_number"`
 
-	// IdValidity Both days included; null where a chip's date was not understood and none was claimed.
+	// IdValidity Both days included; null if a chip's date was not understood and none was claimed.
 	IdValidity struct {
 		// From YYYYMMDD
 		//
@@ -1131,7 +1131,7 @@ type Outputs struct {
 	Name string `json:"name"`
 }
 
-// PersonText What may be shown to the person; null for what does not concern them.
+// PersonText A message for the person; null if it does not concern them.
 type PersonText struct {
 	// En Examples: Your face did not match. Please try again in good light.
 	En *string `json:"en"`
@@ -1142,24 +1142,24 @@ type PersonText struct {
 
 // Policy defines model for Policy.
 type Policy struct {
-	// AlwaysReview A human decides whatever the checks say.
+	// AlwaysReview Whether a human decides regardless of the checks.
 	AlwaysReview bool `json:"always_review"`
 
-	// Attempts Judged face sessions that the person has.
+	// Attempts The number of judged face sessions.
 	//
 	// Examples: 3
 	Attempts int           `json:"attempts"`
 	Checks   []PolicyCheck `json:"checks"`
 
-	// Consents What the person must agree to before any vendor is called.
+	// Consents What the person must agree to before a vendor is called.
 	Consents []Purpose `json:"consents"`
 
-	// HumanRoute Where a person goes who asks for a human: `review`, or an https address.
+	// HumanRoute Where people who ask for a human go: `review`, or an https address.
 	//
 	// Examples: review
 	HumanRoute string `json:"human_route"`
 
-	// LinkLife How long the link of our page is good.
+	// LinkLife How long the link to yanzhen's page is valid.
 	//
 	// Examples: 24h0m0s
 	LinkLife string `json:"link_life"`
@@ -1167,22 +1167,22 @@ type Policy struct {
 	// Name Examples: cn-resident
 	Name string `json:"name"`
 
-	// NfcReqid A start, and a retry, may bring an `nfc_reqid`; a subject is then not needed.
+	// NfcReqid Whether a start or a retry can have an `nfc_reqid`; a subject is then optional.
 	NfcReqid bool `json:"nfc_reqid"`
 
-	// OneOpen A start is 409 `already_open` while the client has an open verification of the person.
+	// OneOpen Whether a start returns 409 `already_open` while the client has an open verification of the person.
 	OneOpen bool `json:"one_open"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's,
-	// which is `page` in the built-in ones.
-	// `page`: on our page, whose one link lives for the policy's `link_life`;
-	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads. `mini_program`: in your
-	// own WeChat mini program, for the policy's face vendors that can be begun
-	// there (422 `presentation.not_offered` if none can).
+	// Presentation Where the person acts (default: the policy's, which is `page` in the
+	// built-in policies). `page`: on yanzhen's page, with one link that is
+	// valid for the policy's `link_life`; no vendor is called before the
+	// person opens it. `vendor`: on the face vendor's own page, the target of
+	// `next_action`. `mini_program`: in your own WeChat mini program, with
+	// those of the policy's face vendors that support it (422
+	// `presentation.not_offered` if none does).
 	Presentation Presentation `json:"presentation"`
 
-	// Sessions Face sessions of any ending.
+	// Sessions The number of face sessions, however they end.
 	//
 	// Examples: 6
 	Sessions int `json:"sessions"`
@@ -1193,12 +1193,12 @@ type Policy struct {
 
 // PolicyCheck defines model for PolicyCheck.
 type PolicyCheck struct {
-	// Requirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+	// Requirement `required`: must pass for an approval · `if_available`: may be missing, but counts.
 	Requirement PolicyCheckRequirement `json:"requirement"`
 	Type        CheckType              `json:"type"`
 }
 
-// PolicyCheckRequirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+// PolicyCheckRequirement `required`: must pass for an approval · `if_available`: may be missing, but counts.
 type PolicyCheckRequirement string
 
 // PolicyList defines model for PolicyList.
@@ -1215,19 +1215,19 @@ type PolicyRef struct {
 	Version int `json:"version"`
 }
 
-// Presentation Where the person does what they are asked to; without it the policy's,
-// which is `page` in the built-in ones.
-// `page`: on our page, whose one link lives for the policy's `link_life`;
-// no vendor is called before the person is there. `vendor`: on the face
-// vendor's own page, to which `next_action` leads. `mini_program`: in your
-// own WeChat mini program, for the policy's face vendors that can be begun
-// there (422 `presentation.not_offered` if none can).
+// Presentation Where the person acts (default: the policy's, which is `page` in the
+// built-in policies). `page`: on yanzhen's page, with one link that is
+// valid for the policy's `link_life`; no vendor is called before the
+// person opens it. `vendor`: on the face vendor's own page, the target of
+// `next_action`. `mini_program`: in your own WeChat mini program, with
+// those of the policy's face vendors that support it (422
+// `presentation.not_offered` if none does).
 type Presentation string
 
-// Problem RFC 9457. Of what the caller sent it holds at most the name of an
-// unknown property, and no value.
+// Problem RFC 9457. It contains no value that the caller sent, and at most the
+// name of an unknown property.
 type Problem struct {
-	// AllowedStatuses With `invalid_state`, where the call would have been possible.
+	// AllowedStatuses With `invalid_state`, the statuses that allow the call.
 	AllowedStatuses *[]Status `json:"allowed_statuses,omitempty"`
 
 	// Code Why a call was refused or failed, and what to do. Codes are stable; new
@@ -1287,7 +1287,7 @@ type Problem struct {
 	// Type Examples: urn:yanzhen:problem:invalid_request
 	Type string `json:"type"`
 
-	// VerificationId With `already_open`, the one that is open.
+	// VerificationId With `already_open`, the open verification.
 	VerificationId *string `json:"verification_id,omitempty"`
 }
 
@@ -1328,34 +1328,34 @@ type ProblemCode = string
 
 // Provider defines model for Provider.
 type Provider struct {
-	// Abroad That is outside the Chinese mainland, or unconfirmed. What a policy's `abroad` says holds for it.
+	// Abroad Whether it is outside the Chinese mainland, or unconfirmed. A policy's `abroad` applies to it.
 	Abroad bool `json:"abroad"`
 
-	// Jurisdiction Where it processes what it is told, as a code of ISO 3166-1; null as long as nobody confirmed it.
+	// Jurisdiction Where it processes data, as an ISO 3166-1 code; null if unconfirmed.
 	//
 	// Examples: CN
 	Jurisdiction *string `json:"jurisdiction"`
 
-	// Kinds What it is asked for.
+	// Kinds What it is used for.
 	Kinds []ProviderKinds `json:"kinds"`
 
 	// Name Examples: tencent_eid
 	Name string `json:"name"`
 
-	// Reason Why, as the operator said; null where the configuration says it.
+	// Reason The operator's reason; null if configured.
 	Reason *string `json:"reason"`
 
-	// Since Since when, where an operator threw the switch.
+	// Since Since when, if set by an operator.
 	Since *time.Time `json:"since"`
 
-	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. The stricter of the configured and the operator's switch.
 	State ProviderState `json:"state"`
 }
 
 // ProviderKinds defines model for Provider.Kinds.
 type ProviderKinds string
 
-// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. The stricter of the configured and the operator's switch.
 type ProviderState string
 
 // ProviderList defines model for ProviderList.
@@ -1389,10 +1389,9 @@ type PublicKeysKeysKty string
 // PublicKeysKeysUse defines model for PublicKeys.Keys.Use.
 type PublicKeysKeysUse string
 
-// Purpose What a person agrees to: that the card's chip is read, that the
-// authority's records are asked, that a face vendor looks at their face,
-// that it is compared with the chip's portrait, that a vendor abroad gets
-// what it is asked about.
+// Purpose What the person agrees to: reading the card's chip, checking the
+// authority's records, a face check at a vendor, comparing the face with
+// the chip's portrait, and sending data to a vendor abroad.
 type Purpose string
 
 // Reason defines model for Reason.
@@ -1474,7 +1473,7 @@ type ReasonCode = string
 
 // ReasonEntry defines model for ReasonEntry.
 type ReasonEntry struct {
-	// Action What those who run the service do.
+	// Action What operators should do.
 	//
 	// Examples: Nothing.
 	Action string `json:"action"`
@@ -1530,7 +1529,7 @@ type ReasonEntry struct {
 	// Retryable The same person may pass, or finish, next time.
 	Retryable bool `json:"retryable"`
 
-	// Text What may be shown to the person; null for what does not concern them.
+	// Text A message for the person; null if it does not concern them.
 	Text PersonText `json:"text"`
 }
 
@@ -1552,10 +1551,9 @@ type RecordedConsent struct {
 	GivenAt  time.Time              `json:"given_at"`
 	Language *string                `json:"language"`
 
-	// Purpose What a person agrees to: that the card's chip is read, that the
-	// authority's records are asked, that a face vendor looks at their face,
-	// that it is compared with the chip's portrait, that a vendor abroad gets
-	// what it is asked about.
+	// Purpose What the person agrees to: reading the card's chip, checking the
+	// authority's records, a face check at a vendor, comparing the face with
+	// the chip's portrait, and sending data to a vendor abroad.
 	Purpose     Purpose    `json:"purpose"`
 	TextHash    *string    `json:"text_hash"`
 	TextVersion *string    `json:"text_version"`
@@ -1567,7 +1565,7 @@ type RecordedConsentChannel string
 
 // RecoverRequest defines model for RecoverRequest.
 type RecoverRequest struct {
-	// Since Of which events on.
+	// Since Send events from this time on.
 	//
 	// Examples: 2026-11-23T00:00:00Z
 	Since time.Time `json:"since"`
@@ -1581,7 +1579,7 @@ type RedactRequest struct {
 
 // RedeliverRequest defines model for RedeliverRequest.
 type RedeliverRequest struct {
-	// Endpoint The one endpoint that gets it.
+	// Endpoint Send it only to this endpoint.
 	//
 	// Examples: main
 	Endpoint *string `json:"endpoint,omitempty"`
@@ -1589,7 +1587,7 @@ type RedeliverRequest struct {
 
 // ReopenRequest defines model for ReopenRequest.
 type ReopenRequest struct {
-	// Note For other reviewers; no ID number.
+	// Note For other reviewers; must not contain an ID number.
 	//
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
@@ -1602,7 +1600,7 @@ type ReopenRequest struct {
 
 // Resumed defines model for Resumed.
 type Resumed struct {
-	// Deliveries How many are sent now.
+	// Deliveries The number of deliveries that are sent now.
 	//
 	// Examples: 12
 	Deliveries      int             `json:"deliveries"`
@@ -1611,11 +1609,11 @@ type Resumed struct {
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
-	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
-	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	// NfcReqid The result of the card-reading SDK for one scan of the chip; for
+	// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
-	// Session The number of the session that the new one replaces, `attempt.session`.
+	// Session The session to replace: `attempt.session`.
 	//
 	// Examples: 1
 	Session int `json:"session"`
@@ -1634,27 +1632,26 @@ type SearchResult struct {
 
 // StartRequest defines model for StartRequest.
 type StartRequest struct {
-	// ClientReferenceId The caller's own name for it. Nothing personal.
+	// ClientReferenceId The caller's own reference. No personal data.
 	//
 	// Examples: order-17
 	ClientReferenceId *string `json:"client_reference_id,omitempty"`
 
-	// Consents What the person agreed to on your own screens. A purpose that the
-	// policy asks for and that is missing here is asked for on our page;
-	// where the person does not go there, the start is 422
-	// `consent_required`.
+	// Consents What the person agreed to on your own screens. A required purpose
+	// that is missing is requested on yanzhen's page; if the person does
+	// not go there, the start returns 422 `consent_required`.
 	Consents *[]Consent `json:"consents,omitempty"`
 
-	// Lang The language of our page; without it the one that the person's browser asks for.
+	// Lang The language of yanzhen's page (default: that of the browser).
 	Lang *StartRequestLang `json:"lang,omitempty"`
 
-	// Metadata Up to 20 values of up to 500 characters under keys of up to 40. Nothing personal.
+	// Metadata Up to 20 values of up to 500 characters, with keys of up to 40. No personal data.
 	//
 	// Examples: {"branch":"north"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
-	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	// NfcReqid The result of the card-reading SDK for one scan of the chip; for
+	// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
 	// Policy The name of a configured policy; its newest version is pinned.
@@ -1662,30 +1659,32 @@ type StartRequest struct {
 	// Examples: cn-resident
 	Policy string `json:"policy"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's,
-	// which is `page` in the built-in ones.
-	// `page`: on our page, whose one link lives for the policy's `link_life`;
-	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads. `mini_program`: in your
-	// own WeChat mini program, for the policy's face vendors that can be begun
-	// there (422 `presentation.not_offered` if none can).
+	// Presentation Where the person acts (default: the policy's, which is `page` in the
+	// built-in policies). `page`: on yanzhen's page, with one link that is
+	// valid for the policy's `link_life`; no vendor is called before the
+	// person opens it. `vendor`: on the face vendor's own page, the target of
+	// `next_action`. `mini_program`: in your own WeChat mini program, with
+	// those of the policy's face vendors that support it (422
+	// `presentation.not_offered` if none does).
 	Presentation *Presentation `json:"presentation,omitempty"`
 
-	// ReturnUrl Where the person's browser goes in the end: on the client's list
-	// in the configuration; without a user part or a fragment.
+	// ReturnUrl Where the person's browser is sent at the end. It must be on the
+	// client's list in the configuration, without a user part or a
+	// fragment.
 	//
 	//
 	// Examples: https://shop.example/back
 	ReturnUrl *string `json:"return_url,omitempty"`
 
-	// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
-	// the number, the Law on Resident Identity Cards for the dates) and each
-	// rule its code; a broken one is 422 and starts nothing. A card that is
-	// well-formed and expired starts a verification that ends declined.
+	// Subject The person, as claimed. Each property has rules (GB 11643 for the
+	// number, the Law on Resident Identity Cards for the dates), and each rule
+	// a code; a request that breaks one returns 422 and starts nothing. A card
+	// that is well-formed but expired starts a verification that ends
+	// declined.
 	Subject *Subject `json:"subject,omitempty"`
 }
 
-// StartRequestLang The language of our page; without it the one that the person's browser asks for.
+// StartRequestLang The language of yanzhen's page (default: that of the browser).
 type StartRequestLang string
 
 // Status `requires_input`: the person must act, `next_action` says how ·
@@ -1729,10 +1728,11 @@ type Step struct {
 	Type string `json:"type"`
 }
 
-// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
-// the number, the Law on Resident Identity Cards for the dates) and each
-// rule its code; a broken one is 422 and starts nothing. A card that is
-// well-formed and expired starts a verification that ends declined.
+// Subject The person, as claimed. Each property has rules (GB 11643 for the
+// number, the Law on Resident Identity Cards for the dates), and each rule
+// a code; a request that breaks one returns 422 and starts nothing. A card
+// that is well-formed but expired starts a verification that ends
+// declined.
 type Subject struct {
 	// IdNumber Eighteen characters with a valid check digit.
 	//
@@ -1777,7 +1777,7 @@ type Verdict struct {
 	Policy        PolicyRef       `json:"policy"`
 	Reasons       []Reason        `json:"reasons"`
 
-	// Version Rises with every new verdict of a reopened case.
+	// Version Increases with every new verdict of a reopened case.
 	Version int `json:"version"`
 }
 
@@ -1794,12 +1794,12 @@ type Verification struct {
 	ClientReferenceId *string   `json:"client_reference_id"`
 	CreatedAt         time.Time `json:"created_at"`
 
-	// Decision What is held about the person, `approved` or `declined`; null until a verdict.
+	// Decision `approved` or `declined`; null until there is a verdict.
 	//
 	// Examples: approved
 	Decision *string `json:"decision"`
 
-	// ExpiresAt The clock now running; null when none is.
+	// ExpiresAt When the current timeout ends; null if there is none.
 	ExpiresAt *time.Time `json:"expires_at"`
 
 	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
@@ -1809,18 +1809,18 @@ type Verification struct {
 	LastError *LastError        `json:"last_error"`
 	Metadata  map[string]string `json:"metadata"`
 
-	// NextAction How the verification goes on; null when nothing is asked of anybody.
+	// NextAction The next step; null if nobody needs to act.
 	NextAction *NextAction `json:"next_action"`
 
 	// Outcome Status and decision in one word: `approved`, `declined`, `review`,
-	// `expired`, `canceled` or `error`; null while it runs.
+	// `expired`, `canceled` or `error`; null until then.
 	//
 	//
 	// Examples: approved
 	Outcome *string   `json:"outcome"`
 	Policy  PolicyRef `json:"policy"`
 
-	// PreviousVerdicts Those of a reopened case that a later one replaced, the oldest first.
+	// PreviousVerdicts Verdicts of a reopened case that were replaced, oldest first.
 	PreviousVerdicts []*Verdict `json:"previous_verdicts"`
 
 	// ReviewReasons Why a human must decide.
@@ -1832,7 +1832,7 @@ type Verification struct {
 	// without one.
 	Status Status `json:"status"`
 
-	// Subject The person, masked; null while nobody is known, as before a chip was read.
+	// Subject The person, masked; null while unknown, as before a chip was read.
 	Subject   *MaskedSubject `json:"subject"`
 	UpdatedAt time.Time      `json:"updated_at"`
 	Verdict   *Verdict       `json:"verdict"`
@@ -1869,7 +1869,7 @@ type VerificationItem struct {
 	// without one.
 	Status Status `json:"status"`
 
-	// UpdatedAt When its status last moved.
+	// UpdatedAt When its status last changed.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -1882,10 +1882,10 @@ type VerificationList struct {
 
 // WebhookEndpoint defines model for WebhookEndpoint.
 type WebhookEndpoint struct {
-	// ChangedAt When it was switched last.
+	// ChangedAt When its state last changed.
 	ChangedAt *time.Time `json:"changed_at"`
 
-	// Events The types that it takes; empty means all.
+	// Events The event types it subscribes to; empty means all.
 	Events []string `json:"events"`
 
 	// FailingSince The first failure since the last success.
@@ -1904,11 +1904,11 @@ type WebhookEndpoint struct {
 	// Examples: failing
 	Reason *string `json:"reason"`
 
-	// State `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+	// State `paused`: events are held · `off`: events are held, because it kept failing or returned 410 · `disabled`: switched off in the configuration.
 	State WebhookEndpointState `json:"state"`
 }
 
-// WebhookEndpointState `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+// WebhookEndpointState `paused`: events are held · `off`: events are held, because it kept failing or returned 410 · `disabled`: switched off in the configuration.
 type WebhookEndpointState string
 
 // WebhookEndpointList defines model for WebhookEndpointList.
@@ -1939,19 +1939,19 @@ type ListDeliveriesParams struct {
 	// State Only those that are in a state.
 	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
+	// Cursor The `next_cursor` of a response to the same query; any other value returns 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After The `next_cursor` of an earlier answer; any other text is 422.
+	// After The `next_cursor` of an earlier response; any other value returns 422.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -1963,7 +1963,7 @@ type ListVerificationsParams struct {
 	// Policy A policy's name.
 	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
 
-	// ClientReferenceId The caller's own name for it, whole.
+	// ClientReferenceId The caller's own reference, exactly.
 	ClientReferenceId *string `form:"client_reference_id,omitempty" json:"client_reference_id,omitempty"`
 
 	// CreatedFrom Started at this time or later.
@@ -1972,13 +1972,13 @@ type ListVerificationsParams struct {
 	// CreatedTo Started before this time.
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 
-	// Order By the time of the start; `desc`, the newest first, without it.
+	// Order By the time of the start; default `desc`, newest first.
 	Order *ListVerificationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
+	// Cursor The `next_cursor` of a response to the same query; any other value returns 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1987,15 +1987,15 @@ type ListVerificationsParamsOrder string
 
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
-	// IdempotencyKey Chosen by the caller, one for each verification: 1 to 255 visible ASCII
-	// characters, such as a UUID or an order's number. The client's keys are
-	// its own.
+	// IdempotencyKey Chosen by the caller, one per verification: 1 to 255 visible ASCII
+	// characters, such as a UUID or an order number. Keys of different clients
+	// are independent.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // SearchVerificationsParams defines parameters for SearchVerifications.
 type SearchVerificationsParams struct {
-	// YanzhenPurpose What is searched for.
+	// YanzhenPurpose The purpose of the search.
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
@@ -2004,50 +2004,50 @@ type GetVerificationParams struct {
 	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 
-	// IfNoneMatch The `ETag` of an earlier answer.
+	// IfNoneMatch The `ETag` of an earlier response.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // CancelVerificationParams defines parameters for CancelVerification.
 type CancelVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // DecideVerificationParams defines parameters for DecideVerification.
 type DecideVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetOutputsParams defines parameters for GetOutputs.
 type GetOutputsParams struct {
-	// YanzhenPurpose What the data is read for.
+	// YanzhenPurpose The purpose of reading the data.
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
 // GetQRParams defines parameters for GetQR.
 type GetQRParams struct {
-	// Size At most how wide, in pixels, 200 to 2000; 384 without it.
+	// Size The maximum width in pixels, 200 to 2000; default 384.
 	Size *int `form:"size,omitempty" json:"size,omitempty"`
 }
 
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RetryVerificationParams defines parameters for RetryVerification.
 type RetryVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
@@ -2158,8 +2158,8 @@ type ClientInterface interface {
 
 	// GetPublicKeys The keys that check what was signed
 	//
-	// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
-	// more. Keep a copy: with it receipts are checked offline.
+	// A JWK set (RFC 7517) of Ed25519 public keys, including retired ones.
+	// Keep a copy to verify receipts offline.
 	//
 	// Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 	GetPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2171,39 +2171,39 @@ type ClientInterface interface {
 
 	// CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 	//
-	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
-	// at most 1 MiB) is the vendor's; what it proves is checked by its
-	// signature. A `notify` is answered 200 once what it brought is kept; one
-	// that is not genuine is 404 like a bad ticket, and changes nothing. A
-	// mini program's `returned_url` is answered 204, whatever it sends.
+	// The vendor defines the form (`application/x-www-form-urlencoded` or
+	// `multipart/form-data`, at most 1 MiB); its content is verified by its
+	// signature. A `notify` returns 200 once its content is stored. One that
+	// is not genuine returns 404, like an invalid ticket, and changes nothing.
+	// A mini program's `returned_url` returns 204, whatever is sent.
 	//
 	// Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 	CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeliveries Read the log of deliveries
 	//
-	// What was sent to the client's endpoints, and what is still to be sent; the newest first.
+	// What was sent, or is to be sent, to the client's endpoints, newest first.
 	//
 	// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEvents Read what happened, on from a cursor
 	//
-	// The client's events of the last 30 days, in an order in which no event
-	// that comes later stands before one that was read. Without `after` from
-	// the oldest on; then with `next_cursor` of each answer, also of an empty
-	// one, for as long as the reader lives. A cursor that would leave out
-	// events of more than 30 days ago is 410 `cursor_expired`: read the
-	// verifications themselves, and begin without it.
+	// The client's events of the last 30 days. An event that is written later
+	// never appears before one that was read. Without `after` it starts at the
+	// oldest event; then pass the `next_cursor` of each response, also of an
+	// empty one. A cursor that would skip events older than 30 days returns
+	// 410 `cursor_expired`: read the verifications themselves, and start
+	// without a cursor.
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RedeliverEventWithBody Send an event again
 	//
-	// To every endpoint that takes events of its type, or to the one that is
-	// named, also one that is switched off: there it waits until the endpoint
-	// is on. The event keeps its id.
+	// Sends the event to every endpoint that subscribes to its type, or to the
+	// given one. To an endpoint that is off it is sent once the endpoint is
+	// on. The event keeps its id.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2212,9 +2212,9 @@ type ClientInterface interface {
 
 	// RedeliverEvent Send an event again
 	//
-	// To every endpoint that takes events of its type, or to the one that is
-	// named, also one that is switched off: there it waits until the endpoint
-	// is on. The event keeps its id.
+	// Sends the event to every endpoint that subscribes to its type, or to the
+	// given one. To an endpoint that is off it is sent once the endpoint is
+	// on. The event keeps its id.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2223,7 +2223,7 @@ type ClientInterface interface {
 
 	// ListPolicies List the policies that may be used
 	//
-	// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+	// The policies that the caller, or a reviewer's clients, may use, in their newest version.
 	//
 	// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
 	ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2235,30 +2235,31 @@ type ClientInterface interface {
 
 	// ListReasons List the reason codes
 	//
-	// What each code means, whether another try may help, and a text for the person.
+	// What each code means, whether a retry may help, and a message for the person.
 	//
 	// Corresponds with GET /v1/reasons (the `ListReasons` operationId).
 	ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVerifications List verifications
 	//
-	// Those of the caller, or of a reviewer's clients, of every status, the
-	// newest first; filters that stand together must all fit. Pages follow
-	// `next_cursor`: what is started meanwhile comes before the first page,
-	// and nothing is left out or told twice. What was erased is not listed.
+	// Lists the verifications of the caller, or of a reviewer's clients,
+	// newest first. Filters are combined with AND. Follow `next_cursor` for
+	// the next page: verifications started in the meantime come before the
+	// first page, and none is missing or listed twice. Erased verifications
+	// are not listed.
 	//
 	// Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
 	ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartVerificationWithBody Start a verification
 	//
-	// The same `Idempotency-Key` finds the same verification for ever: a
-	// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-	// and another request under the key is refused (422
-	// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-	// link not there yet: read the verification at `Location`. After 503
-	// `engine_unavailable` the start may still take effect: repeat it with
-	// the same key.
+	// An `Idempotency-Key` identifies one verification, forever. Repeating the
+	// request returns the verification in its current state (200, with
+	// `Idempotent-Replayed: true`); a different request with the same key is
+	// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+	// slow and there is no link yet: read the verification at `Location`.
+	// After 503 `engine_unavailable` the verification may still start: repeat
+	// the request with the same key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2267,13 +2268,13 @@ type ClientInterface interface {
 
 	// StartVerification Start a verification
 	//
-	// The same `Idempotency-Key` finds the same verification for ever: a
-	// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-	// and another request under the key is refused (422
-	// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-	// link not there yet: read the verification at `Location`. After 503
-	// `engine_unavailable` the start may still take effect: repeat it with
-	// the same key.
+	// An `Idempotency-Key` identifies one verification, forever. Repeating the
+	// request returns the verification in its current state (200, with
+	// `Idempotent-Replayed: true`); a different request with the same key is
+	// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+	// slow and there is no link yet: read the verification at `Location`.
+	// After 503 `engine_unavailable` the verification may still start: repeat
+	// the request with the same key.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2282,10 +2283,10 @@ type ClientInterface interface {
 
 	// SearchVerificationsWithBody What is held about a person
 	//
-	// The client's verifications of the person with this number, the newest first,
-	// for a person who asks what is held about them. The number stands in the body
-	// only; who asked, when and what for is on record, and each that was found.
-	// One that was erased is not found.
+	// The client's verifications of the person with this number, newest first,
+	// to answer a person who asks what is stored about them. The number is
+	// only in the body. Who asked, when and why is recorded, and each
+	// verification found. Erased verifications are not found.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2294,10 +2295,10 @@ type ClientInterface interface {
 
 	// SearchVerifications What is held about a person
 	//
-	// The client's verifications of the person with this number, the newest first,
-	// for a person who asks what is held about them. The number stands in the body
-	// only; who asked, when and what for is on record, and each that was found.
-	// One that was erased is not found.
+	// The client's verifications of the person with this number, newest first,
+	// to answer a person who asks what is stored about them. The number is
+	// only in the body. Who asked, when and why is recorded, and each
+	// verification found. Erased verifications are not found.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2306,19 +2307,19 @@ type ClientInterface interface {
 
 	// GetVerification Read a verification
 	//
-	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
-	// answer comes once something has changed, or when the time is over. With
-	// `wait` alone it comes at once if the verification has ended or waits for
-	// somebody (`in_review`, or a `next_action`, but for a link that was
-	// answered before), and otherwise once something has changed.
+	// With `wait` and the `ETag` of an earlier response in `If-None-Match`,
+	// the call returns when the verification has changed, or when the time is
+	// up. With `wait` alone it returns at once if the verification has ended
+	// or waits for somebody (`in_review`, or a `next_action` other than a link
+	// that was returned before), and otherwise when it has changed.
 	//
 	// Corresponds with GET /v1/verifications/{id} (the `GetVerification` operationId).
 	GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelVerificationWithBody End a verification
 	//
-	// A repeat answers the canceled verification; one that ended otherwise
-	// is 409 `invalid_state`.
+	// Repeating the call returns the canceled verification. If it ended
+	// otherwise, the call returns 409 `invalid_state`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2327,8 +2328,8 @@ type ClientInterface interface {
 
 	// CancelVerification End a verification
 	//
-	// A repeat answers the canceled verification; one that ended otherwise
-	// is 409 `invalid_state`.
+	// Repeating the call returns the canceled verification. If it ended
+	// otherwise, the call returns 409 `invalid_state`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2337,15 +2338,16 @@ type ClientInterface interface {
 
 	// AddConsentsWithBody Note or withdraw what the person agreed to
 	//
-	// Of each purpose the first consent stands, so a repeat changes nothing.
-	// A purpose noted here is not asked for on our page any more. One that is
-	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-	// every other call 410. From when the withdrawal is on record no vendor
-	// is asked any more, also where the answer is 503: it is ended and erased
-	// within a minute. A repeat gets the same answer. After the end consents
-	// can be withdrawn and not given (409 `invalid_state`).
+	// The first consent for each purpose stands, so repeating the call changes
+	// nothing. yanzhen's page no longer asks for a purpose recorded here.
+	// Withdrawing a consent ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. The
+	// person is then erased, as with `redact`: `…/receipt` returns the
+	// receipt, and every other call 410. Once the withdrawal is recorded no
+	// vendor is called, even if the response is 503: the verification is then
+	// ended and erased within a minute. Repeating the call returns the same
+	// response. After the end, consents can be withdrawn but not given (409
+	// `invalid_state`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2354,15 +2356,16 @@ type ClientInterface interface {
 
 	// AddConsents Note or withdraw what the person agreed to
 	//
-	// Of each purpose the first consent stands, so a repeat changes nothing.
-	// A purpose noted here is not asked for on our page any more. One that is
-	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-	// every other call 410. From when the withdrawal is on record no vendor
-	// is asked any more, also where the answer is 503: it is ended and erased
-	// within a minute. A repeat gets the same answer. After the end consents
-	// can be withdrawn and not given (409 `invalid_state`).
+	// The first consent for each purpose stands, so repeating the call changes
+	// nothing. yanzhen's page no longer asks for a purpose recorded here.
+	// Withdrawing a consent ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. The
+	// person is then erased, as with `redact`: `…/receipt` returns the
+	// receipt, and every other call 410. Once the withdrawal is recorded no
+	// vendor is called, even if the response is 503: the verification is then
+	// ended and erased within a minute. Repeating the call returns the same
+	// response. After the end, consents can be withdrawn but not given (409
+	// `invalid_state`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2371,11 +2374,12 @@ type ClientInterface interface {
 
 	// DecideVerificationWithBody Decide a verification in review
 	//
-	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-	// that read, or `*` for whatever it is now (428 `precondition_required`
-	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; it is read with `decisions`.
+	// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+	// that read, or `*` for the current version (428 `precondition_required`
+	// without it); if the verification has changed since, 412
+	// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+	// Repeating the call returns the verification in its current state. The
+	// note is stored encrypted, and returned by `decisions`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2384,11 +2388,12 @@ type ClientInterface interface {
 
 	// DecideVerification Decide a verification in review
 	//
-	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-	// that read, or `*` for whatever it is now (428 `precondition_required`
-	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; it is read with `decisions`.
+	// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+	// that read, or `*` for the current version (428 `precondition_required`
+	// without it); if the verification has changed since, 412
+	// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+	// Repeating the call returns the verification in its current state. The
+	// note is stored encrypted, and returned by `decisions`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2397,59 +2402,59 @@ type ClientInterface interface {
 
 	// ListDecisions Read what reviewers decided, with their notes
 	//
-	// The oldest first. A word that came too late is listed, too.
+	// Oldest first, including decisions that came too late.
 	//
 	// Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 	ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEvidence Signed evidence of how a verification ended
 	//
-	// Policy, checks, reasons, verdicts, the questions to vendors with their codes
-	// and times. It names nobody: keep it where the contract is kept, for it can be
-	// checked for ever, also once the person is erased here. Of ended verifications
-	// only; else 409 `invalid_state`.
+	// Policy, checks, reasons, verdicts, and the calls to vendors with their
+	// codes and times, without personal data. Store it with your contract: it
+	// can be verified forever, also after the person was erased here. Only for
+	// ended verifications; otherwise 409 `invalid_state`.
 	//
 	// Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
 	GetEvidence(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOutputs Read whom a verification was about
 	//
-	// The claimed person, or the chip's holder; the dates are the chip's where
-	// one was read. Of `completed` verifications only, whatever the decision;
-	// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
-	// header says what for, in one of the words that the client's
-	// configuration names (403 `purpose_not_allowed`); who read it, when and
-	// what for is on record before it is answered.
+	// The claimed person, or the chip's holder; the dates are the chip's if
+	// one was read. Only for `completed` verifications, with either decision;
+	// otherwise 409 `invalid_state`, or 410 `redacted` after an erasure. The
+	// header states the purpose, one of those in the client's configuration
+	// (403 `purpose_not_allowed`). The key, time and purpose are recorded
+	// before the data is returned.
 	//
 	// Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
 	GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetQR Show the person's link as a QR code
 	//
-	// For a desktop, from which the person goes on with their phone. What
-	// `next_action.url` says, as a picture, and as secret; 409 `no_link`
-	// without one.
+	// For people who continue from a desktop on their phone. The picture
+	// contains `next_action.url`, and is as secret; 409 `no_link` if there is
+	// none.
 	//
 	// Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
 	GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReceipt The receipt of an erasure
 	//
-	// 404 where nothing was erased.
+	// 404 if nothing was erased.
 	//
 	// Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
 	GetReceipt(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RedactVerificationWithBody Erase the person of a verification
 	//
-	// Erases whom it was about, and all that was found about them: in the store
-	// at once, then in its files, at each vendor that offers deletion and in the
-	// engine. What is left is the bare verdict, which an event
-	// `verification.redacted` tells once more; every other call on the id then
-	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-	// `end` asks to end it first: it is canceled, and a review of a reopened one
-	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-	// data of their own about the person erases it themselves.
+	// Erases the person, and everything that was found about them: in the
+	// store at once, then in its files, at each vendor that offers deletion,
+	// and in the engine. The bare verdict remains, and is sent once more in
+	// the event `verification.redacted`; every other call with the id then
+	// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+	// unless `end` is true: then it is canceled first, and the verdict of a
+	// reopened one stands. Repeating the call returns the same erasure. Erase
+	// your own data about the person yourself.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2458,14 +2463,14 @@ type ClientInterface interface {
 
 	// RedactVerification Erase the person of a verification
 	//
-	// Erases whom it was about, and all that was found about them: in the store
-	// at once, then in its files, at each vendor that offers deletion and in the
-	// engine. What is left is the bare verdict, which an event
-	// `verification.redacted` tells once more; every other call on the id then
-	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-	// `end` asks to end it first: it is canceled, and a review of a reopened one
-	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-	// data of their own about the person erases it themselves.
+	// Erases the person, and everything that was found about them: in the
+	// store at once, then in its files, at each vendor that offers deletion,
+	// and in the engine. The bare verdict remains, and is sent once more in
+	// the event `verification.redacted`; every other call with the id then
+	// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+	// unless `end` is true: then it is canceled first, and the verdict of a
+	// reopened one stands. Repeating the call returns the same erasure. Erase
+	// your own data about the person yourself.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2474,11 +2479,11 @@ type ClientInterface interface {
 
 	// ReopenVerificationWithBody Take a completed verification back into review
 	//
-	// A decision then makes a new version of the verdict and the old one
-	// stays in `previous_verdicts`; silence leaves the old one standing. A
-	// repeat while it is in review answers it as it is. One that is not
-	// completed is 409 `invalid_state`; a verdict that was reopened before,
-	// in vain, 409 `review_over`.
+	// A later decision creates a new version of the verdict, and the old one
+	// moves to `previous_verdicts`; without a decision the old verdict stands.
+	// Repeating the call while it is in review returns it unchanged. 409
+	// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+	// was reopened before without a decision.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2487,11 +2492,11 @@ type ClientInterface interface {
 
 	// ReopenVerification Take a completed verification back into review
 	//
-	// A decision then makes a new version of the verdict and the old one
-	// stays in `previous_verdicts`; silence leaves the old one standing. A
-	// repeat while it is in review answers it as it is. One that is not
-	// completed is 409 `invalid_state`; a verdict that was reopened before,
-	// in vain, 409 `review_over`.
+	// A later decision creates a new version of the verdict, and the old one
+	// moves to `previous_verdicts`; without a decision the old verdict stands.
+	// Repeating the call while it is in review returns it unchanged. 409
+	// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+	// was reopened before without a decision.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2500,16 +2505,16 @@ type ClientInterface interface {
 
 	// RetryVerificationWithBody Open a new session
 	//
-	// Names the session that the new one replaces, so that a repeated call
-	// opens one only, and is answered like the first. 409 `session_replaced`
-	// tells the number of the newest session, where the named one was replaced
-	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-	// needed; one that is refused is not used up. With
-	// `redirect`, for a tab that was lost, the answer holds the same link
-	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise. With `wechat_mini_program` a new session is opened
-	// always: there no vendor tells.
+	// `session` is the session to replace, so that repeating the call opens
+	// only one session and returns the same response. 409 `session_replaced`
+	// has the number of the newest session, if the given one was not replaced
+	// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+	// there is no session to replace. With `next_action.type` `scan_chip` a
+	// new `nfc_reqid` is required; one that is rejected is not used up. With
+	// `redirect`, for a lost tab, the response has the same link if nobody has
+	// opened it, as far as the vendor reports, and that of a new session
+	// otherwise. With `wechat_mini_program` a new session is always opened,
+	// because no vendor reports it there.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2518,16 +2523,16 @@ type ClientInterface interface {
 
 	// RetryVerification Open a new session
 	//
-	// Names the session that the new one replaces, so that a repeated call
-	// opens one only, and is answered like the first. 409 `session_replaced`
-	// tells the number of the newest session, where the named one was replaced
-	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-	// needed; one that is refused is not used up. With
-	// `redirect`, for a tab that was lost, the answer holds the same link
-	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise. With `wechat_mini_program` a new session is opened
-	// always: there no vendor tells.
+	// `session` is the session to replace, so that repeating the call opens
+	// only one session and returns the same response. 409 `session_replaced`
+	// has the number of the newest session, if the given one was not replaced
+	// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+	// there is no session to replace. With `next_action.type` `scan_chip` a
+	// new `nfc_reqid` is required; one that is rejected is not used up. With
+	// `redirect`, for a lost tab, the response has the same link if nobody has
+	// opened it, as far as the vendor reports, and that of a new session
+	// otherwise. With `wechat_mini_program` a new session is always opened,
+	// because no vendor reports it there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2536,30 +2541,30 @@ type ClientInterface interface {
 
 	// GetTimeline Read what was done and when
 	//
-	// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+	// Sessions, scans, vendor calls, events and decisions, oldest first, without personal data.
 	//
 	// Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
 	GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhookEndpoints The client's endpoints
 	//
-	// As the configuration names them, and how they stand.
+	// The configured endpoints, and their state.
 	//
 	// Corresponds with GET /v1/webhook_endpoints (the `ListWebhookEndpoints` operationId).
 	ListWebhookEndpoints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PauseWebhookEndpoint Hold an endpoint's events back
 	//
-	// They wait until it is resumed. One that is off stays off.
+	// Events are held until it is resumed. An endpoint that is off stays off.
 	//
 	// Corresponds with POST /v1/webhook_endpoints/{id}/pause (the `PauseWebhookEndpoint` operationId).
 	PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecoverWebhookEndpointWithBody Switch an endpoint on, and send all that it missed
 	//
-	// What was held back, and of the events since a time those that failed or
-	// are still tried: each at once, with a whole schedule before it. What was
-	// delivered, or not wanted, is not sent again.
+	// Sends held events, and events since a time that failed or are still
+	// being retried, at once, each with a full retry schedule. Delivered and
+	// aborted events are not sent again.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2568,9 +2573,9 @@ type ClientInterface interface {
 
 	// RecoverWebhookEndpoint Switch an endpoint on, and send all that it missed
 	//
-	// What was held back, and of the events since a time those that failed or
-	// are still tried: each at once, with a whole schedule before it. What was
-	// delivered, or not wanted, is not sent again.
+	// Sends held events, and events since a time that failed or are still
+	// being retried, at once, each with a full retry schedule. Delivered and
+	// aborted events are not sent again.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2584,9 +2589,8 @@ type ClientInterface interface {
 
 	// TestWebhookEndpoint Send a test
 	//
-	// Sends an event `webhook_endpoint.test` to this endpoint alone, whatever
-	// it takes otherwise, even while it is not on. What became of it is in
-	// the log.
+	// Sends an event `webhook_endpoint.test` to this endpoint, whatever it
+	// subscribes to, even if it is not on. The log has the result.
 	//
 	// Corresponds with POST /v1/webhook_endpoints/{id}/test (the `TestWebhookEndpoint` operationId).
 	TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2594,8 +2598,8 @@ type ClientInterface interface {
 
 // GetPublicKeys The keys that check what was signed
 //
-// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
-// more. Keep a copy: with it receipts are checked offline.
+// A JWK set (RFC 7517) of Ed25519 public keys, including retired ones.
+// Keep a copy to verify receipts offline.
 //
 // Corresponds with GET /.well-known/jwks.json (the `GetPublicKeys` operationId).
 func (c *Core) GetPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2627,11 +2631,11 @@ func (c *Core) Callback(ctx context.Context, provider string, kind string, ticke
 
 // CallbackPost A vendor reports an ending, or a person's browser comes back by a form
 //
-// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
-// at most 1 MiB) is the vendor's; what it proves is checked by its
-// signature. A `notify` is answered 200 once what it brought is kept; one
-// that is not genuine is 404 like a bad ticket, and changes nothing. A
-// mini program's `returned_url` is answered 204, whatever it sends.
+// The vendor defines the form (`application/x-www-form-urlencoded` or
+// `multipart/form-data`, at most 1 MiB); its content is verified by its
+// signature. A `notify` returns 200 once its content is stored. One that
+// is not genuine returns 404, like an invalid ticket, and changes nothing.
+// A mini program's `returned_url` returns 204, whatever is sent.
 //
 // Corresponds with POST /callbacks/{provider}/{kind}/{ticket} (the `CallbackPost` operationId).
 func (c *Core) CallbackPost(ctx context.Context, provider string, kind string, ticket string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2648,7 +2652,7 @@ func (c *Core) CallbackPost(ctx context.Context, provider string, kind string, t
 
 // ListDeliveries Read the log of deliveries
 //
-// What was sent to the client's endpoints, and what is still to be sent; the newest first.
+// What was sent, or is to be sent, to the client's endpoints, newest first.
 //
 // Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
 func (c *Core) ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2665,12 +2669,12 @@ func (c *Core) ListDeliveries(ctx context.Context, params *ListDeliveriesParams,
 
 // ListEvents Read what happened, on from a cursor
 //
-// The client's events of the last 30 days, in an order in which no event
-// that comes later stands before one that was read. Without `after` from
-// the oldest on; then with `next_cursor` of each answer, also of an empty
-// one, for as long as the reader lives. A cursor that would leave out
-// events of more than 30 days ago is 410 `cursor_expired`: read the
-// verifications themselves, and begin without it.
+// The client's events of the last 30 days. An event that is written later
+// never appears before one that was read. Without `after` it starts at the
+// oldest event; then pass the `next_cursor` of each response, also of an
+// empty one. A cursor that would skip events older than 30 days returns
+// 410 `cursor_expired`: read the verifications themselves, and start
+// without a cursor.
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Core) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2687,9 +2691,9 @@ func (c *Core) ListEvents(ctx context.Context, params *ListEventsParams, reqEdit
 
 // RedeliverEventWithBody Send an event again
 //
-// To every endpoint that takes events of its type, or to the one that is
-// named, also one that is switched off: there it waits until the endpoint
-// is on. The event keeps its id.
+// Sends the event to every endpoint that subscribes to its type, or to the
+// given one. To an endpoint that is off it is sent once the endpoint is
+// on. The event keeps its id.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2708,9 +2712,9 @@ func (c *Core) RedeliverEventWithBody(ctx context.Context, id string, contentTyp
 
 // RedeliverEvent Send an event again
 //
-// To every endpoint that takes events of its type, or to the one that is
-// named, also one that is switched off: there it waits until the endpoint
-// is on. The event keeps its id.
+// Sends the event to every endpoint that subscribes to its type, or to the
+// given one. To an endpoint that is off it is sent once the endpoint is
+// on. The event keeps its id.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2729,7 +2733,7 @@ func (c *Core) RedeliverEvent(ctx context.Context, id string, body RedeliverEven
 
 // ListPolicies List the policies that may be used
 //
-// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+// The policies that the caller, or a reviewer's clients, may use, in their newest version.
 //
 // Corresponds with GET /v1/policies (the `ListPolicies` operationId).
 func (c *Core) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2761,7 +2765,7 @@ func (c *Core) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn)
 
 // ListReasons List the reason codes
 //
-// What each code means, whether another try may help, and a text for the person.
+// What each code means, whether a retry may help, and a message for the person.
 //
 // Corresponds with GET /v1/reasons (the `ListReasons` operationId).
 func (c *Core) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2778,10 +2782,11 @@ func (c *Core) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // ListVerifications List verifications
 //
-// Those of the caller, or of a reviewer's clients, of every status, the
-// newest first; filters that stand together must all fit. Pages follow
-// `next_cursor`: what is started meanwhile comes before the first page,
-// and nothing is left out or told twice. What was erased is not listed.
+// Lists the verifications of the caller, or of a reviewer's clients,
+// newest first. Filters are combined with AND. Follow `next_cursor` for
+// the next page: verifications started in the meantime come before the
+// first page, and none is missing or listed twice. Erased verifications
+// are not listed.
 //
 // Corresponds with GET /v1/verifications (the `ListVerifications` operationId).
 func (c *Core) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2798,13 +2803,13 @@ func (c *Core) ListVerifications(ctx context.Context, params *ListVerificationsP
 
 // StartVerificationWithBody Start a verification
 //
-// The same `Idempotency-Key` finds the same verification for ever: a
-// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-// and another request under the key is refused (422
-// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-// link not there yet: read the verification at `Location`. After 503
-// `engine_unavailable` the start may still take effect: repeat it with
-// the same key.
+// An `Idempotency-Key` identifies one verification, forever. Repeating the
+// request returns the verification in its current state (200, with
+// `Idempotent-Replayed: true`); a different request with the same key is
+// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+// slow and there is no link yet: read the verification at `Location`.
+// After 503 `engine_unavailable` the verification may still start: repeat
+// the request with the same key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2823,13 +2828,13 @@ func (c *Core) StartVerificationWithBody(ctx context.Context, params *StartVerif
 
 // StartVerification Start a verification
 //
-// The same `Idempotency-Key` finds the same verification for ever: a
-// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-// and another request under the key is refused (422
-// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-// link not there yet: read the verification at `Location`. After 503
-// `engine_unavailable` the start may still take effect: repeat it with
-// the same key.
+// An `Idempotency-Key` identifies one verification, forever. Repeating the
+// request returns the verification in its current state (200, with
+// `Idempotent-Replayed: true`); a different request with the same key is
+// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+// slow and there is no link yet: read the verification at `Location`.
+// After 503 `engine_unavailable` the verification may still start: repeat
+// the request with the same key.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2848,10 +2853,10 @@ func (c *Core) StartVerification(ctx context.Context, params *StartVerificationP
 
 // SearchVerificationsWithBody What is held about a person
 //
-// The client's verifications of the person with this number, the newest first,
-// for a person who asks what is held about them. The number stands in the body
-// only; who asked, when and what for is on record, and each that was found.
-// One that was erased is not found.
+// The client's verifications of the person with this number, newest first,
+// to answer a person who asks what is stored about them. The number is
+// only in the body. Who asked, when and why is recorded, and each
+// verification found. Erased verifications are not found.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2870,10 +2875,10 @@ func (c *Core) SearchVerificationsWithBody(ctx context.Context, params *SearchVe
 
 // SearchVerifications What is held about a person
 //
-// The client's verifications of the person with this number, the newest first,
-// for a person who asks what is held about them. The number stands in the body
-// only; who asked, when and what for is on record, and each that was found.
-// One that was erased is not found.
+// The client's verifications of the person with this number, newest first,
+// to answer a person who asks what is stored about them. The number is
+// only in the body. Who asked, when and why is recorded, and each
+// verification found. Erased verifications are not found.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2892,11 +2897,11 @@ func (c *Core) SearchVerifications(ctx context.Context, params *SearchVerificati
 
 // GetVerification Read a verification
 //
-// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
-// answer comes once something has changed, or when the time is over. With
-// `wait` alone it comes at once if the verification has ended or waits for
-// somebody (`in_review`, or a `next_action`, but for a link that was
-// answered before), and otherwise once something has changed.
+// With `wait` and the `ETag` of an earlier response in `If-None-Match`,
+// the call returns when the verification has changed, or when the time is
+// up. With `wait` alone it returns at once if the verification has ended
+// or waits for somebody (`in_review`, or a `next_action` other than a link
+// that was returned before), and otherwise when it has changed.
 //
 // Corresponds with GET /v1/verifications/{id} (the `GetVerification` operationId).
 func (c *Core) GetVerification(ctx context.Context, id VerificationID, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2913,8 +2918,8 @@ func (c *Core) GetVerification(ctx context.Context, id VerificationID, params *G
 
 // CancelVerificationWithBody End a verification
 //
-// A repeat answers the canceled verification; one that ended otherwise
-// is 409 `invalid_state`.
+// Repeating the call returns the canceled verification. If it ended
+// otherwise, the call returns 409 `invalid_state`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2933,8 +2938,8 @@ func (c *Core) CancelVerificationWithBody(ctx context.Context, id VerificationID
 
 // CancelVerification End a verification
 //
-// A repeat answers the canceled verification; one that ended otherwise
-// is 409 `invalid_state`.
+// Repeating the call returns the canceled verification. If it ended
+// otherwise, the call returns 409 `invalid_state`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2953,15 +2958,16 @@ func (c *Core) CancelVerification(ctx context.Context, id VerificationID, params
 
 // AddConsentsWithBody Note or withdraw what the person agreed to
 //
-// Of each purpose the first consent stands, so a repeat changes nothing.
-// A purpose noted here is not asked for on our page any more. One that is
-// withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-// every other call 410. From when the withdrawal is on record no vendor
-// is asked any more, also where the answer is 503: it is ended and erased
-// within a minute. A repeat gets the same answer. After the end consents
-// can be withdrawn and not given (409 `invalid_state`).
+// The first consent for each purpose stands, so repeating the call changes
+// nothing. yanzhen's page no longer asks for a purpose recorded here.
+// Withdrawing a consent ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. The
+// person is then erased, as with `redact`: `…/receipt` returns the
+// receipt, and every other call 410. Once the withdrawal is recorded no
+// vendor is called, even if the response is 503: the verification is then
+// ended and erased within a minute. Repeating the call returns the same
+// response. After the end, consents can be withdrawn but not given (409
+// `invalid_state`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2980,15 +2986,16 @@ func (c *Core) AddConsentsWithBody(ctx context.Context, id VerificationID, conte
 
 // AddConsents Note or withdraw what the person agreed to
 //
-// Of each purpose the first consent stands, so a repeat changes nothing.
-// A purpose noted here is not asked for on our page any more. One that is
-// withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-// every other call 410. From when the withdrawal is on record no vendor
-// is asked any more, also where the answer is 503: it is ended and erased
-// within a minute. A repeat gets the same answer. After the end consents
-// can be withdrawn and not given (409 `invalid_state`).
+// The first consent for each purpose stands, so repeating the call changes
+// nothing. yanzhen's page no longer asks for a purpose recorded here.
+// Withdrawing a consent ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. The
+// person is then erased, as with `redact`: `…/receipt` returns the
+// receipt, and every other call 410. Once the withdrawal is recorded no
+// vendor is called, even if the response is 503: the verification is then
+// ended and erased within a minute. Repeating the call returns the same
+// response. After the end, consents can be withdrawn but not given (409
+// `invalid_state`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3007,11 +3014,12 @@ func (c *Core) AddConsents(ctx context.Context, id VerificationID, body AddConse
 
 // DecideVerificationWithBody Decide a verification in review
 //
-// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-// that read, or `*` for whatever it is now (428 `precondition_required`
-// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-// A repeat answers the verification as it is now. The note is kept apart
-// and sealed; it is read with `decisions`.
+// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+// that read, or `*` for the current version (428 `precondition_required`
+// without it); if the verification has changed since, 412
+// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+// Repeating the call returns the verification in its current state. The
+// note is stored encrypted, and returned by `decisions`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3030,11 +3038,12 @@ func (c *Core) DecideVerificationWithBody(ctx context.Context, id VerificationID
 
 // DecideVerification Decide a verification in review
 //
-// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-// that read, or `*` for whatever it is now (428 `precondition_required`
-// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-// A repeat answers the verification as it is now. The note is kept apart
-// and sealed; it is read with `decisions`.
+// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+// that read, or `*` for the current version (428 `precondition_required`
+// without it); if the verification has changed since, 412
+// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+// Repeating the call returns the verification in its current state. The
+// note is stored encrypted, and returned by `decisions`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3053,7 +3062,7 @@ func (c *Core) DecideVerification(ctx context.Context, id VerificationID, params
 
 // ListDecisions Read what reviewers decided, with their notes
 //
-// The oldest first. A word that came too late is listed, too.
+// Oldest first, including decisions that came too late.
 //
 // Corresponds with GET /v1/verifications/{id}/decisions (the `ListDecisions` operationId).
 func (c *Core) ListDecisions(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3070,10 +3079,10 @@ func (c *Core) ListDecisions(ctx context.Context, id VerificationID, reqEditors 
 
 // GetEvidence Signed evidence of how a verification ended
 //
-// Policy, checks, reasons, verdicts, the questions to vendors with their codes
-// and times. It names nobody: keep it where the contract is kept, for it can be
-// checked for ever, also once the person is erased here. Of ended verifications
-// only; else 409 `invalid_state`.
+// Policy, checks, reasons, verdicts, and the calls to vendors with their
+// codes and times, without personal data. Store it with your contract: it
+// can be verified forever, also after the person was erased here. Only for
+// ended verifications; otherwise 409 `invalid_state`.
 //
 // Corresponds with GET /v1/verifications/{id}/evidence (the `GetEvidence` operationId).
 func (c *Core) GetEvidence(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3090,12 +3099,12 @@ func (c *Core) GetEvidence(ctx context.Context, id VerificationID, reqEditors ..
 
 // GetOutputs Read whom a verification was about
 //
-// The claimed person, or the chip's holder; the dates are the chip's where
-// one was read. Of `completed` verifications only, whatever the decision;
-// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
-// header says what for, in one of the words that the client's
-// configuration names (403 `purpose_not_allowed`); who read it, when and
-// what for is on record before it is answered.
+// The claimed person, or the chip's holder; the dates are the chip's if
+// one was read. Only for `completed` verifications, with either decision;
+// otherwise 409 `invalid_state`, or 410 `redacted` after an erasure. The
+// header states the purpose, one of those in the client's configuration
+// (403 `purpose_not_allowed`). The key, time and purpose are recorded
+// before the data is returned.
 //
 // Corresponds with GET /v1/verifications/{id}/outputs (the `GetOutputs` operationId).
 func (c *Core) GetOutputs(ctx context.Context, id VerificationID, params *GetOutputsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3112,9 +3121,9 @@ func (c *Core) GetOutputs(ctx context.Context, id VerificationID, params *GetOut
 
 // GetQR Show the person's link as a QR code
 //
-// For a desktop, from which the person goes on with their phone. What
-// `next_action.url` says, as a picture, and as secret; 409 `no_link`
-// without one.
+// For people who continue from a desktop on their phone. The picture
+// contains `next_action.url`, and is as secret; 409 `no_link` if there is
+// none.
 //
 // Corresponds with GET /v1/verifications/{id}/qr.png (the `GetQR` operationId).
 func (c *Core) GetQR(ctx context.Context, id VerificationID, params *GetQRParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3131,7 +3140,7 @@ func (c *Core) GetQR(ctx context.Context, id VerificationID, params *GetQRParams
 
 // GetReceipt The receipt of an erasure
 //
-// 404 where nothing was erased.
+// 404 if nothing was erased.
 //
 // Corresponds with GET /v1/verifications/{id}/receipt (the `GetReceipt` operationId).
 func (c *Core) GetReceipt(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3148,14 +3157,14 @@ func (c *Core) GetReceipt(ctx context.Context, id VerificationID, reqEditors ...
 
 // RedactVerificationWithBody Erase the person of a verification
 //
-// Erases whom it was about, and all that was found about them: in the store
-// at once, then in its files, at each vendor that offers deletion and in the
-// engine. What is left is the bare verdict, which an event
-// `verification.redacted` tells once more; every other call on the id then
-// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-// `end` asks to end it first: it is canceled, and a review of a reopened one
-// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-// data of their own about the person erases it themselves.
+// Erases the person, and everything that was found about them: in the
+// store at once, then in its files, at each vendor that offers deletion,
+// and in the engine. The bare verdict remains, and is sent once more in
+// the event `verification.redacted`; every other call with the id then
+// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+// unless `end` is true: then it is canceled first, and the verdict of a
+// reopened one stands. Repeating the call returns the same erasure. Erase
+// your own data about the person yourself.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3174,14 +3183,14 @@ func (c *Core) RedactVerificationWithBody(ctx context.Context, id VerificationID
 
 // RedactVerification Erase the person of a verification
 //
-// Erases whom it was about, and all that was found about them: in the store
-// at once, then in its files, at each vendor that offers deletion and in the
-// engine. What is left is the bare verdict, which an event
-// `verification.redacted` tells once more; every other call on the id then
-// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-// `end` asks to end it first: it is canceled, and a review of a reopened one
-// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-// data of their own about the person erases it themselves.
+// Erases the person, and everything that was found about them: in the
+// store at once, then in its files, at each vendor that offers deletion,
+// and in the engine. The bare verdict remains, and is sent once more in
+// the event `verification.redacted`; every other call with the id then
+// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+// unless `end` is true: then it is canceled first, and the verdict of a
+// reopened one stands. Repeating the call returns the same erasure. Erase
+// your own data about the person yourself.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3200,11 +3209,11 @@ func (c *Core) RedactVerification(ctx context.Context, id VerificationID, body R
 
 // ReopenVerificationWithBody Take a completed verification back into review
 //
-// A decision then makes a new version of the verdict and the old one
-// stays in `previous_verdicts`; silence leaves the old one standing. A
-// repeat while it is in review answers it as it is. One that is not
-// completed is 409 `invalid_state`; a verdict that was reopened before,
-// in vain, 409 `review_over`.
+// A later decision creates a new version of the verdict, and the old one
+// moves to `previous_verdicts`; without a decision the old verdict stands.
+// Repeating the call while it is in review returns it unchanged. 409
+// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+// was reopened before without a decision.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3223,11 +3232,11 @@ func (c *Core) ReopenVerificationWithBody(ctx context.Context, id VerificationID
 
 // ReopenVerification Take a completed verification back into review
 //
-// A decision then makes a new version of the verdict and the old one
-// stays in `previous_verdicts`; silence leaves the old one standing. A
-// repeat while it is in review answers it as it is. One that is not
-// completed is 409 `invalid_state`; a verdict that was reopened before,
-// in vain, 409 `review_over`.
+// A later decision creates a new version of the verdict, and the old one
+// moves to `previous_verdicts`; without a decision the old verdict stands.
+// Repeating the call while it is in review returns it unchanged. 409
+// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+// was reopened before without a decision.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3246,16 +3255,16 @@ func (c *Core) ReopenVerification(ctx context.Context, id VerificationID, params
 
 // RetryVerificationWithBody Open a new session
 //
-// Names the session that the new one replaces, so that a repeated call
-// opens one only, and is answered like the first. 409 `session_replaced`
-// tells the number of the newest session, where the named one was replaced
-// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-// needed; one that is refused is not used up. With
-// `redirect`, for a tab that was lost, the answer holds the same link
-// while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise. With `wechat_mini_program` a new session is opened
-// always: there no vendor tells.
+// `session` is the session to replace, so that repeating the call opens
+// only one session and returns the same response. 409 `session_replaced`
+// has the number of the newest session, if the given one was not replaced
+// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+// there is no session to replace. With `next_action.type` `scan_chip` a
+// new `nfc_reqid` is required; one that is rejected is not used up. With
+// `redirect`, for a lost tab, the response has the same link if nobody has
+// opened it, as far as the vendor reports, and that of a new session
+// otherwise. With `wechat_mini_program` a new session is always opened,
+// because no vendor reports it there.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3274,16 +3283,16 @@ func (c *Core) RetryVerificationWithBody(ctx context.Context, id VerificationID,
 
 // RetryVerification Open a new session
 //
-// Names the session that the new one replaces, so that a repeated call
-// opens one only, and is answered like the first. 409 `session_replaced`
-// tells the number of the newest session, where the named one was replaced
-// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-// needed; one that is refused is not used up. With
-// `redirect`, for a tab that was lost, the answer holds the same link
-// while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise. With `wechat_mini_program` a new session is opened
-// always: there no vendor tells.
+// `session` is the session to replace, so that repeating the call opens
+// only one session and returns the same response. 409 `session_replaced`
+// has the number of the newest session, if the given one was not replaced
+// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+// there is no session to replace. With `next_action.type` `scan_chip` a
+// new `nfc_reqid` is required; one that is rejected is not used up. With
+// `redirect`, for a lost tab, the response has the same link if nobody has
+// opened it, as far as the vendor reports, and that of a new session
+// otherwise. With `wechat_mini_program` a new session is always opened,
+// because no vendor reports it there.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3302,7 +3311,7 @@ func (c *Core) RetryVerification(ctx context.Context, id VerificationID, params 
 
 // GetTimeline Read what was done and when
 //
-// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+// Sessions, scans, vendor calls, events and decisions, oldest first, without personal data.
 //
 // Corresponds with GET /v1/verifications/{id}/timeline (the `GetTimeline` operationId).
 func (c *Core) GetTimeline(ctx context.Context, id VerificationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3319,7 +3328,7 @@ func (c *Core) GetTimeline(ctx context.Context, id VerificationID, reqEditors ..
 
 // ListWebhookEndpoints The client's endpoints
 //
-// As the configuration names them, and how they stand.
+// The configured endpoints, and their state.
 //
 // Corresponds with GET /v1/webhook_endpoints (the `ListWebhookEndpoints` operationId).
 func (c *Core) ListWebhookEndpoints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3336,7 +3345,7 @@ func (c *Core) ListWebhookEndpoints(ctx context.Context, reqEditors ...RequestEd
 
 // PauseWebhookEndpoint Hold an endpoint's events back
 //
-// They wait until it is resumed. One that is off stays off.
+// Events are held until it is resumed. An endpoint that is off stays off.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/pause (the `PauseWebhookEndpoint` operationId).
 func (c *Core) PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3353,9 +3362,9 @@ func (c *Core) PauseWebhookEndpoint(ctx context.Context, id WebhookEndpointID, r
 
 // RecoverWebhookEndpointWithBody Switch an endpoint on, and send all that it missed
 //
-// What was held back, and of the events since a time those that failed or
-// are still tried: each at once, with a whole schedule before it. What was
-// delivered, or not wanted, is not sent again.
+// Sends held events, and events since a time that failed or are still
+// being retried, at once, each with a full retry schedule. Delivered and
+// aborted events are not sent again.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3374,9 +3383,9 @@ func (c *Core) RecoverWebhookEndpointWithBody(ctx context.Context, id WebhookEnd
 
 // RecoverWebhookEndpoint Switch an endpoint on, and send all that it missed
 //
-// What was held back, and of the events since a time those that failed or
-// are still tried: each at once, with a whole schedule before it. What was
-// delivered, or not wanted, is not sent again.
+// Sends held events, and events since a time that failed or are still
+// being retried, at once, each with a full retry schedule. Delivered and
+// aborted events are not sent again.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3410,9 +3419,8 @@ func (c *Core) ResumeWebhookEndpoint(ctx context.Context, id WebhookEndpointID, 
 
 // TestWebhookEndpoint Send a test
 //
-// Sends an event `webhook_endpoint.test` to this endpoint alone, whatever
-// it takes otherwise, even while it is not on. What became of it is in
-// the log.
+// Sends an event `webhook_endpoint.test` to this endpoint, whatever it
+// subscribes to, even if it is not on. The log has the result.
 //
 // Corresponds with POST /v1/webhook_endpoints/{id}/test (the `TestWebhookEndpoint` operationId).
 func (c *Core) TestWebhookEndpoint(ctx context.Context, id WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4986,8 +4994,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetPublicKeysWithResponse The keys that check what was signed
 	//
-	// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
-	// more. Keep a copy: with it receipts are checked offline.
+	// A JWK set (RFC 7517) of Ed25519 public keys, including retired ones.
+	// Keep a copy to verify receipts offline.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5003,11 +5011,11 @@ type ClientWithResponsesInterface interface {
 
 	// CallbackPostWithResponse A vendor reports an ending, or a person's browser comes back by a form
 	//
-	// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
-	// at most 1 MiB) is the vendor's; what it proves is checked by its
-	// signature. A `notify` is answered 200 once what it brought is kept; one
-	// that is not genuine is 404 like a bad ticket, and changes nothing. A
-	// mini program's `returned_url` is answered 204, whatever it sends.
+	// The vendor defines the form (`application/x-www-form-urlencoded` or
+	// `multipart/form-data`, at most 1 MiB); its content is verified by its
+	// signature. A `notify` returns 200 once its content is stored. One that
+	// is not genuine returns 404, like an invalid ticket, and changes nothing.
+	// A mini program's `returned_url` returns 204, whatever is sent.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5016,7 +5024,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse Read the log of deliveries
 	//
-	// What was sent to the client's endpoints, and what is still to be sent; the newest first.
+	// What was sent, or is to be sent, to the client's endpoints, newest first.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5025,12 +5033,12 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse Read what happened, on from a cursor
 	//
-	// The client's events of the last 30 days, in an order in which no event
-	// that comes later stands before one that was read. Without `after` from
-	// the oldest on; then with `next_cursor` of each answer, also of an empty
-	// one, for as long as the reader lives. A cursor that would leave out
-	// events of more than 30 days ago is 410 `cursor_expired`: read the
-	// verifications themselves, and begin without it.
+	// The client's events of the last 30 days. An event that is written later
+	// never appears before one that was read. Without `after` it starts at the
+	// oldest event; then pass the `next_cursor` of each response, also of an
+	// empty one. A cursor that would skip events older than 30 days returns
+	// 410 `cursor_expired`: read the verifications themselves, and start
+	// without a cursor.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5039,9 +5047,9 @@ type ClientWithResponsesInterface interface {
 
 	// RedeliverEventWithBodyWithResponse Send an event again
 	//
-	// To every endpoint that takes events of its type, or to the one that is
-	// named, also one that is switched off: there it waits until the endpoint
-	// is on. The event keeps its id.
+	// Sends the event to every endpoint that subscribes to its type, or to the
+	// given one. To an endpoint that is off it is sent once the endpoint is
+	// on. The event keeps its id.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5050,9 +5058,9 @@ type ClientWithResponsesInterface interface {
 
 	// RedeliverEventWithResponse Send an event again
 	//
-	// To every endpoint that takes events of its type, or to the one that is
-	// named, also one that is switched off: there it waits until the endpoint
-	// is on. The event keeps its id.
+	// Sends the event to every endpoint that subscribes to its type, or to the
+	// given one. To an endpoint that is off it is sent once the endpoint is
+	// on. The event keeps its id.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5061,7 +5069,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPoliciesWithResponse List the policies that may be used
 	//
-	// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+	// The policies that the caller, or a reviewer's clients, may use, in their newest version.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5077,7 +5085,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListReasonsWithResponse List the reason codes
 	//
-	// What each code means, whether another try may help, and a text for the person.
+	// What each code means, whether a retry may help, and a message for the person.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5086,10 +5094,11 @@ type ClientWithResponsesInterface interface {
 
 	// ListVerificationsWithResponse List verifications
 	//
-	// Those of the caller, or of a reviewer's clients, of every status, the
-	// newest first; filters that stand together must all fit. Pages follow
-	// `next_cursor`: what is started meanwhile comes before the first page,
-	// and nothing is left out or told twice. What was erased is not listed.
+	// Lists the verifications of the caller, or of a reviewer's clients,
+	// newest first. Filters are combined with AND. Follow `next_cursor` for
+	// the next page: verifications started in the meantime come before the
+	// first page, and none is missing or listed twice. Erased verifications
+	// are not listed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5098,13 +5107,13 @@ type ClientWithResponsesInterface interface {
 
 	// StartVerificationWithBodyWithResponse Start a verification
 	//
-	// The same `Idempotency-Key` finds the same verification for ever: a
-	// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-	// and another request under the key is refused (422
-	// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-	// link not there yet: read the verification at `Location`. After 503
-	// `engine_unavailable` the start may still take effect: repeat it with
-	// the same key.
+	// An `Idempotency-Key` identifies one verification, forever. Repeating the
+	// request returns the verification in its current state (200, with
+	// `Idempotent-Replayed: true`); a different request with the same key is
+	// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+	// slow and there is no link yet: read the verification at `Location`.
+	// After 503 `engine_unavailable` the verification may still start: repeat
+	// the request with the same key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5113,13 +5122,13 @@ type ClientWithResponsesInterface interface {
 
 	// StartVerificationWithResponse Start a verification
 	//
-	// The same `Idempotency-Key` finds the same verification for ever: a
-	// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-	// and another request under the key is refused (422
-	// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-	// link not there yet: read the verification at `Location`. After 503
-	// `engine_unavailable` the start may still take effect: repeat it with
-	// the same key.
+	// An `Idempotency-Key` identifies one verification, forever. Repeating the
+	// request returns the verification in its current state (200, with
+	// `Idempotent-Replayed: true`); a different request with the same key is
+	// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+	// slow and there is no link yet: read the verification at `Location`.
+	// After 503 `engine_unavailable` the verification may still start: repeat
+	// the request with the same key.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5128,10 +5137,10 @@ type ClientWithResponsesInterface interface {
 
 	// SearchVerificationsWithBodyWithResponse What is held about a person
 	//
-	// The client's verifications of the person with this number, the newest first,
-	// for a person who asks what is held about them. The number stands in the body
-	// only; who asked, when and what for is on record, and each that was found.
-	// One that was erased is not found.
+	// The client's verifications of the person with this number, newest first,
+	// to answer a person who asks what is stored about them. The number is
+	// only in the body. Who asked, when and why is recorded, and each
+	// verification found. Erased verifications are not found.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5140,10 +5149,10 @@ type ClientWithResponsesInterface interface {
 
 	// SearchVerificationsWithResponse What is held about a person
 	//
-	// The client's verifications of the person with this number, the newest first,
-	// for a person who asks what is held about them. The number stands in the body
-	// only; who asked, when and what for is on record, and each that was found.
-	// One that was erased is not found.
+	// The client's verifications of the person with this number, newest first,
+	// to answer a person who asks what is stored about them. The number is
+	// only in the body. Who asked, when and why is recorded, and each
+	// verification found. Erased verifications are not found.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5152,11 +5161,11 @@ type ClientWithResponsesInterface interface {
 
 	// GetVerificationWithResponse Read a verification
 	//
-	// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
-	// answer comes once something has changed, or when the time is over. With
-	// `wait` alone it comes at once if the verification has ended or waits for
-	// somebody (`in_review`, or a `next_action`, but for a link that was
-	// answered before), and otherwise once something has changed.
+	// With `wait` and the `ETag` of an earlier response in `If-None-Match`,
+	// the call returns when the verification has changed, or when the time is
+	// up. With `wait` alone it returns at once if the verification has ended
+	// or waits for somebody (`in_review`, or a `next_action` other than a link
+	// that was returned before), and otherwise when it has changed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5165,8 +5174,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelVerificationWithBodyWithResponse End a verification
 	//
-	// A repeat answers the canceled verification; one that ended otherwise
-	// is 409 `invalid_state`.
+	// Repeating the call returns the canceled verification. If it ended
+	// otherwise, the call returns 409 `invalid_state`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5175,8 +5184,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelVerificationWithResponse End a verification
 	//
-	// A repeat answers the canceled verification; one that ended otherwise
-	// is 409 `invalid_state`.
+	// Repeating the call returns the canceled verification. If it ended
+	// otherwise, the call returns 409 `invalid_state`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5185,15 +5194,16 @@ type ClientWithResponsesInterface interface {
 
 	// AddConsentsWithBodyWithResponse Note or withdraw what the person agreed to
 	//
-	// Of each purpose the first consent stands, so a repeat changes nothing.
-	// A purpose noted here is not asked for on our page any more. One that is
-	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-	// every other call 410. From when the withdrawal is on record no vendor
-	// is asked any more, also where the answer is 503: it is ended and erased
-	// within a minute. A repeat gets the same answer. After the end consents
-	// can be withdrawn and not given (409 `invalid_state`).
+	// The first consent for each purpose stands, so repeating the call changes
+	// nothing. yanzhen's page no longer asks for a purpose recorded here.
+	// Withdrawing a consent ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. The
+	// person is then erased, as with `redact`: `…/receipt` returns the
+	// receipt, and every other call 410. Once the withdrawal is recorded no
+	// vendor is called, even if the response is 503: the verification is then
+	// ended and erased within a minute. Repeating the call returns the same
+	// response. After the end, consents can be withdrawn but not given (409
+	// `invalid_state`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5202,15 +5212,16 @@ type ClientWithResponsesInterface interface {
 
 	// AddConsentsWithResponse Note or withdraw what the person agreed to
 	//
-	// Of each purpose the first consent stands, so a repeat changes nothing.
-	// A purpose noted here is not asked for on our page any more. One that is
-	// withdrawn ends an open verification as `canceled` with
-	// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-	// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-	// every other call 410. From when the withdrawal is on record no vendor
-	// is asked any more, also where the answer is 503: it is ended and erased
-	// within a minute. A repeat gets the same answer. After the end consents
-	// can be withdrawn and not given (409 `invalid_state`).
+	// The first consent for each purpose stands, so repeating the call changes
+	// nothing. yanzhen's page no longer asks for a purpose recorded here.
+	// Withdrawing a consent ends an open verification as `canceled` with
+	// `canceled.consent_withdrawn`; a verdict that was given stands. The
+	// person is then erased, as with `redact`: `…/receipt` returns the
+	// receipt, and every other call 410. Once the withdrawal is recorded no
+	// vendor is called, even if the response is 503: the verification is then
+	// ended and erased within a minute. Repeating the call returns the same
+	// response. After the end, consents can be withdrawn but not given (409
+	// `invalid_state`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5219,11 +5230,12 @@ type ClientWithResponsesInterface interface {
 
 	// DecideVerificationWithBodyWithResponse Decide a verification in review
 	//
-	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-	// that read, or `*` for whatever it is now (428 `precondition_required`
-	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; it is read with `decisions`.
+	// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+	// that read, or `*` for the current version (428 `precondition_required`
+	// without it); if the verification has changed since, 412
+	// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+	// Repeating the call returns the verification in its current state. The
+	// note is stored encrypted, and returned by `decisions`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5232,11 +5244,12 @@ type ClientWithResponsesInterface interface {
 
 	// DecideVerificationWithResponse Decide a verification in review
 	//
-	// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-	// that read, or `*` for whatever it is now (428 `precondition_required`
-	// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-	// A repeat answers the verification as it is now. The note is kept apart
-	// and sealed; it is read with `decisions`.
+	// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+	// that read, or `*` for the current version (428 `precondition_required`
+	// without it); if the verification has changed since, 412
+	// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+	// Repeating the call returns the verification in its current state. The
+	// note is stored encrypted, and returned by `decisions`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5245,7 +5258,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDecisionsWithResponse Read what reviewers decided, with their notes
 	//
-	// The oldest first. A word that came too late is listed, too.
+	// Oldest first, including decisions that came too late.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5254,10 +5267,10 @@ type ClientWithResponsesInterface interface {
 
 	// GetEvidenceWithResponse Signed evidence of how a verification ended
 	//
-	// Policy, checks, reasons, verdicts, the questions to vendors with their codes
-	// and times. It names nobody: keep it where the contract is kept, for it can be
-	// checked for ever, also once the person is erased here. Of ended verifications
-	// only; else 409 `invalid_state`.
+	// Policy, checks, reasons, verdicts, and the calls to vendors with their
+	// codes and times, without personal data. Store it with your contract: it
+	// can be verified forever, also after the person was erased here. Only for
+	// ended verifications; otherwise 409 `invalid_state`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5266,12 +5279,12 @@ type ClientWithResponsesInterface interface {
 
 	// GetOutputsWithResponse Read whom a verification was about
 	//
-	// The claimed person, or the chip's holder; the dates are the chip's where
-	// one was read. Of `completed` verifications only, whatever the decision;
-	// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
-	// header says what for, in one of the words that the client's
-	// configuration names (403 `purpose_not_allowed`); who read it, when and
-	// what for is on record before it is answered.
+	// The claimed person, or the chip's holder; the dates are the chip's if
+	// one was read. Only for `completed` verifications, with either decision;
+	// otherwise 409 `invalid_state`, or 410 `redacted` after an erasure. The
+	// header states the purpose, one of those in the client's configuration
+	// (403 `purpose_not_allowed`). The key, time and purpose are recorded
+	// before the data is returned.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5280,9 +5293,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetQRWithResponse Show the person's link as a QR code
 	//
-	// For a desktop, from which the person goes on with their phone. What
-	// `next_action.url` says, as a picture, and as secret; 409 `no_link`
-	// without one.
+	// For people who continue from a desktop on their phone. The picture
+	// contains `next_action.url`, and is as secret; 409 `no_link` if there is
+	// none.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5291,7 +5304,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReceiptWithResponse The receipt of an erasure
 	//
-	// 404 where nothing was erased.
+	// 404 if nothing was erased.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5300,14 +5313,14 @@ type ClientWithResponsesInterface interface {
 
 	// RedactVerificationWithBodyWithResponse Erase the person of a verification
 	//
-	// Erases whom it was about, and all that was found about them: in the store
-	// at once, then in its files, at each vendor that offers deletion and in the
-	// engine. What is left is the bare verdict, which an event
-	// `verification.redacted` tells once more; every other call on the id then
-	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-	// `end` asks to end it first: it is canceled, and a review of a reopened one
-	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-	// data of their own about the person erases it themselves.
+	// Erases the person, and everything that was found about them: in the
+	// store at once, then in its files, at each vendor that offers deletion,
+	// and in the engine. The bare verdict remains, and is sent once more in
+	// the event `verification.redacted`; every other call with the id then
+	// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+	// unless `end` is true: then it is canceled first, and the verdict of a
+	// reopened one stands. Repeating the call returns the same erasure. Erase
+	// your own data about the person yourself.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5316,14 +5329,14 @@ type ClientWithResponsesInterface interface {
 
 	// RedactVerificationWithResponse Erase the person of a verification
 	//
-	// Erases whom it was about, and all that was found about them: in the store
-	// at once, then in its files, at each vendor that offers deletion and in the
-	// engine. What is left is the bare verdict, which an event
-	// `verification.redacted` tells once more; every other call on the id then
-	// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-	// `end` asks to end it first: it is canceled, and a review of a reopened one
-	// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-	// data of their own about the person erases it themselves.
+	// Erases the person, and everything that was found about them: in the
+	// store at once, then in its files, at each vendor that offers deletion,
+	// and in the engine. The bare verdict remains, and is sent once more in
+	// the event `verification.redacted`; every other call with the id then
+	// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+	// unless `end` is true: then it is canceled first, and the verdict of a
+	// reopened one stands. Repeating the call returns the same erasure. Erase
+	// your own data about the person yourself.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5332,11 +5345,11 @@ type ClientWithResponsesInterface interface {
 
 	// ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 	//
-	// A decision then makes a new version of the verdict and the old one
-	// stays in `previous_verdicts`; silence leaves the old one standing. A
-	// repeat while it is in review answers it as it is. One that is not
-	// completed is 409 `invalid_state`; a verdict that was reopened before,
-	// in vain, 409 `review_over`.
+	// A later decision creates a new version of the verdict, and the old one
+	// moves to `previous_verdicts`; without a decision the old verdict stands.
+	// Repeating the call while it is in review returns it unchanged. 409
+	// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+	// was reopened before without a decision.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5345,11 +5358,11 @@ type ClientWithResponsesInterface interface {
 
 	// ReopenVerificationWithResponse Take a completed verification back into review
 	//
-	// A decision then makes a new version of the verdict and the old one
-	// stays in `previous_verdicts`; silence leaves the old one standing. A
-	// repeat while it is in review answers it as it is. One that is not
-	// completed is 409 `invalid_state`; a verdict that was reopened before,
-	// in vain, 409 `review_over`.
+	// A later decision creates a new version of the verdict, and the old one
+	// moves to `previous_verdicts`; without a decision the old verdict stands.
+	// Repeating the call while it is in review returns it unchanged. 409
+	// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+	// was reopened before without a decision.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5358,16 +5371,16 @@ type ClientWithResponsesInterface interface {
 
 	// RetryVerificationWithBodyWithResponse Open a new session
 	//
-	// Names the session that the new one replaces, so that a repeated call
-	// opens one only, and is answered like the first. 409 `session_replaced`
-	// tells the number of the newest session, where the named one was replaced
-	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-	// needed; one that is refused is not used up. With
-	// `redirect`, for a tab that was lost, the answer holds the same link
-	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise. With `wechat_mini_program` a new session is opened
-	// always: there no vendor tells.
+	// `session` is the session to replace, so that repeating the call opens
+	// only one session and returns the same response. 409 `session_replaced`
+	// has the number of the newest session, if the given one was not replaced
+	// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+	// there is no session to replace. With `next_action.type` `scan_chip` a
+	// new `nfc_reqid` is required; one that is rejected is not used up. With
+	// `redirect`, for a lost tab, the response has the same link if nobody has
+	// opened it, as far as the vendor reports, and that of a new session
+	// otherwise. With `wechat_mini_program` a new session is always opened,
+	// because no vendor reports it there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5376,16 +5389,16 @@ type ClientWithResponsesInterface interface {
 
 	// RetryVerificationWithResponse Open a new session
 	//
-	// Names the session that the new one replaces, so that a repeated call
-	// opens one only, and is answered like the first. 409 `session_replaced`
-	// tells the number of the newest session, where the named one was replaced
-	// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-	// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-	// needed; one that is refused is not used up. With
-	// `redirect`, for a tab that was lost, the answer holds the same link
-	// while nobody has opened it, as far as the vendor tells, and a new
-	// session's otherwise. With `wechat_mini_program` a new session is opened
-	// always: there no vendor tells.
+	// `session` is the session to replace, so that repeating the call opens
+	// only one session and returns the same response. 409 `session_replaced`
+	// has the number of the newest session, if the given one was not replaced
+	// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+	// there is no session to replace. With `next_action.type` `scan_chip` a
+	// new `nfc_reqid` is required; one that is rejected is not used up. With
+	// `redirect`, for a lost tab, the response has the same link if nobody has
+	// opened it, as far as the vendor reports, and that of a new session
+	// otherwise. With `wechat_mini_program` a new session is always opened,
+	// because no vendor reports it there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5394,7 +5407,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetTimelineWithResponse Read what was done and when
 	//
-	// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+	// Sessions, scans, vendor calls, events and decisions, oldest first, without personal data.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5403,7 +5416,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListWebhookEndpointsWithResponse The client's endpoints
 	//
-	// As the configuration names them, and how they stand.
+	// The configured endpoints, and their state.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5412,7 +5425,7 @@ type ClientWithResponsesInterface interface {
 
 	// PauseWebhookEndpointWithResponse Hold an endpoint's events back
 	//
-	// They wait until it is resumed. One that is off stays off.
+	// Events are held until it is resumed. An endpoint that is off stays off.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5421,9 +5434,9 @@ type ClientWithResponsesInterface interface {
 
 	// RecoverWebhookEndpointWithBodyWithResponse Switch an endpoint on, and send all that it missed
 	//
-	// What was held back, and of the events since a time those that failed or
-	// are still tried: each at once, with a whole schedule before it. What was
-	// delivered, or not wanted, is not sent again.
+	// Sends held events, and events since a time that failed or are still
+	// being retried, at once, each with a full retry schedule. Delivered and
+	// aborted events are not sent again.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5432,9 +5445,9 @@ type ClientWithResponsesInterface interface {
 
 	// RecoverWebhookEndpointWithResponse Switch an endpoint on, and send all that it missed
 	//
-	// What was held back, and of the events since a time those that failed or
-	// are still tried: each at once, with a whole schedule before it. What was
-	// delivered, or not wanted, is not sent again.
+	// Sends held events, and events since a time that failed or are still
+	// being retried, at once, each with a full retry schedule. Delivered and
+	// aborted events are not sent again.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5450,9 +5463,8 @@ type ClientWithResponsesInterface interface {
 
 	// TestWebhookEndpointWithResponse Send a test
 	//
-	// Sends an event `webhook_endpoint.test` to this endpoint alone, whatever
-	// it takes otherwise, even while it is not on. What became of it is in
-	// the log.
+	// Sends an event `webhook_endpoint.test` to this endpoint, whatever it
+	// subscribes to, even if it is not on. The log has the result.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7020,8 +7032,8 @@ func (r TestWebhookEndpointResponse) ContentType() string {
 
 // GetPublicKeysWithResponse The keys that check what was signed
 //
-// A JWK set (RFC 7517) of Ed25519 public keys, those included that sign no
-// more. Keep a copy: with it receipts are checked offline.
+// A JWK set (RFC 7517) of Ed25519 public keys, including retired ones.
+// Keep a copy to verify receipts offline.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7049,11 +7061,11 @@ func (c *ClientWithResponses) CallbackWithResponse(ctx context.Context, provider
 
 // CallbackPostWithResponse A vendor reports an ending, or a person's browser comes back by a form
 //
-// The form (`application/x-www-form-urlencoded` or `multipart/form-data`,
-// at most 1 MiB) is the vendor's; what it proves is checked by its
-// signature. A `notify` is answered 200 once what it brought is kept; one
-// that is not genuine is 404 like a bad ticket, and changes nothing. A
-// mini program's `returned_url` is answered 204, whatever it sends.
+// The vendor defines the form (`application/x-www-form-urlencoded` or
+// `multipart/form-data`, at most 1 MiB); its content is verified by its
+// signature. A `notify` returns 200 once its content is stored. One that
+// is not genuine returns 404, like an invalid ticket, and changes nothing.
+// A mini program's `returned_url` returns 204, whatever is sent.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7068,7 +7080,7 @@ func (c *ClientWithResponses) CallbackPostWithResponse(ctx context.Context, prov
 
 // ListDeliveriesWithResponse Read the log of deliveries
 //
-// What was sent to the client's endpoints, and what is still to be sent; the newest first.
+// What was sent, or is to be sent, to the client's endpoints, newest first.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7083,12 +7095,12 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, pa
 
 // ListEventsWithResponse Read what happened, on from a cursor
 //
-// The client's events of the last 30 days, in an order in which no event
-// that comes later stands before one that was read. Without `after` from
-// the oldest on; then with `next_cursor` of each answer, also of an empty
-// one, for as long as the reader lives. A cursor that would leave out
-// events of more than 30 days ago is 410 `cursor_expired`: read the
-// verifications themselves, and begin without it.
+// The client's events of the last 30 days. An event that is written later
+// never appears before one that was read. Without `after` it starts at the
+// oldest event; then pass the `next_cursor` of each response, also of an
+// empty one. A cursor that would skip events older than 30 days returns
+// 410 `cursor_expired`: read the verifications themselves, and start
+// without a cursor.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7103,9 +7115,9 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 
 // RedeliverEventWithBodyWithResponse Send an event again
 //
-// To every endpoint that takes events of its type, or to the one that is
-// named, also one that is switched off: there it waits until the endpoint
-// is on. The event keeps its id.
+// Sends the event to every endpoint that subscribes to its type, or to the
+// given one. To an endpoint that is off it is sent once the endpoint is
+// on. The event keeps its id.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7120,9 +7132,9 @@ func (c *ClientWithResponses) RedeliverEventWithBodyWithResponse(ctx context.Con
 
 // RedeliverEventWithResponse Send an event again
 //
-// To every endpoint that takes events of its type, or to the one that is
-// named, also one that is switched off: there it waits until the endpoint
-// is on. The event keeps its id.
+// Sends the event to every endpoint that subscribes to its type, or to the
+// given one. To an endpoint that is off it is sent once the endpoint is
+// on. The event keeps its id.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7137,7 +7149,7 @@ func (c *ClientWithResponses) RedeliverEventWithResponse(ctx context.Context, id
 
 // ListPoliciesWithResponse List the policies that may be used
 //
-// Those under which the caller may start verifications, or a reviewer's clients may, each in its newest version.
+// The policies that the caller, or a reviewer's clients, may use, in their newest version.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7165,7 +7177,7 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, req
 
 // ListReasonsWithResponse List the reason codes
 //
-// What each code means, whether another try may help, and a text for the person.
+// What each code means, whether a retry may help, and a message for the person.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7180,10 +7192,11 @@ func (c *ClientWithResponses) ListReasonsWithResponse(ctx context.Context, reqEd
 
 // ListVerificationsWithResponse List verifications
 //
-// Those of the caller, or of a reviewer's clients, of every status, the
-// newest first; filters that stand together must all fit. Pages follow
-// `next_cursor`: what is started meanwhile comes before the first page,
-// and nothing is left out or told twice. What was erased is not listed.
+// Lists the verifications of the caller, or of a reviewer's clients,
+// newest first. Filters are combined with AND. Follow `next_cursor` for
+// the next page: verifications started in the meantime come before the
+// first page, and none is missing or listed twice. Erased verifications
+// are not listed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7198,13 +7211,13 @@ func (c *ClientWithResponses) ListVerificationsWithResponse(ctx context.Context,
 
 // StartVerificationWithBodyWithResponse Start a verification
 //
-// The same `Idempotency-Key` finds the same verification for ever: a
-// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-// and another request under the key is refused (422
-// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-// link not there yet: read the verification at `Location`. After 503
-// `engine_unavailable` the start may still take effect: repeat it with
-// the same key.
+// An `Idempotency-Key` identifies one verification, forever. Repeating the
+// request returns the verification in its current state (200, with
+// `Idempotent-Replayed: true`); a different request with the same key is
+// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+// slow and there is no link yet: read the verification at `Location`.
+// After 503 `engine_unavailable` the verification may still start: repeat
+// the request with the same key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7219,13 +7232,13 @@ func (c *ClientWithResponses) StartVerificationWithBodyWithResponse(ctx context.
 
 // StartVerificationWithResponse Start a verification
 //
-// The same `Idempotency-Key` finds the same verification for ever: a
-// repeat answers it as it is now (200, with `Idempotent-Replayed: true`),
-// and another request under the key is refused (422
-// `idempotency_key_reused`). 202 tells that the vendor is slow and the
-// link not there yet: read the verification at `Location`. After 503
-// `engine_unavailable` the start may still take effect: repeat it with
-// the same key.
+// An `Idempotency-Key` identifies one verification, forever. Repeating the
+// request returns the verification in its current state (200, with
+// `Idempotent-Replayed: true`); a different request with the same key is
+// rejected (422 `idempotency_key_reused`). 202 means that the vendor is
+// slow and there is no link yet: read the verification at `Location`.
+// After 503 `engine_unavailable` the verification may still start: repeat
+// the request with the same key.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7240,10 +7253,10 @@ func (c *ClientWithResponses) StartVerificationWithResponse(ctx context.Context,
 
 // SearchVerificationsWithBodyWithResponse What is held about a person
 //
-// The client's verifications of the person with this number, the newest first,
-// for a person who asks what is held about them. The number stands in the body
-// only; who asked, when and what for is on record, and each that was found.
-// One that was erased is not found.
+// The client's verifications of the person with this number, newest first,
+// to answer a person who asks what is stored about them. The number is
+// only in the body. Who asked, when and why is recorded, and each
+// verification found. Erased verifications are not found.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7258,10 +7271,10 @@ func (c *ClientWithResponses) SearchVerificationsWithBodyWithResponse(ctx contex
 
 // SearchVerificationsWithResponse What is held about a person
 //
-// The client's verifications of the person with this number, the newest first,
-// for a person who asks what is held about them. The number stands in the body
-// only; who asked, when and what for is on record, and each that was found.
-// One that was erased is not found.
+// The client's verifications of the person with this number, newest first,
+// to answer a person who asks what is stored about them. The number is
+// only in the body. Who asked, when and why is recorded, and each
+// verification found. Erased verifications are not found.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7276,11 +7289,11 @@ func (c *ClientWithResponses) SearchVerificationsWithResponse(ctx context.Contex
 
 // GetVerificationWithResponse Read a verification
 //
-// With `wait` and the `ETag` of an earlier answer in `If-None-Match` the
-// answer comes once something has changed, or when the time is over. With
-// `wait` alone it comes at once if the verification has ended or waits for
-// somebody (`in_review`, or a `next_action`, but for a link that was
-// answered before), and otherwise once something has changed.
+// With `wait` and the `ETag` of an earlier response in `If-None-Match`,
+// the call returns when the verification has changed, or when the time is
+// up. With `wait` alone it returns at once if the verification has ended
+// or waits for somebody (`in_review`, or a `next_action` other than a link
+// that was returned before), and otherwise when it has changed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7295,8 +7308,8 @@ func (c *ClientWithResponses) GetVerificationWithResponse(ctx context.Context, i
 
 // CancelVerificationWithBodyWithResponse End a verification
 //
-// A repeat answers the canceled verification; one that ended otherwise
-// is 409 `invalid_state`.
+// Repeating the call returns the canceled verification. If it ended
+// otherwise, the call returns 409 `invalid_state`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7311,8 +7324,8 @@ func (c *ClientWithResponses) CancelVerificationWithBodyWithResponse(ctx context
 
 // CancelVerificationWithResponse End a verification
 //
-// A repeat answers the canceled verification; one that ended otherwise
-// is 409 `invalid_state`.
+// Repeating the call returns the canceled verification. If it ended
+// otherwise, the call returns 409 `invalid_state`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7327,15 +7340,16 @@ func (c *ClientWithResponses) CancelVerificationWithResponse(ctx context.Context
 
 // AddConsentsWithBodyWithResponse Note or withdraw what the person agreed to
 //
-// Of each purpose the first consent stands, so a repeat changes nothing.
-// A purpose noted here is not asked for on our page any more. One that is
-// withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-// every other call 410. From when the withdrawal is on record no vendor
-// is asked any more, also where the answer is 503: it is ended and erased
-// within a minute. A repeat gets the same answer. After the end consents
-// can be withdrawn and not given (409 `invalid_state`).
+// The first consent for each purpose stands, so repeating the call changes
+// nothing. yanzhen's page no longer asks for a purpose recorded here.
+// Withdrawing a consent ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. The
+// person is then erased, as with `redact`: `…/receipt` returns the
+// receipt, and every other call 410. Once the withdrawal is recorded no
+// vendor is called, even if the response is 503: the verification is then
+// ended and erased within a minute. Repeating the call returns the same
+// response. After the end, consents can be withdrawn but not given (409
+// `invalid_state`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7350,15 +7364,16 @@ func (c *ClientWithResponses) AddConsentsWithBodyWithResponse(ctx context.Contex
 
 // AddConsentsWithResponse Note or withdraw what the person agreed to
 //
-// Of each purpose the first consent stands, so a repeat changes nothing.
-// A purpose noted here is not asked for on our page any more. One that is
-// withdrawn ends an open verification as `canceled` with
-// `canceled.consent_withdrawn`; a verdict that was given stands. Then the
-// person is erased, as by `redact`: `…/receipt` answers the receipt, and
-// every other call 410. From when the withdrawal is on record no vendor
-// is asked any more, also where the answer is 503: it is ended and erased
-// within a minute. A repeat gets the same answer. After the end consents
-// can be withdrawn and not given (409 `invalid_state`).
+// The first consent for each purpose stands, so repeating the call changes
+// nothing. yanzhen's page no longer asks for a purpose recorded here.
+// Withdrawing a consent ends an open verification as `canceled` with
+// `canceled.consent_withdrawn`; a verdict that was given stands. The
+// person is then erased, as with `redact`: `…/receipt` returns the
+// receipt, and every other call 410. Once the withdrawal is recorded no
+// vendor is called, even if the response is 503: the verification is then
+// ended and erased within a minute. Repeating the call returns the same
+// response. After the end, consents can be withdrawn but not given (409
+// `invalid_state`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7373,11 +7388,12 @@ func (c *ClientWithResponses) AddConsentsWithResponse(ctx context.Context, id Ve
 
 // DecideVerificationWithBodyWithResponse Decide a verification in review
 //
-// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-// that read, or `*` for whatever it is now (428 `precondition_required`
-// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-// A repeat answers the verification as it is now. The note is kept apart
-// and sealed; it is read with `decisions`.
+// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+// that read, or `*` for the current version (428 `precondition_required`
+// without it); if the verification has changed since, 412
+// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+// Repeating the call returns the verification in its current state. The
+// note is stored encrypted, and returned by `decisions`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7392,11 +7408,12 @@ func (c *ClientWithResponses) DecideVerificationWithBodyWithResponse(ctx context
 
 // DecideVerificationWithResponse Decide a verification in review
 //
-// A reviewer's decision on what was read: `If-Match` must name the `ETag` of
-// that read, or `*` for whatever it is now (428 `precondition_required`
-// without it), and what has changed since is 412 `version_conflict`. Outside `in_review` it is 409 `invalid_state`.
-// A repeat answers the verification as it is now. The note is kept apart
-// and sealed; it is read with `decisions`.
+// A reviewer's decision on what was read. `If-Match` must be the `ETag` of
+// that read, or `*` for the current version (428 `precondition_required`
+// without it); if the verification has changed since, 412
+// `version_conflict`. 409 `invalid_state` if it is not `in_review`.
+// Repeating the call returns the verification in its current state. The
+// note is stored encrypted, and returned by `decisions`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7411,7 +7428,7 @@ func (c *ClientWithResponses) DecideVerificationWithResponse(ctx context.Context
 
 // ListDecisionsWithResponse Read what reviewers decided, with their notes
 //
-// The oldest first. A word that came too late is listed, too.
+// Oldest first, including decisions that came too late.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7426,10 +7443,10 @@ func (c *ClientWithResponses) ListDecisionsWithResponse(ctx context.Context, id 
 
 // GetEvidenceWithResponse Signed evidence of how a verification ended
 //
-// Policy, checks, reasons, verdicts, the questions to vendors with their codes
-// and times. It names nobody: keep it where the contract is kept, for it can be
-// checked for ever, also once the person is erased here. Of ended verifications
-// only; else 409 `invalid_state`.
+// Policy, checks, reasons, verdicts, and the calls to vendors with their
+// codes and times, without personal data. Store it with your contract: it
+// can be verified forever, also after the person was erased here. Only for
+// ended verifications; otherwise 409 `invalid_state`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7444,12 +7461,12 @@ func (c *ClientWithResponses) GetEvidenceWithResponse(ctx context.Context, id Ve
 
 // GetOutputsWithResponse Read whom a verification was about
 //
-// The claimed person, or the chip's holder; the dates are the chip's where
-// one was read. Of `completed` verifications only, whatever the decision;
-// else 409 `invalid_state`, and 410 `redacted` once it was erased. The
-// header says what for, in one of the words that the client's
-// configuration names (403 `purpose_not_allowed`); who read it, when and
-// what for is on record before it is answered.
+// The claimed person, or the chip's holder; the dates are the chip's if
+// one was read. Only for `completed` verifications, with either decision;
+// otherwise 409 `invalid_state`, or 410 `redacted` after an erasure. The
+// header states the purpose, one of those in the client's configuration
+// (403 `purpose_not_allowed`). The key, time and purpose are recorded
+// before the data is returned.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7464,9 +7481,9 @@ func (c *ClientWithResponses) GetOutputsWithResponse(ctx context.Context, id Ver
 
 // GetQRWithResponse Show the person's link as a QR code
 //
-// For a desktop, from which the person goes on with their phone. What
-// `next_action.url` says, as a picture, and as secret; 409 `no_link`
-// without one.
+// For people who continue from a desktop on their phone. The picture
+// contains `next_action.url`, and is as secret; 409 `no_link` if there is
+// none.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7481,7 +7498,7 @@ func (c *ClientWithResponses) GetQRWithResponse(ctx context.Context, id Verifica
 
 // GetReceiptWithResponse The receipt of an erasure
 //
-// 404 where nothing was erased.
+// 404 if nothing was erased.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7496,14 +7513,14 @@ func (c *ClientWithResponses) GetReceiptWithResponse(ctx context.Context, id Ver
 
 // RedactVerificationWithBodyWithResponse Erase the person of a verification
 //
-// Erases whom it was about, and all that was found about them: in the store
-// at once, then in its files, at each vendor that offers deletion and in the
-// engine. What is left is the bare verdict, which an event
-// `verification.redacted` tells once more; every other call on the id then
-// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-// `end` asks to end it first: it is canceled, and a review of a reopened one
-// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-// data of their own about the person erases it themselves.
+// Erases the person, and everything that was found about them: in the
+// store at once, then in its files, at each vendor that offers deletion,
+// and in the engine. The bare verdict remains, and is sent once more in
+// the event `verification.redacted`; every other call with the id then
+// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+// unless `end` is true: then it is canceled first, and the verdict of a
+// reopened one stands. Repeating the call returns the same erasure. Erase
+// your own data about the person yourself.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7518,14 +7535,14 @@ func (c *ClientWithResponses) RedactVerificationWithBodyWithResponse(ctx context
 
 // RedactVerificationWithResponse Erase the person of a verification
 //
-// Erases whom it was about, and all that was found about them: in the store
-// at once, then in its files, at each vendor that offers deletion and in the
-// engine. What is left is the bare verdict, which an event
-// `verification.redacted` tells once more; every other call on the id then
-// answers 410 `redacted`. An open verification is 409 `invalid_state`, unless
-// `end` asks to end it first: it is canceled, and a review of a reopened one
-// leaves its verdict standing. A repeat answers the same erasure. Whoever has
-// data of their own about the person erases it themselves.
+// Erases the person, and everything that was found about them: in the
+// store at once, then in its files, at each vendor that offers deletion,
+// and in the engine. The bare verdict remains, and is sent once more in
+// the event `verification.redacted`; every other call with the id then
+// returns 410 `redacted`. 409 `invalid_state` if the verification is open,
+// unless `end` is true: then it is canceled first, and the verdict of a
+// reopened one stands. Repeating the call returns the same erasure. Erase
+// your own data about the person yourself.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7540,11 +7557,11 @@ func (c *ClientWithResponses) RedactVerificationWithResponse(ctx context.Context
 
 // ReopenVerificationWithBodyWithResponse Take a completed verification back into review
 //
-// A decision then makes a new version of the verdict and the old one
-// stays in `previous_verdicts`; silence leaves the old one standing. A
-// repeat while it is in review answers it as it is. One that is not
-// completed is 409 `invalid_state`; a verdict that was reopened before,
-// in vain, 409 `review_over`.
+// A later decision creates a new version of the verdict, and the old one
+// moves to `previous_verdicts`; without a decision the old verdict stands.
+// Repeating the call while it is in review returns it unchanged. 409
+// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+// was reopened before without a decision.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7559,11 +7576,11 @@ func (c *ClientWithResponses) ReopenVerificationWithBodyWithResponse(ctx context
 
 // ReopenVerificationWithResponse Take a completed verification back into review
 //
-// A decision then makes a new version of the verdict and the old one
-// stays in `previous_verdicts`; silence leaves the old one standing. A
-// repeat while it is in review answers it as it is. One that is not
-// completed is 409 `invalid_state`; a verdict that was reopened before,
-// in vain, 409 `review_over`.
+// A later decision creates a new version of the verdict, and the old one
+// moves to `previous_verdicts`; without a decision the old verdict stands.
+// Repeating the call while it is in review returns it unchanged. 409
+// `invalid_state` if it is not completed; 409 `review_over` if the verdict
+// was reopened before without a decision.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7578,16 +7595,16 @@ func (c *ClientWithResponses) ReopenVerificationWithResponse(ctx context.Context
 
 // RetryVerificationWithBodyWithResponse Open a new session
 //
-// Names the session that the new one replaces, so that a repeated call
-// opens one only, and is answered like the first. 409 `session_replaced`
-// tells the number of the newest session, where the named one was replaced
-// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-// needed; one that is refused is not used up. With
-// `redirect`, for a tab that was lost, the answer holds the same link
-// while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise. With `wechat_mini_program` a new session is opened
-// always: there no vendor tells.
+// `session` is the session to replace, so that repeating the call opens
+// only one session and returns the same response. 409 `session_replaced`
+// has the number of the newest session, if the given one was not replaced
+// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+// there is no session to replace. With `next_action.type` `scan_chip` a
+// new `nfc_reqid` is required; one that is rejected is not used up. With
+// `redirect`, for a lost tab, the response has the same link if nobody has
+// opened it, as far as the vendor reports, and that of a new session
+// otherwise. With `wechat_mini_program` a new session is always opened,
+// because no vendor reports it there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7602,16 +7619,16 @@ func (c *ClientWithResponses) RetryVerificationWithBodyWithResponse(ctx context.
 
 // RetryVerificationWithResponse Open a new session
 //
-// Names the session that the new one replaces, so that a repeated call
-// opens one only, and is answered like the first. 409 `session_replaced`
-// tells the number of the newest session, where the named one was replaced
-// by no retry or by another `nfc_reqid`; 409 `invalid_state` that there is
-// none to replace. With `next_action.type` `scan_chip` a new `nfc_reqid` is
-// needed; one that is refused is not used up. With
-// `redirect`, for a tab that was lost, the answer holds the same link
-// while nobody has opened it, as far as the vendor tells, and a new
-// session's otherwise. With `wechat_mini_program` a new session is opened
-// always: there no vendor tells.
+// `session` is the session to replace, so that repeating the call opens
+// only one session and returns the same response. 409 `session_replaced`
+// has the number of the newest session, if the given one was not replaced
+// by a retry, or by one with another `nfc_reqid`. 409 `invalid_state`:
+// there is no session to replace. With `next_action.type` `scan_chip` a
+// new `nfc_reqid` is required; one that is rejected is not used up. With
+// `redirect`, for a lost tab, the response has the same link if nobody has
+// opened it, as far as the vendor reports, and that of a new session
+// otherwise. With `wechat_mini_program` a new session is always opened,
+// because no vendor reports it there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7626,7 +7643,7 @@ func (c *ClientWithResponses) RetryVerificationWithResponse(ctx context.Context,
 
 // GetTimelineWithResponse Read what was done and when
 //
-// Sessions, scans, questions to vendors, events and decisions, the oldest first; nothing personal.
+// Sessions, scans, vendor calls, events and decisions, oldest first, without personal data.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7641,7 +7658,7 @@ func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, id Ve
 
 // ListWebhookEndpointsWithResponse The client's endpoints
 //
-// As the configuration names them, and how they stand.
+// The configured endpoints, and their state.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7656,7 +7673,7 @@ func (c *ClientWithResponses) ListWebhookEndpointsWithResponse(ctx context.Conte
 
 // PauseWebhookEndpointWithResponse Hold an endpoint's events back
 //
-// They wait until it is resumed. One that is off stays off.
+// Events are held until it is resumed. An endpoint that is off stays off.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7671,9 +7688,9 @@ func (c *ClientWithResponses) PauseWebhookEndpointWithResponse(ctx context.Conte
 
 // RecoverWebhookEndpointWithBodyWithResponse Switch an endpoint on, and send all that it missed
 //
-// What was held back, and of the events since a time those that failed or
-// are still tried: each at once, with a whole schedule before it. What was
-// delivered, or not wanted, is not sent again.
+// Sends held events, and events since a time that failed or are still
+// being retried, at once, each with a full retry schedule. Delivered and
+// aborted events are not sent again.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7688,9 +7705,9 @@ func (c *ClientWithResponses) RecoverWebhookEndpointWithBodyWithResponse(ctx con
 
 // RecoverWebhookEndpointWithResponse Switch an endpoint on, and send all that it missed
 //
-// What was held back, and of the events since a time those that failed or
-// are still tried: each at once, with a whole schedule before it. What was
-// delivered, or not wanted, is not sent again.
+// Sends held events, and events since a time that failed or are still
+// being retried, at once, each with a full retry schedule. Delivered and
+// aborted events are not sent again.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7718,9 +7735,8 @@ func (c *ClientWithResponses) ResumeWebhookEndpointWithResponse(ctx context.Cont
 
 // TestWebhookEndpointWithResponse Send a test
 //
-// Sends an event `webhook_endpoint.test` to this endpoint alone, whatever
-// it takes otherwise, even while it is not on. What became of it is in
-// the log.
+// Sends an event `webhook_endpoint.test` to this endpoint, whatever it
+// subscribes to, even if it is not on. The log has the result.
 //
 // Returns a wrapper object for the known response body format(s).
 //

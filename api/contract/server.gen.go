@@ -572,7 +572,7 @@ type Attempt struct {
 	// Max Examples: 3
 	Max int `json:"max"`
 
-	// Number The running or last judged attempt.
+	// Number The current or last judged attempt.
 	//
 	// Examples: 1
 	Number int `json:"number"`
@@ -588,11 +588,11 @@ type Billable string
 
 // CancelRequest defines model for CancelRequest.
 type CancelRequest struct {
-	// Reason A reason code; free text is not taken, for it would have to be kept.
+	// Reason A reason code; free text is not accepted, because it would have to be stored.
 	Reason *CancelRequestReason `json:"reason,omitempty"`
 }
 
-// CancelRequestReason A reason code; free text is not taken, for it would have to be kept.
+// CancelRequestReason A reason code; free text is not accepted, because it would have to be stored.
 type CancelRequestReason string
 
 // Check defines model for Check.
@@ -631,16 +631,15 @@ type Consent struct {
 	// Examples: zh-CN
 	Language *string `json:"language,omitempty"`
 
-	// Purpose What a person agrees to: that the card's chip is read, that the
-	// authority's records are asked, that a face vendor looks at their face,
-	// that it is compared with the chip's portrait, that a vendor abroad gets
-	// what it is asked about.
+	// Purpose What the person agrees to: reading the card's chip, checking the
+	// authority's records, a face check at a vendor, comparing the face with
+	// the chip's portrait, and sending data to a vendor abroad.
 	Purpose Purpose `json:"purpose"`
 
 	// TextHash SHA-256 of the text that was agreed to, in hex.
 	TextHash *string `json:"text_hash,omitempty"`
 
-	// TextVersion Your own name for the text that was agreed to. Nothing personal.
+	// TextVersion The version of your own text. No personal data.
 	//
 	// Examples: 2026-11
 	TextVersion *string `json:"text_version,omitempty"`
@@ -650,7 +649,7 @@ type Consent struct {
 type ConsentList struct {
 	Consents []RecordedConsent `json:"consents"`
 
-	// RedactedAt When the store let go of the person, since a consent was withdrawn; null where none was.
+	// RedactedAt When the person was erased from the store because a consent was withdrawn; null if none was.
 	RedactedAt *time.Time `json:"redacted_at"`
 
 	// Status `requires_input`: the person must act, `next_action` says how ·
@@ -676,7 +675,7 @@ type Decision struct {
 	// Examples: wang
 	DecidedByName string `json:"decided_by_name"`
 
-	// Held The verdict of this version rests on it; false for a word that came too late or has not taken effect, and for a reopening.
+	// Held Whether the verdict of this version is based on it; false for a decision that came too late or has not taken effect, and for a reopening.
 	Held bool `json:"held"`
 
 	// Note Examples: Compared with the card on the phone.
@@ -739,16 +738,16 @@ type DecisionRequest struct {
 	// Examples: approved
 	Decision string `json:"decision"`
 
-	// Note For other reviewers; no ID number.
+	// Note For other reviewers; must not contain an ID number.
 	//
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
 
-	// Reason A reason code of the catalogue that fits the decision (422
-	// `reason.not_for_decision`): `review.approved` approves;
-	// `review.rejected` declines, and so does what a check fails for or
-	// what the document or the records show, but nothing that is a
-	// vendor's fault or ours.
+	// Reason A reason code that fits the decision (422
+	// `reason.not_for_decision`): `review.approved` approves.
+	// `review.rejected` declines, and so does a code for what a check
+	// failed for or what the document or the records show, but no code for
+	// a fault of a vendor or of yanzhen.
 	//
 	//
 	// Examples: review.approved
@@ -757,7 +756,7 @@ type DecisionRequest struct {
 
 // Delivery defines model for Delivery.
 type Delivery struct {
-	// Attempts Of this round.
+	// Attempts The attempts of this round.
 	//
 	// Examples: 2
 	Attempts  int        `json:"attempts"`
@@ -774,24 +773,25 @@ type Delivery struct {
 	EventType     string     `json:"event_type"`
 	LastAttemptAt *time.Time `json:"last_attempt_at"`
 
-	// LastClass What came of the last attempt: `2xx`, `3xx`, `4xx` or `5xx`, or why
-	// there was no answer, such as `timeout` or `tls`. New ones may come.
+	// LastClass The result of the last attempt: `2xx`, `3xx`, `4xx` or `5xx`, or why
+	// there was no response, such as `timeout` or `tls`. New values may be
+	// added.
 	//
 	//
 	// Examples: 5xx
 	LastClass *string `json:"last_class"`
 
-	// NextAttemptAt About when it is tried again.
+	// NextAttemptAt The approximate time of the next attempt.
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 
-	// Round 0, and one more each time that it is sent again.
+	// Round 0, and one more each time it is redelivered.
 	//
 	// Examples: 0
 	Round int `json:"round"`
 
-	// State `due`: not sent yet · `sending`: on its way, or tried again ·
-	// `held`: until its endpoint is on · `delivered` · `failed`: the last try
-	// failed, too · `aborted`: the receiver does not want it.
+	// State `due`: not sent yet · `sending`: being sent or retried · `held`: until
+	// its endpoint is on · `delivered` · `failed`: the last attempt failed ·
+	// `aborted`: the receiver rejected it.
 	State DeliveryState `json:"state"`
 
 	// VerificationId Null for an event about an endpoint.
@@ -808,9 +808,9 @@ type DeliveryList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// DeliveryState `due`: not sent yet · `sending`: on its way, or tried again ·
-// `held`: until its endpoint is on · `delivered` · `failed`: the last try
-// failed, too · `aborted`: the receiver does not want it.
+// DeliveryState `due`: not sent yet · `sending`: being sent or retried · `held`: until
+// its endpoint is on · `delivered` · `failed`: the last attempt failed ·
+// `aborted`: the receiver rejected it.
 type DeliveryState string
 
 // Erasure defines model for Erasure.
@@ -821,14 +821,14 @@ type Erasure struct {
 	// left; it names nobody. Null: not everything is erased yet.
 	Receipt *string `json:"receipt"`
 
-	// RedactedAt When the store let go of the person.
+	// RedactedAt When the person was erased from the store.
 	RedactedAt time.Time `json:"redacted_at"`
 
 	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	VerificationId string `json:"verification_id"`
 }
 
-// Event What happened, as the feed and the webhooks tell it. It names nobody:
+// Event An event, in the feed and in webhooks. It contains no personal data:
 // read the verification for more.
 type Event struct {
 	Data EventData `json:"data"`
@@ -855,7 +855,7 @@ type Event struct {
 
 // EventData defines model for EventData.
 type EventData struct {
-	// ClientReferenceId The caller's own name for it; null once it is erased.
+	// ClientReferenceId The caller's own reference; null once it is erased.
 	//
 	// Examples: order-17
 	ClientReferenceId *string `json:"client_reference_id"`
@@ -866,8 +866,8 @@ type EventData struct {
 	Decision *string      `json:"decision"`
 	Reasons  []ReasonCode `json:"reasons"`
 
-	// Sequence 1, 2, 3 … of the verification, without gaps. Deliveries may come in
-	// any order: what has a lower sequence than the last one is older.
+	// Sequence 1, 2, 3 … within the verification, without gaps. Deliveries may
+	// arrive in any order: an event with a lower sequence is older.
 	//
 	//
 	// Examples: 3
@@ -882,7 +882,7 @@ type EventData struct {
 	// VerificationId Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
 	VerificationId string `json:"verification_id"`
 
-	// Version Of the verification that it tells of: its `ETag` was `"v5"`.
+	// Version The version of the verification: its `ETag` was `"v5"`.
 	//
 	// Examples: 5
 	Version int `json:"version"`
@@ -892,10 +892,10 @@ type EventData struct {
 type EventList struct {
 	Events []Event `json:"events"`
 
-	// More There are more events at this moment.
+	// More Whether there are more events now.
 	More bool `json:"more"`
 
-	// NextCursor What to read on from; null while the client has no event.
+	// NextCursor Where to continue; null while the client has no event.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -1033,7 +1033,7 @@ type LastError struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// MaskedSubject The person, masked; null while nobody is known, as before a chip was read.
+// MaskedSubject The person, masked; null while unknown, as before a chip was read.
 type MaskedSubject struct {
 	// IdNumber Examples: 110*************17
 	IdNumber string `json:"id_number"`
@@ -1042,10 +1042,10 @@ type MaskedSubject struct {
 	Name string `json:"name"`
 }
 
-// MiniProgram With what your WeChat mini program begins the face session, in a tap's
-// handler and before `expires_at`. It works once. Whoever comes back from
-// the vendor's program, or does not, has proved nothing: `returned_url`
-// only makes us look.
+// MiniProgram What your WeChat mini program starts the face session with, in a tap
+// handler and before `expires_at`. It works once. Returning from the
+// vendor's program proves nothing: `returned_url` only triggers a look at
+// the session.
 type MiniProgram struct {
 	// MinSdkVersion Examples: 1.0.5
 	MinSdkVersion string `json:"min_sdk_version"`
@@ -1053,9 +1053,9 @@ type MiniProgram struct {
 	// Provider Examples: tencent_eid
 	Provider string `json:"provider"`
 
-	// ReturnedUrl Takes a POST, without a body, when the person is back in your mini
-	// program, passed or not; the answer is 204. A secret, and absent for
-	// a reviewer's key.
+	// ReturnedUrl Send a POST without a body when the person is back in your mini
+	// program, passed or not; the response is 204. A secret, and absent
+	// for a reviewer's key.
 	ReturnedUrl *string `json:"returned_url,omitempty"`
 
 	// Sdk The vendor's SDK in your mini program.
@@ -1063,22 +1063,22 @@ type MiniProgram struct {
 	// Examples: mp_ecard_sdk
 	Sdk string `json:"sdk"`
 
-	// Token What the SDK is given. A secret like a link, and absent for a reviewer's key.
+	// Token What to pass to the SDK. A secret like a link, and absent for a reviewer's key.
 	Token *string `json:"token,omitempty"`
 }
 
-// NFCReqID What the card-reading SDK handed out for one scan of the chip; for
-// policies that read it. Good once (409 `reqid_reused`), for minutes.
+// NFCReqID The result of the card-reading SDK for one scan of the chip; for
+// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 type NFCReqID = string
 
-// NextAction How the verification goes on; null when nothing is asked of anybody.
+// NextAction The next step; null if nobody needs to act.
 type NextAction struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// MiniProgram With what your WeChat mini program begins the face session, in a tap's
-	// handler and before `expires_at`. It works once. Whoever comes back from
-	// the vendor's program, or does not, has proved nothing: `returned_url`
-	// only makes us look.
+	// MiniProgram What your WeChat mini program starts the face session with, in a tap
+	// handler and before `expires_at`. It works once. Returning from the
+	// vendor's program proves nothing: `returned_url` only triggers a look at
+	// the session.
 	MiniProgram *MiniProgram `json:"mini_program,omitempty"`
 
 	// OpenIn The only app in which the link works.
@@ -1086,28 +1086,28 @@ type NextAction struct {
 	// Examples: wechat
 	OpenIn *string `json:"open_in,omitempty"`
 
-	// Type `redirect`: the person opens `url` · `wechat_mini_program`: your mini
-	// program begins with `mini_program` · `retry`: the caller may open a
-	// new session · `scan_chip`: the person scans the card again, and the
-	// caller brings the scan by `retry`.
+	// Type `redirect`: the person opens `url` · `wechat_mini_program`: start
+	// your mini program with `mini_program` · `retry`: the caller can open
+	// a new session · `scan_chip`: the person scans the card again, and
+	// the caller sends the scan with `retry`.
 	Type NextActionType `json:"type"`
 
-	// Url The page for the person. A secret of theirs, and absent for a reviewer's key.
+	// Url The person's page. A secret, and absent for a reviewer's key.
 	Url *string `json:"url,omitempty"`
 }
 
-// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: your mini
-// program begins with `mini_program` · `retry`: the caller may open a
-// new session · `scan_chip`: the person scans the card again, and the
-// caller brings the scan by `retry`.
+// NextActionType `redirect`: the person opens `url` · `wechat_mini_program`: start
+// your mini program with `mini_program` · `retry`: the caller can open
+// a new session · `scan_chip`: the person scans the card again, and
+// the caller sends the scan with `retry`.
 type NextActionType string
 
-// Note For other reviewers; no ID number.
+// Note For other reviewers; must not contain an ID number.
 //
 // Examples: Compared with the card on the phone.
 type Note = string
 
-// Outcome Status and decision in one word; a verification that runs has none.
+// Outcome Status and decision in one word; absent while the verification is open.
 type Outcome string
 
 // Outputs defines model for Outputs.
@@ -1115,7 +1115,7 @@ type Outputs struct {
 	// IdNumber Examples: 110199199003070017
 	IdNumber string `json:"id_number"`
 
-	// IdValidity Both days included; null where a chip's date was not understood and none was claimed.
+	// IdValidity Both days included; null if a chip's date was not understood and none was claimed.
 	IdValidity struct {
 		// From YYYYMMDD
 		//
@@ -1132,7 +1132,7 @@ type Outputs struct {
 	Name string `json:"name"`
 }
 
-// PersonText What may be shown to the person; null for what does not concern them.
+// PersonText A message for the person; null if it does not concern them.
 type PersonText struct {
 	// En Examples: Your face did not match. Please try again in good light.
 	En *string `json:"en"`
@@ -1143,24 +1143,24 @@ type PersonText struct {
 
 // Policy defines model for Policy.
 type Policy struct {
-	// AlwaysReview A human decides whatever the checks say.
+	// AlwaysReview Whether a human decides regardless of the checks.
 	AlwaysReview bool `json:"always_review"`
 
-	// Attempts Judged face sessions that the person has.
+	// Attempts The number of judged face sessions.
 	//
 	// Examples: 3
 	Attempts int           `json:"attempts"`
 	Checks   []PolicyCheck `json:"checks"`
 
-	// Consents What the person must agree to before any vendor is called.
+	// Consents What the person must agree to before a vendor is called.
 	Consents []Purpose `json:"consents"`
 
-	// HumanRoute Where a person goes who asks for a human: `review`, or an https address.
+	// HumanRoute Where people who ask for a human go: `review`, or an https address.
 	//
 	// Examples: review
 	HumanRoute string `json:"human_route"`
 
-	// LinkLife How long the link of our page is good.
+	// LinkLife How long the link to yanzhen's page is valid.
 	//
 	// Examples: 24h0m0s
 	LinkLife string `json:"link_life"`
@@ -1168,22 +1168,22 @@ type Policy struct {
 	// Name Examples: cn-resident
 	Name string `json:"name"`
 
-	// NfcReqid A start, and a retry, may bring an `nfc_reqid`; a subject is then not needed.
+	// NfcReqid Whether a start or a retry can have an `nfc_reqid`; a subject is then optional.
 	NfcReqid bool `json:"nfc_reqid"`
 
-	// OneOpen A start is 409 `already_open` while the client has an open verification of the person.
+	// OneOpen Whether a start returns 409 `already_open` while the client has an open verification of the person.
 	OneOpen bool `json:"one_open"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's,
-	// which is `page` in the built-in ones.
-	// `page`: on our page, whose one link lives for the policy's `link_life`;
-	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads. `mini_program`: in your
-	// own WeChat mini program, for the policy's face vendors that can be begun
-	// there (422 `presentation.not_offered` if none can).
+	// Presentation Where the person acts (default: the policy's, which is `page` in the
+	// built-in policies). `page`: on yanzhen's page, with one link that is
+	// valid for the policy's `link_life`; no vendor is called before the
+	// person opens it. `vendor`: on the face vendor's own page, the target of
+	// `next_action`. `mini_program`: in your own WeChat mini program, with
+	// those of the policy's face vendors that support it (422
+	// `presentation.not_offered` if none does).
 	Presentation Presentation `json:"presentation"`
 
-	// Sessions Face sessions of any ending.
+	// Sessions The number of face sessions, however they end.
 	//
 	// Examples: 6
 	Sessions int `json:"sessions"`
@@ -1194,12 +1194,12 @@ type Policy struct {
 
 // PolicyCheck defines model for PolicyCheck.
 type PolicyCheck struct {
-	// Requirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+	// Requirement `required`: must pass for an approval · `if_available`: may be missing, but counts.
 	Requirement PolicyCheckRequirement `json:"requirement"`
 	Type        CheckType              `json:"type"`
 }
 
-// PolicyCheckRequirement `required`: approved only if passed · `if_available`: may be missing; what it says counts.
+// PolicyCheckRequirement `required`: must pass for an approval · `if_available`: may be missing, but counts.
 type PolicyCheckRequirement string
 
 // PolicyList defines model for PolicyList.
@@ -1216,19 +1216,19 @@ type PolicyRef struct {
 	Version int `json:"version"`
 }
 
-// Presentation Where the person does what they are asked to; without it the policy's,
-// which is `page` in the built-in ones.
-// `page`: on our page, whose one link lives for the policy's `link_life`;
-// no vendor is called before the person is there. `vendor`: on the face
-// vendor's own page, to which `next_action` leads. `mini_program`: in your
-// own WeChat mini program, for the policy's face vendors that can be begun
-// there (422 `presentation.not_offered` if none can).
+// Presentation Where the person acts (default: the policy's, which is `page` in the
+// built-in policies). `page`: on yanzhen's page, with one link that is
+// valid for the policy's `link_life`; no vendor is called before the
+// person opens it. `vendor`: on the face vendor's own page, the target of
+// `next_action`. `mini_program`: in your own WeChat mini program, with
+// those of the policy's face vendors that support it (422
+// `presentation.not_offered` if none does).
 type Presentation string
 
-// Problem RFC 9457. Of what the caller sent it holds at most the name of an
-// unknown property, and no value.
+// Problem RFC 9457. It contains no value that the caller sent, and at most the
+// name of an unknown property.
 type Problem struct {
-	// AllowedStatuses With `invalid_state`, where the call would have been possible.
+	// AllowedStatuses With `invalid_state`, the statuses that allow the call.
 	AllowedStatuses *[]Status `json:"allowed_statuses,omitempty"`
 
 	// Code Why a call was refused or failed, and what to do. Codes are stable; new
@@ -1288,7 +1288,7 @@ type Problem struct {
 	// Type Examples: urn:yanzhen:problem:invalid_request
 	Type string `json:"type"`
 
-	// VerificationId With `already_open`, the one that is open.
+	// VerificationId With `already_open`, the open verification.
 	VerificationId *string `json:"verification_id,omitempty"`
 }
 
@@ -1329,34 +1329,34 @@ type ProblemCode = string
 
 // Provider defines model for Provider.
 type Provider struct {
-	// Abroad That is outside the Chinese mainland, or unconfirmed. What a policy's `abroad` says holds for it.
+	// Abroad Whether it is outside the Chinese mainland, or unconfirmed. A policy's `abroad` applies to it.
 	Abroad bool `json:"abroad"`
 
-	// Jurisdiction Where it processes what it is told, as a code of ISO 3166-1; null as long as nobody confirmed it.
+	// Jurisdiction Where it processes data, as an ISO 3166-1 code; null if unconfirmed.
 	//
 	// Examples: CN
 	Jurisdiction *string `json:"jurisdiction"`
 
-	// Kinds What it is asked for.
+	// Kinds What it is used for.
 	Kinds []ProviderKinds `json:"kinds"`
 
 	// Name Examples: tencent_eid
 	Name string `json:"name"`
 
-	// Reason Why, as the operator said; null where the configuration says it.
+	// Reason The operator's reason; null if configured.
 	Reason *string `json:"reason"`
 
-	// Since Since when, where an operator threw the switch.
+	// Since Since when, if set by an operator.
 	Since *time.Time `json:"since"`
 
-	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+	// State `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. The stricter of the configured and the operator's switch.
 	State ProviderState `json:"state"`
 }
 
 // ProviderKinds defines model for Provider.Kinds.
 type ProviderKinds string
 
-// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. Of the configured and the thrown switch the stricter one.
+// ProviderState `drain`: open sessions finish, new ones go elsewhere · `off`: it is not called. The stricter of the configured and the operator's switch.
 type ProviderState string
 
 // ProviderList defines model for ProviderList.
@@ -1390,10 +1390,9 @@ type PublicKeysKeysKty string
 // PublicKeysKeysUse defines model for PublicKeys.Keys.Use.
 type PublicKeysKeysUse string
 
-// Purpose What a person agrees to: that the card's chip is read, that the
-// authority's records are asked, that a face vendor looks at their face,
-// that it is compared with the chip's portrait, that a vendor abroad gets
-// what it is asked about.
+// Purpose What the person agrees to: reading the card's chip, checking the
+// authority's records, a face check at a vendor, comparing the face with
+// the chip's portrait, and sending data to a vendor abroad.
 type Purpose string
 
 // Reason defines model for Reason.
@@ -1475,7 +1474,7 @@ type ReasonCode = string
 
 // ReasonEntry defines model for ReasonEntry.
 type ReasonEntry struct {
-	// Action What those who run the service do.
+	// Action What operators should do.
 	//
 	// Examples: Nothing.
 	Action string `json:"action"`
@@ -1531,7 +1530,7 @@ type ReasonEntry struct {
 	// Retryable The same person may pass, or finish, next time.
 	Retryable bool `json:"retryable"`
 
-	// Text What may be shown to the person; null for what does not concern them.
+	// Text A message for the person; null if it does not concern them.
 	Text PersonText `json:"text"`
 }
 
@@ -1553,10 +1552,9 @@ type RecordedConsent struct {
 	GivenAt  time.Time              `json:"given_at"`
 	Language *string                `json:"language"`
 
-	// Purpose What a person agrees to: that the card's chip is read, that the
-	// authority's records are asked, that a face vendor looks at their face,
-	// that it is compared with the chip's portrait, that a vendor abroad gets
-	// what it is asked about.
+	// Purpose What the person agrees to: reading the card's chip, checking the
+	// authority's records, a face check at a vendor, comparing the face with
+	// the chip's portrait, and sending data to a vendor abroad.
 	Purpose     Purpose    `json:"purpose"`
 	TextHash    *string    `json:"text_hash"`
 	TextVersion *string    `json:"text_version"`
@@ -1568,7 +1566,7 @@ type RecordedConsentChannel string
 
 // RecoverRequest defines model for RecoverRequest.
 type RecoverRequest struct {
-	// Since Of which events on.
+	// Since Send events from this time on.
 	//
 	// Examples: 2026-11-23T00:00:00Z
 	Since time.Time `json:"since"`
@@ -1582,7 +1580,7 @@ type RedactRequest struct {
 
 // RedeliverRequest defines model for RedeliverRequest.
 type RedeliverRequest struct {
-	// Endpoint The one endpoint that gets it.
+	// Endpoint Send it only to this endpoint.
 	//
 	// Examples: main
 	Endpoint *string `json:"endpoint,omitempty"`
@@ -1590,7 +1588,7 @@ type RedeliverRequest struct {
 
 // ReopenRequest defines model for ReopenRequest.
 type ReopenRequest struct {
-	// Note For other reviewers; no ID number.
+	// Note For other reviewers; must not contain an ID number.
 	//
 	// Examples: Compared with the card on the phone.
 	Note *Note `json:"note,omitempty"`
@@ -1603,7 +1601,7 @@ type ReopenRequest struct {
 
 // Resumed defines model for Resumed.
 type Resumed struct {
-	// Deliveries How many are sent now.
+	// Deliveries The number of deliveries that are sent now.
 	//
 	// Examples: 12
 	Deliveries      int             `json:"deliveries"`
@@ -1612,11 +1610,11 @@ type Resumed struct {
 
 // RetryRequest defines model for RetryRequest.
 type RetryRequest struct {
-	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
-	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	// NfcReqid The result of the card-reading SDK for one scan of the chip; for
+	// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
-	// Session The number of the session that the new one replaces, `attempt.session`.
+	// Session The session to replace: `attempt.session`.
 	//
 	// Examples: 1
 	Session int `json:"session"`
@@ -1635,27 +1633,26 @@ type SearchResult struct {
 
 // StartRequest defines model for StartRequest.
 type StartRequest struct {
-	// ClientReferenceId The caller's own name for it. Nothing personal.
+	// ClientReferenceId The caller's own reference. No personal data.
 	//
 	// Examples: order-17
 	ClientReferenceId *string `json:"client_reference_id,omitempty"`
 
-	// Consents What the person agreed to on your own screens. A purpose that the
-	// policy asks for and that is missing here is asked for on our page;
-	// where the person does not go there, the start is 422
-	// `consent_required`.
+	// Consents What the person agreed to on your own screens. A required purpose
+	// that is missing is requested on yanzhen's page; if the person does
+	// not go there, the start returns 422 `consent_required`.
 	Consents *[]Consent `json:"consents,omitempty"`
 
-	// Lang The language of our page; without it the one that the person's browser asks for.
+	// Lang The language of yanzhen's page (default: that of the browser).
 	Lang *StartRequestLang `json:"lang,omitempty"`
 
-	// Metadata Up to 20 values of up to 500 characters under keys of up to 40. Nothing personal.
+	// Metadata Up to 20 values of up to 500 characters, with keys of up to 40. No personal data.
 	//
 	// Examples: {"branch":"north"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// NfcReqid What the card-reading SDK handed out for one scan of the chip; for
-	// policies that read it. Good once (409 `reqid_reused`), for minutes.
+	// NfcReqid The result of the card-reading SDK for one scan of the chip; for
+	// policies that read it. Valid once (409 `reqid_reused`), for minutes.
 	NfcReqid *NFCReqID `json:"nfc_reqid,omitempty"`
 
 	// Policy The name of a configured policy; its newest version is pinned.
@@ -1663,30 +1660,32 @@ type StartRequest struct {
 	// Examples: cn-resident
 	Policy string `json:"policy"`
 
-	// Presentation Where the person does what they are asked to; without it the policy's,
-	// which is `page` in the built-in ones.
-	// `page`: on our page, whose one link lives for the policy's `link_life`;
-	// no vendor is called before the person is there. `vendor`: on the face
-	// vendor's own page, to which `next_action` leads. `mini_program`: in your
-	// own WeChat mini program, for the policy's face vendors that can be begun
-	// there (422 `presentation.not_offered` if none can).
+	// Presentation Where the person acts (default: the policy's, which is `page` in the
+	// built-in policies). `page`: on yanzhen's page, with one link that is
+	// valid for the policy's `link_life`; no vendor is called before the
+	// person opens it. `vendor`: on the face vendor's own page, the target of
+	// `next_action`. `mini_program`: in your own WeChat mini program, with
+	// those of the policy's face vendors that support it (422
+	// `presentation.not_offered` if none does).
 	Presentation *Presentation `json:"presentation,omitempty"`
 
-	// ReturnUrl Where the person's browser goes in the end: on the client's list
-	// in the configuration; without a user part or a fragment.
+	// ReturnUrl Where the person's browser is sent at the end. It must be on the
+	// client's list in the configuration, without a user part or a
+	// fragment.
 	//
 	//
 	// Examples: https://shop.example/back
 	ReturnUrl *string `json:"return_url,omitempty"`
 
-	// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
-	// the number, the Law on Resident Identity Cards for the dates) and each
-	// rule its code; a broken one is 422 and starts nothing. A card that is
-	// well-formed and expired starts a verification that ends declined.
+	// Subject The person, as claimed. Each property has rules (GB 11643 for the
+	// number, the Law on Resident Identity Cards for the dates), and each rule
+	// a code; a request that breaks one returns 422 and starts nothing. A card
+	// that is well-formed but expired starts a verification that ends
+	// declined.
 	Subject *Subject `json:"subject,omitempty"`
 }
 
-// StartRequestLang The language of our page; without it the one that the person's browser asks for.
+// StartRequestLang The language of yanzhen's page (default: that of the browser).
 type StartRequestLang string
 
 // Status `requires_input`: the person must act, `next_action` says how ·
@@ -1730,10 +1729,11 @@ type Step struct {
 	Type string `json:"type"`
 }
 
-// Subject The person, as they claim to be. Each property has its rules (GB 11643 for
-// the number, the Law on Resident Identity Cards for the dates) and each
-// rule its code; a broken one is 422 and starts nothing. A card that is
-// well-formed and expired starts a verification that ends declined.
+// Subject The person, as claimed. Each property has rules (GB 11643 for the
+// number, the Law on Resident Identity Cards for the dates), and each rule
+// a code; a request that breaks one returns 422 and starts nothing. A card
+// that is well-formed but expired starts a verification that ends
+// declined.
 type Subject struct {
 	// IdNumber Eighteen characters with a valid check digit.
 	//
@@ -1778,7 +1778,7 @@ type Verdict struct {
 	Policy        PolicyRef       `json:"policy"`
 	Reasons       []Reason        `json:"reasons"`
 
-	// Version Rises with every new verdict of a reopened case.
+	// Version Increases with every new verdict of a reopened case.
 	Version int `json:"version"`
 }
 
@@ -1795,12 +1795,12 @@ type Verification struct {
 	ClientReferenceId *string   `json:"client_reference_id"`
 	CreatedAt         time.Time `json:"created_at"`
 
-	// Decision What is held about the person, `approved` or `declined`; null until a verdict.
+	// Decision `approved` or `declined`; null until there is a verdict.
 	//
 	// Examples: approved
 	Decision *string `json:"decision"`
 
-	// ExpiresAt The clock now running; null when none is.
+	// ExpiresAt When the current timeout ends; null if there is none.
 	ExpiresAt *time.Time `json:"expires_at"`
 
 	// Id Examples: ver_k3mzq2v7w4x5ybcdefghijklmn
@@ -1810,18 +1810,18 @@ type Verification struct {
 	LastError *LastError        `json:"last_error"`
 	Metadata  map[string]string `json:"metadata"`
 
-	// NextAction How the verification goes on; null when nothing is asked of anybody.
+	// NextAction The next step; null if nobody needs to act.
 	NextAction *NextAction `json:"next_action"`
 
 	// Outcome Status and decision in one word: `approved`, `declined`, `review`,
-	// `expired`, `canceled` or `error`; null while it runs.
+	// `expired`, `canceled` or `error`; null until then.
 	//
 	//
 	// Examples: approved
 	Outcome *string   `json:"outcome"`
 	Policy  PolicyRef `json:"policy"`
 
-	// PreviousVerdicts Those of a reopened case that a later one replaced, the oldest first.
+	// PreviousVerdicts Verdicts of a reopened case that were replaced, oldest first.
 	PreviousVerdicts []*Verdict `json:"previous_verdicts"`
 
 	// ReviewReasons Why a human must decide.
@@ -1833,7 +1833,7 @@ type Verification struct {
 	// without one.
 	Status Status `json:"status"`
 
-	// Subject The person, masked; null while nobody is known, as before a chip was read.
+	// Subject The person, masked; null while unknown, as before a chip was read.
 	Subject   *MaskedSubject `json:"subject"`
 	UpdatedAt time.Time      `json:"updated_at"`
 	Verdict   *Verdict       `json:"verdict"`
@@ -1870,7 +1870,7 @@ type VerificationItem struct {
 	// without one.
 	Status Status `json:"status"`
 
-	// UpdatedAt When its status last moved.
+	// UpdatedAt When its status last changed.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -1883,10 +1883,10 @@ type VerificationList struct {
 
 // WebhookEndpoint defines model for WebhookEndpoint.
 type WebhookEndpoint struct {
-	// ChangedAt When it was switched last.
+	// ChangedAt When its state last changed.
 	ChangedAt *time.Time `json:"changed_at"`
 
-	// Events The types that it takes; empty means all.
+	// Events The event types it subscribes to; empty means all.
 	Events []string `json:"events"`
 
 	// FailingSince The first failure since the last success.
@@ -1905,11 +1905,11 @@ type WebhookEndpoint struct {
 	// Examples: failing
 	Reason *string `json:"reason"`
 
-	// State `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+	// State `paused`: events are held · `off`: events are held, because it kept failing or returned 410 · `disabled`: switched off in the configuration.
 	State WebhookEndpointState `json:"state"`
 }
 
-// WebhookEndpointState `paused`: its events are held back · `off`: likewise, since it only failed or said that it is gone · `disabled`: the configuration sends it nothing.
+// WebhookEndpointState `paused`: events are held · `off`: events are held, because it kept failing or returned 410 · `disabled`: switched off in the configuration.
 type WebhookEndpointState string
 
 // WebhookEndpointList defines model for WebhookEndpointList.
@@ -1940,19 +1940,19 @@ type ListDeliveriesParams struct {
 	// State Only those that are in a state.
 	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
+	// Cursor The `next_cursor` of a response to the same query; any other value returns 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After The `next_cursor` of an earlier answer; any other text is 422.
+	// After The `next_cursor` of an earlier response; any other value returns 422.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -1964,7 +1964,7 @@ type ListVerificationsParams struct {
 	// Policy A policy's name.
 	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
 
-	// ClientReferenceId The caller's own name for it, whole.
+	// ClientReferenceId The caller's own reference, exactly.
 	ClientReferenceId *string `form:"client_reference_id,omitempty" json:"client_reference_id,omitempty"`
 
 	// CreatedFrom Started at this time or later.
@@ -1973,13 +1973,13 @@ type ListVerificationsParams struct {
 	// CreatedTo Started before this time.
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 
-	// Order By the time of the start; `desc`, the newest first, without it.
+	// Order By the time of the start; default `desc`, newest first.
 	Order *ListVerificationsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
-	// Limit How many at most, 1 to 100; 20 without it.
+	// Limit The maximum number of results, 1 to 100; default 20.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `next_cursor` of an earlier answer to the same question; any other text is 422.
+	// Cursor The `next_cursor` of a response to the same query; any other value returns 422.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1988,15 +1988,15 @@ type ListVerificationsParamsOrder string
 
 // StartVerificationParams defines parameters for StartVerification.
 type StartVerificationParams struct {
-	// IdempotencyKey Chosen by the caller, one for each verification: 1 to 255 visible ASCII
-	// characters, such as a UUID or an order's number. The client's keys are
-	// its own.
+	// IdempotencyKey Chosen by the caller, one per verification: 1 to 255 visible ASCII
+	// characters, such as a UUID or an order number. Keys of different clients
+	// are independent.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // SearchVerificationsParams defines parameters for SearchVerifications.
 type SearchVerificationsParams struct {
-	// YanzhenPurpose What is searched for.
+	// YanzhenPurpose The purpose of the search.
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
@@ -2005,50 +2005,50 @@ type GetVerificationParams struct {
 	// Wait How long to wait for a change, in whole seconds, 0s to 60s.
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 
-	// IfNoneMatch The `ETag` of an earlier answer.
+	// IfNoneMatch The `ETag` of an earlier response.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // CancelVerificationParams defines parameters for CancelVerification.
 type CancelVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // DecideVerificationParams defines parameters for DecideVerification.
 type DecideVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetOutputsParams defines parameters for GetOutputs.
 type GetOutputsParams struct {
-	// YanzhenPurpose What the data is read for.
+	// YanzhenPurpose The purpose of reading the data.
 	YanzhenPurpose string `json:"Yanzhen-Purpose"`
 }
 
 // GetQRParams defines parameters for GetQR.
 type GetQRParams struct {
-	// Size At most how wide, in pixels, 200 to 2000; 384 without it.
+	// Size The maximum width in pixels, 200 to 2000; default 384.
 	Size *int `form:"size,omitempty" json:"size,omitempty"`
 }
 
 // ReopenVerificationParams defines parameters for ReopenVerification.
 type ReopenVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RetryVerificationParams defines parameters for RetryVerification.
 type RetryVerificationParams struct {
-	// IfMatch The `ETag` of the answer that the caller acts on, as it was given, or `*`
-	// for whatever it is now. A call whose answer was lost is repeated with the
+	// IfMatch The `ETag` of the response that the caller acts on, unchanged, or `*`
+	// for the current version. Repeat a call whose response was lost with the
 	// same one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
