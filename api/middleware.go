@@ -37,7 +37,7 @@ var ourID = regexp.MustCompile(`^ver_[a-z2-7]{26}$`)
 
 // cameWithKey is where gin's context keeps the context that the request came with:
 // the one that handlers see ends with them, too.
-const cameWithKey = "yanzhen.came_with"
+const cameWithKey = "yanzhen.context"
 
 // left reports whether the caller has hung up.
 func left(c *gin.Context) bool {
