@@ -175,6 +175,14 @@ func (c *Client) Cancel(ctx context.Context, id string) (*Verification, error) {
 	return v, err
 }
 
+// Consents notes what the person agreed to on your own screens, or takes back what
+// they withdraw: that ends an open verification and erases them, and every later
+// call but Redact and Receipt returns CodeRedacted. Repeated, it changes nothing.
+func (c *Client) Consents(ctx context.Context, id string, req ConsentsRequest) (*ConsentList, error) {
+	list, _, err := decode[ConsentList](c.core.AddConsents(ctx, id, req))
+	return list, err
+}
+
 // Outputs reads whom a completed verification was about. purpose is one of the
 // words that the configuration gives the client; each reading is recorded.
 func (c *Client) Outputs(ctx context.Context, id, purpose string) (*Outputs, error) {

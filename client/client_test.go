@@ -138,6 +138,7 @@ func TestRefusalIsAnError(t *testing.T) {
 	var e *client.Error
 	require.True(t, errors.As(err, &e))
 	require.Equal(t, "id_number.check_digit", (*e.Errors)[0].Code)
+	require.EqualError(t, e, "yanzhen: 422 invalid_request: t subject.id_number (id_number.check_digit): m (request r)", "a log says what to mend")
 	require.Len(t, s.got, 1)
 
 	_, err = c.Get(t.Context(), "ver_a")
@@ -225,4 +226,16 @@ func TestCursorOfEventsMovesOnPageByPage(t *testing.T) {
 	}
 	require.Equal(t, "n2", cursor)
 	require.True(t, strings.HasSuffix(s.got[2].path, "after=n1"), s.got[2].path)
+}
+
+// A withdrawal is one call, and says when the person was erased.
+func TestConsentsAreWithdrawn(t *testing.T) {
+	c, s := scripted(t, answer(200, `{"status":"canceled","redacted_at":"2026-11-28T09:05:01Z","consents":[
+		{"purpose":"face","text_version":null,"text_hash":null,"language":null,"channel":"caller","given_at":"2026-11-28T09:00:00Z","withdrawn_at":"2026-11-28T09:05:00Z"}]}`))
+	list, err := c.Consents(t.Context(), "ver_a", client.ConsentsRequest{Withdrawn: &[]client.Purpose{client.PurposeFace}})
+	require.NoError(t, err)
+	require.NotNil(t, list.RedactedAt)
+	require.Equal(t, client.PurposeFace, list.Consents[0].Purpose)
+	require.Equal(t, "/v1/verifications/ver_a/consents", s.got[0].path)
+	require.JSONEq(t, `{"withdrawn":["face"]}`, s.got[0].body)
 }

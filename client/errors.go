@@ -1,10 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,9 +18,22 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error names the call's request, by which operators find it in their logs.
+// Error names each field at fault, what to do, and the call's request, by which
+// operators find it in their logs. Nothing in it was sent by the caller, but at most
+// the name of an unknown property.
 func (e *Error) Error() string {
-	return fmt.Sprintf("yanzhen: %d %s: %s (request %s)", e.Status, e.Code, e.Title, e.RequestId)
+	var b strings.Builder
+	fmt.Fprintf(&b, "yanzhen: %d %s: %s", e.Status, e.Code, e.Title)
+	if e.Detail != nil {
+		b.WriteString(" " + *e.Detail)
+	}
+	if e.Errors != nil {
+		for _, f := range *e.Errors {
+			fmt.Fprintf(&b, " %s (%s): %s", cmp.Or(f.Field, "body"), f.Code, f.Message)
+		}
+	}
+	fmt.Fprintf(&b, " (request %s)", e.RequestId)
+	return b.String()
 }
 
 // Codes that callers act on; openapi.yaml lists all of them.
@@ -29,6 +44,9 @@ const (
 	CodeInvalidState         = "invalid_state"
 	CodeSessionReplaced      = "session_replaced"
 	CodeReqIDReused          = "reqid_reused"
+	CodeAlreadyOpen          = "already_open"
+	CodeConsentRequired      = "consent_required"
+	CodeLinkExpiring         = "link_expiring"
 	CodeRedacted             = "redacted"
 	CodeCursorExpired        = "cursor_expired"
 	CodeEngineUnavailable    = "engine_unavailable"
