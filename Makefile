@@ -29,7 +29,7 @@ test: test-needs temporal prometheus ## Run every test (installs what they need 
 # The newer Temporal server that test/engine pins, as production runs it, with its
 # schema on PostgreSQL beside the store: every kind of path, and a restore. Its first
 # build takes long, ten minutes and more on two cores.
-on_engine = ^Test(OneVerificationEnds|AScanAndNothing|AMiniProgramVerification|AUserWhoDoesNothing|BothVendorsDown|AWorkerKilledBetweenSteps|AWorkerKilledInReview|AWorkerKilledWhileRecords|AReviewersKey|AReopenedDeclined|Webhooks|RedactOfAPerson|RetentionErases|APersonGoesFromTheLinkToApprovedWithoutScript|ThePageOutlives|ARestartOfTheEngine|ATerminatedRun|CancelingInTheUI|EveryMessage|StepsOfEachPath|ABackup|ADeploy|AWorkflowsChange|AnEngineThatDoesNotKnow)
+on_engine = ^Test(OneVerificationEnds|AScanAndNothing|AMiniProgramVerification|AUserWhoDoesNothing|BothVendorsDown|AWorkerKilledBetweenSteps|AWorkerKilledInReview|AWorkerKilledWhileRecords|AReviewersKey|AReopenedDeclined|Webhooks|RedactOfAPerson|RetentionErases|APersonGoesFromTheLinkToApprovedWithoutScript|ThePageOutlives|ARestartOfTheEngine|ATerminatedRun|CancelingInTheUI|EveryMessage|StepsOfEachPath|ABackup|ADeploy|AWorkflowsChange|AnEngineThatDoesNotKnow|WhatDoctorPrints)
 test-engine: test-needs ## Run tests of the whole with engine and store on PostgreSQL (RUN=regexp)
 	go -C test/engine tool -n go.temporal.io/server/cmd/server >/dev/null
 	go -C test/engine tool -n go.temporal.io/server/cmd/tools/sql >/dev/null
