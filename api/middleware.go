@@ -22,7 +22,7 @@ const (
 )
 
 // refusalKey is where gin's context keeps the code of a refusal for the log.
-const refusalKey = "yanzhen.refusal"
+const refusalKey = "yanzhen-refusal"
 
 // noteVerification names the verification for the request's line in the log and its
 // span.
@@ -37,7 +37,7 @@ var ourID = regexp.MustCompile(`^ver_[a-z2-7]{26}$`)
 
 // cameWithKey is where gin's context keeps the context that the request came with:
 // the one that handlers see ends with them, too.
-const cameWithKey = "yanzhen.context"
+const cameWithKey = "yanzhen-context"
 
 // left reports whether the caller has hung up.
 func left(c *gin.Context) bool {
