@@ -11,7 +11,7 @@ import (
 // with which verification. Cookies and codes come as keyed hashes.
 type Visits interface {
 	// AddVisit lets the browser with the cookie go on with the verification until
-	// the time.
+	// the time. ErrManyVisits: as many as can be the person's do already.
 	AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) error
 	// AddReturn is AddVisit for a browser that came back from a session without its
 	// cookie. It reports false, and lets nobody in, where another one did before.
@@ -35,8 +35,26 @@ type Visits interface {
 // sweptVisits is how many visits that are over go with each new one.
 const sweptVisits = 20
 
+// mostVisits is how many browsers a link lets in: whoever holds it could else fill
+// the database, a row for each press of its button. The way back from a vendor and
+// the code for the phone let in beside them.
+const mostVisits = 100
+
+// ErrManyVisits: the link let in as many browsers as it may.
+var ErrManyVisits = errors.New("store: too many browsers came by one link")
+
 func (s *sqlStore) AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) error {
 	return s.update(ctx, "add a visit", func(tx *sql.Tx) error {
+		if _, err := s.hold(ctx, tx, id); err != nil { // which has them counted one after the other
+			return err
+		}
+		var n int
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM visits WHERE verification_id = $1`, id).Scan(&n); err != nil {
+			return err
+		}
+		if n >= mostVisits {
+			return ErrManyVisits
+		}
 		return s.addVisit(ctx, tx, cookie, id, sql.NullInt64{}, until)
 	})
 }

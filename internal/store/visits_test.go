@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +32,43 @@ func TestAVisitIsOfOneVerificationAndEnds(t *testing.T) {
 		got, err := s.VisitOf(t.Context(), []byte("phone"), began.Add(time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, got, "the link is over")
+	})
+}
+
+// A link lets in so many browsers and no more, however many come at a time: who holds
+// it does not fill the database. Those who are in stay, and the ways back and over to
+// the phone still open.
+func TestALinkLetsInAHundredBrowsers(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		until := began.Add(time.Hour)
+		var in, refused atomic.Int32
+		var all sync.WaitGroup
+		for one := range 5 {
+			all.Go(func() {
+				for i := range 22 {
+					switch err := s.AddVisit(t.Context(), []byte{byte(one), byte(i)}, id, until); {
+					case err == nil:
+						in.Add(1)
+					case errors.Is(err, store.ErrManyVisits):
+						refused.Add(1)
+					default:
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 100, in.Load())
+		require.EqualValues(t, 10, refused.Load())
+		ok, err := s.AddReturn(t.Context(), []byte("back"), id, 1, until)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.NoError(t, s.SetHandover(t.Context(), id, []byte("code"), until))
+		ok, err = s.SpendHandover(t.Context(), []byte("code"), []byte("phone"), began, until)
+		require.NoError(t, err)
+		require.True(t, ok)
 	})
 }
 
