@@ -83,7 +83,7 @@ func (s *Starter) AwaitPage(ctx context.Context, id string, revision int, wait t
 		return PageView{}, err
 	}
 	if row.Revision == revision && !row.Ended && wait > 0 {
-		if _, err := s.Wait(ctx, row.Client, id, revision, wait, nil); err != nil {
+		if _, err := s.wait(ctx, row.Client, id, revision, wait, nil, "page "+id, mostOfPage); err != nil {
 			return PageView{}, err
 		}
 	}

@@ -48,15 +48,21 @@ const Unknown = -1
 
 // Wait returns once a read of the client's verification tells something: its
 // revision is another than the known one, or d is over. Who knows how one ended
-// waits for what comes after: it may be reopened, or erased. For a caller
-// who knows none (Unknown) that is at once when it has ended or waits for somebody,
-// and otherwise with the next change; nobody waits any more once stop is closed (nil:
-// never). Errors are those of Read, and RateLimited. same: d is over, and the store said a moment ago
-// that the revision is still the known one, so that a read would tell nothing.
+// waits for what comes after: it may be reopened, or erased. For a caller who knows
+// none (Unknown) that is at once when it has ended or waits for somebody, and
+// otherwise with the next change; nobody waits any more once stop is closed (nil:
+// never). Errors are those of Read, and RateLimited. same: d is over, and the store
+// said a moment ago that the revision is still the known one, so that a read would
+// tell nothing.
 //
 // Thousands of callers wait at the same time, each on a stack of its own, so little
 // lies on it meanwhile.
 func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d time.Duration, stop <-chan struct{}) (same bool, err error) {
+	return s.wait(ctx, clientID, id, known, d, stop, "client "+clientID, mostOfClient)
+}
+
+// wait is Wait of who, of whom most requests may wait at a time.
+func (s *Starter) wait(ctx context.Context, clientID, id string, known int, d time.Duration, stop <-chan struct{}, who string, most int) (same bool, err error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	revision, tells, err := s.readAside(ctx, clientID, id, known)
@@ -64,7 +70,7 @@ func (s *Starter) Wait(ctx context.Context, clientID, id string, known int, d ti
 		return false, err
 	}
 	joined := time.Now()
-	out, ok := s.waiting.admit(clientID, id)
+	out, ok := s.waiting.admit(who, most)
 	if !ok {
 		return false, &Error{Code: RateLimited}
 	}

@@ -307,52 +307,56 @@ func TestWaitersShareOneStatement(t *testing.T) {
 	require.Equal(t, before, asked.Load())
 }
 
-// Whoever holds a link or a key cannot take all memory by waiting: of one verification
-// and of one client only so many wait at a time; others are not kept from it, and
-// whoever leaves makes room.
+// Whoever holds a key or a page's link cannot take all memory by waiting: of one client
+// and of one page only so many requests wait at a time. Neither keeps the other or
+// anybody else from it, and whoever leaves makes room.
 func TestOnlySoManyWaitAtATime(t *testing.T) {
 	var w waiters
 	var leaves []func()
-	fill := func(client string, id func(int) string, most int) {
-		for i := range most {
-			leave, ok := w.admit(client, id(i))
-			require.True(t, ok, i)
-			leaves = append(leaves, leave)
-		}
-		_, ok := w.admit(client, id(most))
-		require.False(t, ok)
+	for i := range mostOfClient {
+		leave, ok := w.admit("client shop", mostOfClient)
+		require.True(t, ok, i)
+		leaves = append(leaves, leave)
 	}
-	fill("shop", func(int) string { return "ver_a" }, mostOfOne)
-	fill("shop", func(i int) string { return fmt.Sprint("ver_b", i) }, mostOfClient-mostOfOne)
-	leave, ok := w.admit("other", "ver_c")
+	_, ok := w.admit("client shop", mostOfClient)
+	require.False(t, ok)
+	leave, ok := w.admit("client other", mostOfClient)
 	require.True(t, ok)
 	leave()
 	leaves[0]()
-	again, ok := w.admit("shop", "ver_a")
+	again, ok := w.admit("client shop", mostOfClient)
 	require.True(t, ok)
 	for _, leave := range append(leaves[1:], again) {
 		leave()
 	}
-	require.Empty(t, w.one)
-	require.Empty(t, w.client)
+	require.Empty(t, w.waits)
 
 	r, v := waiting(t)
 	revision := v.Revision
-	for range mostOfOne {
-		go func() { _, _ = r.s.Wait(t.Context(), "shop", v.ID, revision, time.Minute, nil) }()
+	crowd := func(wait func()) {
+		for range mostOfPage {
+			go wait()
+		}
 	}
-	require.Eventually(t, func() bool {
-		r.s.waiting.mu.Lock()
-		defer r.s.waiting.mu.Unlock()
-		return r.s.waiting.one[v.ID] == mostOfOne
-	}, 10*time.Second, 5*time.Millisecond)
-	_, err := r.s.Wait(t.Context(), "shop", v.ID, revision, time.Minute, nil)
+	counted := func(who string) func() bool {
+		return func() bool {
+			r.s.waiting.mu.Lock()
+			defer r.s.waiting.mu.Unlock()
+			return r.s.waiting.waits[who] == mostOfPage
+		}
+	}
+	crowd(func() { _, _ = r.s.AwaitPage(t.Context(), v.ID, revision, time.Minute) })
+	require.Eventually(t, counted("page "+v.ID), 10*time.Second, 5*time.Millisecond)
+	_, err := r.s.AwaitPage(t.Context(), v.ID, revision, time.Minute)
 	requireCode(t, err, RateLimited)
-	_, err = r.s.Wait(t.Context(), "shop", v.ID, revision-1, time.Minute, nil)
+	page, err := r.s.AwaitPage(t.Context(), v.ID, revision-1, time.Minute)
 	require.NoError(t, err, "what is new is told all the same")
-	page, err := r.s.AwaitPage(t.Context(), v.ID, revision, 0)
+	require.Equal(t, revision, page.Revision)
+	page, err = r.s.AwaitPage(t.Context(), v.ID, revision, 0)
 	require.NoError(t, err)
 	require.Equal(t, revision, page.Revision)
+	crowd(func() { _, _ = r.s.Wait(t.Context(), "shop", v.ID, revision, time.Minute, nil) }) // a full page keeps no client from it
+	require.Eventually(t, counted("client shop"), 10*time.Second, 5*time.Millisecond)
 }
 
 // A caller who waits with few others is told at once; thousands wait a little longer,

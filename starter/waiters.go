@@ -19,11 +19,10 @@ const (
 	// freshFor is how long its answer counts as the present.
 	freshFor = 4 * lookMany
 
-	// mostOfOne may wait for one verification at a time, with all tabs of its person
-	// and all services of its client, and mostOfClient for all of a client's: each
-	// takes 37 KB, and whoever holds a link or a key could else take the memory that
-	// all others need.
-	mostOfOne, mostOfClient = 50, 6000
+	// So many requests of a client may wait at a time, and so many of whoever holds the
+	// link of one page. Each takes 37 KB: one of them could otherwise take the memory
+	// that all others need. Neither counts against the other.
+	mostOfClient, mostOfPage = 6000, 50
 )
 
 // waiters wait for a change of a row. All of a process share one statement a
@@ -38,8 +37,8 @@ type waiters struct {
 	looking bool
 	// asked is when the newest question was asked that has its answer.
 	asked time.Time
-	// one and client count who waits for a verification, and for a client's.
-	one, client map[string]int
+	// waits counts the requests that wait, by client or page.
+	waits map[string]int
 	// known is what is waited for, as the store is asked; "": somebody came or left
 	// since.
 	known string
@@ -50,32 +49,25 @@ type waiter struct {
 	changed chan struct{}
 }
 
-// admit counts one who waits for a verification of the client; false: there are too
-// many already.
-func (w *waiters) admit(client, id string) (leave func(), ok bool) {
+// admit counts a request of who, a client or a page; false: most of theirs wait
+// already.
+func (w *waiters) admit(who string, most int) (leave func(), ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.one[id] >= mostOfOne || w.client[client] >= mostOfClient {
+	if w.waits[who] >= most {
 		return nil, false
 	}
-	if w.one == nil {
-		w.one, w.client = map[string]int{}, map[string]int{}
+	if w.waits == nil {
+		w.waits = map[string]int{}
 	}
-	w.one[id]++
-	w.client[client]++
+	w.waits[who]++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		subtract(w.one, id)
-		subtract(w.client, client)
+		if w.waits[who]--; w.waits[who] == 0 {
+			delete(w.waits, who)
+		}
 	}, true
-}
-
-// subtract forgets what there is none of any more.
-func subtract(from map[string]int, key string) {
-	if from[key]--; from[key] == 0 {
-		delete(from, key)
-	}
 }
 
 // join waits for another revision of the row than the known one: the channel is
