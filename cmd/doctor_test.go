@@ -90,7 +90,7 @@ func TestDoctor(t *testing.T) {
 	table, err := run(t.Context(), "doctor")
 	require.NoError(t, err)
 	require.Regexp(t, `ok +tencent_eid credentials +the vendor takes them`, table)
-	require.Regexp(t, `ok +workers +each of \d+ task queues is asked`, table)
+	require.Regexp(t, `ok +workers +each of \d+ task queues was asked`, table)
 	require.NotContains(t, table, sandbox.DefaultSecretKey)
 
 	file := func(name, text string) string {

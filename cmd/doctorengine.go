@@ -82,6 +82,7 @@ func diagnoseWorkers(ctx context.Context, c client.Client, namespace string, reg
 	}
 	var idle []string
 	builds := map[string]int{}
+	var longest time.Duration // since the newest ask of a queue
 	for _, q := range queues {
 		d, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 			Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: q.name}, TaskQueueType: q.kind})
@@ -89,6 +90,11 @@ func diagnoseWorkers(ctx context.Context, c client.Client, namespace string, reg
 			return []finding{unknown("workers", "%v", err)}
 		}
 		asking := engine.Asking(d.GetPollers(), time.Now())
+		newest := time.Hour
+		for _, p := range asking {
+			newest = min(newest, time.Since(p.GetLastAccessTime().AsTime()))
+		}
+		longest = max(longest, newest)
 		if len(asking) == 0 && !slices.Contains(idle, q.name) {
 			idle = append(idle, q.name)
 		}
@@ -102,7 +108,7 @@ func diagnoseWorkers(ctx context.Context, c client.Client, namespace string, reg
 	if len(idle) > 0 {
 		return []finding{wrong("workers", "Start `yanzhen worker` with the same settings.", "nobody asks the task queues %s", strings.Join(idle, ", "))}
 	}
-	found := []finding{ok("workers", "each of %d task queues is asked", len(queues)-1)}
+	found := []finding{ok("workers", "each of %d task queues was asked within %s; a worker that stopped is missed after two minutes", len(queues)-1, (longest + time.Second).Truncate(time.Second))}
 	if deployment == "" && len(builds) > 1 {
 		var each []string
 		for _, build := range slices.Sorted(maps.Keys(builds)) {

@@ -83,10 +83,15 @@ func opsVerb[A any](who *operatorFlags, use, short, verb string, ask func() (arg
 			}
 			return who.onOne(c, args[0], func(s *starter.Starter, id string) error {
 				var out A
-				if err := s.Operate(c.Context(), id, op, &out); err != nil {
+				repeated, err := s.Operate(c.Context(), id, op, &out)
+				if err != nil {
 					return operateError(id, err)
 				}
-				_, err := fmt.Fprintln(c.OutOrStdout(), answer(out))
+				said := answer(out)
+				if repeated {
+					said += "\n(as answered before, within this minute; nothing more was done)"
+				}
+				_, err = fmt.Fprintln(c.OutOrStdout(), said)
 				return err
 			})
 		},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -39,18 +40,18 @@ const OperatorPatience = 45 * time.Second
 
 // Operate has the run do what an operator asks for, once the audit log has it,
 // and reads its answer. Asked again within the minute it is answered as the first
-// time, unless that was a refusal. Errors are *RefusedError, or *Error: NotFound,
+// time, unless that was a refusal: repeated says so. Errors are *RefusedError, or *Error: NotFound,
 // Redacted, EngineUnavailable (it may still take effect), Internal.
-func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer any) error {
+func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer any) (repeated bool, err error) {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
-		return s.storeError(ctx, "read the row", id, err)
+		return false, s.storeError(ctx, "read the row", id, err)
 	}
-	updateID, err := s.operationID(ctx, row, op)
+	updateID, repeated, err := s.operationID(ctx, row, op)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.operate(ctx, id, op, updateID, func() error {
+	return repeated, s.operate(ctx, id, op, updateID, func() error {
 		reopened := row.Ended && row.State.Status == verification.InReview && row.State.Verdict != nil
 		switch {
 		case reopened && op.Verb == workflows.UpdateExtend:
@@ -84,12 +85,13 @@ func (s *Starter) operate(ctx context.Context, id string, op Operation, requestI
 // actRefused ends the act of what an operator was refused.
 const actRefused = ".refused"
 
-// operationID is the update's id: what else is asked for of the same state is no
-// repeat, nor is what was refused before, say for want of "force".
-func (s *Starter) operationID(ctx context.Context, row store.Row, op Operation) (string, error) {
+// operationID is the update's id, and whether the same was asked for before: what
+// else is asked for of the same state is no repeat, nor is what was refused before,
+// say for want of "force".
+func (s *Starter) operationID(ctx context.Context, row store.Row, op Operation) (id string, repeated bool, err error) {
 	lines, err := s.store.Audited(ctx, row.ID)
 	if err != nil {
-		return "", s.storeError(ctx, "read the audit log", row.ID, err)
+		return "", false, s.storeError(ctx, "read the audit log", row.ID, err)
 	}
 	refused := 0
 	for _, l := range lines {
@@ -99,10 +101,11 @@ func (s *Starter) operationID(ctx context.Context, row store.Row, op Operation) 
 	}
 	arg, err := json.Marshal(op.Arg)
 	if err != nil {
-		return "", internal(op.Verb, err)
+		return "", false, internal(op.Verb, err)
 	}
 	sum := sha256.Sum256(arg)
-	return fmt.Sprintf("%s-%x-%d", workflows.OpsUpdateID(op.Verb, row.State.Version, s.now()), sum[:4], refused), nil
+	id = fmt.Sprintf("%s-%x-%d", workflows.OpsUpdateID(op.Verb, row.State.Version, s.now()), sum[:4], refused)
+	return id, slices.ContainsFunc(lines, func(l store.Audit) bool { return l.RequestID == id }), nil
 }
 
 func (s *Starter) askRun(ctx context.Context, row store.Row, run string, op Operation, updateID string, answer any) error {

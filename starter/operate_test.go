@@ -37,7 +37,8 @@ func (r *rig) acts(id string) (out []string) {
 
 func (r *rig) operate(id string, op Operation) error {
 	var out any
-	return r.s.Operate(r.t.Context(), id, op, &out)
+	_, err := r.s.Operate(r.t.Context(), id, op, &out)
+	return err
 }
 
 func refusedBecause(t *testing.T, err error, why string) {
@@ -55,8 +56,11 @@ func TestOperatorsRepeatsAreOneUpdate(t *testing.T) {
 	r.engine.updates = nil
 	again := look(1)
 	again.By, again.Why = "li", "asked by phone, too"
-	for _, op := range []Operation{look(1), again, look(2)} {
-		require.NoError(t, r.operate(v.ID, op))
+	for i, op := range []Operation{look(1), again, look(2)} {
+		var out any
+		repeated, err := r.s.Operate(t.Context(), v.ID, op, &out)
+		require.NoError(t, err)
+		require.Equal(t, i == 1, repeated)
 	}
 	require.Len(t, r.engine.updates, 3)
 	require.Equal(t, r.engine.updates[0].UpdateID, r.engine.updates[1].UpdateID)
