@@ -99,3 +99,33 @@ func TestAnEncodedPathIsTheIDThatItSays(t *testing.T) {
 	require.NotContains(t, r.fake.calls, "timeline")
 	require.NotContains(t, r.fake.calls, "cancel")
 }
+
+// A parameter where none is known is not left unread: who asks a receipt to wait
+// would think that it did. What needs no key takes what vendors and browsers add.
+func TestAnUnknownParameterIsRefusedOnEveryOperation(t *testing.T) {
+	operations, err := readOperations(Contract)
+	require.NoError(t, err)
+	doc := contractDocument(t)
+	for key, op := range operations {
+		method, path, _ := strings.Cut(key, " ")
+		if op.scope == "" {
+			require.False(t, strings.HasPrefix(path, "/v1/"), path)
+			continue
+		}
+		r := newRig(t)
+		at := strings.NewReplacer(":id", knownID).Replace(path)
+		body := ""
+		if op.bodyRequired {
+			body = "{}"
+		}
+		req := newRequest(method, at+"?waitt=30s", body, r.shop)
+		req.Header.Set("Idempotency-Key", "k")
+		p := problemIn(t, r.serve(req), 422, "invalid_request")
+		require.Equal(t, "parameter.unknown", p.Errors[len(p.Errors)-1].Code, key)
+		require.Empty(t, r.fake.calls, key)
+		item := doc.Paths.Find(strings.Replace(path, ":id", "{id}", 1))
+		require.NotNil(t, item.GetOperation(method).Responses.Value("422"), "%s does not tell of it", key)
+	}
+	r := newRig(t)
+	require.Equal(t, 200, r.serveRaw(newRequest("GET", "/docs?x=1", "", "")).Code)
+}

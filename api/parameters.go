@@ -89,10 +89,11 @@ func (op operation) admitParameters(r *http.Request) []starter.FieldError {
 	return append(faults, op.unknownParameters(query)...)
 }
 
-// unknownParameters refuses what an operation with a query does not know: a
-// filter that is misspelled would find everything.
+// unknownParameters refuses what an operation does not know: a filter that is
+// misspelled would find everything, and a wait where there is none would not wait.
+// Only who needs no key, such as a vendor, may add to an address.
 func (op operation) unknownParameters(query url.Values) (faults []starter.FieldError) {
-	if !slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" }) {
+	if op.scope == "" {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
