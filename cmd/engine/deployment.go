@@ -222,12 +222,17 @@ const registerWithin, askEvery = 20 * time.Second, time.Second
 
 // Promote has new runs begin on a version of a deployment: all of them, or so many
 // percent. Without a build they begin where there are no versions. It returns the
-// version before; "": none.
+// version before; "": none. A busy server's answer may be lost, and what it did is
+// then done again.
 func Promote(ctx context.Context, c client.Client, name, build string, percent float32, withoutQueues bool) (before string, err error) {
+	h, told := c.WorkerDeploymentClient().GetHandle(name), false
 	for until := time.Now().Add(registerWithin); ; {
-		before, err = promote(ctx, c.WorkerDeploymentClient().GetHandle(name), build, percent, withoutQueues)
+		now, err := promote(ctx, h, build, percent, withoutQueues)
+		if now != nil && !told { // a later try may find what an earlier one did
+			before, told = *now, true
+		}
 		_, notYet := errors.AsType[*serviceerror.FailedPrecondition](err)
-		if !notYet || time.Now().After(until) {
+		if !notYet && !late(ctx, err) || time.Now().After(until) {
 			return before, promoteError(name, build, err)
 		}
 		select {
@@ -238,21 +243,29 @@ func Promote(ctx context.Context, c client.Client, name, build string, percent f
 	}
 }
 
-func promote(ctx context.Context, h client.WorkerDeploymentHandle, build string, percent float32, withoutQueues bool) (before string, err error) {
+// late reports whether a call ended without an answer while its caller still waits.
+func late(ctx context.Context, err error) bool {
+	_, is := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	return ctx.Err() == nil && (is || errors.Is(err, context.DeadlineExceeded))
+}
+
+// promote does it once. before is the version that was current; nil: not asked.
+func promote(ctx context.Context, h client.WorkerDeploymentHandle, build string, percent float32, withoutQueues bool) (before *string, err error) {
 	if percent > 0 {
 		_, err := h.SetRampingVersion(ctx, client.WorkerDeploymentSetRampingVersionOptions{BuildID: build, Percentage: percent, IgnoreMissingTaskQueues: withoutQueues})
-		return "", err
+		return nil, err
 	}
 	now, err := h.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
 	if err != nil {
-		return "", err
+		return nil, err
+	}
+	before = new(string)
+	if v := now.Info.RoutingConfig.CurrentVersion; v != nil {
+		*before = v.BuildID
 	}
 	_, err = h.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{
 		BuildID: build, IgnoreMissingTaskQueues: withoutQueues, ConflictToken: now.ConflictToken, // two promotions at once: one is told
 	})
-	if v := now.Info.RoutingConfig.CurrentVersion; err == nil && v != nil {
-		before = v.BuildID
-	}
 	return before, err
 }
 

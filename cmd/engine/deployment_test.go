@@ -7,9 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	deploymentpb "go.temporal.io/api/deployment/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
 	"google.golang.org/grpc"
 )
 
@@ -89,4 +91,60 @@ func TestFaultsOfADeployment(t *testing.T) {
 			require.Equal(t, c.says == "", faults == "", faults)
 		})
 	}
+}
+
+// TestPromoteAsksAgainWhenTheAnswerIsLost: a busy server may promote a version and
+// answer too late. The repeat is told the version before, as the first would have been.
+func TestPromoteAsksAgainWhenTheAnswerIsLost(t *testing.T) {
+	for name, lost := range map[string]error{"in the client": context.DeadlineExceeded, "in the server": serviceerror.NewDeadlineExceeded("late")} {
+		t.Run(name, func(t *testing.T) {
+			s := &slow{current: "v1", lost: lost}
+			before, err := Promote(t.Context(), slowly{to: s}, "yanzhen", "v2", 0, false)
+			require.NoError(t, err)
+			require.Equal(t, "v1", before)
+			require.Equal(t, "v2", s.current)
+			require.Equal(t, 2, s.calls)
+		})
+	}
+	s := &slow{current: "v1", lost: serviceerror.NewPermissionDenied("no", "")}
+	_, err := Promote(t.Context(), slowly{to: s}, "yanzhen", "v2", 0, false)
+	require.ErrorContains(t, err, "promote v2")
+	require.Equal(t, 1, s.calls)
+}
+
+// slow is a server whose first promotion takes effect and is not answered.
+type slow struct {
+	client.WorkerDeploymentHandle
+	current string
+	lost    error
+	calls   int
+}
+
+// slowly is a client of it, and slowOne its part for deployments.
+type (
+	slowly struct {
+		client.Client
+		to *slow
+	}
+	slowOne struct {
+		client.WorkerDeploymentClient
+		to *slow
+	}
+)
+
+func (s slowly) WorkerDeploymentClient() client.WorkerDeploymentClient { return slowOne{to: s.to} }
+func (s slowOne) GetHandle(string) client.WorkerDeploymentHandle       { return s.to }
+
+func (s *slow) Describe(context.Context, client.WorkerDeploymentDescribeOptions) (client.WorkerDeploymentDescribeResponse, error) {
+	var out client.WorkerDeploymentDescribeResponse
+	out.Info.RoutingConfig.CurrentVersion = &worker.WorkerDeploymentVersion{DeploymentName: "yanzhen", BuildID: s.current}
+	return out, nil
+}
+
+func (s *slow) SetCurrentVersion(_ context.Context, o client.WorkerDeploymentSetCurrentVersionOptions) (client.WorkerDeploymentSetCurrentVersionResponse, error) {
+	s.current = o.BuildID
+	if s.calls++; s.calls == 1 {
+		return client.WorkerDeploymentSetCurrentVersionResponse{}, s.lost
+	}
+	return client.WorkerDeploymentSetCurrentVersionResponse{}, nil
 }
