@@ -21,7 +21,7 @@ type ChipInput struct {
 	KeepPortrait bool `json:"keep_portrait,omitempty"`
 }
 
-// ChipResult is what a chip told, without what is personal in it.
+// ChipResult is the result of reading a chip, without personal data.
 type ChipResult struct {
 	Checks []verification.Check `json:"checks,omitempty"`
 	// Unreadable: the person must scan again.

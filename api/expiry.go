@@ -8,7 +8,7 @@ import (
 // soon is how long before its end a key is warned of.
 const soon = 14 * 24 * time.Hour
 
-// KeyLife tells how long a key is still taken.
+// KeyLife returns how long a key remains valid.
 func KeyLife(expires, now time.Time) string {
 	switch {
 	case expires.IsZero():

@@ -64,7 +64,7 @@ type step struct {
 // T is a text in the page's language.
 func (s *screen) T(key string, args ...any) string { return texts.T(s.Lang, key, args...) }
 
-// Reason is what the person is told of how the last session ended.
+// Reason says to the person how the last session ended.
 func (s *screen) Reason() string {
 	if s.View.State.LastError == nil {
 		return ""

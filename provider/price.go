@@ -42,6 +42,6 @@ type Price struct {
 // Costs implements Priced.
 func (p *Price) Costs(string) Money { return p.Price }
 
-// Priced are the Settings of a vendor whose prices can be told, by the operations
+// Priced are the Settings of a vendor whose prices can be set, by the operations
 // of Call, and "session" for a judged face session.
 type Priced interface{ Costs(operation string) Money }

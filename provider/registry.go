@@ -116,10 +116,10 @@ func (r *Registry) Describe(v Vendor) {
 	r.remedies[v.Name], r.jurisdictions[v.Name] = v.Remedies, v.Jurisdiction
 }
 
-// Jurisdiction is where a provider processes what it is told: Vendor.Jurisdiction.
+// Jurisdiction is where a provider processes the data that it gets: Vendor.Jurisdiction.
 func (r *Registry) Jurisdiction(name string) string { return r.jurisdictions[name] }
 
-// Remedy tells an operator what to do about a class of a provider's errors; ""
+// Remedy returns what an operator should do about a class of a provider's errors; ""
 // where nobody said.
 func (r *Registry) Remedy(name string, class Class) string { return r.remedies[name][class] }
 

@@ -42,7 +42,7 @@ type Vendor struct {
 	Takes []Datum
 }
 
-// Sending is a call that tells a vendor something of a person.
+// Sending is a call that sends personal data to a vendor.
 type Sending struct {
 	// Operation as the vendor calls it, and Purpose what the person agrees to with
 	// it.
@@ -58,7 +58,7 @@ type Field struct {
 	Holds Datum
 }
 
-// Datum is what a vendor may be told of a person.
+// Datum is a kind of personal data that is sent to a vendor.
 type Datum string
 
 const (
@@ -91,7 +91,7 @@ type Party struct {
 	Keeps   string `yaml:"keeps"`
 }
 
-// Settings are what a vendor can be told, a pointer to a struct with the tags
+// Settings are the settings of a vendor, a pointer to a struct with the tags
 // of internal/settings. Its needed values switch the vendor on, and its
 // addresses are the hosts that are called.
 type Settings interface {

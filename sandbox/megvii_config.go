@@ -74,7 +74,7 @@ const (
 
 var notifyKinds = []string{NotifyGood, NotifyBadSign, NotifyOtherSecret, NotifyFlipped, NotifyForeign, NotifyTrailing, NotifyLengthExtended}
 
-// NotifyOptions say how the end of a session is told: by the server's call of
+// NotifyOptions say how the end of a session is reported: by the server's call of
 // notify_url, and by the browser's return.
 type NotifyOptions struct {
 	// Never sends no notification at all.

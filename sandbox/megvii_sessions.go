@@ -232,7 +232,7 @@ func (s *Sandbox) megviiFind(token string) (megviiSession, bool) {
 	return one, err == nil
 }
 
-// MegviiStatus tells the state of a flow without a vendor call. The token is
+// MegviiStatus returns the state of a flow without a vendor call. The token is
 // that of the link to its page.
 func (s *Sandbox) MegviiStatus(token string) (status string, known bool) {
 	one, known := s.megviiFind(token)

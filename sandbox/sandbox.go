@@ -89,7 +89,7 @@ func (s *Sandbox) Ledger() Ledger { return s.book.snapshot() }
 // ClearLedger empties the ledger.
 func (s *Sandbox) ClearLedger() { s.book.clear() }
 
-// TokenStatus tells the state of an EidToken without a vendor call.
+// TokenStatus returns the state of an EidToken without a vendor call.
 func (s *Sandbox) TokenStatus(token string) (status string, known bool) {
 	one, known := s.sessions.find(token, s.cfg.Clock())
 	return one.Status, known

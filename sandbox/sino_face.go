@@ -156,7 +156,7 @@ func (s *Sandbox) pictureText(r *http.Request, one *faceSession, name string, pi
 	return text
 }
 
-// SinoStatus tells the state of a face session without a vendor call. The
+// SinoStatus returns the state of a face session without a vendor call. The
 // session is the last part of the link to its page.
 func (s *Sandbox) SinoStatus(session string) (status string, known bool) {
 	one, known := s.sino.find(session, s.cfg.Clock(), s.cfg.Sino.FaceTTL)

@@ -10,7 +10,7 @@ import (
 // new, and each costs the run an event.
 const MaxHints = 50
 
-// HintResult tells what became of a hint.
+// HintResult is the result of handling a hint.
 type HintResult string
 
 const (

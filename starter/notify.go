@@ -23,7 +23,7 @@ type Notice struct {
 	Late bool
 }
 
-// NoticeResult tells what became of a notice.
+// NoticeResult is the result of handling a notice.
 type NoticeResult string
 
 const (

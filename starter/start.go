@@ -32,7 +32,7 @@ const (
 // gave no answer exists at all.
 const describeTime = 1500 * time.Millisecond
 
-// Started tells how a start went.
+// Started is the result of a start.
 type Started struct {
 	// Replayed: the verification was there already. Created: it was not, and is now,
 	// also where the start failed after that.

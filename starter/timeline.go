@@ -10,7 +10,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Moment is one step of a verification, as its client is told of it.
+// Moment is one step of a verification, as its client sees it.
 type Moment struct {
 	At time.Time
 	// Type is an event's, a step's, or review.approved, review.declined and

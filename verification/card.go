@@ -33,7 +33,7 @@ func (c Card) Subject() Subject {
 func (Card) String() string   { return "[card]" }
 func (Card) GoString() string { return "[card]" }
 
-// CheckChip checks what a chip told, against itself and against a claim (nil:
+// CheckChip checks a chip's data, against itself and against a claim (nil:
 // nobody was claimed): document_chip, document_validity and holder_match.
 // CompletedAt and Provider are for the caller to set.
 func CheckChip(c Card, claimed *Subject, today time.Time) []Check {

@@ -53,7 +53,7 @@ type Attempt struct {
 	Settled bool `json:"settled,omitempty"`
 }
 
-// LastError tells how the last session ended, judged or not.
+// LastError says how the last session ended, judged or not.
 type LastError struct {
 	Code      ReasonCode `json:"code"`
 	Retryable bool       `json:"retryable"`

@@ -84,7 +84,7 @@ func (g *guard) control(_ context.Context, network, address string, _ syscall.Ra
 	return ErrAddress
 }
 
-// CheckURL tells what is wrong with an endpoint's URL, whatever its name
+// CheckURL returns what is wrong with an endpoint's URL, whatever its name
 // resolves to. http is only for the networks that the sender is allowed.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)

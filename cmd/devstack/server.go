@@ -253,7 +253,7 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // Done is closed when the server's process has ended, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.exited }
 
-// Err tells, after Done, that the server ended and what it said last.
+// Err returns, after Done, why the server ended, with its last output.
 func (s *Server) Err() error {
 	return fmt.Errorf("the Temporal server ended (%v); its last output:\n%s", s.err, s.tail)
 }

@@ -92,7 +92,7 @@ type Deployment struct {
 // up to a minute, and the server remembers for five who asked.
 const askedWithin = 2 * time.Minute
 
-// DescribeDeployment tells how the versions of a deployment stand. One that the
+// DescribeDeployment returns the state of a deployment's versions. One that the
 // server does not know has none.
 func DescribeDeployment(ctx context.Context, c client.Client, namespace, queue, name string) (Deployment, error) {
 	workers, err := workersByBuild(ctx, c, namespace, queue, name)

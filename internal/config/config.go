@@ -15,7 +15,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/verification"
 )
 
-// Config is everything that the process can be told. Its tags are those of
+// Config is the configuration of a process. Its tags are those of
 // internal/settings.
 type Config struct {
 	File        string        `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
@@ -67,7 +67,7 @@ type Caller struct {
 	APIKey string `env:"API_KEY" secret:"all" help:"For start and status: the key."`
 }
 
-// Vendor is a vendor with what it was told.
+// Vendor is a vendor with its settings.
 type Vendor struct {
 	provider.Vendor
 	Settings provider.Settings

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// KeyInfo is what may be told of a key.
+// KeyInfo is what may be shown of a key.
 type KeyInfo struct {
 	ID, Use string
 	// Active: it seals, issues or signs; the others of its use only open or check.
@@ -25,7 +25,7 @@ type KeyInfo struct {
 	By, Reason string
 }
 
-// List tells of each key of the set, by use and in the file's order.
+// List returns the info of each key of the set, by use and in the file's order.
 func (k *Keys) List() (out []KeyInfo) {
 	now, s := time.Now(), k.set()
 	for _, list := range []struct {

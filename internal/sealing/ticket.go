@@ -26,7 +26,7 @@ const (
 // is needed for as long after its last ticket.
 const TicketLife = 24 * time.Hour
 
-// ErrBadTicket is all that is told about a ticket that does not open.
+// ErrBadTicket is the only error for an invalid ticket: it does not say why.
 var ErrBadTicket = errors.New("sealing: bad ticket")
 
 // Ticket is what a callback's path carries: which session it speaks for. It is

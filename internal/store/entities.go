@@ -50,10 +50,9 @@ type Row struct {
 	Card *verification.Card
 }
 
-// Subject is the person that vendors are asked about: the claimed one, or,
-// where nobody was claimed, the chip's holder; nil before a chip was read. A
-// chip's dates stand above claimed ones, since they are the document's own,
-// unless they were not understood.
+// Subject returns the person that vendors are asked about: the claimed one, or else
+// the chip's holder; nil before a chip was read. A chip's dates take precedence over
+// claimed ones, unless they were not understood.
 func (r Row) Subject() *verification.Subject {
 	if r.Card == nil {
 		return r.Request.Subject
@@ -87,18 +86,18 @@ type Session struct {
 	Provider       string
 	// Link and Handle rest sealed, and only while the session may need them.
 	Link string
-	// Returned is the address that a mini program tells of its person's return; it
-	// rests with the token, which is the Link there.
+	// Returned is the URL that a mini program calls when its person has returned; it
+	// is stored with the token, which is the Link there.
 	Returned  string
 	Handle    []byte
 	OpenedAt  time.Time // zero: intended, not known to be open
 	ExpiresAt time.Time
-	// Begun: the vendor was once seen saying that the person had begun.
+	// Begun: the vendor has reported that the person had begun.
 	Begun bool
 	// Captured: the vendor handed out the pictures, which it does only once.
 	Captured bool
-	// Outcome is what became of the session where its vendor tells it only once;
-	// nil: not known, or not needed any more. It rests sealed.
+	// Outcome is the session's outcome if its vendor returns it only once; nil: not
+	// known, or not needed any more. Encrypted.
 	Outcome *verification.FaceResult
 	Hints   int
 	// RequestID is the vendor's id of the call that opened it; OpenSession writes it.
@@ -115,7 +114,7 @@ type Notice struct {
 	At   time.Time
 	// Judged: it holds a judgement of the person.
 	Judged bool
-	// Quiet: the run is not to be told.
+	// Quiet: the run is not notified.
 	Quiet bool
 }
 

@@ -77,7 +77,7 @@ func full(err error) bool {
 	return ok && fault.Code == "53100"
 }
 
-// Remedy tells what to do about an error of Open, Migrate or Version that the
+// Remedy returns what to do about an error of Open, Migrate or Version that the
 // database's own settings cause, or "".
 func Remedy(err error) string {
 	if errors.Is(err, ErrFull) || full(err) {

@@ -58,7 +58,7 @@ type Try struct {
 	Health Health
 }
 
-// Health is what an attempt tells of an endpoint.
+// Health is what an attempt shows about an endpoint.
 type Health int
 
 const (

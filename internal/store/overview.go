@@ -33,7 +33,7 @@ const (
 // was extended has another event of its own, later.
 const reviewSince = `COALESCE(MAX(CASE WHEN e.type = '` + EventReopened + `' THEN e.created_at END), MIN(e.created_at))`
 
-// Overview tells what is open and what may need somebody, with at most limit
+// Overview is what is open and what may need attention, with at most limit
 // examples of each kind.
 func (s *sqlStore) Overview(ctx context.Context, now time.Time, limit int) (Overview, error) {
 	o := Overview{Open: map[string]int{}}

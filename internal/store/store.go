@@ -95,11 +95,11 @@ type Store interface {
 	MarkBegun(ctx context.Context, id string, number int) error
 	// MarkCaptured is MarkBegun for a session whose pictures were handed out.
 	MarkCaptured(ctx context.Context, id string, number int) error
-	// SettleSession keeps what became of a session whose vendor tells it only once,
-	// so that it is not lost with whoever was told; the first word stands. last: no
+	// SettleSession stores the outcome of a session whose vendor returns it only once,
+	// so that it is not lost with the caller; the first outcome stands. last: no
 	// session can need the chip's portrait any more, and it is erased with that.
 	SettleSession(ctx context.Context, id string, number int, outcome verification.FaceResult, last bool) error
-	// NoteResult notes the vendor's id of the call that told how a session ended.
+	// NoteResult stores the vendor's id of the call that returned a session's result.
 	NoteResult(ctx context.Context, id string, number int, requestID string) error
 	// CloseSession erases the session's link and handle.
 	CloseSession(ctx context.Context, id string, number int) error
@@ -113,7 +113,7 @@ type Store interface {
 	// DropScan gives back a scan that nobody will read.
 	DropScan(ctx context.Context, id string, number int, hash []byte) error
 	Scan(ctx context.Context, id string, number int) (Scan, error)
-	// SaveCard stores what a chip told, and its portrait apart (nil: none is
+	// SaveCard stores a chip's data, and separately its portrait (nil: none is
 	// kept). ErrNotFound after the end.
 	// numberHash is the holder's number, by which the row is found where nobody was
 	// claimed.
@@ -121,14 +121,14 @@ type Store interface {
 	// Portrait returns the chip's portrait, nil where none is kept.
 	Portrait(ctx context.Context, id string) ([]byte, error)
 
-	// SaveNotice keeps signed data that a vendor sent about a session: the first
-	// one, but that a judgement takes the place of what holds none. It reports
-	// whether the run is still to be told of the one that is kept. ErrNotFound for
+	// SaveNotice stores signed data that a vendor sent about a session: the first
+	// notice, except that one with a judgement replaces one without. It reports
+	// whether the run must still be notified of the stored one. ErrNotFound for
 	// an unknown session and after the end.
 	SaveNotice(ctx context.Context, v Notice) (undelivered bool, err error)
-	// MarkDelivered notes that the run knows of the session's notice. UndeliveredNotices returns
-	// those, without data, that were kept before the time and are still to be
-	// told, the oldest first.
+	// MarkDelivered records that the run knows of the session's notice.
+	// UndeliveredNotices returns notices stored before the time of which the run does
+	// not know yet, without data, the oldest first.
 	MarkDelivered(ctx context.Context, id string, number int) error
 	UndeliveredNotices(ctx context.Context, before time.Time, limit int) ([]Notice, error)
 	// Notice returns it; nil: none came.
@@ -188,18 +188,18 @@ type Store interface {
 	// given one.
 	Unended(ctx context.Context, after string, limit int) ([]string, error)
 
-	// Overview tells an operator what is open and what may need somebody, with at
+	// Overview returns what is open and what may need an operator, with at
 	// most limit examples of each kind.
 	Overview(ctx context.Context, now time.Time, limit int) (Overview, error)
 	// Measure counts, for the metrics, what is open, waits, or is kept.
 	Measure(ctx context.Context, now time.Time) (Measures, error)
 
-	// ReadOutputs returns the row of Audit's verification and client to be told
-	// whole, and writes the line in the same transaction; of one that is not
-	// completed it writes none.
+	// ReadOutputs returns the row of the line's verification and client, and writes
+	// the line in the same transaction; if the row is not completed, no line is
+	// written.
 	ReadOutputs(ctx context.Context, a Audit) (Row, error)
-	// ReadEvidence is ReadOutputs for signed evidence: of one that has not ended it
-	// writes no line.
+	// ReadEvidence is ReadOutputs for signed evidence: if the row has not ended, no
+	// line is written.
 	ReadEvidence(ctx context.Context, a Audit) (Row, error)
 	// Audited returns a verification's lines, the oldest first, without their notes.
 	Audited(ctx context.Context, id string) ([]Audit, error)
@@ -219,7 +219,7 @@ type Store interface {
 	AuditWaits(ctx context.Context) (time.Time, error)
 	// AuditLines returns chained lines after a position, with their notes.
 	AuditLines(ctx context.Context, after int64, limit int) ([]Audit, error)
-	// AuditAnchor tells where the chain stands; VerifyAudit finds whatever is not as
+	// AuditAnchor returns the end of the chain; VerifyAudit finds whatever is not as
 	// it was written, by the anchors, whose signatures are the caller's to check,
 	// also a cut end.
 	AuditAnchor(ctx context.Context) (Anchor, error)

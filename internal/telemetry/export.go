@@ -98,7 +98,7 @@ func Export(ctx context.Context, o ExportOptions) (t *Traces, stop func(context.
 	return t, stop, nil
 }
 
-// CheckExport tells what is wrong with the settings of Export.
+// CheckExport returns what is wrong with the settings of Export.
 func CheckExport(tracesTo string) error {
 	_, err := readOTel(tracesTo)
 	return err

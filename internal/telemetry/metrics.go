@@ -256,7 +256,7 @@ func (m *Metrics) WebhookOff() {
 	}
 }
 
-// CatalogueStale tells whether the process goes by an older file of clients and
+// CatalogueStale records whether the process uses an older file of clients and
 // policies than the one that is there.
 func (m *Metrics) CatalogueStale(yes bool) {
 	if m != nil {
@@ -264,7 +264,7 @@ func (m *Metrics) CatalogueStale(yes bool) {
 	}
 }
 
-// KeysStale tells whether the process goes by older keys than those that are there.
+// KeysStale records whether the process uses older keys than those in the key file.
 func (m *Metrics) KeysStale(yes bool) {
 	if m != nil {
 		m.keys.Set(oneIf(yes))

@@ -39,14 +39,14 @@ const (
 	dueFor    = 4 * time.Minute
 )
 
-// Stored tells what the store holds.
+// Stored records what was counted in the store.
 func (m *Metrics) Stored(s Stored) {
 	if m != nil {
 		m.stored.held.set(s, storedFor)
 	}
 }
 
-// Due tells what is kept beyond its time.
+// Due records how much data is past its retention.
 func (m *Metrics) Due(d Due) {
 	if m != nil {
 		m.stored.due.set(d, dueFor)

@@ -64,7 +64,7 @@ func Left(lang string, tries int) string {
 	return T(lang, "retry.left", tries)
 }
 
-// Reason returns what the catalogue tells the person of a reason; "" for a code
+// Reason returns the catalogue's message to the person for a reason; "" for a code
 // that is not in it, of which they are told nothing.
 func Reason(lang string, code verification.ReasonCode) string {
 	entry, ok := code.Describe()

@@ -10,7 +10,7 @@ import (
 	"github.com/yanzhen-id/yanzhen/internal/settings"
 )
 
-// Inspection is what a chip token tells without being decrypted.
+// Inspection is what can be read of a chip token without decrypting it.
 type Inspection struct {
 	// Bytes is the token's length.
 	Bytes int `json:"bytes"`

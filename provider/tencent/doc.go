@@ -1,6 +1,6 @@
 // Package tencent implements Tencent Cloud FaceID's E证通 (EID), version
 // 2018-03-01: GetEidToken opens a session whose page runs inside WeChat,
-// CheckEidTokenStatus tells how far it is, GetEidResult what came of it. Only
+// CheckEidTokenStatus returns its state, GetEidResult its result. Only
 // the common module of Tencent's SDK is used, for the signature
 // (TC3-HMAC-SHA256) and the envelope.
 //

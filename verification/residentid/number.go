@@ -38,7 +38,7 @@ func (k Kind) hasSequence() bool {
 	return false
 }
 
-// Sex as the number tells it.
+// Sex according to the number.
 type Sex string
 
 const (
@@ -75,7 +75,7 @@ func narrow(r rune) rune {
 	return r
 }
 
-// KindOf tells the kind of card from a number's form alone; whether the number
+// KindOf returns the kind of card from a number's form alone; whether the number
 // is right is another question.
 func KindOf(number string) Kind {
 	n := NormaliseNumber(number)
@@ -117,7 +117,7 @@ func Age(number string, at time.Time) (years int, ok bool) {
 	return completedYears(birth, dateIn(at)), ok
 }
 
-// SexOf returns the sex that an 18-character number tells: the last digit of
+// SexOf returns the sex in an 18-character number: the last digit of
 // its sequence is odd for men (GB 11643-1999).
 func SexOf(number string) Sex {
 	if !KindOf(number).hasSequence() {

@@ -57,7 +57,7 @@ func (v *Vendor) Describe() provider.Vendor {
 	}
 }
 
-// Config is what the vendor can be told.
+// Config is the vendor's configuration.
 type Config struct {
 	_ struct{} `prefix:"TOY_"`
 
@@ -116,7 +116,7 @@ func (v *Vendor) End(link string, verdict verification.ReasonCode) (callback str
 	return one.returnURL, v.mu.Unlock
 }
 
-// Look tells whether the session is over.
+// Look reports whether the session is over.
 func (v *Vendor) Look(_ context.Context, s provider.FaceSession) (provider.Look, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -131,7 +131,7 @@ func (v *Vendor) Look(_ context.Context, s provider.FaceSession) (provider.Look,
 	return provider.Look{Phase: provider.Untouched}, nil
 }
 
-// Result tells how the session ended.
+// Result returns how the session ended.
 func (v *Vendor) Result(_ context.Context, s provider.FaceSession) (verification.FaceResult, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
