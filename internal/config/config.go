@@ -20,20 +20,20 @@ import (
 type Config struct {
 	File        string        `env:"CONFIG" help:"The catalogue: YAML with clients, their keys' hashes and return URLs, and policies. Without it there are no clients and only the built-in policies."`
 	API         string        `env:"API_LISTEN" envDefault:"127.0.0.1:8080" help:"Where the API listens."`
-	Ops         string        `env:"OPS_LISTEN" envDefault:"127.0.0.1:9090" help:"Where health, readiness and metrics are served. Keep it inside."`
-	PublicURL   string        `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks are built on it. https, but on loopback."`
+	Ops         string        `env:"OPS_LISTEN" envDefault:"127.0.0.1:9090" help:"Where health, readiness and metrics are served. Do not expose it."`
+	PublicURL   string        `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" help:"The API's address as browsers and vendors reach it; callbacks use it. https, except on loopback."`
 	Store       string        `env:"STORE" envDefault:"sqlite:yanzhen.db" secret:"dsn" help:"The store: sqlite:PATH or postgres://…"`
 	Keys        string        `env:"KEYS" help:"The key file (a JWK set), the same for every process. yanzhen setup --make-keys creates one."`
-	KeysUnwrap  string        `env:"KEYS_UNWRAP" help:"For a key file that rests encrypted: a command that reads it on standard input and prints the JWK set, such as age -d -i /etc/yanzhen/age.key. Split at spaces; no shell."`
-	BackupsKept time.Duration `env:"BACKUPS_KEPT" envDefault:"0s" help:"For how long you keep backups of the store: a receipt of an erasure says when the last one that holds the person is gone. 0s: it says that nobody said."`
+	KeysUnwrap  string        `env:"KEYS_UNWRAP" help:"For an encrypted key file: a command that reads it on standard input and prints the JWK set, such as age -d -i /etc/yanzhen/age.key. Split at spaces; no shell."`
+	BackupsKept time.Duration `env:"BACKUPS_KEPT" envDefault:"0s" help:"How long you keep backups of the store: the receipt of an erasure states when the last one with the person is deleted. 0s: it states that this is unknown."`
 	LogLevel    slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat   string        `env:"LOG_FORMAT" envDefault:"json" help:"json or text."`
 
-	Traces string `env:"TRACES" help:"file:PATH has every process append its traces to a file, a span a line, beside what OpenTelemetry's own variables have it export (operations.md)."`
+	Traces string `env:"TRACES" help:"file:PATH appends the traces of each process to a file, one span per line, in addition to what OpenTelemetry's variables export (operations.md)."`
 
-	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at their start for Temporal, the store and what setup creates, logging it every few seconds. 0s: not at all."`
-	Deployment     string        `env:"DEPLOYMENT" help:"The worker deployment to which the workers belong, such as yanzhen: each verification then ends on the version on which it began, and a new version waits for yanzhen deploy promote. Without it workers have no versions. It needs Temporal 1.29.1."`
-	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and passes everything on to the second, such as 127.0.0.1:8090=sandbox:8090."`
+	StartPatience  time.Duration `env:"START_PATIENCE" envDefault:"5m" help:"How long worker, api and setup wait at start for Temporal, the store and what setup creates. 0s: they do not wait."`
+	Deployment     string        `env:"DEPLOYMENT" help:"The worker deployment of the workers, such as yanzhen: each verification then ends on the version that it started on, and a new version waits for yanzhen deploy promote. Without it workers have no versions. Requires Temporal 1.29.1."`
+	SandboxForward Forward       `env:"SANDBOX_FORWARD" help:"For stand-in vendors on another host, never for real ones: the worker listens on the first address, on loopback, and forwards everything to the second, such as 127.0.0.1:8090=sandbox:8090."`
 
 	Webhooks Webhooks `envPrefix:"WEBHOOK_"`
 

@@ -15,10 +15,10 @@ import (
 
 // Webhooks are the settings of what is sent to clients' endpoints.
 type Webhooks struct {
-	Allow        Networks      `env:"ALLOW" help:"Networks that webhooks may go to though they are private, and by http, such as 10.1.0.0/16; comma-separated. Of the others, only public addresses and https."`
-	Proxy        string        `env:"PROXY" secret:"dsn" help:"A proxy, http://HOST:PORT, that makes every connection for webhooks, and has to guard which ones: the worker then checks no address. Proxies of the environment are not used."`
-	Schedule     Schedule      `env:"SCHEDULE" envDefault:"0s,5s,5m,30m,2h,5h,10h,14h,20h,24h" help:"How long to wait before each try of a delivery; up to a tenth is added to each. After the last one it has failed."`
-	DisableAfter time.Duration `env:"DISABLE_AFTER" envDefault:"120h" help:"For how long an endpoint must only have failed to be switched off."`
+	Allow        Networks      `env:"ALLOW" help:"Private networks to which webhooks can be sent, also over http, such as 10.1.0.0/16; comma-separated. Otherwise only public addresses and https."`
+	Proxy        string        `env:"PROXY" secret:"dsn" help:"A proxy, http://HOST:PORT, for all webhooks. It must restrict the destinations: the worker then checks no addresses. Proxies of the environment are not used."`
+	Schedule     Schedule      `env:"SCHEDULE" envDefault:"0s,5s,5m,30m,2h,5h,10h,14h,20h,24h" help:"The delay before each attempt of a delivery, plus up to a tenth. After the last attempt the delivery has failed."`
+	DisableAfter time.Duration `env:"DISABLE_AFTER" envDefault:"120h" help:"How long an endpoint must have failed without a success to be disabled."`
 }
 
 // Networks are IP networks.
