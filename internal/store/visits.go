@@ -131,9 +131,16 @@ func (s *sqlStore) Handover(ctx context.Context, id string) (time.Time, bool, er
 func (s *sqlStore) SpendHandover(ctx context.Context, code, cookie []byte, now, until time.Time) (bool, error) {
 	err := s.update(ctx, "spend the hand-over", func(tx *sql.Tx) error {
 		var id string
-		err := tx.QueryRowContext(ctx, `UPDATE handovers SET spent = TRUE
-			WHERE code_hash = $1 AND expires_at > $2 AND NOT spent RETURNING verification_id`, code, stamp(now)).Scan(&id)
-		if err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT verification_id FROM handovers WHERE code_hash = $1`, code).Scan(&id); err != nil {
+			return err
+		}
+		// The verification's row first, as everybody takes it: a code that is given or
+		// erased at this moment would else wait for this one, and this one for it.
+		if _, err := s.hold(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := touched(tx.ExecContext(ctx, `UPDATE handovers SET spent = TRUE
+			WHERE code_hash = $1 AND expires_at > $2 AND NOT spent`, code, stamp(now))); err != nil {
 			return err
 		}
 		return s.addVisit(ctx, tx, cookie, id, sql.NullInt64{}, until)

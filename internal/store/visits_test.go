@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -146,5 +147,43 @@ func TestAHandoverIsSpentOnce(t *testing.T) {
 		got, err := s.VisitOf(t.Context(), []byte("thief"), began)
 		require.NoError(t, err)
 		require.Empty(t, got)
+	})
+}
+
+// The desktop gives another code at the moment when the phone spends the one before:
+// neither is in the other's way.
+func TestAHandoverIsGivenAndSpentAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		s := open(t, dsn, keySet(t, 1, 2))
+		inserted(t, s, row())
+		until := began.Add(time.Hour)
+		var spent atomic.Int32
+		for range 60 {
+			require.NoError(t, s.SetHandover(t.Context(), id, []byte("code"), until))
+			var all sync.WaitGroup
+			for one := range 4 {
+				all.Go(func() {
+					err := s.SetHandover(t.Context(), id, []byte{byte(one)}, until)
+					if err != nil {
+						t.Error("given: ", err)
+					}
+				})
+				all.Go(func() {
+					ok, err := s.SpendHandover(t.Context(), []byte("code"), []byte(rand.Text()), began, until)
+					if err != nil {
+						t.Error("spent: ", err)
+					}
+					if ok {
+						spent.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if t.Failed() {
+				return
+			}
+		}
+		require.Positive(t, spent.Load())
+		require.LessOrEqual(t, spent.Load(), int32(60), "each once at most")
 	})
 }
