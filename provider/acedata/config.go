@@ -48,11 +48,11 @@ type Config struct {
 	_ struct{} `prefix:"ACEDATA_"`
 
 	Token         string        `env:"TOKEN" needed:"true" secret:"all" help:"Enables acedata: a credential for the identity service."`
-	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" address:"true" help:"Where the service is. https, but on loopback."`
-	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"Which list its result codes follow: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto holds under both."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s."`
-	Rate          float64       `env:"RATE" envDefault:"50" help:"Calls a second of all workers together, at most. The vendor allows a token 60."`
-	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+	BaseURL       string        `env:"BASE_URL" envDefault:"https://api.acedata.cloud" address:"true" help:"The service's address. https, except on loopback."`
+	ResultProfile string        `env:"RESULT_PROFILE" envDefault:"auto" help:"The list of result codes to assume: auto, acedata-doc or tencent-checkidnamedate. Unconfirmed by the vendor; auto is safe with both."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"15s" help:"The timeout of a call, at most 18s."`
+	Rate          float64       `env:"RATE" envDefault:"50" help:"The maximum of calls per second, for all workers together. The vendor allows 60 per token."`
+	Permits       bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent too. Unconfirmed by the vendor."`
 	Keywords      Keywords      `envPrefix:"KEYWORDS_"`
 
 	provider.Price
@@ -62,12 +62,12 @@ type Config struct {
 // Keywords are parts of descriptions, whatever the case of their letters, by
 // what they tell.
 type Keywords struct {
-	Dates    []string `env:"DATES" envDefault:"有效期,validity" help:"Parts of a result's description that say that the validity dates are wrong,"`
-	Fault    []string `env:"FAULT" envDefault:"异常,exception,升级,upgrad" help:"that the source has an error or is being upgraded,"`
-	NoRecord []string `env:"NO_RECORD" envDefault:"无此,no record" help:"that it has no record,"`
-	Invalid  []string `env:"INVALID" envDefault:"无效,invalid identity" help:"that it holds the identity not verifiable,"`
-	Limit    []string `env:"LIMIT" envDefault:"次数,limit" help:"that the day's limit is reached,"`
-	Mismatch []string `env:"MISMATCH" envDefault:"不一致,不符,inconsistent,mismatch,not match" help:"and that name, number or dates differ. Words with commas between them; the description decides before the code does."`
+	Dates    []string `env:"DATES" envDefault:"有效期,validity" help:"Words in a result's description that mean wrong validity dates, comma-separated. The description takes precedence over the code."`
+	Fault    []string `env:"FAULT" envDefault:"异常,exception,升级,upgrad" help:"Likewise for an error or upgrade of the source."`
+	NoRecord []string `env:"NO_RECORD" envDefault:"无此,no record" help:"Likewise for no record."`
+	Invalid  []string `env:"INVALID" envDefault:"无效,invalid identity" help:"Likewise for an identity that cannot be verified."`
+	Limit    []string `env:"LIMIT" envDefault:"次数,limit" help:"Likewise for a reached daily limit."`
+	Mismatch []string `env:"MISMATCH" envDefault:"不一致,不符,inconsistent,mismatch,not match" help:"Likewise for a mismatch of name, number or dates."`
 }
 
 // Validate implements provider.Settings.

@@ -10,8 +10,9 @@
 // AceData's answers repeat.
 //
 // Limits: 60 requests a second for a token; 20 a second at what is very likely
-// the upstream. We ask for 10. There is no idempotency key: a call whose
-// answer is lost may have been charged, and is reported as such.
+// the upstream. Config.Rate is 50 by default, since a call beyond a limit is not
+// charged. There is no idempotency key: a call whose answer is lost may have been
+// charged, and is reported as such.
 //
 // # What is unconfirmed, and which setting holds the safe value
 //

@@ -39,29 +39,29 @@ func Vendor() provider.Vendor {
 type Config struct {
 	_ struct{} `prefix:"MEGVII_"`
 
-	APIKey         string `env:"API_KEY" needed:"true" secret:"all" help:"Enables megvii_faceid: the API key,"`
-	APISecret      string `env:"API_SECRET" needed:"true" secret:"all" help:"and its secret, which also signs the callbacks."`
-	PreviousSecret string `env:"PREVIOUS_SECRET" secret:"all" help:"While the secret is changed: the old one, which still verifies callbacks."`
-	BaseURL        string `env:"BASE_URL" envDefault:"https://api.megvii.com" address:"true" help:"Where the service is, without the calls' paths. https, but on loopback."`
-	TokenPath      string `env:"TOKEN_PATH" envDefault:"/faceid/lite/get_token" help:"The path of the call that opens a session: the same product is sold under other roofs, too."`
-	PagePath       string `env:"PAGE_PATH" envDefault:"/faceid/lite/do" help:"Likewise of the page,"`
-	ResultPath     string `env:"RESULT_PATH" envDefault:"/faceid/lite/get_result" help:"and of the call for a result."`
-	SceneID        string `env:"SCENE_ID" help:"A scene of the vendor's console, whose settings win over these."`
+	APIKey         string `env:"API_KEY" needed:"true" secret:"all" help:"Enables megvii_faceid: the API key."`
+	APISecret      string `env:"API_SECRET" needed:"true" secret:"all" help:"The API secret, which also signs the callbacks."`
+	PreviousSecret string `env:"PREVIOUS_SECRET" secret:"all" help:"While changing the secret: the old one, which still verifies callbacks."`
+	BaseURL        string `env:"BASE_URL" envDefault:"https://api.megvii.com" address:"true" help:"The service's address, without the paths of calls. https, except on loopback."`
+	TokenPath      string `env:"TOKEN_PATH" envDefault:"/faceid/lite/get_token" help:"The path of the call that opens a session; the same product is also sold at other addresses."`
+	PagePath       string `env:"PAGE_PATH" envDefault:"/faceid/lite/do" help:"The path of the person's page."`
+	ResultPath     string `env:"RESULT_PATH" envDefault:"/faceid/lite/get_result" help:"The path of the call for a result."`
+	SceneID        string `env:"SCENE_ID" help:"A scene in the vendor's console, whose settings take precedence over these."`
 
-	ProcedureType       string `env:"PROCEDURE_TYPE" help:"The kind of liveness check: video, still, flash, meglive_flash, selfie, or will, which also asks for the person's intention. Without it the scene's."`
-	ProcedurePriority   string `env:"PROCEDURE_PRIORITY" help:"What a browser falls back to: video, still, or keep for nothing."`
+	ProcedureType       string `env:"PROCEDURE_TYPE" help:"The kind of liveness check: video, still, flash, meglive_flash, selfie, or will, which also asks for the person's intention. Default: the scene's."`
+	ProcedurePriority   string `env:"PROCEDURE_PRIORITY" help:"The fallback for a browser: video, still, or keep for none."`
 	LivenessPreferences string `env:"LIVENESS_PREFERENCES" help:"none, video_strict, still_strict or selfie_no_metadata_check."`
-	FMPMode             string `env:"FMP_MODE" envDefault:"0" help:"0: a face that looks faked is no pass; 1: the scores are only reported. They are evaluated either way."`
-	ThresholdKey        string `env:"THRESHOLD_KEY" envDefault:"1e-4" help:"The false-accept rate whose threshold, as each answer brings it, a face must reach: 1e-4, 1e-5 or 1e-6."`
-	AllowLowThreshold   bool   `env:"ALLOW_LOW_THRESHOLD" envDefault:"false" help:"Whether 1e-3, the vendor's border to another person, may be that rate."`
-	ReturnMethod        string `env:"RETURN_METHOD" envDefault:"POST" help:"How a browser comes back: POST, with signed data, or GET."`
+	FMPMode             string `env:"FMP_MODE" envDefault:"0" help:"0: a face that looks fake does not pass; 1: the scores are only reported. They are evaluated in both cases."`
+	ThresholdKey        string `env:"THRESHOLD_KEY" envDefault:"1e-4" help:"The false-accept rate that the face must meet, by the threshold in each answer: 1e-4, 1e-5 or 1e-6."`
+	AllowLowThreshold   bool   `env:"ALLOW_LOW_THRESHOLD" envDefault:"false" help:"Whether THRESHOLD_KEY can be 1e-3, the vendor's threshold for a different person."`
+	ReturnMethod        string `env:"RETURN_METHOD" envDefault:"POST" help:"How the browser returns: POST, with signed data, or GET."`
 	WebTitle            string `env:"WEB_TITLE" help:"The page's title, at most 32 bytes."`
-	GetFailReason       string `env:"GET_FAIL_REASON" envDefault:"1" help:"1: the vendor is asked why a browser cannot do it; 0: it is not."`
-	DataDestroyed       string `env:"DATA_DESTROYED" envDefault:"DATA_DESTROYED" help:"The error that says that a result is not kept any more. A 403 with another one is an outage, and waited out."`
+	GetFailReason       string `env:"GET_FAIL_REASON" envDefault:"1" help:"1: ask the vendor why a browser is not supported; 0: do not."`
+	DataDestroyed       string `env:"DATA_DESTROYED" envDefault:"DATA_DESTROYED" help:"The error that means that a result is no longer stored. A 403 with another error is treated as an outage."`
 
-	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
-	Rate      float64       `env:"RATE" envDefault:"5" help:"Sessions opened a second by all workers together, at most, and as many look-ups. The limit of a key is not published."`
-	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry its result is looked up, if no notice came. The vendor answers three look-ups a session."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"The timeout of a call, at most 11s."`
+	Rate      float64       `env:"RATE" envDefault:"5" help:"The maximum of sessions opened per second, for all workers together, and of look-ups. The vendor does not publish a limit."`
+	LookAfter time.Duration `env:"LOOK_AFTER" envDefault:"30s" help:"How long after a session's expiry to look up its result, if no notice came. The vendor allows three look-ups per session."`
 
 	provider.Price
 	provider.Switch

@@ -45,32 +45,32 @@ func Vendor() provider.Vendor {
 type Config struct {
 	_ struct{} `prefix:"SINO_"`
 
-	BaseURL       string   `env:"BASE_URL" needed:"true" address:"true" help:"Enables sino_connect: the service's address, without the calls' paths; the vendor gives it out. https, except on loopback,"`
-	ClientID      string   `env:"CLIENT_ID" needed:"true" secret:"all" help:"the client's id,"`
-	ClientSecret  string   `env:"CLIENT_SECRET" needed:"true" secret:"all" help:"its secret,"`
-	JWKS          string   `env:"JWKS" secret:"path" help:"and our private keys for chip tokens: the path of a JWK set,"`
-	SharedKey     string   `env:"SHARED_KEY" secret:"all" help:"or a key that the vendor and we share."`
-	SharedKeyMode string   `env:"SHARED_KEY_MODE" envDefault:"raw" help:"How the shared key becomes one: raw, hex, base64url or sha256. Unconfirmed by the vendor."`
-	AllowedAlg    []string `env:"ALLOWED_ALG" help:"The key algorithms that a chip token may name, comma-separated. Without it RSA-OAEP-256, ECDH-ES and ECDH-ES+A256KW; with a symmetric key also dir, A256KW and A256GCMKW. yanzhen nfc inspect shows what a token names."`
-	AllowedEnc    []string `env:"ALLOWED_ENC" help:"The content encryptions likewise. Without it A256GCM and A256CBC-HS512."`
+	BaseURL       string   `env:"BASE_URL" needed:"true" address:"true" help:"Enables sino_connect: the service's address, without the paths of calls, from the vendor. https, except on loopback."`
+	ClientID      string   `env:"CLIENT_ID" needed:"true" secret:"all" help:"The client's id."`
+	ClientSecret  string   `env:"CLIENT_SECRET" needed:"true" secret:"all" help:"The client's secret."`
+	JWKS          string   `env:"JWKS" secret:"path" help:"The private keys for chip tokens: the path of a JWK set."`
+	SharedKey     string   `env:"SHARED_KEY" secret:"all" help:"A key shared with the vendor, instead of private keys."`
+	SharedKeyMode string   `env:"SHARED_KEY_MODE" envDefault:"raw" help:"The encoding of the shared key: raw, hex, base64url or sha256. Unconfirmed by the vendor."`
+	AllowedAlg    []string `env:"ALLOWED_ALG" help:"The key algorithms allowed in chip tokens, comma-separated. Default: RSA-OAEP-256, ECDH-ES and ECDH-ES+A256KW; with a symmetric key also dir, A256KW and A256GCMKW. yanzhen nfc inspect shows those of a token."`
+	AllowedEnc    []string `env:"ALLOWED_ENC" help:"The content encryptions allowed in chip tokens. Default: A256GCM and A256CBC-HS512."`
 	// What is compressed beside a secret tells about it, and nobody needs it here.
-	AllowZip  bool    `env:"ALLOW_ZIP" envDefault:"false" help:"Whether compressed chip tokens are taken, up to 4 MiB once they are not."`
-	NestedKey string  `env:"NESTED_KEY" secret:"all" help:"The key for a signature inside the token: the path of a JWK set, or for HMAC the secret. With it unsigned tokens are refused, without it signed ones."`
-	NestedAlg string  `env:"NESTED_ALG" help:"The one algorithm of that signature, such as RS256."`
-	Aliases   Aliases `env:"ALIASES" help:"Names of a chip's properties, where they are not the usual ones: name=fullName|xm,photo=pic. Ours are name, id_number, valid_from, valid_to, sex, birth_date, photo."`
+	AllowZip  bool    `env:"ALLOW_ZIP" envDefault:"false" help:"Whether compressed chip tokens are accepted, up to 4 MiB uncompressed."`
+	NestedKey string  `env:"NESTED_KEY" secret:"all" help:"The key for a signature inside the token: the path of a JWK set, or the secret for HMAC. With it, unsigned tokens are rejected; without it, signed ones."`
+	NestedAlg string  `env:"NESTED_ALG" help:"The algorithm of that signature, such as RS256."`
+	Aliases   Aliases `env:"ALIASES" help:"Other names of a chip's properties: name=fullName|xm,photo=pic. The usual ones are name, id_number, valid_from, valid_to, sex, birth_date, photo."`
 
 	Patterns     Patterns      `envPrefix:"PATTERN_"`
-	ReqIDPattern string        `env:"REQID_PATTERN" envDefault:"[A-Za-z0-9_-]{1,128}" help:"What a reqid looks like as a whole."`
+	ReqIDPattern string        `env:"REQID_PATTERN" envDefault:"[A-Za-z0-9_-]{1,128}" help:"A regular expression for a whole reqid."`
 	ReqIDLife    time.Duration `env:"REQID_LIFE" envDefault:"5m" help:"How long a scan can be fetched."`
-	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lives: the vendor's own end is not published."`
-	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"Between two looks at a face session, at first"`
-	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"and at last, while the person is likely to be there: for 45 s. Afterwards it is half a minute."`
-	Rate         float64       `env:"RATE" envDefault:"5" help:"Chips read and sessions opened a second by all workers together, at most,"`
-	PollRate     float64       `env:"POLL_RATE" envDefault:"5" help:"and looks at sessions, which never keep those waiting. The vendor publishes no limit."`
-	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"For one call, at most 18s; opening a face page never takes more than 10s."`
+	FaceDeadline time.Duration `env:"FACE_DEADLINE" envDefault:"10m" help:"How long a face session lasts; the vendor does not publish its own limit."`
+	PollMin      time.Duration `env:"POLL_MIN" envDefault:"2500ms" help:"The interval between looks at a face session, at first."`
+	PollMax      time.Duration `env:"POLL_MAX" envDefault:"5s" help:"The longest interval while the person is likely to be there, for 45 s. After that it is half a minute."`
+	Rate         float64       `env:"RATE" envDefault:"5" help:"The maximum of chips read and sessions opened per second, for all workers together."`
+	PollRate     float64       `env:"POLL_RATE" envDefault:"5" help:"The maximum of looks at sessions per second, which never delay those. The vendor does not publish a limit."`
+	Timeout      time.Duration `env:"TIMEOUT" envDefault:"15s" help:"The timeout of a call, at most 18s; opening a face page never takes more than 10s."`
 
-	PriceRead    provider.Money `env:"PRICE_READ" help:"What reading a chip costs, such as \"0.3 CNY\", for the metric yanzhen_vendor_cost_total,"`
-	PriceSession provider.Money `env:"PRICE_SESSION" help:"and a face session. Without them no money is counted."`
+	PriceRead    provider.Money `env:"PRICE_READ" help:"The price of reading a chip, such as \"0.3 CNY\", for the metric yanzhen_vendor_cost_total."`
+	PriceSession provider.Money `env:"PRICE_SESSION" help:"The price of a face session."`
 	provider.Switch
 
 	// Logger gets one line for a refused chip token, with its alg, enc and kid
@@ -89,10 +89,10 @@ func (c *Config) Costs(operation string) provider.Money {
 // Patterns are regular expressions over the vendor's messages; letters' case
 // does not matter.
 type Patterns struct {
-	Pending  string `env:"PENDING" envDefault:"pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting" help:"A regular expression for messages that say \"not yet\"."`
-	Canceled string `env:"CANCELED" envDefault:"cancel|abort" help:"Likewise for \"canceled by the person\","`
-	Failed   string `env:"FAILED" envDefault:"fail|not match|mismatch|reject" help:"for \"failed\","`
-	Gone     string `env:"GONE" envDefault:"expired|not found|invalid token|invalid reqid" help:"and for \"expired\" or \"unknown\"."`
+	Pending  string `env:"PENDING" envDefault:"pending|processing|not (yet )?(ready|complete|finished)|in progress|waiting" help:"A regular expression for messages that mean \"not yet\"."`
+	Canceled string `env:"CANCELED" envDefault:"cancel|abort" help:"Likewise for \"canceled by the person\"."`
+	Failed   string `env:"FAILED" envDefault:"fail|not match|mismatch|reject" help:"Likewise for \"failed\"."`
+	Gone     string `env:"GONE" envDefault:"expired|not found|invalid token|invalid reqid" help:"Likewise for \"expired\" or \"unknown\"."`
 }
 
 // Aliases are names of a chip's properties by ours. A name given here replaces

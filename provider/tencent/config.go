@@ -40,26 +40,26 @@ func Vendor() provider.Vendor {
 type Config struct {
 	_ struct{} `prefix:"TENCENT_"`
 
-	SecretID      string        `env:"SECRET_ID" needed:"true" secret:"all" help:"Enables tencent_eid: the API key's id,"`
-	SecretKey     string        `env:"SECRET_KEY" needed:"true" secret:"all" help:"its key,"`
-	MerchantID    string        `env:"MERCHANT_ID" needed:"true" help:"and the E证通 merchant's id from Tencent's console."`
-	MiniMerchant  string        `env:"MERCHANT_ID_MINI_PROGRAM" help:"The merchant's id for mini programs, if it is not YANZHEN_TENCENT_MERCHANT_ID."`
-	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	SecretID      string        `env:"SECRET_ID" needed:"true" secret:"all" help:"Enables tencent_eid: the id of the API key."`
+	SecretKey     string        `env:"SECRET_KEY" needed:"true" secret:"all" help:"The API key."`
+	MerchantID    string        `env:"MERCHANT_ID" needed:"true" help:"The id of the E证通 merchant, from Tencent's console."`
+	MiniMerchant  string        `env:"MERCHANT_ID_MINI_PROGRAM" help:"The merchant's id for mini programs, if different from YANZHEN_TENCENT_MERCHANT_ID."`
+	Endpoint      string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"The host, optionally with a port, without a scheme."`
 	Scheme        string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
-	InfoType      string        `env:"INFO_TYPE" help:"What is asked of a result. Without it 1 (text), and 156 with the intention check, whose proof it brings; images are not asked for without need."`
-	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The life of an EidToken, as Tencent sets it."`
-	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (64 hex digits or PEM), if the return of identity was applied for: holder_match needs it."`
-	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 11s."`
-	Rate          float64       `env:"RATE" envDefault:"80" help:"Sessions opened and results fetched a second by all workers together, at most. The account is allowed 100 of each"`
-	PollRate      float64       `env:"POLL_RATE" envDefault:"1500" help:"and 2,000 looks at sessions; this is how many are taken."`
+	InfoType      string        `env:"INFO_TYPE" help:"What to request of a result. Default: 1 (text), or 156 with the intention check, which includes its proof. Images are not requested without need."`
+	TokenTTL      time.Duration `env:"TOKEN_TTL" envDefault:"600s" help:"The lifetime of an EidToken, as set by Tencent."`
+	SM2PrivateKey string        `env:"SM2_PRIVATE_KEY" secret:"all" help:"The merchant's SM2 private key (64 hex digits or PEM), if you applied for the return of identity: holder_match needs it."`
+	Timeout       time.Duration `env:"TIMEOUT" envDefault:"10s" help:"The timeout of a call, at most 11s."`
+	Rate          float64       `env:"RATE" envDefault:"80" help:"The maximum of sessions opened per second, for all workers together, and of results fetched. Tencent allows 100 of each per account."`
+	PollRate      float64       `env:"POLL_RATE" envDefault:"1500" help:"The maximum of looks at sessions per second. Tencent allows 2,000 per account."`
 
-	Intention          string `env:"INTENTION" help:"How the person also says that they mean it: read_aloud, questions or nod. Without it they are not asked. Tencent bills it separately."`
-	IntentionText      string `env:"INTENTION_TEXT" help:"What is read aloud, at most 120 characters; with nod one to ten texts of at most 150, with | between them."`
-	IntentionQuestions string `env:"INTENTION_QUESTIONS" help:"With questions: one to ten rounds and the answers that count, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
+	Intention          string `env:"INTENTION" help:"The intention check: read_aloud, questions or nod. Default: none. Tencent bills it separately."`
+	IntentionText      string `env:"INTENTION_TEXT" help:"The text to read aloud, at most 120 characters; with nod, one to ten texts of at most 150 characters, separated by |."`
+	IntentionQuestions string `env:"INTENTION_QUESTIONS" help:"With questions: one to ten questions and their accepted answers, 您是否自愿办理？=是|我自愿; 是否本人？=是."`
 
-	Encryption    string `env:"ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc: name and number are sealed within the TLS connection, for who has a rule that demands it."`
+	Encryption    string `env:"ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc, which encrypts name and number within the TLS connection, if a regulation requires it."`
 	EncryptionKey string `env:"ENCRYPTION_KEY" secret:"path" help:"With aes-256-cbc: the path of the RSA public key that Tencent publishes, PEM."`
-	EncryptionIV  string `env:"ENCRYPTION_IV" envDefault:"base64" help:"base64: 16 random bytes in base64, as Tencent's samples send the IV; text: 16 characters as they are. Unconfirmed by the vendor."`
+	EncryptionIV  string `env:"ENCRYPTION_IV" envDefault:"base64" help:"base64: the IV is sent as 16 random bytes in base64, as in Tencent's samples; text: as 16 characters. Unconfirmed by the vendor."`
 
 	provider.Price
 	provider.Switch

@@ -41,14 +41,14 @@ type Config struct {
 	_ struct{} `prefix:"TENCENT_IAI_"`
 
 	On        bool          `env:"ENABLED" envDefault:"false" needed:"true" help:"Enables tencent_iai, the comparison of a captured face with a chip's portrait. The account needs Tencent's face recognition (iai)."`
-	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The API key's id, if it is not YANZHEN_TENCENT_SECRET_ID,"`
-	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"and its key."`
-	Endpoint  string        `env:"ENDPOINT" envDefault:"iai.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The id of the API key, if different from YANZHEN_TENCENT_SECRET_ID."`
+	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"The API key, if different from YANZHEN_TENCENT_SECRET_KEY."`
+	Endpoint  string        `env:"ENDPOINT" envDefault:"iai.tencentcloudapi.com" address:"true" help:"The host, optionally with a port, without a scheme."`
 	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
 	Region    string        `env:"REGION" help:"Such as ap-guangzhou, if the account needs one. Unconfirmed by the vendor."`
-	Rate      float64       `env:"RATE" envDefault:"20" help:"Calls a second of one worker, at most. The vendor publishes no limit."`
-	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
-	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long an unreachable comparer is tried, at most 2m: the pictures rest nowhere and cannot wait longer."`
+	Rate      float64       `env:"RATE" envDefault:"20" help:"The maximum of calls per second of one worker. The vendor does not publish a limit."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"The timeout of a call, at most 18s."`
+	Patience  time.Duration `env:"PATIENCE" envDefault:"2m" help:"How long to retry an unreachable comparer, at most 2m: the images are not stored and cannot wait longer."`
 
 	provider.Price
 }

@@ -38,17 +38,17 @@ type Config struct {
 	_ struct{} `prefix:"TENCENT_RECORDS_"`
 
 	On        bool          `env:"ENABLED" envDefault:"false" needed:"true" help:"Enables tencent_records, the comparison of name, number and dates with the authority's records. The account needs the product, bought or post-paid."`
-	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The API key's id, if it is not YANZHEN_TENCENT_SECRET_ID,"`
-	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"and its key."`
-	Endpoint  string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"Host, and port if need be, without a scheme."`
+	SecretID  string        `env:"SECRET_ID" else:"YANZHEN_TENCENT_SECRET_ID" secret:"all" help:"The id of the API key, if different from YANZHEN_TENCENT_SECRET_ID."`
+	SecretKey string        `env:"SECRET_KEY" else:"YANZHEN_TENCENT_SECRET_KEY" secret:"all" help:"The API key, if different from YANZHEN_TENCENT_SECRET_KEY."`
+	Endpoint  string        `env:"ENDPOINT" envDefault:"faceid.tencentcloudapi.com" address:"true" help:"The host, optionally with a port, without a scheme."`
 	Scheme    string        `env:"SCHEME" envDefault:"https" help:"https; http only for a stand-in on loopback."`
-	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"For one call, at most 18s."`
-	Rate      float64       `env:"RATE" envDefault:"15" help:"Calls a second of all workers together, at most. The vendor allows an account 20."`
-	Permits   bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent, too. Unconfirmed by the vendor."`
+	Timeout   time.Duration `env:"TIMEOUT" envDefault:"10s" help:"The timeout of a call, at most 18s."`
+	Rate      float64       `env:"RATE" envDefault:"15" help:"The maximum of calls per second, for all workers together. The vendor allows 20 per account."`
+	Permits   bool          `env:"PERMITS" envDefault:"false" help:"Whether residence permits (81, 82, 83) are sent too. Unconfirmed by the vendor."`
 
-	Encryption    string `env:"ENCRYPTION" else:"YANZHEN_TENCENT_ENCRYPTION" envDefault:"off" help:"off, or aes-256-cbc: whether name and number are sealed, if it is not as YANZHEN_TENCENT_ENCRYPTION says. With a key or another of these settings of its own, all of them are set here."`
-	EncryptionKey string `env:"ENCRYPTION_KEY" else:"YANZHEN_TENCENT_ENCRYPTION_KEY" secret:"path" help:"Else that of YANZHEN_TENCENT_ENCRYPTION_KEY,"`
-	EncryptionIV  string `env:"ENCRYPTION_IV" else:"YANZHEN_TENCENT_ENCRYPTION_IV" envDefault:"base64" help:"and YANZHEN_TENCENT_ENCRYPTION_IV."`
+	Encryption    string `env:"ENCRYPTION" else:"YANZHEN_TENCENT_ENCRYPTION" envDefault:"off" help:"off or aes-256-cbc, if different from YANZHEN_TENCENT_ENCRYPTION. If a key or another of these settings is set here, set all of them here."`
+	EncryptionKey string `env:"ENCRYPTION_KEY" else:"YANZHEN_TENCENT_ENCRYPTION_KEY" secret:"path" help:"The path of the RSA public key, if different from YANZHEN_TENCENT_ENCRYPTION_KEY."`
+	EncryptionIV  string `env:"ENCRYPTION_IV" else:"YANZHEN_TENCENT_ENCRYPTION_IV" envDefault:"base64" help:"base64 or text, if different from YANZHEN_TENCENT_ENCRYPTION_IV."`
 
 	provider.Price
 	provider.Switch
