@@ -74,24 +74,32 @@ func await(ctx context.Context, patience time.Duration, log *slog.Logger, all ..
 func (p *parts) openStore() *dependency {
 	return &dependency{notYet: store.NotYet, try: func(ctx context.Context) error {
 		st, err := store.Open(ctx, p.cfg.Store, p.keys)
-		if errors.Is(err, store.ErrOtherKeys) {
-			return fmt.Errorf("YANZHEN_KEYS: %s is not the key file of the store that YANZHEN_STORE names: restore that one, or name another store: %w", p.cfg.Keys, err)
-		}
 		if err != nil {
-			return storeError(err)
+			return storeError(p.cfg.Keys, err)
 		}
 		p.store = st
 		return nil
 	}}
 }
 
-// storeError names the setting, and the remedy where the error has none.
-func storeError(err error) error {
-	if remedy := store.Remedy(err); remedy != "" {
-		return fmt.Errorf("YANZHEN_STORE: %s: %w", remedy, err)
+// storeError names the setting, and the remedy where the error has none. keys is the
+// key file's path.
+func storeError(keys string, err error) error {
+	if errors.Is(err, store.ErrOtherKeys) {
+		return fmt.Errorf("YANZHEN_KEYS: %s is not the key file of the store that YANZHEN_STORE names: restore that one, or name another store: %w", keys, err)
 	}
-	return fmt.Errorf("YANZHEN_STORE: %w", err)
+	if remedy := store.Remedy(err); remedy != "" {
+		return fmt.Errorf("YANZHEN_STORE: %s: %w", remedy, inOneLine{err})
+	}
+	return fmt.Errorf("YANZHEN_STORE: %w", inOneLine{err})
 }
+
+// inOneLine is an error whose text may have several, such as the driver's, a line for
+// each address that it tried.
+type inOneLine struct{ error }
+
+func (e inOneLine) Error() string { return oneLine(e.error.Error()) }
+func (e inOneLine) Unwrap() error { return e.error }
 
 func (p *parts) openEngine(o client.Options) *dependency {
 	return dial(o, func(c client.Client) { p.temporal = c })

@@ -58,7 +58,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("no answer from %s: %w", address, unwrapURL(err))
+		return fmt.Errorf("no answer from %s (YANZHEN_OPS_LISTEN says where worker and api serve it): %w", address, unwrapURL(err))
 	}
 	defer res.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 300))

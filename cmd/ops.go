@@ -146,6 +146,12 @@ func asPasted(text string) string {
 	return strings.TrimSpace(text)
 }
 
+// untouched: the engine took nothing, and never will.
+func untouched(err error) bool {
+	e, ok := errors.AsType[*starter.Error](err)
+	return ok && e.Untouched
+}
+
 // operateError puts a refusal, or no answer, into a sentence.
 func operateError(id string, err error) error {
 	if refused, ok := errors.AsType[*starter.RefusedError](err); ok {
@@ -166,6 +172,8 @@ func operateError(id string, err error) error {
 		return exit(exitFault, "the row of %s was changed outside of yanzhen, so nothing was done with it: docs/runbook.md, ChangedRows", id)
 	case forbidden:
 		return exit(exitFault, "the Temporal server lets these credentials send no update, so nothing was done: use those of the worker (TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH)")
+	case untouched(err):
+		return exit(exitNoReply, "the Temporal server does not know the namespace that TEMPORAL_NAMESPACE names, or its search attributes, so nothing was done: correct it, or run `yanzhen setup`")
 	case late || errors.Is(err, context.DeadlineExceeded):
 		return exit(exitNoReply, "no worker answered within %s: the command may still take effect once one does; `yanzhen doctor` reports whether workers run", starter.OperatorPatience)
 	case code == starter.EngineUnavailable:
@@ -219,6 +227,12 @@ func opsExtend(who *operatorFlags) *cobra.Command {
 		func(out workflows.Extended) string {
 			return "it ends at " + out.ExpiresAt.UTC().Format(time.DateTime) + " UTC"
 		})
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if d <= 0 || d > workflows.LongestExtension {
+			return exit(exitUsage, "--for is how long from now: more than nothing, and %s at most", workflows.LongestExtension)
+		}
+		return nil
+	}
 	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long from now, at most 720h")
 	return c
 }

@@ -51,6 +51,7 @@ func TestOperatorsErrorsAreSentences(t *testing.T) {
 		"there is no verification " + pastedID:         {wrapped(starter.NotFound, nil), exitRefused},
 		"was erased":                                   {wrapped(starter.Redacted, nil), exitRefused},
 		"ChangedRows":                                  {wrapped(starter.Internal, store.ErrChanged), exitFault},
+		"or run `yanzhen setup`":                       {&starter.Error{Code: starter.EngineUnavailable, Untouched: true, Err: serviceerror.NewNamespaceNotFound("x")}, exitNoReply},
 		"TEMPORAL_API_KEY":                             {wrapped(starter.Internal, serviceerror.NewPermissionDenied("x", "")), exitFault},
 		"no worker answered within 45s":                {wrapped(starter.EngineUnavailable, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(nil)), exitNoReply},
 		"no worker answered":                           {wrapped(starter.EngineUnavailable, context.DeadlineExceeded), exitNoReply},
@@ -62,6 +63,41 @@ func TestOperatorsErrorsAreSentences(t *testing.T) {
 		var e *exitError
 		require.True(t, errors.As(err, &e), says)
 		require.Equal(t, tc.code, e.code, says)
+	}
+}
+
+// What no run could do is refused before one is asked, which may take its time.
+func TestOperatorsFlagsAreChecked(t *testing.T) {
+	for _, d := range []string{"0s", "-1h", "721h"} {
+		_, err := run(t.Context(), "ops", "extend", pastedID, "--for", d, "--reason", "x")
+		require.ErrorContains(t, err, "--for is how long from now", d)
+	}
+}
+
+// A store that refuses is told in one sentence, with the setting and what to do, by
+// each command.
+func TestAStoreThatRefusesIsToldInOneSentence(t *testing.T) {
+	dir := t.TempDir()
+	keys, other, dsn := filepath.Join(dir, "keys.json"), filepath.Join(dir, "other.json"), "sqlite:"+filepath.Join(dir, "yz.db")
+	require.NoError(t, createKeys(keys, &safeBuffer{}))
+	require.NoError(t, createKeys(other, &safeBuffer{}))
+	require.NoError(t, store.Migrate(t.Context(), dsn))
+	st, err := store.Open(t.Context(), dsn, keysOf(t, keys))
+	require.NoError(t, err)
+	require.NoError(t, st.Close())
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+	for _, tc := range []struct{ store, keys, says string }{
+		{dsn, other, "YANZHEN_KEYS: " + other + " is not the key file of the store that YANZHEN_STORE names"},
+		{"postgres://u:planted@127.0.0.1:1/y", keys, "YANZHEN_STORE: the database does not answer: start the database"},
+	} {
+		t.Setenv("YANZHEN_STORE", tc.store)
+		t.Setenv("YANZHEN_KEYS", tc.keys)
+		for _, args := range [][]string{{"ops", "show", pastedID}, {"keys", "check"}, {"provider", "list"}} {
+			_, err := run(t.Context(), args...)
+			require.ErrorContains(t, err, tc.says, args)
+			require.NotContains(t, err.Error(), "\n")
+			require.NotContains(t, err.Error(), "planted")
+		}
 	}
 }
 

@@ -125,7 +125,7 @@ func withStore(ctx context.Context, data string, do func(*config.Config, store.S
 	}
 	st, err := store.Open(ctx, cfg.Store, keys)
 	if err != nil {
-		return storeError(err)
+		return storeError(cfg.Keys, err)
 	}
 	return errors.Join(do(cfg, st), st.Close())
 }

@@ -64,7 +64,7 @@ func runSetup(ctx context.Context, cfg *config.Config, o client.Options, retenti
 			err = migrate(ctx, cfg.Store, say) // as long as it takes
 		}
 		if err != nil {
-			return storeError(err)
+			return storeError(cfg.Keys, err)
 		}
 		return nil
 	}}

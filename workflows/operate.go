@@ -22,8 +22,8 @@ func OpsUpdateID(verb string, version int, at time.Time) string {
 	return fmt.Sprintf("%s-%d-%d", verb, version, at.Unix()/60)
 }
 
-// longestExtension is from now: nobody's personal data should stay open longer.
-const longestExtension = 30 * 24 * time.Hour
+// LongestExtension is from now: nobody's personal data should stay open longer.
+const LongestExtension = 30 * 24 * time.Hour
 
 // audited has the audit log know of the verb, and then asks once more whether it
 // may be done: the log may take seconds.
@@ -161,8 +161,8 @@ func (r *run) validateExtend(ctx workflow.Context, req ExtendRequest) error {
 func extends(now time.Time, req ExtendRequest, clock *time.Time, s verification.State) error {
 	d := req.For.Std()
 	switch {
-	case d <= 0 || d > longestExtension:
-		return refused(RefusedArgument, fmt.Sprintf("\"for\" is how long from now, such as \"24h\": more than nothing, and %s at most", longestExtension), s)
+	case d <= 0 || d > LongestExtension:
+		return refused(RefusedArgument, fmt.Sprintf("\"for\" is how long from now, such as \"24h\": more than nothing, and %s at most", LongestExtension), s)
 	case clock == nil && s.Status == verification.RequiresInput:
 		return refused(RefusedState, "the clock that runs is the vendor's own, and its link cannot be extended: a retry opens a new session", s)
 	case clock == nil:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -85,6 +86,14 @@ func Remedy(err error) string {
 	}
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
+		_, unreachable := errors.AsType[*pgconn.ConnectError](err)
+		_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+		switch {
+		case certificate:
+			return "the database's certificate is not trusted here: renew it, or name its authority there with sslrootcert"
+		case unreachable:
+			return "the database does not answer: start the database, or correct its host, port and sslmode there"
+		}
 		return ""
 	}
 	switch fault.Code {
