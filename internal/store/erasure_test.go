@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -65,6 +66,29 @@ func fillPlaces(t testing.TB, dsn string) (texts []string) {
 		texts = append(texts, text)
 	}
 	return texts
+}
+
+// An erasure leaves alone the lines of the audit log that hold nothing of the person:
+// whoever chains them at that moment has them locked, and each would wait for the
+// other.
+func TestAnErasureDoesNotWaitForTheAuditLogsChain(t *testing.T) {
+	dsn := fresh["postgres"](t)
+	require.NoError(t, store.Migrate(t.Context(), dsn))
+	s := open(t, dsn, keySet(t, 1, 2))
+	whole(t, s)
+	require.NoError(t, s.AuditAct(t.Context(), store.Audit{VerificationID: id, Act: "ops.look", By: "ops", RequestID: "1"}, false))
+	chaining, err := raw(t, dsn).Begin()
+	require.NoError(t, err)
+	defer func() { _ = chaining.Rollback() }()
+	res, err := chaining.Exec(`UPDATE audit SET position = NULL WHERE verification_id = $1`, id)
+	require.NoError(t, err)
+	n, err := res.RowsAffected()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, n, int64(2), "its lines are locked")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err = s.Redact(ctx, redaction())
+	require.NoError(t, err)
 }
 
 func redaction() store.Erasure {

@@ -107,7 +107,13 @@ func erasing(id string) (out []statement) {
 		if sets[table][0] != "" {
 			text = "UPDATE " + table + " SET " + strings.Join(sets[table], ", ")
 		}
-		out = append(out, statement{text + " WHERE " + key + " = $1", args[table]})
+		text += " WHERE " + key + " = $1"
+		if column, alone := strings.CutSuffix(strings.Join(sets[table], ", "), " = NULL"); alone && len(sets[table]) == 1 {
+			// Lines of the audit log that hold nothing of the person are not touched:
+			// whoever chains them has them locked, one after the other.
+			text += " AND " + column + " IS NOT NULL"
+		}
+		out = append(out, statement{text, args[table]})
 	}
 	return out
 }
