@@ -178,7 +178,7 @@ func New(d Deps) (*Handler, error) {
 	if err := router.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	router.NoRoute(func(c *gin.Context) { s.refuse(c, errNotFound) })
+	router.NoRoute(func(c *gin.Context) { s.refuse(c, errNoPath) })
 	router.NoMethod(func(c *gin.Context) {
 		if allow := c.Writer.Header().Get("Allow"); strings.Contains(allow, http.MethodGet) {
 			c.Header("Allow", allow+", "+http.MethodHead)

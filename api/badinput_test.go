@@ -234,7 +234,9 @@ func TestKeysAreAskedFor(t *testing.T) {
 func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	r := newRig(t)
 	for _, path := range []string{"/", "/v1", "/v1/verifications/", "/v1/verifications/" + knownID + "/", "/v1/verifications/a/b/c", "//v1/verifications", "/" + plantedName} {
-		problemIn(t, r.do(call{method: "GET", path: path, key: r.shop}), 404, "not_found")
+		w := r.do(call{method: "GET", path: path, key: r.shop})
+		problemIn(t, w, 404, "not_found")
+		require.Contains(t, w.Body.String(), "There is no such path", "an id that is unknown is something else to its caller")
 	}
 	w := r.do(call{method: "DELETE", path: "/v1/verifications/" + knownID, key: r.shop})
 	problemIn(t, w, 405, "method_not_allowed")

@@ -32,6 +32,7 @@ func (f *httpError) Error() string { return "api: " + f.code }
 
 var (
 	errNotFound        = &httpError{status: 404, code: "not_found", title: "Not found."}
+	errNoPath          = &httpError{status: 404, code: "not_found", title: "Not found.", detail: "There is no such path. None ends with a slash; /docs lists them."}
 	errMethod          = &httpError{status: 405, code: "method_not_allowed", title: "Method not allowed.", detail: "The header Allow names those that are."}
 	errUnauthenticated = &httpError{status: 401, code: "unauthenticated", title: "A valid API key is required.",
 		detail: "Send it as Authorization: Bearer yz_….", header: "WWW-Authenticate", value: `Bearer realm="yanzhen"`}

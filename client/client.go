@@ -17,8 +17,9 @@ import (
 // Client calls the API with one API key. It may be used by several goroutines.
 //
 // Every call is sent again while the API answers 429 or 503, or no answer comes:
-// all of them are made so that a repeat does nothing twice. Every error that the
-// API answers is an *Error.
+// all of them are made so that a repeat does nothing twice, but for a webhook's test
+// and its sending again, which Core has: the receiver may see two. Every error that
+// the API answers is an *Error.
 type Client struct{ core *Core }
 
 // New returns a client. server is the API's base URL, such as
