@@ -53,4 +53,7 @@ func TestWhatDoctorPrintsIsUnderstoodAndFindsARunThatStandsStill(t *testing.T) {
 		time.Sleep(time.Second)
 	}
 	require.Equal(t, []string{open.ID}, listed(stuck))
+	out, err := s.commanded(release2, "doctor")
+	require.Error(t, err)
+	require.Regexp(t, `(?m)^error +runs +1 stand still`, out)
 }
