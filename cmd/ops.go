@@ -146,7 +146,7 @@ func asPasted(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// untouched: the engine took nothing, and never will.
+// untouched: nothing was done, nor will be.
 func untouched(err error) bool {
 	e, ok := errors.AsType[*starter.Error](err)
 	return ok && e.Untouched
@@ -172,7 +172,9 @@ func operateError(id string, err error) error {
 		return exit(exitFault, "the row of %s was changed outside of yanzhen, so nothing was done with it: docs/runbook.md, ChangedRows", id)
 	case forbidden:
 		return exit(exitFault, "the Temporal server lets these credentials send no update, so nothing was done: use those of the worker (TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH)")
-	case untouched(err):
+	case untouched(err) && store.Unavailable(err):
+		return exit(exitNoReply, "the store that YANZHEN_STORE names does not answer, so nothing was done: %w", inOneLine{errors.Unwrap(err)})
+	case untouched(err) && code == starter.EngineUnavailable:
 		return exit(exitNoReply, "the Temporal server does not know the namespace that TEMPORAL_NAMESPACE names, or its search attributes, so nothing was done: correct it, or run `yanzhen setup`")
 	case late || errors.Is(err, context.DeadlineExceeded):
 		return exit(exitNoReply, "no worker answered within %s: the command may still take effect once one does; `yanzhen doctor` reports whether workers run", starter.OperatorPatience)

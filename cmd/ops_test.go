@@ -51,6 +51,7 @@ func TestOperatorsErrorsAreSentences(t *testing.T) {
 		"there is no verification " + pastedID:         {wrapped(starter.NotFound, nil), exitRefused},
 		"was erased":                                   {wrapped(starter.Redacted, nil), exitRefused},
 		"ChangedRows":                                  {wrapped(starter.Internal, store.ErrChanged), exitFault},
+		"does not answer, so nothing was done":         {&starter.Error{Code: starter.EngineUnavailable, Untouched: true, Err: context.DeadlineExceeded}, exitNoReply},
 		"or run `yanzhen setup`":                       {&starter.Error{Code: starter.EngineUnavailable, Untouched: true, Err: serviceerror.NewNamespaceNotFound("x")}, exitNoReply},
 		"TEMPORAL_API_KEY":                             {wrapped(starter.Internal, serviceerror.NewPermissionDenied("x", "")), exitFault},
 		"no worker answered within 45s":                {wrapped(starter.EngineUnavailable, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(nil)), exitNoReply},

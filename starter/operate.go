@@ -45,7 +45,7 @@ const OperatorPatience = 45 * time.Second
 func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer any) (repeated bool, err error) {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
-		return false, s.storeError(ctx, "read the row", id, err)
+		return false, undone(s.storeError(ctx, "read the row", id, err))
 	}
 	updateID, repeated, err := s.operationID(ctx, row, op)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer a
 func (s *Starter) operate(ctx context.Context, id string, op Operation, requestID string, do func() error) error {
 	line := store.Audit{At: s.now(), Act: store.ActOps + op.Verb, By: op.By, VerificationID: id, Purpose: op.What, Note: op.Why, RequestID: requestID}
 	if err := s.store.AuditAct(ctx, line, false); err != nil {
-		return s.storeError(ctx, "write the audit log", id, err)
+		return undone(s.storeError(ctx, "write the audit log", id, err))
 	}
 	err := do()
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
@@ -79,6 +79,12 @@ func (s *Starter) operate(ctx context.Context, id string, op Operation, requestI
 			return errors.Join(refused, s.storeError(ctx, "write the audit log", id, err))
 		}
 	}
+	return err
+}
+
+// undone is the error of what came before anything was done.
+func undone(err *Error) *Error {
+	err.Untouched = true
 	return err
 }
 
@@ -91,7 +97,7 @@ const actRefused = ".refused"
 func (s *Starter) operationID(ctx context.Context, row store.Row, op Operation) (id string, repeated bool, err error) {
 	lines, err := s.store.Audited(ctx, row.ID)
 	if err != nil {
-		return "", false, s.storeError(ctx, "read the audit log", row.ID, err)
+		return "", false, undone(s.storeError(ctx, "read the audit log", row.ID, err))
 	}
 	refused := 0
 	for _, l := range lines {

@@ -163,6 +163,22 @@ func TestOperatorsMeetNoRun(t *testing.T) {
 	}
 }
 
+// With the store away nothing is done, and that is what is said: the engine is not
+// asked behind the audit log's back.
+func TestOperatorsMeetNoStore(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.engine.updates = nil
+	ctx, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	var out any
+	_, err := r.s.Operate(ctx, v.ID, look(1), &out)
+	require.True(t, requireCode(t, err, EngineUnavailable).Untouched)
+	_, err = r.s.ResendAudited(ctx, v.ID, "", "", look(1))
+	require.True(t, requireCode(t, err, EngineUnavailable).Untouched)
+	require.Empty(t, r.engine.updates)
+}
+
 // What nobody would get is not said to be on its way.
 func TestOperatorsResend(t *testing.T) {
 	r, _ := relaying(t)
