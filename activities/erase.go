@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc"
 
@@ -42,7 +43,7 @@ type ErasureStore interface {
 // Histories is what erasing asks of the engine.
 type Histories interface {
 	ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
-	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	DescribeWorkflow(ctx context.Context, workflowID, runID string) (*client.WorkflowExecutionDescription, error)
 }
 
 // Deleter deletes histories; a Temporal client's WorkflowService is one.
@@ -268,7 +269,7 @@ func (e *Eraser) confirm(ctx context.Context, list []run) error {
 	for until := time.Now().Add(confirmFor); ; {
 		there := list[:0:0]
 		for _, r := range list {
-			_, err := e.Engine.DescribeWorkflowExecution(ctx, r.id, r.run)
+			_, err := e.Engine.DescribeWorkflow(ctx, r.id, r.run)
 			if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 				continue
 			}

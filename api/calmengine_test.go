@@ -78,8 +78,8 @@ func (e *calmEngine) SignalWorkflow(_ context.Context, id, _, _ string, _ any) e
 	return nil
 }
 
-func (e *calmEngine) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return &workflowservice.DescribeWorkflowExecutionResponse{}, nil
+func (e *calmEngine) DescribeWorkflow(context.Context, string, string) (*client.WorkflowExecutionDescription, error) {
+	return &client.WorkflowExecutionDescription{}, nil
 }
 
 func (e *calmEngine) ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {

@@ -186,7 +186,7 @@ func (s *Starter) launch(ctx context.Context, row store.Row, policy verification
 	}
 	rest, cancel := context.WithTimeout(ctx, max(s.patience-s.now().Sub(started), 100*time.Millisecond))
 	defer cancel()
-	if _, descErr := s.engine.DescribeWorkflowExecution(rest, row.ID, ""); descErr != nil {
+	if _, descErr := s.engine.DescribeWorkflow(rest, row.ID, ""); descErr != nil {
 		s.log.WarnContext(ctx, "engine did not answer a start", "verification_id", row.ID, "error_type", typeOf(err))
 		return View{}, unavailable("start the run", err)
 	}

@@ -28,7 +28,7 @@ type Engine interface {
 	CancelWorkflow(ctx context.Context, workflowID, runID string) error
 	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
 	ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
-	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	DescribeWorkflow(ctx context.Context, workflowID, runID string) (*client.WorkflowExecutionDescription, error)
 }
 
 var _ Engine = client.Client(nil)

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -131,7 +130,7 @@ func (f *fakeEngine) SignalWorkflow(_ context.Context, _, _, _ string, arg any) 
 	return f.signalErr
 }
 
-func (f *fakeEngine) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *fakeEngine) DescribeWorkflow(context.Context, string, string) (*client.WorkflowExecutionDescription, error) {
 	f.note("describe")
 	switch {
 	case f.describeErr != nil:
@@ -139,7 +138,7 @@ func (f *fakeEngine) DescribeWorkflowExecution(context.Context, string, string) 
 	case f.status == enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
 		return nil, serviceerror.NewNotFound("workflow not found for ID")
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: f.status}}, nil
+	return &client.WorkflowExecutionDescription{WorkflowExecutionMetadata: client.WorkflowExecutionMetadata{Status: f.status}}, nil
 }
 
 type doneUpdate struct{ err error }

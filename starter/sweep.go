@@ -279,14 +279,14 @@ func (n *unanswered) after(fate runStatus) error {
 func (s *Starter) runStatus(ctx context.Context, id string) runStatus {
 	ctx, cancel := context.WithTimeout(ctx, describeEach)
 	defer cancel()
-	d, err := s.engine.DescribeWorkflowExecution(ctx, id, "")
+	d, err := s.engine.DescribeWorkflow(ctx, id, "")
 	if err != nil {
 		if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 			return runAbsent
 		}
 		return runUnknown
 	}
-	if d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+	if d.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return runOpen
 	}
 	return runClosed

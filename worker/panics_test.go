@@ -198,8 +198,8 @@ func TestAHistoryThatTheCodeNoLongerFitsIsToldLikeAPanic(t *testing.T) {
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "changing", WorkflowTaskTimeout: time.Second}, "changing")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		at, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
-		return err == nil && at.GetWorkflowExecutionInfo().GetHistoryLength() > 4
+		at, err := c.DescribeWorkflow(t.Context(), run.GetID(), "")
+		return err == nil && at.HistoryLength > 4
 	}, 20*time.Second, 10*time.Millisecond)
 	before.Stop()
 	after := start(func(ctx workflow.Context) error {

@@ -68,7 +68,7 @@ func TestServersDataOutlivesARestart(t *testing.T) {
 	c, err = client.DialContext(t.Context(), client.Options{HostPort: s.HostPort})
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = c.DescribeWorkflowExecution(t.Context(), "kept", "")
+	_, err = c.DescribeWorkflow(t.Context(), "kept", "")
 	require.NoError(t, err)
 }
 

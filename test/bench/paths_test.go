@@ -127,10 +127,10 @@ func median(all []one, of func(one) time.Duration) time.Duration {
 func (s *stack) look(b *Batch, some []one) {
 	for i := range some {
 		ctx := s.t.Context()
-		d, err := s.temporal.DescribeWorkflowExecution(ctx, some[i].id, "")
+		d, err := s.temporal.DescribeWorkflow(ctx, some[i].id, "")
 		require.NoError(s.t, err)
-		b.Events = max(b.Events, int(d.GetWorkflowExecutionInfo().GetHistoryLength()))
-		b.Transitions = max(b.Transitions, int(d.GetWorkflowExecutionInfo().GetStateTransitionCount()))
+		b.Events = max(b.Events, d.HistoryLength)
+		b.Transitions = max(b.Transitions, int(d.RawResponse.GetWorkflowExecutionInfo().GetStateTransitionCount()))
 		var rang, over time.Time
 		for it := s.temporal.GetWorkflowHistory(ctx, some[i].id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
 			e, err := it.Next()

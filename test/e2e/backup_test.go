@@ -146,8 +146,8 @@ func TestABackupInTheMiddleOfRunsIsRestoredAndTheyGoOn(t *testing.T) {
 	a := s.call("shop", "GET", "/v1/verifications/"+runOnly.ID, nil, nil)
 	require.Equal(t, http.StatusNotFound, a.status, "%s", a.body)
 	require.Eventually(t, func() bool {
-		d, err := s.temporal.DescribeWorkflowExecution(t.Context(), runOnly.ID, "")
-		return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		d, err := s.temporal.DescribeWorkflow(t.Context(), runOnly.ID, "")
+		return err == nil && d.Status == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	}, 5*time.Minute, time.Second, "a run without a row did not end")
 	// What ended between the dumps is found past its clocks, and reads so.
 	end := s.untilEnd(late.ID, comesBack)

@@ -148,7 +148,7 @@ func TestAWithdrawnConsentEndsAndErasesWhereverItStands(t *testing.T) {
 			by = "sweeper"
 		}
 		require.Equal(t, []string{"consent_withdrawn", by}, []string{e.Cause, e.By})
-		_, err = s.temporal.DescribeWorkflowExecution(t.Context(), id+":erase", "")
+		_, err = s.temporal.DescribeWorkflow(t.Context(), id+":erase", "")
 		require.NoError(t, err, "the rest of the erasure runs, or is done")
 	}
 	// The engine lets go of so many at once in its own time: one receipt is waited for.

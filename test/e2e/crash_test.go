@@ -232,8 +232,8 @@ func killedAfterTheEndIsWritten(s *stack, p sandbox.Person) view {
 	first := s.untilEnd(v.ID, time.Second)
 	s.startWorker()
 	require.Eventually(s.t, func() bool {
-		d, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), v.ID, "")
-		return err == nil && d.WorkflowExecutionInfo.Status == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		d, err := s.temporal.DescribeWorkflow(s.t.Context(), v.ID, "")
+		return err == nil && d.Status == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	}, comesBack, 100*time.Millisecond, "the run did not end")
 	require.Equal(s.t, first, s.read(v.ID))
 	return first
@@ -330,11 +330,11 @@ func (s *stack) untilRetrying(id, activity string) {
 func (s *stack) untilPending(id, activity string, ok func(*workflowpb.PendingActivityInfo) bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
-		d, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), id, "")
+		d, err := s.temporal.DescribeWorkflow(s.t.Context(), id, "")
 		if err != nil {
 			return false
 		}
-		for _, a := range d.PendingActivities {
+		for _, a := range d.RawResponse.PendingActivities {
 			if a.ActivityType.Name == activity && ok(a) {
 				return true
 			}

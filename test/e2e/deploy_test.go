@@ -154,14 +154,14 @@ func (s *stack) untilDeployed(want deployed) {
 // workflow tasks that failed.
 func (s *stack) versionOf(id string) (version string, failed int) {
 	s.t.Helper()
-	d, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), id, "")
+	d, err := s.temporal.DescribeWorkflow(s.t.Context(), id, "")
 	require.NoError(s.t, err)
 	for _, e := range s.history(id).Events {
 		if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_TASK_FAILED {
 			failed++
 		}
 	}
-	return d.GetWorkflowExecutionInfo().GetVersioningInfo().GetDeploymentVersion().GetBuildId(), failed
+	return d.RawResponse.GetWorkflowExecutionInfo().GetVersioningInfo().GetDeploymentVersion().GetBuildId(), failed
 }
 
 // inReview starts a verification that waits for a reviewer.

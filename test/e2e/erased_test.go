@@ -73,7 +73,7 @@ func TestWhoHasAllKeysFindsNothingOfWhoWasErased(t *testing.T) {
 			require.NotEmpty(t, storetest.Find(files, string(hash)), place)
 		}
 		for _, run := range []string{v.ID, v.ID + ":v2"} {
-			_, err := s.temporal.DescribeWorkflowExecution(t.Context(), run, "")
+			_, err := s.temporal.DescribeWorkflow(t.Context(), run, "")
 			require.ErrorAs(t, err, new(*serviceerror.NotFound), run)
 		}
 	})

@@ -123,7 +123,7 @@ func TestRedactErasesThePersonAndProvesIt(t *testing.T) {
 	for _, secret := range sealed {
 		require.False(t, bytes.Contains(readFiles(t, database), secret), "something of the person is left in the store's files")
 	}
-	_, err := s.temporal.DescribeWorkflowExecution(t.Context(), v.ID, "")
+	_, err := s.temporal.DescribeWorkflow(t.Context(), v.ID, "")
 	require.ErrorAs(t, err, new(*serviceerror.NotFound))
 	findNone(t, "the receipt", []byte(signed), p.secrets)
 	findNone(t, "the erasure's history", historyText(t, s.history(v.ID+":erase")), p.secrets)
@@ -288,7 +288,7 @@ func TestAnErasureSurvivesALostWorkerAtEachStep(t *testing.T) {
 		signed := s.untilReceipt(v.ID, 3*time.Minute)
 		require.Equal(t, signed, s.untilReceipt(v.ID, time.Second))
 		require.Equal(t, 1, s.receiptOf(signed).Engine.Histories, step)
-		_, err := s.temporal.DescribeWorkflowExecution(t.Context(), v.ID, "")
+		_, err := s.temporal.DescribeWorkflow(t.Context(), v.ID, "")
 		require.ErrorAs(t, err, new(*serviceerror.NotFound))
 	}
 }
@@ -297,7 +297,7 @@ func TestAnErasureSurvivesALostWorkerAtEachStep(t *testing.T) {
 func (s *stack) untilScheduled(run, activity string) {
 	s.t.Helper()
 	for until := time.Now().Add(90 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-		if _, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), run, ""); err != nil {
+		if _, err := s.temporal.DescribeWorkflow(s.t.Context(), run, ""); err != nil {
 			continue // not started yet
 		}
 		for _, e := range s.history(run).Events {
@@ -329,7 +329,7 @@ func TestRedactEndsWhatIsOpenWhereAsked(t *testing.T) {
 	require.Less(t, a.status, 300, "%s", a.body)
 	require.Equal(t, 2, s.receiptOf(s.untilReceipt(v.ID, 3*time.Minute)).Engine.Histories)
 	for _, run := range []string{v.ID, v.ID + ":v2"} {
-		_, err := s.temporal.DescribeWorkflowExecution(t.Context(), run, "")
+		_, err := s.temporal.DescribeWorkflow(t.Context(), run, "")
 		require.ErrorAs(t, err, new(*serviceerror.NotFound), run)
 	}
 }

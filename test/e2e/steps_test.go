@@ -222,9 +222,9 @@ func (s *stack) countedActions(port int) (n int64) {
 // that no event tells of was a try of the poll: two transitions.
 func (s *stack) steps(id string, looks int) steps {
 	s.t.Helper()
-	d, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), id, "")
+	d, err := s.temporal.DescribeWorkflow(s.t.Context(), id, "")
 	require.NoError(s.t, err)
-	out := steps{actions: 1, transitions: d.WorkflowExecutionInfo.StateTransitionCount}
+	out := steps{actions: 1, transitions: d.RawResponse.WorkflowExecutionInfo.StateTransitionCount}
 	marked, scheduled := map[int64]bool{}, map[int64]bool{}
 	for _, e := range s.history(id).Events {
 		out.events++

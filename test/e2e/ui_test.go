@@ -21,10 +21,10 @@ func TestOpsReadARunInTheUIAsItIs(t *testing.T) {
 	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
 	s.play(a.view, "0")
 	require.Equal(t, verification.OutcomeApproved, s.untilEnd(a.view.ID, 30*time.Second).Outcome)
-	run, err := s.temporal.DescribeWorkflowExecution(t.Context(), a.view.ID, "")
+	run, err := s.temporal.DescribeWorkflow(t.Context(), a.view.ID, "")
 	require.NoError(t, err)
 	page := shared.temporal.UI + "/namespaces/" + s.namespace + "/workflows/" + a.view.ID + "/" +
-		run.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+		run.WorkflowExecution.RunID
 
 	ui := newPhone(t)
 	require.NoError(t, chromedp.Do(ui.tab, chromedp.EmulateReset(), chromedp.EmulateViewport(1440, 1000)))

@@ -41,7 +41,7 @@ func TestAnEngineThatDoesNotKnowTheSearchAttributesStartsNothing(t *testing.T) {
 	require.Contains(t, string(a.body), "did not take effect")
 	require.Contains(t, string(s.logs()), "run `yanzhen setup`")
 	id := s.unstarted()
-	_, err = s.temporal.DescribeWorkflowExecution(t.Context(), id, "")
+	_, err = s.temporal.DescribeWorkflow(t.Context(), id, "")
 	require.ErrorAs(t, err, new(*serviceerror.NotFound))
 
 	_, err = s.temporal.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{
