@@ -336,6 +336,23 @@ func TestABrowserThatHangsUpIsNoFault(t *testing.T) {
 	require.NotContains(t, logs.String(), `"level":"WARN"`)
 }
 
+// Whoever presses a link's button over and over is let in a hundred times, and then
+// no more; those who are in stay.
+func TestALinkIsNotPressedWithoutEnd(t *testing.T) {
+	b := newBench(t)
+	p := b.browser(inWeChat)
+	at := p.in(codeA).path
+	statuses := map[int]int{}
+	for range 101 {
+		r := httptest.NewRequest("POST", "/p/"+codeA, nil)
+		w := httptest.NewRecorder()
+		b.h.ServeHTTP(w, r)
+		statuses[w.Code]++
+	}
+	require.Equal(t, map[int]int{303: 99, 429: 2}, statuses)
+	require.Equal(t, 200, p.get(at).status)
+}
+
 // What waits learns of the newest revision, and without the cookie nothing.
 func TestWaitingTellsARevisionAndNothingElse(t *testing.T) {
 	b := newBench(t)
@@ -382,12 +399,16 @@ func TestEveryStateHasAPage(t *testing.T) {
 	b := newBench(t)
 	first, err := b.run.Page(context.Background(), idA)
 	require.NoError(t, err)
+	browsers := map[string]*browser{}
+	var at string
+	for _, agent := range []string{onDesktop, onPhone, inWeChat} {
+		browsers[agent] = b.browser(agent)
+		at = browsers[agent].in(codeA).path
+	}
 	for name, change := range states {
 		for _, openIn := range []string{"", "wechat"} {
-			for _, agent := range []string{onDesktop, onPhone, inWeChat} {
+			for agent, p := range browsers {
 				b.run.set(idA, func(v *starter.PageView) { *v = first; v.OpenIn = openIn })
-				p := b.browser(agent)
-				at := p.in(codeA).path
 				b.run.set(idA, change)
 				for _, lang := range texts.Languages {
 					for _, view := range []string{"", "&view=human"} {

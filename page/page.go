@@ -34,7 +34,7 @@ type Verifications interface {
 // Visits knows which browsers may go on with which verification; see
 // internal/store.
 type Visits interface {
-	AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) error
+	AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) (bool, error)
 	AddReturn(ctx context.Context, cookie []byte, id string, session int, until time.Time) (bool, error)
 	VisitOf(ctx context.Context, cookie []byte, now time.Time) (id string, err error)
 	SetHandover(ctx context.Context, id string, code []byte, until time.Time) error

@@ -135,11 +135,15 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.message(w, r, http.StatusGone, "link.over")
 		return
 	case id != v.ID:
-		_, err = h.letIn(w, r, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
-			return true, h.Visits.AddVisit(ctx, cookie, v.ID, until)
+		in, err := h.letIn(w, r, v, func(ctx context.Context, cookie []byte, until time.Time) (bool, error) {
+			return h.Visits.AddVisit(ctx, cookie, v.ID, until)
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			h.failed(w, r, v, err)
+			return
+		case !in: // more browsers than a person has
+			h.message(w, r, http.StatusTooManyRequests, "fault.refused")
 			return
 		}
 	}

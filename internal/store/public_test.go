@@ -330,7 +330,8 @@ func TestPublishAnExtension(t *testing.T) {
 		r.OverdueAt = noon.Add(24 * time.Hour)
 		inserted(t, s, r)
 		cookie := []byte("cookie")
-		require.NoError(t, s.AddVisit(t.Context(), cookie, id, noon.Add(time.Hour)))
+		_, err := s.AddVisit(t.Context(), cookie, id, noon.Add(time.Hour))
+		require.NoError(t, err)
 		until := noon.Add(time.Hour).UTC()
 		st := state(2, verification.RequiresInput, 1)
 		st.ExpiresAt = &until

@@ -11,8 +11,9 @@ import (
 // with which verification. Cookies and codes come as keyed hashes.
 type Visits interface {
 	// AddVisit lets the browser with the cookie go on with the verification until
-	// the time. ErrManyVisits: as many as can be the person's do already.
-	AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) error
+	// the time. It reports false, and lets nobody in, where as many do already as can
+	// be the person's.
+	AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) (bool, error)
 	// AddReturn is AddVisit for a browser that came back from a session without its
 	// cookie. It reports false, and lets nobody in, where another one did before.
 	AddReturn(ctx context.Context, cookie []byte, id string, session int, until time.Time) (bool, error)
@@ -40,11 +41,8 @@ const sweptVisits = 20
 // the code for the phone let in beside them.
 const mostVisits = 100
 
-// ErrManyVisits: the link let in as many browsers as it may.
-var ErrManyVisits = errors.New("store: too many browsers came by one link")
-
-func (s *sqlStore) AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) error {
-	return s.update(ctx, "add a visit", func(tx *sql.Tx) error {
+func (s *sqlStore) AddVisit(ctx context.Context, cookie []byte, id string, until time.Time) (ok bool, err error) {
+	err = s.update(ctx, "add a visit", func(tx *sql.Tx) error {
 		if _, err := s.hold(ctx, tx, id); err != nil { // which has them counted one after the other
 			return err
 		}
@@ -52,11 +50,12 @@ func (s *sqlStore) AddVisit(ctx context.Context, cookie []byte, id string, until
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM visits WHERE verification_id = $1`, id).Scan(&n); err != nil {
 			return err
 		}
-		if n >= mostVisits {
-			return ErrManyVisits
+		if ok = n < mostVisits; !ok {
+			return nil
 		}
 		return s.addVisit(ctx, tx, cookie, id, sql.NullInt64{}, until)
 	})
+	return ok && err == nil, err
 }
 
 func (s *sqlStore) AddReturn(ctx context.Context, cookie []byte, id string, session int, until time.Time) (bool, error) {

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,9 +21,13 @@ func TestAVisitIsOfOneVerificationAndEnds(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := open(t, dsn, keySet(t, 1, 2))
 		inserted(t, s, row())
-		require.NoError(t, s.AddVisit(t.Context(), []byte("phone"), id, began.Add(time.Hour)))
-		require.NoError(t, s.AddVisit(t.Context(), []byte("desktop"), id, began.Add(time.Hour)))
-		require.ErrorIs(t, s.AddVisit(t.Context(), []byte("lost"), "ver_nobody", began.Add(time.Hour)), store.ErrNotFound)
+		for _, cookie := range []string{"phone", "desktop"} {
+			ok, err := s.AddVisit(t.Context(), []byte(cookie), id, began.Add(time.Hour))
+			require.NoError(t, err)
+			require.True(t, ok)
+		}
+		_, err := s.AddVisit(t.Context(), []byte("lost"), "ver_nobody", began.Add(time.Hour))
+		require.ErrorIs(t, err, store.ErrNotFound)
 		for cookie, want := range map[string]string{"phone": id, "desktop": id, "lost": "", "forged": ""} {
 			got, err := s.VisitOf(t.Context(), []byte(cookie), began)
 			require.NoError(t, err)
@@ -49,13 +52,13 @@ func TestALinkLetsInAHundredBrowsers(t *testing.T) {
 		for one := range 5 {
 			all.Go(func() {
 				for i := range 22 {
-					switch err := s.AddVisit(t.Context(), []byte{byte(one), byte(i)}, id, until); {
-					case err == nil:
-						in.Add(1)
-					case errors.Is(err, store.ErrManyVisits):
-						refused.Add(1)
-					default:
+					switch ok, err := s.AddVisit(t.Context(), []byte{byte(one), byte(i)}, id, until); {
+					case err != nil:
 						t.Error(err)
+					case ok:
+						in.Add(1)
+					default:
+						refused.Add(1)
 					}
 				}
 			})

@@ -415,11 +415,11 @@ func (s *playedScreens) Decline(_ context.Context, id string) (starter.PageView,
 	return s.view(id), nil
 }
 
-func (s *playedScreens) AddVisit(_ context.Context, cookie []byte, id string, _ time.Time) error {
+func (s *playedScreens) AddVisit(_ context.Context, cookie []byte, id string, _ time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cookies[string(cookie)] = id
-	return nil
+	return true, nil
 }
 
 func (s *playedScreens) AddReturn(context.Context, []byte, string, int, time.Time) (bool, error) {
