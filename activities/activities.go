@@ -214,7 +214,7 @@ func (a *Activities) subject(ctx context.Context, id string) (verification.Subje
 func subjectOf(row store.Row) (verification.Subject, error) {
 	subject := row.Subject()
 	if subject == nil {
-		return verification.Subject{}, rowMissing("the row holds no subject")
+		return verification.Subject{}, rowMissing("the row has no subject")
 	}
 	return subject.Normalised(), nil
 }

@@ -148,7 +148,7 @@ func (n newClient) rotate(out io.Writer, name string, overlap time.Duration, now
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "The key, shown only now:\n\n  %s\n\nPut in place of the keys of client %s; take the old one away once nobody uses it:\n\n%s", key, n.client.ID, indented(text))
+	fmt.Fprintf(out, "The key, shown only now:\n\n  %s\n\nReplace the keys of client %s by these; remove the old one once it is no longer used:\n\n%s", key, n.client.ID, indented(text))
 	return nil
 }
 

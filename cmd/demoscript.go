@@ -31,7 +31,7 @@ func (s *script) play(ctx context.Context, show *printer, v *client.Verification
 		return exit(exitUsage, "--outcome plays a stand-in's page: %w", err)
 	}
 	show.line("the person's link: " + *v.NextAction.Url)
-	show.line("their page is played: " + s.playing.Outcome)
+	show.line("acting as the person: " + s.playing.Outcome)
 	err = page.Play(ctx, s.playing)
 	switch {
 	case ctx.Err() != nil:

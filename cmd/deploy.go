@@ -204,7 +204,7 @@ func (p *parts) dispatched(ctx context.Context) error {
 // of workers that have no versions.
 func diagnoseDeployment(ctx context.Context, c client.Client, namespace, name string) []finding {
 	const check = "worker deployment"
-	remedy := "`yanzhen deploy status` shows the versions; docs/operations.md tells how one is promoted and drained."
+	remedy := "`yanzhen deploy status` shows the versions; docs/operations.md describes how to promote and drain one."
 	err := engine.CheckDispatch(ctx, c, namespace, workflows.QueueVerification, name)
 	if u, ok := errors.AsType[engine.UndispatchedError](err); ok {
 		return []finding{wrong(check, remedy, "%s", string(u))}

@@ -321,7 +321,7 @@ var devPolicies = []struct {
 	want         string
 }{
 	{"cn-resident", "a person is named; records, and the face at Tencent", false, []string{"approved"}, "approved"},
-	{"cn-chip", "nobody is named: the chip tells who; records, and the face at Tencent", true, []string{"approved"}, "approved"},
+	{"cn-chip", "no person is named: the chip identifies the holder; records, and the face at Tencent", true, []string{"approved"}, "approved"},
 	{"cn-chip-capture", "the chip; records; a captured face, compared with the chip's portrait", true, []string{"same-face"}, "approved"},
 	{"cn-resident-megvii", "the same with the face at Megvii, which reports the end itself", false, []string{"approved"}, "approved"},
 	{"cn-no-face", "the chip and records, no face: a human decides", true, nil, "review"},

@@ -59,7 +59,7 @@ func diagnoseVendor(ctx context.Context, v config.Vendor, now func() time.Time) 
 	}
 	prober, can := v.Settings.(provider.Prober)
 	if !can {
-		return append(found, unknown(v.Name+" credentials", "cannot be checked without a charge: the first verification tells"))
+		return append(found, unknown(v.Name+" credentials", "cannot be checked without a charge: the first verification will show"))
 	}
 	err := prober.Probe(ctx)
 	e, _ := errors.AsType[*provider.Error](err)
@@ -187,7 +187,7 @@ func diagnoseEndpoint(ctx context.Context, w config.Webhooks, client string, to 
 	if w.Proxy != "" {
 		return []finding{unknown(check, "only the proxy of YANZHEN_WEBHOOK_PROXY reaches it")}
 	}
-	const remedy = "`yanzhen webhook test` sends an event and tells the answer; its owner's firewall or certificate may be at fault."
+	const remedy = "`yanzhen webhook test` sends an event and shows the response; the receiver's firewall or certificate may be at fault."
 	port := u.Port()
 	if port == "" {
 		port = u.Scheme

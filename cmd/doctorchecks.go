@@ -145,9 +145,9 @@ func diagnoseOpen(ctx context.Context, st store.Store, now time.Time) []finding 
 		check, remedy string
 		list          []store.Since
 	}{
-		{"waiting on a vendor for over an hour", "Look at the vendor's check and the run in the Temporal UI: its pending activity tells the last error.", o.Waiting},
+		{"waiting on a vendor for over an hour", "Look at the vendor's check and the run in the Temporal UI: the pending activity shows the last error.", o.Waiting},
 		{"in review for over a day", "`yanzhen review list` shows them; without a decision they end expired.", o.Review},
-		{"failed within a day", "`yanzhen status ID` tells the reason; GET /v1/reasons says what to do about each.", o.Failed},
+		{"failed within a day", "`yanzhen status ID` shows the reason; GET /v1/reasons says what to do about each.", o.Failed},
 		{"past all their clocks", "No worker runs them, or their run stands still: look at it in the Temporal UI.", o.Overdue},
 	} {
 		if len(k.list) > 0 {

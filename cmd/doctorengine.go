@@ -106,7 +106,7 @@ func diagnoseWorkers(ctx context.Context, c client.Client, namespace string, reg
 		}
 	}
 	if len(idle) > 0 {
-		return []finding{wrong("workers", "Start `yanzhen worker` with the same settings.", "nobody asks the task queues %s", strings.Join(idle, ", "))}
+		return []finding{wrong("workers", "Start `yanzhen worker` with the same settings.", "no worker polls the task queues %s", strings.Join(idle, ", "))}
 	}
 	found := []finding{ok("workers", "each of %d task queues was asked within %s; a worker that stopped is missed after two minutes", len(queues)-1, (longest + time.Second).Truncate(time.Second))}
 	if deployment == "" && len(builds) > 1 {

@@ -106,7 +106,7 @@ func TestDoctorSeesWhoReallyWorks(t *testing.T) {
 		says       string
 	}{
 		"one version":               {[]*taskqueue.PollerInfo{asked(time.Second, "v1"), asked(time.Minute, "v1")}, "", []string{"ok workers"}, ""},
-		"gone for four minutes":     {[]*taskqueue.PollerInfo{asked(4*time.Minute, "v1")}, "", []string{"error workers"}, "nobody asks the task queues verification, webhooks"},
+		"gone for four minutes":     {[]*taskqueue.PollerInfo{asked(4*time.Minute, "v1")}, "", []string{"error workers"}, "no worker polls the task queues verification, webhooks"},
 		"two versions":              {[]*taskqueue.PollerInfo{asked(time.Second, "v1"), asked(time.Minute, "v2"), asked(time.Second, "v2")}, "", []string{"ok workers", "warning workers"}, "1 of v1, 2 of v2"},
 		"the older one is gone":     {[]*taskqueue.PollerInfo{asked(4*time.Minute, "v1"), asked(time.Second, "v2")}, "", []string{"ok workers"}, ""},
 		"two that have their turns": {[]*taskqueue.PollerInfo{asked(time.Second, "v1"), asked(time.Second, "v2")}, "yanzhen", []string{"ok workers"}, ""},

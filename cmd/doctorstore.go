@@ -71,7 +71,7 @@ func diagnoseAudit(ctx context.Context, st store.Store, files []string, public [
 func diagnoseKept(ctx context.Context, st store.Store, cfg *config.Config, now time.Time) []finding {
 	var found []finding
 	if ids, err := st.Unsigned(ctx, now.Add(-unsignedWarns), examples); err == nil && len(ids) > 0 {
-		found = append(found, warning("erasures without a receipt", "Look at the runs ver_…:erase in the Temporal UI: the pending activity tells what fails; a worker must run.",
+		found = append(found, warning("erasures without a receipt", "Look at the runs ver_…:erase in the Temporal UI: the pending activity shows what fails; a worker must be running.",
 			"asked for over %d days ago: %s", int(unsignedWarns.Hours()/24), listText(ids)))
 	}
 	due, err := starter.New(starter.Deps{Store: st, Now: func() time.Time { return now.Add(-dueWarns) }}).Due(ctx, keepingOf(cfg))
@@ -164,7 +164,7 @@ func diagnoseSameFiles(ctx context.Context, st store.Store, cfg *config.Config, 
 	}
 	for _, h := range holders {
 		if !slices.Equal(slices.Sorted(slices.Values(h.Active)), slices.Sorted(slices.Values(mine))) {
-			found = append(found, warning("keys in use", "Bring the same key file to every process; `yanzhen keys check` tells what each key is needed for.",
+			found = append(found, warning("keys in use", "Give every process the same key file; `yanzhen keys check` shows what each key is needed for.",
 				"%s goes by the keys %s, and %s has %s", h.Process, strings.Join(h.Active, ", "), cfg.Keys, strings.Join(mine, ", ")))
 		}
 	}

@@ -295,6 +295,6 @@ func runResend(ctx context.Context, s *starter.Starter, id, event, endpoint stri
 	if err != nil {
 		return operateError(id, err)
 	}
-	_, err = fmt.Fprintf(out, "%d events are on their way; `yanzhen webhook list` tells what comes of them\n", n)
+	_, err = fmt.Fprintf(out, "%d events are being sent; `yanzhen webhook list` shows the results\n", n)
 	return err
 }

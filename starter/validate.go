@@ -132,7 +132,7 @@ var explanations = map[residentid.Code]string{
 	residentid.NameEmpty:           "The name is empty.",
 	residentid.NameCharset:         "Only Chinese characters, with · between the parts of a name: no blanks, letters, digits or other signs.",
 	residentid.NameSeparator:       "A · stands between two parts of a name: not first, not last, not twice in a row.",
-	residentid.NameLength:          "The name is longer than a card can hold.",
+	residentid.NameLength:          "The name is longer than a card allows.",
 	residentid.ValidityMalformed:   "Must be a date in the form YYYYMMDD, the end after the begin; 00000000 for a card without an end (长期).",
 	residentid.ValidityImpossible:  "The period is impossible: a begin in the future, or an end before it.",
 	residentid.ValidityTermUnknown: "Cards are valid for 5, 10 or 20 years, or without an end (00000000).",

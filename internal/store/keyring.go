@@ -117,7 +117,7 @@ func (s *sqlStore) mayReplace(ctx context.Context, q querier, set []sealing.KeyI
 			return err
 		}
 		if why != "" {
-			return fmt.Errorf("%w: the key %q is not in it, and %s; put it back: yanzhen keys check tells when it is no longer needed", ErrOtherKeys, k.id, why)
+			return fmt.Errorf("%w: the key %q is not in it, and %s; put it back: yanzhen keys check reports when it is no longer needed", ErrOtherKeys, k.id, why)
 		}
 	}
 	return nil

@@ -87,19 +87,19 @@ func NewMetrics() *Metrics {
 		delivered: histogram("yanzhen_webhook_delivery_duration_seconds", "From an event to the end of its delivery, by how it ended: delivered, failed, aborted.",
 			[]float64{.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 6 * 3600, 86400, 3 * 86400}, "state"),
 		off: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "yanzhen_webhook_endpoints_disabled_total", Help: "Endpoints that were switched off, since they only failed or said that they are gone.",
+			Name: "yanzhen_webhook_endpoints_disabled_total", Help: "Webhook endpoints that were disabled because they kept failing or returned 410.",
 		}),
 		stale: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the process goes by an older one; the log tells which.",
+			Name: "yanzhen_catalogue_stale", Help: "1: the file of clients and policies has errors, and the previous version is in use; the log has the errors.",
 		}),
 		keys: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "yanzhen_keys_stale", Help: "1: the key file has errors or lacks a key that is needed, and the process goes by the older keys; the log tells which.",
+			Name: "yanzhen_keys_stale", Help: "1: the key file has errors or lacks a key that is needed, and the previous keys are in use; the log has the errors.",
 		}),
 		resealed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "yanzhen_resealed_total", Help: "Rows that were sealed and bound anew after a rotation of keys.",
+			Name: "yanzhen_resealed_total", Help: "Rows re-encrypted after a rotation of keys.",
 		}),
 		changed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "yanzhen_changed_total", Help: "Times that a row or an event was found to be changed outside of yanzhen. It is told to nobody; the log names it.",
+			Name: "yanzhen_changed_total", Help: "Rows or events found changed outside of yanzhen. They are never returned; the log names them.",
 		}),
 		unsent: counter("yanzhen_export_errors_total", "Exports by OTLP, or to a file, that failed, by signal: traces, metrics.", "signal"),
 		engine: &engineSeries{by: map[string]prometheus.Collector{}},

@@ -83,15 +83,15 @@ type stored struct {
 
 var (
 	openDesc      = prometheus.NewDesc("yanzhen_verifications_open", "Open verifications, by status; in_review: the review backlog.", []string{"policy", "status"}, nil)
-	reviewDesc    = prometheus.NewDesc("yanzhen_review_oldest_seconds", "For how long the oldest verification in review has been waiting; 0: none does.", []string{"policy"}, nil)
-	overdueDesc   = prometheus.NewDesc("yanzhen_verifications_overdue", "Verifications that are open past all clocks of their policy.", nil, nil)
-	waitingDesc   = prometheus.NewDesc("yanzhen_webhook_deliveries_open", "Deliveries that are not over, by state: due, sending, held.", []string{"state"}, nil)
-	undelivered   = prometheus.NewDesc("yanzhen_webhook_oldest_seconds", "For how long the oldest delivery has been due or on its way, held ones aside; 0: none is.", nil, nil)
-	backlogDesc   = prometheus.NewDesc("yanzhen_webhook_backlog_seconds", "For how long the oldest event or delivery has been waiting for the relay; 0: none does.", nil, nil)
-	erasuresDesc  = prometheus.NewDesc("yanzhen_erasures_open", "Erasures whose receipt is not signed yet.", nil, nil)
-	erasureDesc   = prometheus.NewDesc("yanzhen_erasure_oldest_seconds", "For how long the oldest of them has been asked for; 0: there is none.", nil, nil)
-	facesDesc     = prometheus.NewDesc("yanzhen_stored_faces", "Rows that hold a face beyond what may be: of whom no session can need it, or whose policy compares none. It must be 0.", nil, nil)
-	dueDesc       = prometheus.NewDesc("yanzhen_retention_due", "What is kept beyond its time: personal, verdicts, events. It falls with the next run of the schedule.", []string{"part"}, nil)
+	reviewDesc    = prometheus.NewDesc("yanzhen_review_oldest_seconds", "How long the oldest verification has been in review; 0: none.", []string{"policy"}, nil)
+	overdueDesc   = prometheus.NewDesc("yanzhen_verifications_overdue", "Open verifications past all timeouts of their policy.", nil, nil)
+	waitingDesc   = prometheus.NewDesc("yanzhen_webhook_deliveries_open", "Unfinished deliveries, by state: due, sending, held.", []string{"state"}, nil)
+	undelivered   = prometheus.NewDesc("yanzhen_webhook_oldest_seconds", "How long the oldest delivery has been due or sending, without held ones; 0: none.", nil, nil)
+	backlogDesc   = prometheus.NewDesc("yanzhen_webhook_backlog_seconds", "How long the oldest event or delivery has waited for the relay; 0: none.", nil, nil)
+	erasuresDesc  = prometheus.NewDesc("yanzhen_erasures_open", "Erasures without a signed receipt yet.", nil, nil)
+	erasureDesc   = prometheus.NewDesc("yanzhen_erasure_oldest_seconds", "The age of the oldest of them; 0: none.", nil, nil)
+	facesDesc     = prometheus.NewDesc("yanzhen_stored_faces", "Rows with a portrait that should be gone: no session can need it, or the policy compares none. Must be 0.", nil, nil)
+	dueDesc       = prometheus.NewDesc("yanzhen_retention_due", "Data past its retention: personal, verdicts, events. The next run of the schedule erases it.", []string{"part"}, nil)
 	deliveryState = []string{"due", "sending", "held"}
 )
 

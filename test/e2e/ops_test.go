@@ -63,7 +63,7 @@ func TestOperatorsActOnARunByCommandAndFromTheUI(t *testing.T) {
 	events, err := st.Events(t.Context(), id)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(r.events()[id]) == len(events) }, comesBack, 100*time.Millisecond)
-	require.Contains(t, s.yanzhen("ops", "resend", id, "--reason", why), "events are on their way")
+	require.Contains(t, s.yanzhen("ops", "resend", id, "--reason", why), "events are being sent")
 	require.Eventually(t, func() bool {
 		list, err := st.Audited(t.Context(), id)
 		return err == nil && len(list) > 0
