@@ -217,7 +217,7 @@ func foundText(found string) string {
 	case "unasked":
 		return "nothing came of it so far; whether the person has begun, its vendor does not tell"
 	}
-	return "the vendor gave no answer; the run goes on asking"
+	return "the vendor gave no answer this time"
 }
 
 func opsExtend(who *operatorFlags) *cobra.Command {

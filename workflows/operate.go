@@ -115,9 +115,12 @@ func (r *run) look(ctx workflow.Context, req LookRequest) (Looked, error) {
 		looks := f.looks
 		f.hinted = true
 		err := workflow.Await(ctx, func() bool { return f.over || f.looks > looks && !f.looking || r.asking.Err() != nil || r.closed() })
-		found := noAnswer
-		if f.over {
+		found := string(f.found)
+		switch {
+		case f.over && found == "":
 			found = string(provider.Finished)
+		case found == "":
+			found = noAnswer
 		}
 		return Looked{Session: n, Found: found}, err
 	}

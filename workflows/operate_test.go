@@ -58,6 +58,35 @@ func TestLookAsksTheVendorNow(t *testing.T) {
 	require.Equal(t, "look", sc.audited[0].Verb)
 }
 
+// A session that was replaced is looked at by its number: its vendor's word is told as
+// it is, and what it judged counts; once that is known there is nothing to look at.
+func TestLookAtAReplacedSession(t *testing.T) {
+	sc, e := oldTab(t, notAlike())
+	var open, over *answer
+	e.at(2*time.Minute, func() { open = e.operate(workflows.UpdateLook, workflows.LookRequest{Session: 1}) })
+	e.at(soon, func() { over = e.operate(workflows.UpdateLook, workflows.LookRequest{Session: 1}) })
+	e.at(later, func() {
+		require.Equal(t, workflows.Looked{Session: 1, Found: "begun"}, open.value)
+		require.Equal(t, workflows.Looked{Session: 1, Found: "finished"}, over.value)
+		require.Equal(t, 1, e.state().Attempt.Judged)
+		e.expectRefusedWith(workflows.RefusedSession, "session 1 is over", e.operate(workflows.UpdateLook, workflows.LookRequest{Session: 1}))
+		e.cancel()
+	})
+	e.run()
+	require.Len(t, sc.audited, 2)
+}
+
+// With its vendor away nothing is made up.
+func TestLookAtAReplacedSessionWhoseVendorIsAway(t *testing.T) {
+	sc, e := oldTab(t, passed())
+	sc.blind = map[int]bool{1: true}
+	var seen *answer
+	e.at(2*time.Minute, func() { seen = e.operate(workflows.UpdateLook, workflows.LookRequest{Session: 1}) })
+	e.at(later, func() { e.cancel() })
+	e.run()
+	require.Equal(t, workflows.Looked{Session: 1, Found: "no_answer"}, seen.value)
+}
+
 // A vendor that allows few look-ups is not asked by the way: the operator must say
 // so, and only once; the one at the end is kept.
 func TestLookSparesTheFewLookups(t *testing.T) {

@@ -28,6 +28,8 @@ type replacedSession struct {
 	// over: its vendor said how it ended. Nothing more comes of it.
 	over  bool
 	looks int
+	// found is what its vendor said at the last look; empty: it gave no answer.
+	found provider.Phase
 	// looked is when the last look ended.
 	looked time.Time
 	// asked is when its vendor could not tell at its end; zero: it was replaced.
@@ -106,6 +108,7 @@ func (r *run) ask(ctx workflow.Context, f *replacedSession) *verification.FaceRe
 	}
 	var seen activities.LookResult
 	err := workflow.ExecuteActivity(on(look, f.route.WatchQueue), acts.LookAtSession, in).Get(ctx, &seen)
+	f.found = seen.Phase
 	switch {
 	case err != nil:
 		return nil
