@@ -164,7 +164,7 @@ func (r *run) verbs() []verb {
 func (r *reopened) details() string {
 	var b strings.Builder
 	s := r.state
-	fmt.Fprintf(&b, "**%s** since %s · verdict version %d: %s\n\n", s.Status, stampOf(s.UpdatedAt), s.Verdict.Version, s.Decision)
+	fmt.Fprintf(&b, "**%s** since %s · verdict version %d: %s\n\n", s.Status, stampOf(r.since), s.Verdict.Version, s.Decision)
 	fmt.Fprintf(&b, "**Because of** `%s`.\n\n", r.in.Reason)
 	if s.Status != verification.InReview {
 		return framed(&b)

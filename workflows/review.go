@@ -30,8 +30,8 @@ func Review(ctx workflow.Context, in ReviewInput) (VerificationResult, error) {
 // newReopened makes a review that is whole: a decision that came before the
 // first task is handled while the handlers are registered.
 func newReopened(ctx workflow.Context, in ReviewInput) *reopened {
-	r := &reopened{in: in, state: in.State}
 	now := workflow.Now(ctx)
+	r := &reopened{in: in, state: in.State, since: now}
 	r.clock = &clock{ends: now.Add(in.Deadline.Std())}
 	r.state.Reopen(now, verification.ReasonOf(in.Reason), r.clock.ends)
 	return r
@@ -42,6 +42,8 @@ type reopened struct {
 	in      ReviewInput
 	state   verification.State
 	decided *DecideRequest
+	// since is when it was reopened, or ended.
+	since time.Time
 	// clock is the reviewers' time.
 	clock *clock
 	// written: the end of the review is in the store.
@@ -117,6 +119,7 @@ func (r *reopened) run(ctx workflow.Context) (VerificationResult, error) {
 // close ends the review: with the reviewer's word as the next version of the
 // verdict, or with the old one.
 func (r *reopened) close(now time.Time) {
+	r.since = now
 	if r.decided == nil {
 		r.state.CloseReview(now)
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
 
 	"github.com/yanzhen-id/yanzhen/activities"
 	"github.com/yanzhen-id/yanzhen/provider"
@@ -133,6 +134,13 @@ func TestAReopenedCasesDeadlineIsExtended(t *testing.T) {
 					until := once.value.(workflows.Extended).ExpiresAt
 					require.WithinDuration(t, e.Now().Add(first-21*time.Hour+48*time.Hour), until, 5*time.Second)
 					require.True(t, until.Equal(*e.state().ExpiresAt))
+					v, err := e.QueryWorkflow("__temporal_workflow_metadata")
+					require.NoError(t, err)
+					var meta sdkpb.WorkflowMetadata
+					require.NoError(t, v.Get(&meta))
+					require.Contains(t, meta.GetCurrentDetails(), "`yanzhen ops extend ver_test --for 72h --reason")
+					require.Contains(t, meta.GetCurrentDetails(), "**in_review** since "+e.Now().Add(-21*time.Hour).UTC().Format("2006-01-02 15:04"), "not since it was extended")
+					require.Contains(t, meta.GetCurrentDetails(), until.UTC().Format(time.DateTime))
 					e.expectRefusedWith(workflows.RefusedArgument, "it lasts longer already", e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(1)}))
 					e.expectRefusedWith(workflows.RefusedArgument, "720h0m0s at most", e.operate(workflows.UpdateExtend, workflows.ExtendRequest{For: hours(721)}))
 				})
