@@ -168,7 +168,7 @@ func TestAnchorsAreHeldAgainstEachOther(t *testing.T) {
 		"two lines, one place": {[]string{good, anchor(ours, 1, 10, "bb")}, "line 10: the anchors of 2026-11-28T12:00:00Z and 2026-11-29T12:00:00Z name different lines here"},
 		"somebody else's":      {[]string{good, anchor(theirs, 1, 12, "bb")}, "anchor 2 of "},
 		"changed":              {[]string{parts[0] + "." + strings.Split(anchor(ours, 0, 9, "aa"), ".")[1] + "." + parts[2]}, "anchor 1 of "},
-		"not an anchor":        {[]string{receipt}, "is no anchor"},
+		"not an anchor":        {[]string{receipt}, "is not an anchor"},
 	} {
 		file := filepath.Join(dir, "anchors")
 		require.NoError(t, os.WriteFile(file, []byte(strings.Join(tc.anchors, "\n")), 0o600))

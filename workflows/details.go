@@ -62,23 +62,23 @@ func (r *run) stands() (now, next string) {
 	}
 	switch {
 	case s.Status.Ended():
-		return "it has ended, and nothing more is done by itself", ""
+		return "ended; nothing more happens by itself", ""
 	case s.Status == verification.InReview:
-		return "a human must decide", "decided " + by + ", or it expires; nobody is declined by silence"
+		return "a human must decide", "a decision " + by + ", or it expires; silence never declines"
 	case s.Status == verification.Processing:
 		return r.works(), r.afterwards(by)
 	case s.NextAction != nil && s.NextAction.Type == verification.ActionScanChip:
-		return "the person must scan the card again", "the caller's retry brings a new scan " + by + ", or it expires"
+		return "the person must scan the card again", "the caller sends a new scan with retry " + by + ", or it expires"
 	case s.NextAction != nil && s.NextAction.Type == verification.ActionRetry:
 		return "the caller may ask for another session", "a retry " + by + ", or it expires"
 	case s.Page && s.Open == nil:
-		return "the person is awaited on our page", "they agree and press the button " + by + ", or it expires"
+		return "waiting for the person on our page", "they agree and start the face session " + by + ", or it expires"
 	case s.MiniProgram:
-		return "the caller's mini program has a token for the face session", "its result " + by + ", or one last look at the vendor"
+		return "the caller's mini program has a token for the face session", "the result " + by + ", or one last look at the vendor"
 	case s.Page:
-		return "the person has a face session open, from our page", "its result by " + stampOf(s.Open.ExpiresAt) + ", or they are back on our page, whose link works " + by
+		return "the person has a face session open, started from our page", "the result by " + stampOf(s.Open.ExpiresAt) + ", or the person returns to our page, whose link works " + by
 	}
-	return "the person has a link to the face session", "its result " + by + ", or one last look at the vendor"
+	return "the person has a link to the face session", "the result " + by + ", or one last look at the vendor"
 }
 
 // works says which vendors are at work.
@@ -89,10 +89,10 @@ func (r *run) works() string {
 	case r.opening:
 		on = append(on, "a face session is being opened")
 	case r.state.Attempt.Session > 0 && r.state.Provider != "":
-		on = append(on, fmt.Sprintf("%s is asked what came of session %d", r.state.Provider, r.state.Attempt.Session))
+		on = append(on, fmt.Sprintf("waiting for the result of session %d at %s", r.state.Attempt.Session, r.state.Provider))
 	}
 	if c, ok := verification.Find(r.state.Checks, verification.IdentityRecords); ok && c.Status == verification.Pending && !r.recordsDone {
-		on = append(on, "the records are pending")
+		on = append(on, "waiting for the records")
 	}
 	if len(on) == 0 {
 		return "vendors are at work"
@@ -102,9 +102,9 @@ func (r *run) works() string {
 
 func (r *run) afterwards(by string) string {
 	if r.human {
-		return "a human decides, once what is under way has ended"
+		return "a human decides, once the pending steps have ended"
 	}
-	return "the answers " + by + "; an outage is waited out as long as the policy says"
+	return "the answers " + by + "; during an outage it waits as long as the policy allows"
 }
 
 // verb is something that an operator may do.
@@ -134,7 +134,7 @@ func (r *run) verbs() []verb {
 	if s.Status.Ended() {
 		out := []verb{resend}
 		if s.Status == verification.Completed {
-			out = append(out, verb{"yanzhen review reopen " + id + " --reason CODE", "have a human look once more"})
+			out = append(out, verb{"yanzhen review reopen " + id + " --reason CODE", "open it again for a human to review"})
 		}
 		return out
 	}
@@ -142,20 +142,20 @@ func (r *run) verbs() []verb {
 	open := s.Status == verification.RequiresInput && (s.Open != nil || !s.Page && s.NextAction.HasLink())
 	switch {
 	case s.Status == verification.InReview:
-		return append(out, verb{"yanzhen review approve " + id, "or decline: decide it"}, ops("extend", " --for 72h", "give the reviewer longer"), resend)
+		return append(out, verb{"yanzhen review approve " + id, "or decline"}, ops("extend", " --for 72h", "give the reviewer more time"), resend)
 	case open:
-		out = append(out, ops("look", "", "ask the vendor now"))
+		out = append(out, ops("look", "", "look at the vendor now"))
 		if len(r.in.Face) > 1 && s.Attempt.Session < r.in.Policy.Sessions {
-			out = append(out, ops("switch-provider", "", "end this session, open the next one elsewhere"))
+			out = append(out, ops("switch-provider", "", "end this session and open the next one at another vendor"))
 		}
 	case s.Status == verification.Processing:
-		out = append(out, verb{"temporal activity reset -w " + id + " --activity-id …", "have the pending activity tried at once"})
+		out = append(out, verb{"temporal activity reset -w " + id + " --activity-id …", "retry the pending activity now"})
 	}
 	if s.Status == verification.RequiresInput && (s.Page || !open) {
-		out = append(out, ops("extend", " --for 24h", "give the person longer"))
+		out = append(out, ops("extend", " --for 24h", "give the person more time"))
 	}
 	if !r.human {
-		out = append(out, ops("to-review", "", "have a human decide, and no vendor asked any more"))
+		out = append(out, ops("to-review", "", "let a human decide, and call no vendor any more"))
 	}
 	return append(out, resend)
 }
@@ -169,9 +169,9 @@ func (r *reopened) details() string {
 	if s.Status != verification.InReview {
 		return framed(&b)
 	}
-	fmt.Fprintf(&b, "**Now**: a human must decide once more.\n\n**Next**: decided until %s, or the old verdict stands.\n\n", stampOf(*s.ExpiresAt))
-	writeVerbs(&b, []verb{{"yanzhen review approve " + r.in.ID, "or decline: decide it"},
-		{"yanzhen ops extend " + r.in.ID + " --for 72h" + why, "give the reviewer longer"}})
+	fmt.Fprintf(&b, "**Now**: a human must decide again.\n\n**Next**: a decision until %s, or the old verdict stands.\n\n", stampOf(*s.ExpiresAt))
+	writeVerbs(&b, []verb{{"yanzhen review approve " + r.in.ID, "or decline"},
+		{"yanzhen ops extend " + r.in.ID + " --for 72h" + why, "give the reviewer more time"}})
 	return framed(&b)
 }
 
@@ -179,11 +179,11 @@ func (r *reopened) details() string {
 func deliveryDetails(in DeliveryInput, id string, since time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**sending** since %s · event %s to endpoint %s\n\n", stampOf(since), in.Event, in.Endpoint)
-	b.WriteString("**Now**: the receiver is to take the event; the pending activity tells how often it was tried and why it was not taken.\n\n")
-	b.WriteString("**Next**: tried again by the schedule, for about three days; then it stays in the log as failed, and can be sent again.\n\n")
+	b.WriteString("**Now**: waiting for the receiver to accept the event; the pending activity shows the attempts and the last error.\n\n")
+	b.WriteString("**Next**: retried on the schedule, for about three days; then it is logged as failed, and can be sent again.\n\n")
 	writeVerbs(&b, []verb{
-		{"temporal activity reset -w " + id + " --activity-id " + stepDeliver.id, "try at once"},
-		{"yanzhen webhook pause " + in.Endpoint, "hold the endpoint's events back, until `resume`"},
+		{"temporal activity reset -w " + id + " --activity-id " + stepDeliver.id, "retry now"},
+		{"yanzhen webhook pause " + in.Endpoint, "hold back the endpoint's events until `resume`"},
 	})
 	return framed(&b)
 }
@@ -192,7 +192,7 @@ func deliveryDetails(in DeliveryInput, id string, since time.Time) string {
 func erasureDetails(id, now, next string, since time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**erasing** %s since %s\n\n**Now**: %s.\n\n**Next**: %s.\n\n", id, stampOf(since), now, next)
-	b.WriteString("The person is gone from the store already; each step is tried until it works.\n\n")
-	writeVerbs(&b, []verb{{"temporal activity reset -w " + ErasureID(id) + " --activity-id …", "have the pending activity tried at once"}})
+	b.WriteString("The personal data is already erased from the store; each step is retried until it succeeds.\n\n")
+	writeVerbs(&b, []verb{{"temporal activity reset -w " + ErasureID(id) + " --activity-id …", "retry the pending activity now"}})
 	return framed(&b)
 }

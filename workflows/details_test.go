@@ -47,7 +47,7 @@ func TestDetailsOfADelivery(t *testing.T) {
 	env.RegisterDelayedCallback(func() { details = seen(t, env) }, time.Minute)
 	env.ExecuteWorkflow(workflows.DeliveryWorkflow, workflows.DeliveryInput{Event: "evt_a", Endpoint: "main"})
 	require.NoError(t, env.GetWorkflowError())
-	for _, text := range []string{"event evt_a to endpoint main", "**Now**", "**Next**: tried again by the schedule", "--activity-id deliver`", "`yanzhen webhook pause main`"} {
+	for _, text := range []string{"event evt_a to endpoint main", "**Now**", "**Next**: retried on the schedule", "--activity-id deliver`", "`yanzhen webhook pause main`"} {
 		require.Contains(t, details, text)
 	}
 }
@@ -69,7 +69,7 @@ func TestDetailsOfAnErasure(t *testing.T) {
 	env.RegisterDelayedCallback(func() { details = seen(t, env) }, 24*time.Hour)
 	env.ExecuteWorkflow(workflows.ErasureWorkflow, workflows.ErasureInput{ID: "ver_a"})
 	require.NoError(t, env.GetWorkflowError())
-	for _, text := range []string{"**erasing** ver_a since ", "vendors that offer deletion are asked", "**Next**: the engine's histories go", "-w ver_a:erase --activity-id"} {
+	for _, text := range []string{"**erasing** ver_a since ", "vendors that offer deletion are asked", "**Next**: the engine's histories are deleted", "-w ver_a:erase --activity-id"} {
 		require.Contains(t, details, text)
 	}
 }

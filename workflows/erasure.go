@@ -25,12 +25,12 @@ func Erasure(ctx workflow.Context, in ErasureInput) error {
 	var e *activities.Eraser
 	began := workflow.Now(ctx)
 	stands := func(now, next string) { workflow.SetCurrentDetails(ctx, erasureDetails(in.ID, now, next, began)) }
-	stands("the store's files are cleared", "the vendors delete, then the engine")
+	stands("the store's files are cleared", "the vendors are asked to delete, then the histories are deleted")
 	var cleared activities.ClearedFiles
 	if err := workflow.ExecuteActivity(stepClearFiles.on(ctx, "", "", "", 0), e.ClearFiles, in).Get(ctx, &cleared); err != nil {
 		return err
 	}
-	stands("vendors that offer deletion are asked for it, for a week at most", "the engine's histories go; a vendor that did not confirm stands in the receipt as such")
+	stands("vendors that offer deletion are asked to delete, for a week at most", "the engine's histories are deleted; the receipt names each vendor that did not confirm")
 	vendors := eraseAtVendors(ctx, in.ID, cleared.Ask)
 	stands("the engine's histories are deleted", "the receipt is signed")
 	var engine statement.Engine

@@ -429,7 +429,7 @@ func TestDetailsTellWhatOperatorsMayDo(t *testing.T) {
 			}
 		})
 	}
-	see(20*time.Second, "**requires_input** since ", "session 1 of 6 at face", "the person has a link to the face session", "**Next**: its result until",
+	see(20*time.Second, "**requires_input** since ", "session 1 of 6 at face", "the person has a link to the face session", "**Next**: the result until",
 		"`yanzhen ops look ver_test --reason", "`yanzhen ops switch-provider ver_test", "`yanzhen ops to-review ver_test")
 	see(5*time.Minute, "the caller may ask for another session", "ended with `session.canceled`", "`yanzhen ops extend ver_test --for 24h")
 	e.at(6*time.Minute, func() { e.retry(1) })
