@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"time"
 
 	"github.com/yanzhen-id/yanzhen/workflows"
 )
@@ -39,9 +40,13 @@ func (s *Starter) hint(ctx context.Context, id string, hint workflows.Hint) (Hin
 	return s.signal(ctx, id, hint)
 }
 
+// hintTime bounds the signal of a hint: a vendor, which may not wait longer than five
+// seconds, and the person's browser wait for its answer.
+const hintTime = 3 * time.Second
+
 // signal sends the run a hint.
 func (s *Starter) signal(ctx context.Context, id string, hint workflows.Hint) (HintResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := context.WithTimeout(ctx, min(hintTime, s.patience))
 	defer cancel()
 	err := s.engine.SignalWorkflow(ctx, id, "", workflows.SignalHint, hint)
 	if err == nil {

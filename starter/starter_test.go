@@ -39,6 +39,7 @@ type fakeEngine struct {
 	// status is the run's; unspecified: there is none.
 	status      enums.WorkflowExecutionStatus
 	describeErr error
+	signalUntil time.Time // its deadline
 	signalErr   error
 	// reviews are the reviews that were started; review, what becomes of one.
 	reviews []workflows.ReviewInput
@@ -122,10 +123,11 @@ func (f *fakeEngine) CancelWorkflow(_ context.Context, id, _ string) error {
 	return f.cancel(id)
 }
 
-func (f *fakeEngine) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
+func (f *fakeEngine) SignalWorkflow(ctx context.Context, _, _, _ string, arg any) error {
 	f.note("signal")
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.signalUntil, _ = ctx.Deadline()
 	f.hints = append(f.hints, arg.(workflows.Hint))
 	return f.signalErr
 }

@@ -237,6 +237,18 @@ func TestAHintForARunThatIsOverIsLateAndNoError(t *testing.T) {
 	require.Equal(t, HintFailed, result)
 }
 
+// A vendor may hang up after five seconds, and the person's browser waits, too: an
+// engine that does not answer is not waited for so long.
+func TestAHintIsAnsweredBeforeItsVendorHangsUp(t *testing.T) {
+	r := newRig(t)
+	v := r.launched()
+	r.s.patience = time.Minute
+	began := time.Now()
+	_, err := r.s.Hint(t.Context(), v.ID, 1)
+	require.NoError(t, err)
+	require.WithinDuration(t, began.Add(3*time.Second), r.engine.signalUntil, time.Second)
+}
+
 func TestLandingKnowsWhereThePersonGoesOn(t *testing.T) {
 	r := newRig(t)
 	v := r.launched()
