@@ -249,7 +249,10 @@ func (p *playing) finish(killed bool) {
 	if p.last != "" {
 		p.same("last error", p.last, last)
 	}
-	if tried := p.triedFirst(); !killed || !strings.Contains(tried, p.tried) { // a try that died with its worker stands there, too
+	// A try that died with its worker stands there, too, or in place of an answer that it
+	// took with it: the session is opened elsewhere at once.
+	provider, _, _ := strings.Cut(p.tried, " ")
+	if tried := p.triedFirst(); !killed || !strings.Contains(tried, p.tried) && (provider == "" || tried != provider+" unavailable") {
 		p.same("tried", p.tried, tried)
 	}
 	if p.billed != "" && !killed {
