@@ -38,10 +38,11 @@ func (e *RefusedError) Error() string { return e.Why }
 // OperatorPatience is how long an operator waits for a vendor's answer.
 const OperatorPatience = 45 * time.Second
 
-// Operate has the run do what an operator asks for, once the audit log has it,
-// and reads its answer. Asked again within the minute it is answered as the first
-// time, unless that was a refusal: repeated says so. Errors are *RefusedError, or *Error: NotFound,
-// Redacted, EngineUnavailable (it may still take effect), Internal.
+// Operate sends the run what an operator asks for, once that is in the audit log,
+// and reads its answer into answer. repeated reports that the same was asked for
+// within the minute, and was answered as the first time; what was refused is asked
+// anew. Errors are *RefusedError, or *Error: NotFound, Redacted, EngineUnavailable
+// (it may still take effect, unless Untouched), Internal.
 func (s *Starter) Operate(ctx context.Context, id string, op Operation, answer any) (repeated bool, err error) {
 	row, err := s.store.Load(ctx, id)
 	if err != nil {
